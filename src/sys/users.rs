@@ -1,0 +1,59 @@
+//! The user database through getpwnam_r(3) and getpwuid_r(3), so that every NSS source counts.
+
+use crate::units::Uid;
+use std::ffi::{CStr, CString};
+use std::{io, ptr};
+
+/// A larger entry than this is refused by the C library's own tools as well.
+const LARGEST_ENTRY: usize = 1 << 20;
+
+/// The uid of the user called `name`; None when no source knows the name.
+pub fn uid_of(name: &str) -> io::Result<Option<Uid>> {
+    let name = CString::new(name)?;
+    lookup(
+        // SAFETY: `lookup` hands in an entry, a buffer with its length, and a result slot, all live.
+        |entry, buffer, size, found| unsafe {
+            libc::getpwnam_r(name.as_ptr(), entry, buffer, size, found)
+        },
+        |entry| Uid::new(entry.pw_uid),
+    )
+}
+
+/// The name of the user with `uid`, as bytes; None when no source knows the uid.
+pub fn name_of(uid: Uid) -> io::Result<Option<Vec<u8>>> {
+    lookup(
+        // SAFETY: as in `uid_of`.
+        |entry, buffer, size, found| unsafe {
+            libc::getpwuid_r(uid.get(), entry, buffer, size, found)
+        },
+        // SAFETY: on success pw_name points to a NUL-terminated string inside the buffer, which lives.
+        |entry| unsafe { CStr::from_ptr(entry.pw_name) }.to_bytes().to_vec(),
+    )
+}
+
+/// Calls a `getpw*_r` function with a buffer that grows until the entry fits.
+fn lookup<T>(
+    call: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> i32,
+    read: impl Fn(&libc::passwd) -> T,
+) -> io::Result<Option<T>> {
+    let mut buffer = vec![0 as libc::c_char; 1024];
+    loop {
+        // SAFETY: passwd is a C struct of integers and pointers, for which all zeros are valid.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found: *mut libc::passwd = ptr::null_mut();
+        match call(
+            &raw mut entry,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &raw mut found,
+        ) {
+            0 if found.is_null() => return Ok(None),
+            0 => return Ok(Some(read(&entry))),
+            libc::EINTR => {}
+            libc::ERANGE if buffer.len() < LARGEST_ENTRY => buffer.resize(buffer.len() * 4, 0),
+            // POSIX allows these for "no such user", and some NSS modules use them.
+            libc::ENOENT | libc::ESRCH => return Ok(None),
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Quantities and identifiers with their rules: parsed, checked and displayed here and nowhere else.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+/// An amount of memory in bytes. `GB` means 1024^3 bytes wherever it is read or shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    const PER_GB: f64 = 1_073_741_824.0;
+
+    /// So many bytes.
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// So many KiB, the unit of /proc/meminfo and /proc/PID/status.
+    pub const fn from_kib(kib: u64) -> Self {
+        Self(kib.saturating_mul(1024))
+    }
+
+    /// So many pages of `page_size` bytes, the unit of /proc/PID/statm.
+    pub const fn from_pages(pages: u64, page_size: u64) -> Self {
+        Self(pages.saturating_mul(page_size))
+    }
+
+    /// So many GB of 1024^3 bytes; None unless it is finite, positive and at least one byte.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn from_gb(gb: f64) -> Option<Self> {
+        let bytes = gb * Self::PER_GB;
+        // `as` saturates: 2^64 bytes and more are all out of any process's reach.
+        (gb.is_finite() && bytes >= 1.0).then_some(Self(bytes as u64))
+    }
+
+    /// The number of bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number of GB.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn gb(self) -> f64 {
+        self.0 as f64 / Self::PER_GB
+    }
+
+    /// The difference, or nothing where `other` is the larger.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+/// `3.50GB`.
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}GB", self.gb())
+    }
+}
+
+/// A share in percent; finite and not negative, but possibly over 100.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, serde::Serialize)]
+pub struct Percent(f64);
+
+impl Percent {
+    /// So many percent; None unless it is finite and not negative.
+    pub fn new(percent: f64) -> Option<Self> {
+        (percent.is_finite() && percent >= 0.0).then_some(Self(percent))
+    }
+
+    /// Which share of `whole` is `part`; zero of an empty whole.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn share(part: Bytes, whole: Bytes) -> Self {
+        if whole.0 == 0 {
+            Self(0.0)
+        } else {
+            Self(part.0 as f64 / whole.0 as f64 * 100.0)
+        }
+    }
+
+    /// This share of `whole`, in whole bytes: the sieve and the decision both compare with it, so
+    /// that they can't disagree.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    pub fn of(self, whole: Bytes) -> Bytes {
+        Bytes((whole.0 as f64 * self.0 / 100.0) as u64)
+    }
+
+    /// The number of percent.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// `21.88%`, or with a precision `{:.1}`: `21.9%`.
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*}%", f.precision().unwrap_or(2), self.0)
+    }
+}
+
+/// A process number; never 0, which kill(2) would take for a whole process group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Pid(NonZeroU32);
+
+impl Pid {
+    /// The first process of a pid namespace.
+    pub const INIT: Self = Self(NonZeroU32::MIN);
+
+    /// The process number; None for 0 and for what the kernel's `pid_t` can't hold.
+    pub fn new(pid: u32) -> Option<Self> {
+        i32::try_from(pid).ok()?;
+        NonZeroU32::new(pid).map(Self)
+    }
+
+    /// As a number.
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A numeric user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Uid(u32);
+
+impl Uid {
+    /// The superuser.
+    pub const ROOT: Self = Self(0);
+
+    /// The user with this number.
+    pub const fn new(uid: u32) -> Self {
+        Self(uid)
+    }
+
+    /// As a number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// When a process was started, in clock ticks since boot: field 22 of /proc/PID/stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct StartTime(pub u64);
+
+/// Which process: a number alone may have passed to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct ProcessKey {
+    /// Its number.
+    pub pid: Pid,
+    /// When it was started.
+    pub start_time: StartTime,
+}
