@@ -23,16 +23,17 @@ pub(crate) trait Contender {
     /// Its name and version as printed.
     fn name(&self) -> String;
 
-    /// Looks once, or a few times and gives the mean.
+    /// The CPU time of one scan, or the mean of a few. Not the first: it pays for what the contender
+    /// before has left in the processor's caches.
     fn scan(&mut self) -> Result<Scan>;
 }
 
 /// Scans per turn of the two that run in this process: they are over much sooner than the others.
-const SCANS: u32 = 4;
+const SCANS: u32 = 8;
 
 /// The mean of a few scans in this process.
 fn time_here(mut scan: impl FnMut() -> Result<usize>) -> Result<Scan> {
-    let mut processes = 0;
+    let mut processes = scan()?;
     let start = kernel::own_cpu_time()?;
     for _ in 0..SCANS {
         processes = scan()?;
@@ -170,21 +171,32 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Lets everyone scan once in each round, each time another one first; the first round only fills
-/// caches and buffers. All must have seen the same number of processes, which is returned.
+/// Lets everyone scan in each round, every other round in the opposite order; the first round only
+/// fills buffers. Returns how many processes all of them saw.
 fn hold_rounds(run: &Run, lanes: &mut [Lane]) -> Result<usize> {
-    let mut processes = 0;
-    for round in 0..=if run.quick { 3 } else { 21 } {
-        let first = round % lanes.len();
-        let (back, front) = lanes.split_at_mut(first);
-        for lane in front.iter_mut().chain(back) {
+    let mut processes = None;
+    for round in 0..=if run.quick { 4 } else { 24 } {
+        for turn in 0..lanes.len() {
+            let lane = if round % 2 == 0 {
+                turn
+            } else {
+                lanes.len() - 1 - turn
+            };
+            let lane = &mut lanes[lane];
             let scan = lane.contender.scan()?;
-            if round == 0 {
-                continue;
+            if round > 0 {
+                lane.times.push(scan.cpu_time);
             }
-            lane.times.push(scan.cpu_time);
-            processes = scan.processes.unwrap_or(processes);
+            let before = processes.or(scan.processes);
+            processes = scan.processes.or(processes);
+            // On a machine with other processes they come and go meanwhile.
+            if run.own_namespace && processes != before {
+                let name = lane.contender.name();
+                return Err(
+                    format!("{name} saw {processes:?} processes, others {before:?}").into(),
+                );
+            }
         }
     }
-    Ok(processes)
+    Ok(processes.unwrap_or_default())
 }

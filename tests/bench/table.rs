@@ -88,6 +88,7 @@ impl Figure {
 pub(crate) struct Report {
     figures: Vec<Figure>,
     unmeasured: Vec<String>,
+    failures: Vec<String>,
 }
 
 impl Report {
@@ -100,11 +101,18 @@ impl Report {
         self.unmeasured.push(what_and_why.into());
     }
 
-    /// Whether every figure that was measured stays within its limit.
+    /// Says why a part of the run came to no end: unlike a missing peer that is not acceptable.
+    pub(crate) fn failed(&mut self, why: &dyn Display) {
+        self.failures.push(why.to_string());
+    }
+
+    /// Whether every figure that was measured stays within its limit, and nothing failed.
     pub(crate) fn holds(&self) -> bool {
-        self.figures
-            .iter()
-            .all(|figure| figure.holds() != Some(false))
+        self.failures.is_empty()
+            && self
+                .figures
+                .iter()
+                .all(|figure| figure.holds() != Some(false))
     }
 }
 
@@ -126,10 +134,12 @@ impl Display for Report {
             let line = format!("{name:a$}  {measured:>b$}  {limit:>c$}  {verdict:d$}  {beside}");
             writeln!(f, "{}", line.trim_end())?;
         }
-        if !self.unmeasured.is_empty() {
-            writeln!(f, "\nNot measured:")?;
-            for what in &self.unmeasured {
-                writeln!(f, "- {what}")?;
+        for (heading, lines) in [
+            ("Not measured", &self.unmeasured),
+            ("FAILED", &self.failures),
+        ] {
+            if !lines.is_empty() {
+                writeln!(f, "\n{heading}:\n- {}", lines.join("\n- "))?;
             }
         }
         Ok(())
