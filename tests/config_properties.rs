@@ -1,6 +1,8 @@
 //! Whatever a configuration file holds, it is either taken or refused with places; and what is valid
 //! is read back as it was meant.
 
+#![allow(clippy::unwrap_used)]
+
 use memory_monitor::config::{BUILT_IN, Config, Error, Loaded, NamePattern, Origin, Thresholds};
 use memory_monitor::units::{Bytes, Percent, Uid};
 use proptest::prelude::*;
@@ -19,7 +21,7 @@ fn check_refusal(text: &[u8]) -> Result<(), TestCaseError> {
         return Ok(());
     };
     prop_assert!(error.causes().len() > 0);
-    let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = text.split(|byte| *byte == b'\n').count();
     for cause in error.causes() {
         let place = cause
             .place()

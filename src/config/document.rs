@@ -88,15 +88,17 @@ impl<'t> Document<'t> {
             );
             return self.guess_from(open);
         }
-        let message = if !error.message().starts_with("string values must be quoted") {
-            format!("{NOT_TOML}: {}", error.message())
-        } else if span.is_empty() {
-            format!("{NOT_TOML}: a value is missing here")
-        } else {
-            let found = shown(self.text.get(span).unwrap_or(""));
-            format!("{NOT_TOML}: {found} is no value, text needs quotes")
+        let message = match self.text.get(span).unwrap_or("") {
+            _ if !is_about_a_word(error.message()) => error.message().to_owned(),
+            "" => "a value is missing here".to_owned(),
+            word => match word.to_ascii_lowercase().as_str() {
+                mend @ ("true" | "false" | "inf" | "nan") => {
+                    format!("{} is no value, write {mend}", shown(word))
+                }
+                _ => format!("{} is no value, text needs quotes", shown(word)),
+            },
         };
-        self.fault(at, message);
+        self.fault(at, format!("{NOT_TOML}: {message}"));
         let line = self.line_starts.partition_point(|start| *start <= at);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let end = self.line_starts.get(line).copied();
@@ -183,6 +185,17 @@ fn line_starts(text: &[u8]) -> Vec<usize> {
     std::iter::once(0)
         .chain(newlines.map(|(at, _)| at + 1))
         .collect()
+}
+
+/// Whether the parser took a bare word for a value, which it says in the terms of its grammar.
+fn is_about_a_word(message: &str) -> bool {
+    [
+        "string values must be quoted",
+        "invalid boolean",
+        "invalid float",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
 }
 
 fn start(error: &toml::de::Error) -> usize {

@@ -23,11 +23,11 @@ fn syntax_errors_are_placed_in_lines_and_characters() {
         ),
         (
             "[settings]\ndry_run = True",
-            "c.toml:2:11: not valid TOML: invalid boolean, expected `true`",
+            "c.toml:2:11: not valid TOML: \"True\" is no value, write true",
         ),
         (
             "[settings]\nlog_level = info\u{1b}[2J",
-            "c.toml:2:13: not valid TOML: \"info\\u{1b}[2J\" is no value, text needs quotes",
+            "c.toml:2:13: not valid TOML: \"info\\u{1b}\" is no value, text needs quotes",
         ),
         (
             "[settings]\ndry_run = true\n'dry_run' = false",
@@ -48,20 +48,20 @@ fn every_error_that_does_not_follow_from_another_is_reported() {
         "[thresholds]\n\
          ram_percent_threshold = 50%\n\
          ram_gb_threshold = 0\n\
-         check_interval 30\n\
          interval = 5\n\
          [settings]\n\
          dry_run = yes\n\
-         log_level = 1\n",
+         log_level = 1\n\
+         term_timeout 5\n",
         &[
             "c.toml:2:25: not valid TOML: \"50%\" is no value, text needs quotes",
             "c.toml:3:20: \"ram_gb_threshold\" in [thresholds] must be a number of GB over 0, \
              or inf to switch it off, found 0",
-            "c.toml:4:16: not valid TOML: key with no value, expected `=`",
-            "c.toml:5:1: unknown key \"interval\" in [thresholds]",
-            "c.toml:7:11: not valid TOML: \"yes\" is no value, text needs quotes",
-            "c.toml:8:13: \"log_level\" in [settings] must be \"error\", \"warn\", \"info\" or \
+            "c.toml:4:1: unknown key \"interval\" in [thresholds]",
+            "c.toml:6:11: not valid TOML: \"yes\" is no value, text needs quotes",
+            "c.toml:7:13: \"log_level\" in [settings] must be \"error\", \"warn\", \"info\" or \
              \"debug\", found 1",
+            "c.toml:8:14: not valid TOML: key with no value, expected `=`",
         ],
     );
 }
