@@ -17,7 +17,7 @@ use std::time::Duration;
 /// reader that stays stuck is asked again at each record without waiting.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
-/// After poll(2) said that there is room, a pipe takes this much without blocking (PIPE_BUF).
+/// After poll(2) said that there is room, a pipe takes this much without blocking (`PIPE_BUF`).
 const PIECE: usize = libc::PIPE_BUF;
 
 /// How much is written to standard error.

@@ -2,6 +2,7 @@
 //! escape sequence to a terminal. Pure.
 
 use std::fmt::{self, Write};
+use std::str;
 
 /// A name of any bytes: plain as it is, anything else in double quotes with `\xNN` for the bytes that
 /// could mislead. Reversible, because a backslash is always written as `\x5c`.

@@ -159,10 +159,10 @@ impl Sinks {
             // carries every record, and what it has delivered is sent to /dev/log only where another
             // syslog daemon listens there. (One that journald forwards to gets it from journald.)
             Kind::Syslog => {
-                if let Some(syslog) = &mut self.syslog
-                    && !(self.in_journal && syslog.leads_to_journald())
-                {
-                    syslog.write(&line);
+                if let Some(syslog) = &mut self.syslog {
+                    if !(self.in_journal && syslog.leads_to_journald()) {
+                        syslog.write(&line);
+                    }
                 }
             }
         }
