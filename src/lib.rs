@@ -8,5 +8,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod config;
+pub mod report;
 pub mod sys;
 pub mod units;

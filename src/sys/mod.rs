@@ -3,8 +3,10 @@
 
 #![allow(unsafe_code)]
 
+pub mod clock;
 pub mod glob;
 pub mod users;
+pub mod writable;
 
 use std::io;
 
