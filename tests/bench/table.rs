@@ -14,8 +14,6 @@ pub(crate) enum Quantity {
     Size(u64),
     /// How many times something else.
     Ratio(f64),
-    /// A plain number.
-    Count(u64),
 }
 
 impl Quantity {
@@ -23,7 +21,7 @@ impl Quantity {
     fn value(self) -> f64 {
         match self {
             Self::CpuTime(time) | Self::Elapsed(time) => time.as_secs_f64(),
-            Self::Size(number) | Self::Count(number) => number as f64,
+            Self::Size(number) => number as f64,
             Self::Ratio(ratio) => ratio,
         }
     }
@@ -37,7 +35,6 @@ impl Display for Quantity {
             Self::Elapsed(_) => write!(f, "{value:.2} s"),
             Self::Size(_) => write!(f, "{:.2} MiB", value / 1_048_576.0),
             Self::Ratio(_) => write!(f, "{value:.3}"),
-            Self::Count(_) => write!(f, "{value}"),
         }
     }
 }
