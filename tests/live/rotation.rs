@@ -1,0 +1,85 @@
+//! logrotate, the real program, under constant writing: no line is lost and none doubled.
+
+use crate::confine::{Case, Needs, case_with};
+use crate::hog::Hog;
+use crate::log_lines::{Log, Record};
+use crate::machine::{Daemon, Machine, output, until};
+use crate::syslog::{Syslog, own_dev};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const LOGROTATE: &str = "/usr/sbin/logrotate";
+const NEEDS: Needs = Needs::File(LOGROTATE);
+
+pub(crate) const CASES: &[Case] = &[
+    case_with(NEEDS, "rotation::with_a_signal", || rotates("create 0640\nSIGNAL")),
+    case_with(NEEDS, "rotation::without_a_signal", || rotates("create 0640")),
+    case_with(NEEDS, "rotation::without_a_new_file", || rotates("nocreate")),
+    case_with(NEEDS, "rotation::compressed_later", || rotates("create\ncompress\ndelaycompress\nSIGNAL")),
+];
+
+const ROTATIONS: usize = 20;
+
+/// Rotates the log again and again with these directives, and compares all the files with what
+/// syslog got meanwhile: the one sink that rotation has nothing to do with.
+fn rotates(directives: &str) {
+    own_dev();
+    let machine = Machine::new();
+    let folder = machine.path("logs");
+    fs::create_dir(&folder).expect("a folder of ours");
+    let path = folder.join("log");
+    let machine = machine
+        .with("settings.log_file", &format!("{path:?}"))
+        .with("settings.log_level", "\"debug\"")
+        .with("settings.enable_syslog", "true")
+        .with("settings.dry_run", "true");
+    let _hogs: Vec<_> = (0..5).map(|_| Hog::new().start()).collect();
+    let syslog = Syslog::listen();
+    let mut daemon = machine.launch(machine.command());
+    let log = Log::at(&path);
+    log.wait_for_scans(1);
+    for rotation in 1..=ROTATIONS {
+        rotate(&machine, directives, &path, &daemon);
+        let first = folder.join("log.1");
+        assert!(first.exists(), "nothing was rotated");
+        until("a scan is in the new file", || log.scans() >= 1);
+        let _ = rotation;
+    }
+    daemon.stop();
+    let mut records = Vec::new();
+    for number in (1..=ROTATIONS).rev() {
+        records.extend(read(&folder.join(format!("log.{number}"))));
+    }
+    records.extend(read(&path));
+    let in_files: Vec<String> = records.into_iter().map(|record| record.message).collect();
+    let in_syslog: Vec<String> = syslog.close().into_iter().map(|(_, text)| text).collect();
+    assert!(in_files.len() > 2 * ROTATIONS);
+    assert_eq!(in_files, in_syslog);
+}
+
+fn read(path: &Path) -> Vec<Record> {
+    let packed = path.with_extension(format!(
+        "{}.gz",
+        path.extension().and_then(|number| number.to_str()).unwrap_or_default()
+    ));
+    if !packed.exists() {
+        return Log::at(path).records();
+    }
+    let mut command = Command::new("gzip");
+    command.arg("-d").arg(packed);
+    assert!(output(command).status.success());
+    Log::at(path).records()
+}
+
+fn rotate(machine: &Machine, directives: &str, log: &Path, daemon: &Daemon) {
+    let signal = format!("postrotate\nkill -USR1 {}\nendscript", daemon.pid());
+    let directives = directives.replace("SIGNAL", &signal);
+    let text = format!("{log:?} {{\nrotate 1000\n{directives}\n}}\n");
+    let path = machine.path("logrotate.conf");
+    fs::write(&path, text).expect("a folder of ours");
+    let mut command = Command::new(LOGROTATE);
+    command.arg("--force").arg("--state").arg(machine.path("state")).arg(path);
+    let output = output(command);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
