@@ -5,6 +5,8 @@
 //! the processes that use memory; see [`hog`]. What a test waits for is an event; a limit of a minute
 //! only turns a wait that would never end into a failure.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod commands;
 mod confine;
 mod ending;
