@@ -52,7 +52,10 @@ impl<'t> Document<'t> {
                 document.fault(at, format!("not valid TOML: {}", error.message()));
                 document.broken.push(value);
             } else if let Some(open) = errors.iter().find_map(|end| unclosed(&root, at, end)) {
-                document.fault(open, "not valid TOML: it is opened here and never closed".into());
+                document.fault(
+                    open,
+                    "not valid TOML: it is opened here and never closed".into(),
+                );
                 document.guessed_from = open;
             } else {
                 document.fault(at, format!("not valid TOML: {}", error.message()));

@@ -129,7 +129,9 @@ impl Draft {
             return None;
         }
         let users = self.users.as_ref()?;
-        let root = users.iter().find(|user| user.value.uid == Some(Uid::ROOT))?;
+        let root = users
+            .iter()
+            .find(|user| user.value.uid == Some(Uid::ROOT))?;
         let place = root.place.clone()?;
         Some(Warning::RootNotProtected { place })
     }

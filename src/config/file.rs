@@ -15,9 +15,8 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Error> {
 
 /// The bytes of `file`; None where there is no such file. A dangling symbolic link is not nothing.
 pub(super) fn read_if_exists(file: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let is_missing = |result: io::Result<()>| {
-        result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
+    let is_missing =
+        |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     if is_missing(file.symlink_metadata().map(drop)) {
         Ok(None)
     } else {

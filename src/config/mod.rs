@@ -20,11 +20,14 @@ pub use error::{Cause, Error, Place, Warning};
 pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
 
+use crate::escape::Escaped;
 use crate::sys::users;
 use crate::units::Uid;
 use draft::Draft;
+use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,6 +77,19 @@ pub enum Origin {
     File(PathBuf),
     /// The defaults that are compiled in, because this file does not exist.
     BuiltIn(PathBuf),
+}
+
+/// `configuration "/etc/memory-monitor/config.toml"`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(f, "configuration {}", Escaped(file.as_os_str().as_bytes())),
+            Self::BuiltIn(file) => {
+                let file = Escaped(file.as_os_str().as_bytes());
+                write!(f, "built-in defaults, as {file} does not exist")
+            }
+        }
+    }
 }
 
 /// Where and how much to log.

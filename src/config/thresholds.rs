@@ -81,7 +81,11 @@ mod tests {
     #[test]
     fn no_share_of_an_unknown_total_is_breached() {
         let percent = Percent::new(10.0);
-        let lowest = |amount| Thresholds::new(percent, amount).unwrap().lowest(Bytes::ZERO);
+        let lowest = |amount| {
+            Thresholds::new(percent, amount)
+                .unwrap()
+                .lowest(Bytes::ZERO)
+        };
         assert_eq!(lowest(None), Bytes::new(u64::MAX));
         assert_eq!(lowest(Some(Bytes::new(7))), Bytes::new(7));
     }

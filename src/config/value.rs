@@ -114,7 +114,10 @@ pub(super) fn name(value: &DeValue<'_>) -> Read<NamePattern> {
 
 /// A user's name, still to be looked up, or number.
 pub(super) fn user(value: &DeValue<'_>) -> Read<User> {
-    if let Some(name) = value.as_str().filter(|n| !n.is_empty() && !n.contains('\0')) {
+    if let Some(name) = value
+        .as_str()
+        .filter(|n| !n.is_empty() && !n.contains('\0'))
+    {
         return Ok(User {
             text: name.to_owned(),
             uid: None,
@@ -125,7 +128,12 @@ pub(super) fn user(value: &DeValue<'_>) -> Read<User> {
             text: uid.to_string(),
             uid: Some(uid),
         })
-        .ok_or_else(|| must_be("user names in quotes, or numbers from 0 to 4294967294", value))
+        .ok_or_else(|| {
+            must_be(
+                "user names in quotes, or numbers from 0 to 4294967294",
+                value,
+            )
+        })
 }
 
 /// The user with this number. The highest one is `(uid_t)-1`, which stands for nobody.

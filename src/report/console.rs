@@ -21,11 +21,12 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 const PIECE: usize = libc::PIPE_BUF;
 
 /// How much is written to standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsoleMode {
     /// Errors only.
     Quiet,
     /// What the configured level says.
+    #[default]
     Normal,
     /// Everything down to debug.
     Verbose,
@@ -72,11 +73,10 @@ impl Console {
             .write(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
             .open("/proc/self/fd/2");
-        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let style = if set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb") {
-            Style::Plain
-        } else {
+        let style = if wants_colour(&stderr) {
             Style::Coloured
+        } else {
+            Style::Plain
         };
         Some(Self::new(own.unwrap_or(copy), mode, style))
     }
@@ -157,6 +157,13 @@ fn write_piece(out: &mut File, piece: &[u8], patience: Duration) -> io::Result<u
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),
     }
+}
+
+/// Whether colour is wanted there: only on a terminal that has it, and never with `NO_COLOR`.
+pub fn wants_colour(out: &impl IsTerminal) -> bool {
+    out.is_terminal()
+        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The SGR parameter for a level.

@@ -1,6 +1,6 @@
 //! Whether a sink works, and the notices that tell the other sinks when that changes. Pure.
 
-use super::escape::Escaped;
+use crate::escape::Escaped;
 use log::Level;
 use std::io;
 use std::os::unix::ffi::OsStrExt;

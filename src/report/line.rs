@@ -1,6 +1,6 @@
 //! The parts that the sinks' lines share. Pure.
 
-use super::escape::write_one_line;
+use crate::escape::write_one_line;
 use crate::sys::clock::LocalTime;
 use log::Level;
 use std::fmt::{self, Write};
