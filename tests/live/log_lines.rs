@@ -101,7 +101,8 @@ impl Log {
         })
     }
 
-    fn wait_for_any(&self, what: &str, is_it: impl Fn(&Record) -> bool) -> Record {
+    /// Waits for a record that `is_it`, and returns the first one.
+    pub(crate) fn wait_for_any(&self, what: &str, is_it: impl Fn(&Record) -> bool) -> Record {
         let mut found = None;
         until(&format!("the log has '{what}'"), || {
             found = self.records().into_iter().find(&is_it);

@@ -128,8 +128,9 @@ impl Machine {
 
     /// Starts the daemon; returns when its first scan is complete.
     pub(crate) fn start(&self) -> Daemon {
+        let scans = self.log().scans();
         let daemon = self.launch(self.command());
-        self.log().wait_for_scans(1);
+        until("the first scan is complete", || self.log().scans() > scans);
         daemon
     }
 
@@ -222,7 +223,7 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("the daemon's stderr:\n{}", self.stderr());
+            eprintln!("the end of the daemon's stderr:\n{}", end_of(&self.stderr()));
         }
     }
 }
@@ -231,7 +232,13 @@ impl Drop for Machine {
     fn drop(&mut self) {
         if thread::panicking() {
             let log = self.log().bytes();
-            eprintln!("the log file:\n{}", String::from_utf8_lossy(&log));
+            eprintln!("the end of the log:\n{}", end_of(&String::from_utf8_lossy(&log)));
         }
     }
+}
+
+/// The last lines, which are enough for a message.
+fn end_of(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
 }

@@ -22,7 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     case("running::sighup_with_a_missing_configuration", sighup_with_a_missing_configuration),
     case("running::never_too_often", never_too_often),
     case("running::no_burst_after_a_pause", no_burst_after_a_pause),
-    case("running::two_days_a_check", two_days_a_check),
+    case("running::one_check_a_day", one_check_a_day),
     case_with(Needs::File(FAKETIME), "running::clock_that_jumps", clock_that_jumps),
     case_with(Needs::File(FAKETIME), "running::end_of_daylight_saving", end_of_daylight_saving),
 ];
@@ -82,8 +82,10 @@ fn sighup_with_a_missing_configuration() {
     let path = machine.path("config.toml");
     fs::remove_file(&path).expect("a folder of ours");
     daemon.signal(libc::SIGHUP);
-    let error = machine.log().wait_for_words(&[&path.display().to_string()]);
-    assert_eq!(error.level, "ERROR");
+    let name = path.display().to_string();
+    machine.log().wait_for_any("the missing file", |record| {
+        record.level == "ERROR" && record.message.contains(&name)
+    });
     still_ends_hogs(&machine, &mut daemon);
     daemon.stop();
 }
@@ -122,7 +124,7 @@ fn no_burst_after_a_pause() {
 }
 
 /// The longest interval: a timeout that is too large for poll(2)'s milliseconds would fail at once.
-fn two_days_a_check() {
+fn one_check_a_day() {
     let machine = Machine::new().with("thresholds.check_interval", "86400");
     let mut daemon = machine.start();
     assert_eq!(machine.log().scans(), 1);
@@ -165,7 +167,7 @@ fn clock_that_jumps() {
     for (clock, time) in [
         (1_735_689_600, "2025-01-01 01:00:00"),
         (1_798_761_600, "2027-01-01 01:00:00"),
-        (0, "1970-01-01 01:00:00"),
+        (946_684_800, "2000-01-01 01:00:00"),
     ] {
         set_clock(&machine, clock);
         at_time(&machine, time);
