@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-use memory_monitor::sample::{Process, ProcRoot, Sampler, Snapshot};
+use memory_monitor::sample::{ProcRoot, Process, Sampler, Snapshot};
 use memory_monitor::units::Bytes;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,9 @@ struct Row {
 
 fn ps() -> BTreeMap<u32, Row> {
     let mut command = Command::new("ps");
-    command.args(["-e", "-o", "pid=,rss=,ruid=,comm="]).env("LC_ALL", "C");
+    command
+        .args(["-e", "-o", "pid=,rss=,ruid=,comm="])
+        .env("LC_ALL", "C");
     let output = command.output().expect("ps, of the package procps");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let row = |line: &str| {
@@ -28,7 +30,9 @@ fn ps() -> BTreeMap<u32, Row> {
         let comm = comm.to_owned();
         Some((pid.parse().ok()?, Row { rss, uid, comm }))
     };
-    let rows = text.lines().map(|line| row(line).unwrap_or_else(|| panic!("ps: {line:?}")));
+    let rows = text
+        .lines()
+        .map(|line| row(line).unwrap_or_else(|| panic!("ps: {line:?}")));
     rows.collect()
 }
 
@@ -39,7 +43,11 @@ impl Sleepers {
     fn start() -> Self {
         let start = |_| {
             let mut command = Command::new("sleep");
-            command.arg("1000").stdin(Stdio::null()).spawn().expect("sleep")
+            command
+                .arg("1000")
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("sleep")
         };
         Self((0..5).map(start).collect())
     }
@@ -48,7 +56,10 @@ impl Sleepers {
 impl Drop for Sleepers {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            child.kill().and_then(|()| child.wait()).expect("a child of ours");
+            child
+                .kill()
+                .and_then(|()| child.wait())
+                .expect("a child of ours");
         }
     }
 }
@@ -62,7 +73,9 @@ fn every_sample_agrees_with_ps() {
     let mut compared = BTreeMap::new();
     for _ in 0..100 {
         let before = ps();
-        sampler.scan(|_| Bytes::ZERO, &mut snapshot).expect("a scan");
+        sampler
+            .scan(|_| Bytes::ZERO, &mut snapshot)
+            .expect("a scan");
         let after = ps();
         for (pid, row) in &before {
             if after.get(pid) == Some(row) {
@@ -75,7 +88,11 @@ fn every_sample_agrees_with_ps() {
             let known = before.contains_key(&pid) || after.contains_key(&pid);
             assert!(known || ps_can_not_know(pid), "ps knows no process {pid}");
         }
-        if sleepers.0.iter().all(|child| compared.contains_key(&child.id())) {
+        if sleepers
+            .0
+            .iter()
+            .all(|child| compared.contains_key(&child.id()))
+        {
             break;
         }
     }
@@ -91,7 +108,10 @@ fn ps_can_not_know(pid: u32) -> bool {
 }
 
 fn compare(pid: u32, row: &Row, snapshot: &Snapshot) {
-    let sample = snapshot.near.iter().find(|process| process.pid.get() == pid);
+    let sample = snapshot
+        .near
+        .iter()
+        .find(|process| process.pid.get() == pid);
     match sample {
         None => assert_eq!(row.rss, Bytes::ZERO, "{pid} is missing: {row:?}"),
         Some(process) => agree(process, row),
@@ -106,7 +126,13 @@ fn agree(process: &Process, row: &Row) {
     let is_plain = name.iter().all(u8::is_ascii_graphic);
     // ps shows the kernel's 15 bytes and has its own way with what is not plain.
     if is_plain && !row.comm.contains("<defunct>") {
-        assert!(name.starts_with(row.comm.as_bytes()), "{process:?}, {row:?}");
-        assert!(name.len() == row.comm.len() || row.comm.len() == 15, "{process:?}, {row:?}");
+        assert!(
+            name.starts_with(row.comm.as_bytes()),
+            "{process:?}, {row:?}"
+        );
+        assert!(
+            name.len() == row.comm.len() || row.comm.len() == 15,
+            "{process:?}, {row:?}"
+        );
     }
 }

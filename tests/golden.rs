@@ -22,7 +22,13 @@ fn main() -> std::process::ExitCode {
     let fixtures = Path::new("tests/fixtures");
     let mut names: Vec<String> = fs::read_dir(fixtures)
         .expect("tests run in the package's folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     let trial = |name: &String| {
@@ -50,9 +56,15 @@ fn look(folder: &Path) -> Result<String, Failed> {
     let config = Config::load(Some(&folder.join("config.toml")))?.config;
     let mut sampler = Sampler::new(ProcRoot::open(&folder.join("proc"), PAGE_SIZE)?);
     let pins = config.whitelist.pids.iter();
-    let pinned = pins.filter_map(|&pid| sampler.identify(pid).ok().flatten()).collect();
+    let pinned = pins
+        .filter_map(|&pid| sampler.identify(pid).ok().flatten())
+        .collect();
     let own = Pid::new(OWN).ok_or("a number")?;
-    let policy = Policy { config, pinned, own };
+    let policy = Policy {
+        config,
+        pinned,
+        own,
+    };
     let mut snapshot = Snapshot::default();
     sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
     let report = ScanReport::new(&policy, &snapshot, false, &mut UserNames::default());

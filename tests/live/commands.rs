@@ -5,6 +5,8 @@ use crate::hog::Hog;
 use crate::machine::{BINARY, Machine, output};
 use crate::os;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -13,9 +15,19 @@ pub(crate) const CASES: &[Case] = &[
     case("commands::unknown_command", unknown_command),
     case("commands::help_and_version", help_and_version),
     case("commands::configuration_errors", configuration_errors),
-    case("commands::named_configuration_is_missing", named_configuration_is_missing),
-    case("commands::unreadable_configuration", unreadable_configuration),
-    case_with(Needs::Root, "commands::built_in_configuration", built_in_configuration),
+    case(
+        "commands::named_configuration_is_missing",
+        named_configuration_is_missing,
+    ),
+    case(
+        "commands::unreadable_configuration",
+        unreadable_configuration,
+    ),
+    case_with(
+        Needs::Root,
+        "commands::built_in_configuration",
+        built_in_configuration,
+    ),
     case("commands::shipped_configuration", shipped_configuration),
     case("commands::scan_ends_nothing", scan_ends_nothing),
     case("commands::closed_pipe", closed_pipe),
@@ -71,16 +83,46 @@ fn help_and_version() {
 
 /// Each wrong line, and what the message must contain beside file, line and column.
 const WRONG: &[(&str, &[&str])] = &[
-    ("[thresholds]\nram_gb_treshold = 2.0", &[":2:1", "ram_gb_treshold", "ram_gb_threshold"]),
-    ("[threshold]\nram_gb_threshold = 2.0", &[":1:", "threshold", "thresholds"]),
-    ("[thresholds]\nram_gb_threshold = \"2\"", &[":2:20", "ram_gb_threshold"]),
-    ("[thresholds]\nram_gb_threshold = -1", &[":2:20", "ram_gb_threshold"]),
-    ("[thresholds]\nram_gb_threshold = nan", &[":2:20", "ram_gb_threshold"]),
-    ("[thresholds]\nram_percent_threshold = 101", &[":2:25", "ram_percent_threshold", "100"]),
-    ("[thresholds]\ncheck_interval = 0", &[":2:18", "check_interval", "0.1"]),
-    ("[thresholds]\ncheck_interval = 86401", &[":2:18", "check_interval", "86400"]),
-    ("[settings]\nterm_timeout = 301", &[":2:16", "term_timeout", "300"]),
-    ("[settings]\nlog_level = \"loud\"", &[":2:13", "log_level", "debug"]),
+    (
+        "[thresholds]\nram_gb_treshold = 2.0",
+        &[":2:1", "ram_gb_treshold", "ram_gb_threshold"],
+    ),
+    (
+        "[threshold]\nram_gb_threshold = 2.0",
+        &[":1:", "threshold", "thresholds"],
+    ),
+    (
+        "[thresholds]\nram_gb_threshold = \"2\"",
+        &[":2:20", "ram_gb_threshold"],
+    ),
+    (
+        "[thresholds]\nram_gb_threshold = -1",
+        &[":2:20", "ram_gb_threshold"],
+    ),
+    (
+        "[thresholds]\nram_gb_threshold = nan",
+        &[":2:20", "ram_gb_threshold"],
+    ),
+    (
+        "[thresholds]\nram_percent_threshold = 101",
+        &[":2:25", "ram_percent_threshold", "100"],
+    ),
+    (
+        "[thresholds]\ncheck_interval = 0",
+        &[":2:18", "check_interval", "0.1"],
+    ),
+    (
+        "[thresholds]\ncheck_interval = 86401",
+        &[":2:18", "check_interval", "86400"],
+    ),
+    (
+        "[settings]\nterm_timeout = 301",
+        &[":2:16", "term_timeout", "300"],
+    ),
+    (
+        "[settings]\nlog_level = \"loud\"",
+        &[":2:13", "log_level", "debug"],
+    ),
     ("[settings]\ndry_run = 1", &[":2:11", "dry_run"]),
     ("[settings]\ndry_run = ", &[":2:"]),
     ("[whitelist]\npids = [0]", &[":2:", "pids"]),
@@ -161,7 +203,10 @@ fn built_in_configuration() {
 
 /// The file that packages install is a good one.
 fn shipped_configuration() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/memory-monitor/config.toml");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/etc/memory-monitor/config.toml"
+    );
     let output = run(&["scan", "--config", path]);
     assert!(output.status.success(), "{output:?}");
 }
@@ -174,12 +219,18 @@ fn scan_ends_nothing() {
     let output = output(machine.scan());
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(!text.contains('\x1b'), "no colour but on a terminal: {text}");
+    assert!(
+        !text.contains('\x1b'),
+        "no colour but on a terminal: {text}"
+    );
     for (pid, word) in [(hog.pid(), "hog"), (protected.pid(), "precious")] {
         let pid = pid.to_string();
         let is_it = |line: &&str| line.split_ascii_whitespace().any(|part| part == pid);
         let line = text.lines().find(is_it);
-        assert!(line.is_some_and(|line| line.contains(word)), "{pid} in {text}");
+        assert!(
+            line.is_some_and(|line| line.contains(word)),
+            "{pid} in {text}"
+        );
     }
     assert!(hog.is_alive() && protected.is_alive());
     assert!(!machine.log_path().exists(), "scan writes no log");
@@ -189,10 +240,10 @@ fn scan_ends_nothing() {
 fn closed_pipe() {
     let machine = Machine::new();
     let hogs: Vec<_> = (0..3).map(|_| Hog::new().mib(1).start()).collect();
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
     drop(reader);
     let mut command = machine.scan();
-    command.stdout(writer);
+    command.stdout(OwnedFd::from(writer));
     let output = output(command);
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(!text.contains("panicked"), "{text}");

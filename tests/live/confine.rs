@@ -2,7 +2,7 @@
 
 use crate::os;
 use libtest_mimic::{Failed, Trial};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -74,9 +74,9 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
 }
 
 /// The body of the namespace's first process.
-pub(crate) fn run_here(cases: &[Case], name: Option<OsString>) {
+pub(crate) fn run_here(cases: &[Case], name: Option<&OsStr>) {
     assert_eq!(std::process::id(), 1, "only for pid 1 of a namespace");
-    let case = cases.iter().find(|case| name.as_deref() == Some(case.name.as_ref()));
+    let case = cases.iter().find(|case| name == Some(case.name.as_ref()));
     (case.expect("a test's name").run)();
 }
 
@@ -95,9 +95,9 @@ fn obstacle(needs: Needs) -> Option<String> {
     match needs {
         _ if namespaces.is_some() => namespaces.clone(),
         Needs::Root | Needs::File(_) if !is_root() => Some("they need root".to_owned()),
-        Needs::File(path) if !Path::new(path).exists() => {
-            Some(format!("'{path}' is missing: see scripts/test for the package"))
-        }
+        Needs::File(path) if !Path::new(path).exists() => Some(format!(
+            "'{path}' is missing: see scripts/test for the package"
+        )),
         _ => None,
     }
 }
@@ -108,7 +108,10 @@ fn run_inside(name: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
     let mut command = unshare();
-    command.arg(this).args([WORD, name]).env("TMPDIR", folder.path());
+    command
+        .arg(this)
+        .args([WORD, name])
+        .env("TMPDIR", folder.path());
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());

@@ -13,7 +13,10 @@ pub(crate) const CASES: &[Case] = &[
     case("ending::zombie_is_left_alone", zombie_is_left_alone),
     case("ending::by_share_of_memory", by_share_of_memory),
     case("ending::small_processes_stay", small_processes_stay),
-    case("ending::checks_go_on_in_the_grace_time", checks_go_on_in_the_grace_time),
+    case(
+        "ending::checks_go_on_in_the_grace_time",
+        checks_go_on_in_the_grace_time,
+    ),
     case("ending::dry_run_signals_nobody", dry_run_signals_nobody),
     case("ending::once", once),
     case("ending::kill_limit", kill_limit),
@@ -43,7 +46,10 @@ fn obeys_sigterm() {
     let killing = log.wait_for("WARNING", &about("Killing process", &hog));
     assert!(killing.message.contains("RAM=0.06GB") || killing.message.contains("RAM=0.07GB"));
     let ended = log.wait_for("INFO", &ended(&hog, "SIGTERM")).message;
-    assert!(ended.contains("Freed=0.06GB") || ended.contains("Freed=0.07GB"), "{ended}");
+    assert!(
+        ended.contains("Freed=0.06GB") || ended.contains("Freed=0.07GB"),
+        "{ended}"
+    );
     log.wait_for_scans(3);
     daemon.stop();
     assert_eq!(log.count("WARNING", &about("Killing process", &hog)), 1);
@@ -61,9 +67,13 @@ fn ignores_sigterm() {
     daemon.stop();
     let records = log.records();
     let place = |start: &str| {
-        let found = records.iter().filter(|record| record.message.starts_with(start));
+        let found = records
+            .iter()
+            .filter(|record| record.message.starts_with(start));
         assert_eq!(found.count(), 1, "records that start with {start:?}");
-        records.iter().position(|record| record.message.starts_with(start))
+        records
+            .iter()
+            .position(|record| record.message.starts_with(start))
     };
     let term = place("Killing process: ");
     let kill = place("Escalating to SIGKILL: ");
@@ -86,13 +96,24 @@ fn twenty_at_once() {
     }
     daemon.stop();
     // One scan found them all, and all had their SIGTERM before the first SIGKILL.
-    assert_eq!(log.count("INFO", "Scan complete. Scanned: *, Killed: 20"), 1);
+    assert_eq!(
+        log.count("INFO", "Scan complete. Scanned: *, Killed: 20"),
+        1
+    );
     let records = log.records();
     let kills = |record: &&_| starts(record, "Escalating to SIGKILL: ");
-    let first = records.iter().position(|record| starts(record, "Escalating"));
+    let first = records
+        .iter()
+        .position(|record| starts(record, "Escalating"));
     let before = &records[..first.expect("an escalation")];
     assert_eq!(records.iter().filter(kills).count(), 20);
-    assert_eq!(before.iter().filter(|record| starts(record, "Killing ")).count(), 20);
+    assert_eq!(
+        before
+            .iter()
+            .filter(|record| starts(record, "Killing "))
+            .count(),
+        20
+    );
 }
 
 fn starts(record: &crate::log_lines::Record, with: &str) -> bool {
@@ -113,7 +134,11 @@ fn stopped() {
 fn main_thread_has_exited() {
     let machine = Machine::new();
     let mut hog = Hog::new().leader_exits().start();
-    assert_eq!(hog.state(), Some('Z'), "what a leader without a body looks like");
+    assert_eq!(
+        hog.state(),
+        Some('Z'),
+        "what a leader without a body looks like"
+    );
     let mut daemon = machine.launch(machine.command());
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let log = machine.log();
@@ -134,17 +159,27 @@ fn zombie_is_left_alone() {
     daemon.stop();
     assert_eq!(log.count("WARNING", &about("Killing process", &hog)), 1);
     assert_eq!(log.count("INFO", &ended(&hog, "SIGTERM")), 1);
-    assert!(!log.records().iter().any(|record| starts(record, "Escalating")));
+    assert!(
+        !log.records()
+            .iter()
+            .any(|record| starts(record, "Escalating"))
+    );
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
 }
 
 fn by_share_of_memory() {
     let total = std::fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
-    let total = total.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok());
+    let total = total
+        .split_ascii_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok());
     let share_of_20_mib = 20.0 * 1024.0 * 100.0 / total.expect("MemTotal");
     let machine = Machine::new()
         .with("thresholds.ram_gb_threshold", "inf")
-        .with("thresholds.ram_percent_threshold", &format!("{share_of_20_mib:.9}"));
+        .with(
+            "thresholds.ram_percent_threshold",
+            &format!("{share_of_20_mib:.9}"),
+        );
     let mut hog = Hog::new().start();
     let small = Hog::new().mib(8).start();
     let mut daemon = machine.launch(machine.command());
@@ -163,9 +198,15 @@ fn small_processes_stay() {
     daemon.stop();
     let log = machine.log();
     let scans = log.scans();
-    assert_eq!(log.count("INFO", "Scan complete. Scanned: *, Killed: 0"), scans);
+    assert_eq!(
+        log.count("INFO", "Scan complete. Scanned: *, Killed: 0"),
+        scans
+    );
     // pid 1, the hog, the daemon.
-    assert_eq!(log.count("INFO", "Scan complete. Scanned: 3, Killed: 0"), scans);
+    assert_eq!(
+        log.count("INFO", "Scan complete. Scanned: 3, Killed: 0"),
+        scans
+    );
 }
 
 fn checks_go_on_in_the_grace_time() {
@@ -180,7 +221,10 @@ fn checks_go_on_in_the_grace_time() {
     log.wait_for_scans(3);
     daemon.stop();
     assert!(stubborn.is_alive(), "its grace time is {LONG} s");
-    assert_eq!(log.count("WARNING", &about("Killing process", &stubborn)), 1);
+    assert_eq!(
+        log.count("WARNING", &about("Killing process", &stubborn)),
+        1
+    );
 }
 
 fn dry_run_signals_nobody() {
@@ -200,7 +244,10 @@ fn dry_run_signals_nobody() {
         daemon.stop();
         assert!(!log.records().iter().any(|record| starts(record, "Killing")));
         let scans = log.scans();
-        assert_eq!(log.count("INFO", "Scan complete. Scanned: *, Killed: 0"), scans);
+        assert_eq!(
+            log.count("INFO", "Scan complete. Scanned: *, Killed: 0"),
+            scans
+        );
     }
 }
 

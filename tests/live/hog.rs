@@ -64,16 +64,22 @@ impl Hog {
     /// One that SIGTERM doesn't end.
     pub(crate) fn ignores_sigterm(self) -> Self {
         let ignores_sigterm = true;
-        Self { ignores_sigterm, ..self }
+        Self {
+            ignores_sigterm,
+            ..self
+        }
     }
 
     /// One whose main thread exits while another thread keeps the memory.
     pub(crate) fn leader_exits(self) -> Self {
         let leader_exits = true;
-        Self { leader_exits, ..self }
+        Self {
+            leader_exits,
+            ..self
+        }
     }
 
-    /// Starts it; returns when it has its memory.
+    /// Starts it; returns when it has its memory, or is over.
     pub(crate) fn start(self) -> RunningHog {
         // By this name any user may start it, wherever the executable lies.
         let mut command = Command::new("/proc/self/exe");
@@ -90,8 +96,11 @@ impl Hog {
         let stdout = child.stdout.take().expect("a pipe");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        assert_eq!(line, READY, "the hog didn't get ready");
         let hog = RunningHog { child };
+        if line != READY {
+            // A daemon that runs already may end it before it can say so.
+            hog.becomes_zombie();
+        }
         if self.leader_exits {
             until("the main thread has exited", || hog.state() == Some('Z'));
         }
@@ -172,7 +181,9 @@ const READY: &str = "ready\n";
 
 /// A hog's life: `MIB COMM [OPTION]...`.
 pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) {
-    let mib = arguments.next().and_then(|text| text.to_str()?.parse::<usize>().ok());
+    let mib = arguments
+        .next()
+        .and_then(|text| text.to_str()?.parse::<usize>().ok());
     let mib = mib.expect("a number of MiB");
     let comm = arguments.next().expect("a comm").into_vec();
     let options: Vec<OsString> = arguments.collect();

@@ -11,7 +11,10 @@ pub(crate) const CASES: &[Case] = &[
         "identity::number_reused_before_sigkill",
         number_reused_before_sigkill,
     ),
-    case("identity::gone_before_it_was_opened", gone_before_it_was_opened),
+    case(
+        "identity::gone_before_it_was_opened",
+        gone_before_it_was_opened,
+    ),
     case("identity::gone_before_the_signal", gone_before_the_signal),
     case_with(
         Needs::Root,
@@ -53,9 +56,15 @@ pub(crate) fn reuse_in_the_grace_time(machine: &Machine, missing: &[libc::c_long
     let records = log.records();
     let about_it = |start: &str| {
         let start = format!("{start}: PID={pid},");
-        records.iter().filter(|record| record.message.starts_with(&start)).count()
+        records
+            .iter()
+            .filter(|record| record.message.starts_with(&start))
+            .count()
     };
-    assert_eq!((about_it("Killing process"), about_it("Process ended")), (1, 1));
+    assert_eq!(
+        (about_it("Killing process"), about_it("Process ended")),
+        (1, 1)
+    );
     bystander
 }
 
@@ -136,9 +145,15 @@ fn number_reused_before_the_signal() {
 fn nothing_was_ended(machine: &Machine) {
     let log = machine.log();
     let scans = log.scans();
-    assert_eq!(log.count("INFO", "Scan complete. Scanned: *, Killed: 0"), scans);
+    assert_eq!(
+        log.count("INFO", "Scan complete. Scanned: *, Killed: 0"),
+        scans
+    );
     for record in log.records() {
-        assert!(record.level == "INFO" || !record.message.contains("PID="), "{record:?}");
+        assert!(
+            record.level == "INFO" || !record.message.contains("PID="),
+            "{record:?}"
+        );
         assert!(!record.message.starts_with("Process ended"), "{record:?}");
     }
 }

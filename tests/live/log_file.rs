@@ -4,7 +4,7 @@
 use crate::confine::{Case, case};
 use crate::hog::Hog;
 use crate::log_lines::Log;
-use crate::machine::{Daemon, Machine, until};
+use crate::machine::{Daemon, Machine, quoted, until};
 use crate::os;
 use crate::syslog::{Syslog, own_dev};
 use std::fs;
@@ -28,7 +28,10 @@ pub(crate) const CASES: &[Case] = &[
 fn is_private() {
     let machine = Machine::new();
     let mut daemon = machine.start();
-    let mode = fs::metadata(machine.log_path()).expect("the log").permissions().mode();
+    let mode = fs::metadata(machine.log_path())
+        .expect("the log")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o640);
     daemon.stop();
 }
@@ -44,8 +47,16 @@ fn opened_again_on_sigusr1() {
     daemon.stop();
     let before = Log::at(&moved).records();
     let after = machine.log().records();
-    assert!(before.iter().any(|record| record.message.starts_with("Scan complete")));
-    assert!(!after.iter().any(|record| record.message.starts_with("Scan complete")));
+    assert!(
+        before
+            .iter()
+            .any(|record| record.message.starts_with("Scan complete"))
+    );
+    assert!(
+        !after
+            .iter()
+            .any(|record| record.message.starts_with("Scan complete"))
+    );
     assert!(!after.is_empty(), "that it stops is said in the new file");
 }
 
@@ -57,7 +68,11 @@ fn moved() {
     machine.log().wait_for_scans(3);
     let length = fs::metadata(&old).expect("moved").len();
     machine.log().wait_for_scans(3);
-    assert_eq!(fs::metadata(&old).expect("moved").len(), length, "written to after the move");
+    assert_eq!(
+        fs::metadata(&old).expect("moved").len(),
+        length,
+        "written to after the move"
+    );
     daemon.stop();
 }
 
@@ -80,12 +95,14 @@ fn works_without(machine: &Machine, log_file: &Path) -> Daemon {
     let mut late = Hog::new().start();
     assert_eq!(late.ended_by(), Some(libc::SIGTERM));
     let name = log_file.to_str().expect("UTF-8").to_owned();
-    until("stderr names the log file", || daemon.stderr().contains(&name));
+    until("stderr names the log file", || {
+        daemon.stderr().contains(&name)
+    });
     daemon
 }
 
 fn with_log_file(path: &Path) -> Machine {
-    Machine::new().with("settings.log_file", &format!("{path:?}"))
+    Machine::new().with("settings.log_file", &quoted(path))
 }
 
 fn missing_folder() {
@@ -131,7 +148,11 @@ fn full_disk() {
         let _ = fs::write(&filler, vec![0; 1 << 20]);
         until("stderr names the log file", || said(&daemon) > before);
         let mut hog = Hog::new().start();
-        assert_eq!(hog.ended_by(), Some(libc::SIGTERM), "a full disk is no reason to stop");
+        assert_eq!(
+            hog.ended_by(),
+            Some(libc::SIGTERM),
+            "a full disk is no reason to stop"
+        );
         fs::remove_file(&filler).expect("a folder of ours");
         // Reading the records fails where a line that had only half room was not mended.
         log.wait_for_scans(2);
@@ -159,7 +180,9 @@ fn none() {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
     let files = fs::read_dir(machine.path("")).expect("a folder of ours");
-    let names: Vec<_> = files.map(|file| file.expect("an entry").file_name()).collect();
+    let names: Vec<_> = files
+        .map(|file| file.expect("an entry").file_name())
+        .collect();
     assert_eq!(names.len(), 2, "config.toml and stderr: {names:?}");
 }
 
@@ -178,7 +201,12 @@ fn syslog_comes_and_goes() {
         let messages = syslog.close();
         let killing = format!("Killing process: PID={},", hog.pid());
         // LOG_DAEMON is 24; a warning 4, information 6.
-        let of = |start: &str| messages.iter().find(|(_, text)| text.starts_with(start)).cloned();
+        let of = |start: &str| {
+            messages
+                .iter()
+                .find(|(_, text)| text.starts_with(start))
+                .cloned()
+        };
         assert_eq!(of(&killing).expect("the kill").0, "<28>");
         assert_eq!(of("Scan complete").expect("a scan").0, "<30>");
         log.wait_for_scans(3);

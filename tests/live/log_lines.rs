@@ -86,12 +86,17 @@ impl Log {
     /// How many records fit `pattern`.
     pub(crate) fn count(&self, level: &str, pattern: &str) -> usize {
         let records = self.records();
-        records.iter().filter(|record| record.is(level, pattern)).count()
+        records
+            .iter()
+            .filter(|record| record.is(level, pattern))
+            .count()
     }
 
     /// Waits for a record that fits `pattern`, and returns the first one.
     pub(crate) fn wait_for(&self, level: &str, pattern: &str) -> Record {
-        self.wait_for_any(&format!("{level} - {pattern}"), |record| record.is(level, pattern))
+        self.wait_for_any(&format!("{level} - {pattern}"), |record| {
+            record.is(level, pattern)
+        })
     }
 
     /// Waits for a record that has all of `words` in its message, and returns the first one.

@@ -42,7 +42,7 @@ impl Machine {
         fs::set_permissions(folder.path(), open).expect("a folder of ours");
         let settings = BTreeMap::new();
         let machine = Self { folder, settings };
-        let log_file = format!("{:?}", machine.log_path());
+        let log_file = quoted(&machine.log_path());
         machine
             .with("thresholds.ram_percent_threshold", "100")
             .with("thresholds.ram_gb_threshold", THRESHOLD_GB)
@@ -145,7 +145,10 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_memory-monitor");
 
 /// Runs a command that ends by itself.
 pub(crate) fn output(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).output().expect("the binary starts")
+    command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts")
 }
 
 /// The daemon while it runs; its end is the end of this.
@@ -158,7 +161,10 @@ impl Daemon {
     /// Starts `command`, with what it writes to stderr in the file `stderr`.
     pub(crate) fn launch(mut command: Command, stderr: &Path) -> Self {
         let file = fs::File::create(stderr).expect("a folder of ours");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file);
         let child = command.spawn().expect("the daemon starts");
         let stderr = stderr.to_owned();
         Self { child, stderr }
@@ -213,7 +219,12 @@ impl Daemon {
     pub(crate) fn stop(&mut self) {
         self.signal(libc::SIGTERM);
         let status = self.wait();
-        assert_eq!((status.code(), status.signal()), (Some(0), None), "{}", self.stderr());
+        assert_eq!(
+            (status.code(), status.signal()),
+            (Some(0), None),
+            "{}",
+            self.stderr()
+        );
     }
 }
 
@@ -223,7 +234,10 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("the end of the daemon's stderr:\n{}", end_of(&self.stderr()));
+            eprintln!(
+                "the end of the daemon's stderr:\n{}",
+                end_of(&self.stderr())
+            );
         }
     }
 }
@@ -232,9 +246,17 @@ impl Drop for Machine {
     fn drop(&mut self) {
         if thread::panicking() {
             let log = self.log().bytes();
-            eprintln!("the end of the log:\n{}", end_of(&String::from_utf8_lossy(&log)));
+            eprintln!(
+                "the end of the log:\n{}",
+                end_of(&String::from_utf8_lossy(&log))
+            );
         }
     }
+}
+
+/// A path as a string of TOML.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_str().expect("UTF-8"))
 }
 
 /// The last lines, which are enough for a message.

@@ -46,7 +46,9 @@ fn main() {
     .concat();
     match arguments.next() {
         Some(word) if word == hog::WORD => hog::run(arguments),
-        Some(word) if word == confine::WORD => confine::run_here(&cases, arguments.next()),
+        Some(word) if word == confine::WORD => {
+            confine::run_here(&cases, arguments.next().as_deref())
+        }
         _ => {
             let trials = confine::trials(&cases);
             libtest_mimic::run(&Arguments::from_args(), trials).exit()

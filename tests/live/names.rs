@@ -47,7 +47,9 @@ fn any_bytes_in_the_log() {
         // The digits of \xNN may be of either case; the rest of these names has no capitals.
         let pattern = format!("pid={pid}, name={shown}, user=root, ram=");
         let found = |records: &[crate::log_lines::Record]| {
-            records.iter().any(|record| record.message.to_ascii_lowercase().contains(&pattern))
+            records
+                .iter()
+                .any(|record| record.message.to_ascii_lowercase().contains(&pattern))
         };
         crate::machine::until(&format!("the log has {pattern}"), || found(&log.records()));
     }
@@ -75,7 +77,10 @@ fn any_bytes_in_the_table() {
             assert!(text.split_ascii_whitespace().any(is_it), "{pid} in {text}");
         }
     }
-    assert!(hogs.iter().all(crate::hog::RunningHog::is_alive), "scan never signals");
+    assert!(
+        hogs.iter().all(crate::hog::RunningHog::is_alive),
+        "scan never signals"
+    );
 }
 
 /// comm has room for 15 bytes; `argv[0]` has the rest, and users' lists have all of it.
@@ -83,7 +88,10 @@ fn longer_than_15_bytes() {
     let machine = Machine::new().with("whitelist.names", r#"["systemd-journald"]"#);
     let full = "/lib/systemd/systemd-journald";
     let protected = Hog::new().comm("systemd-journald").argv0(full).start();
-    let mut other = Hog::new().comm("systemd-journalx").argv0("systemd-journalx").start();
+    let mut other = Hog::new()
+        .comm("systemd-journalx")
+        .argv0("systemd-journalx")
+        .start();
     let mut daemon = machine.launch(machine.command());
     assert_eq!(other.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_words(&["Name=systemd-journalx,"]);
@@ -98,8 +106,14 @@ fn not_the_full_name() {
     let mut hogs = [
         Hog::new().comm("hog").argv0("protected").start(),
         Hog::new().comm("protected-").argv0("protected").start(),
-        Hog::new().comm("systemd-journ").argv0("systemd-journald").start(),
-        Hog::new().comm("x-systemd-journ").argv0("systemd-journald").start(),
+        Hog::new()
+            .comm("systemd-journ")
+            .argv0("systemd-journald")
+            .start(),
+        Hog::new()
+            .comm("x-systemd-journ")
+            .argv0("systemd-journald")
+            .start(),
     ];
     let mut daemon = machine.launch(machine.command());
     for hog in &mut hogs {

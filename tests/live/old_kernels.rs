@@ -9,15 +9,29 @@ use crate::os;
 
 pub(crate) const CASES: &[Case] = &[
     case("old_kernels::without_pidfd_open", || ends_all(&[OPEN])),
-    case("old_kernels::without_pidfd_send_signal", || ends_all(&[SEND])),
-    case("old_kernels::without_process_mrelease", || ends_all(&[RELEASE])),
-    case("old_kernels::without_all_of_them", || ends_all(&[OPEN, SEND, RELEASE])),
-    case_with(Needs::Root, "old_kernels::number_reused_without_pidfd_open", || {
-        number_reused(&[OPEN]);
+    case("old_kernels::without_pidfd_send_signal", || {
+        ends_all(&[SEND]);
     }),
-    case_with(Needs::Root, "old_kernels::number_reused_without_all_of_them", || {
-        number_reused(&[OPEN, SEND, RELEASE]);
+    case("old_kernels::without_process_mrelease", || {
+        ends_all(&[RELEASE]);
     }),
+    case("old_kernels::without_all_of_them", || {
+        ends_all(&[OPEN, SEND, RELEASE]);
+    }),
+    case_with(
+        Needs::Root,
+        "old_kernels::number_reused_without_pidfd_open",
+        || {
+            number_reused(&[OPEN]);
+        },
+    ),
+    case_with(
+        Needs::Root,
+        "old_kernels::number_reused_without_all_of_them",
+        || {
+            number_reused(&[OPEN, SEND, RELEASE]);
+        },
+    ),
 ];
 
 const OPEN: libc::c_long = libc::SYS_pidfd_open;
@@ -48,15 +62,19 @@ fn ends_all(missing: &[libc::c_long]) {
         let pid = hog.pid();
         log.wait_for(
             "INFO",
-            &format!("Process ended: PID={pid}, Name=hog, Signal={signal}, After=*.##s, Freed=*.##GB"),
+            &format!(
+                "Process ended: PID={pid}, Name=hog, Signal={signal}, After=*.##s, Freed=*.##GB"
+            ),
         );
     }
     log.wait_for_scans(10);
     daemon.stop();
-    for (mut hog, signal) in [obedient, headless, sleeping, stubborn]
-        .into_iter()
-        .zip([libc::SIGTERM, libc::SIGTERM, libc::SIGTERM, libc::SIGKILL])
-    {
+    for (mut hog, signal) in [obedient, headless, sleeping, stubborn].into_iter().zip([
+        libc::SIGTERM,
+        libc::SIGTERM,
+        libc::SIGTERM,
+        libc::SIGKILL,
+    ]) {
         assert_eq!(hog.ended_by(), Some(signal));
         assert_eq!(said_of("Killing process", &hog, &machine), 1);
         assert_eq!(said_of("Process ended", &hog, &machine), 1);
@@ -65,13 +83,19 @@ fn ends_all(missing: &[libc::c_long]) {
     }
     assert!(small.is_alive());
     let records = log.records();
-    assert!(!records.iter().any(|record| record.level == "ERROR"), "{records:?}");
+    assert!(
+        !records.iter().any(|record| record.level == "ERROR"),
+        "{records:?}"
+    );
 }
 
 fn said_of(what: &str, hog: &RunningHog, machine: &Machine) -> usize {
     let start = format!("{what}: PID={},", hog.pid());
     let records = machine.log().records();
-    records.iter().filter(|record| record.message.starts_with(&start)).count()
+    records
+        .iter()
+        .filter(|record| record.message.starts_with(&start))
+        .count()
 }
 
 fn number_reused(missing: &[libc::c_long]) {

@@ -164,12 +164,7 @@ impl Breakpoints {
             unsafe {
                 let process = check(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
                 let process = OwnedFd::from_raw_fd(i32::try_from(process).expect("a descriptor"));
-                let found = libc::syscall(
-                    libc::SYS_pidfd_getfd,
-                    process.as_raw_fd(),
-                    LISTENER,
-                    0,
-                );
+                let found = libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), LISTENER, 0);
                 let found = i32::try_from(check(found)?).expect("a descriptor");
                 io::Result::Ok(OwnedFd::from_raw_fd(found))
             }
@@ -180,7 +175,8 @@ impl Breakpoints {
     /// Waits until the process stands at one of the system calls.
     pub(crate) fn hit(&self) -> Stopped<'_> {
         let limit = i32::try_from(crate::machine::LIMIT.as_millis()).expect("a minute");
-        self.next(limit).expect("the process comes to the system call")
+        self.next(limit)
+            .expect("the process comes to the system call")
     }
 
     /// From now on the process is never stopped.
@@ -203,8 +199,13 @@ impl Breakpoints {
         // SAFETY: a C struct of integers, for which all zeros are valid, as the kernel demands here.
         let mut found: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the request writes one struct seccomp_notif.
-        let result =
-            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut found) };
+        let result = unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_RECV,
+                &raw mut found,
+            )
+        };
         check(result.into()).ok()?;
         Some(Stopped {
             arguments: found.data.args,

@@ -13,10 +13,17 @@ pub(crate) const CASES: &[Case] = &[
     case("protection::by_glob", by_glob),
     case_with(Needs::Root, "protection::by_user_name", by_user_name),
     case_with(Needs::Root, "protection::by_numeric_user", by_numeric_user),
-    case("protection::unknown_user_protects_nobody", unknown_user_protects_nobody),
+    case(
+        "protection::unknown_user_protects_nobody",
+        unknown_user_protects_nobody,
+    ),
     case("protection::by_pid", by_pid),
     case_with(Needs::Root, "protection::pid_taken_over", pid_taken_over),
-    case_with(Needs::Root, "protection::pid_pinned_again_at_reload", pid_pinned_again_at_reload),
+    case_with(
+        Needs::Root,
+        "protection::pid_pinned_again_at_reload",
+        pid_pinned_again_at_reload,
+    ),
     case_with(Needs::Root, "protection::oom_score_adj", oom_score_adj),
     case("protection::root_only_if_wanted", root_only_if_wanted),
     case("protection::root_if_wanted", root_if_wanted),
@@ -36,7 +43,11 @@ fn ends_only(machine: &Machine, others: &mut [RunningHog], protected: &[RunningH
     daemon.stop();
     for hog in protected {
         assert!(hog.is_alive());
-        assert_eq!(killed(machine, hog.pid()), 0, "one that ignores signals is not protected");
+        assert_eq!(
+            killed(machine, hog.pid()),
+            0,
+            "one that ignores signals is not protected"
+        );
     }
 }
 
@@ -44,7 +55,10 @@ fn ends_only(machine: &Machine, others: &mut [RunningHog], protected: &[RunningH
 fn killed(machine: &Machine, pid: u32) -> usize {
     let start = format!("Killing process: PID={pid},");
     let records = machine.log().records();
-    records.iter().filter(|record| record.message.starts_with(&start)).count()
+    records
+        .iter()
+        .filter(|record| record.message.starts_with(&start))
+        .count()
 }
 
 fn by_exact_name() {
@@ -189,7 +203,10 @@ fn root_if_wanted() {
         .with("whitelist.protect_root", "true");
     ends_only(&machine, &mut [], &[Hog::new().start()]);
     let records = machine.log().records();
-    assert!(!records.iter().any(|record| record.level == "WARNING"), "{records:?}");
+    assert!(
+        !records.iter().any(|record| record.level == "WARNING"),
+        "{records:?}"
+    );
 }
 
 /// A threshold that everything is over.

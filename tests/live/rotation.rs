@@ -3,7 +3,7 @@
 use crate::confine::{Case, Needs, case_with};
 use crate::hog::Hog;
 use crate::log_lines::{Log, Record};
-use crate::machine::{Daemon, Machine, output, until};
+use crate::machine::{Daemon, Machine, output, quoted, until};
 use crate::syslog::{Syslog, own_dev};
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,18 @@ const LOGROTATE: &str = "/usr/sbin/logrotate";
 const NEEDS: Needs = Needs::File(LOGROTATE);
 
 pub(crate) const CASES: &[Case] = &[
-    case_with(NEEDS, "rotation::with_a_signal", || rotates("create 0640\nSIGNAL")),
-    case_with(NEEDS, "rotation::without_a_signal", || rotates("create 0640")),
-    case_with(NEEDS, "rotation::without_a_new_file", || rotates("nocreate")),
-    case_with(NEEDS, "rotation::compressed_later", || rotates("create\ncompress\ndelaycompress\nSIGNAL")),
+    case_with(NEEDS, "rotation::with_a_signal", || {
+        rotates("create 0640\nSIGNAL");
+    }),
+    case_with(NEEDS, "rotation::without_a_signal", || {
+        rotates("create 0640");
+    }),
+    case_with(NEEDS, "rotation::without_a_new_file", || {
+        rotates("nocreate");
+    }),
+    case_with(NEEDS, "rotation::compressed_later", || {
+        rotates("create\ncompress\ndelaycompress\nSIGNAL");
+    }),
 ];
 
 const ROTATIONS: usize = 20;
@@ -30,7 +38,7 @@ fn rotates(directives: &str) {
     fs::create_dir(&folder).expect("a folder of ours");
     let path = folder.join("log");
     let machine = machine
-        .with("settings.log_file", &format!("{path:?}"))
+        .with("settings.log_file", &quoted(&path))
         .with("settings.log_level", "\"debug\"")
         .with("settings.enable_syslog", "true")
         .with("settings.dry_run", "true");
@@ -61,7 +69,9 @@ fn rotates(directives: &str) {
 fn read(path: &Path) -> Vec<Record> {
     let packed = path.with_extension(format!(
         "{}.gz",
-        path.extension().and_then(|number| number.to_str()).unwrap_or_default()
+        path.extension()
+            .and_then(|number| number.to_str())
+            .unwrap_or_default()
     ));
     if !packed.exists() {
         return Log::at(path).records();
@@ -75,11 +85,18 @@ fn read(path: &Path) -> Vec<Record> {
 fn rotate(machine: &Machine, directives: &str, log: &Path, daemon: &Daemon) {
     let signal = format!("postrotate\nkill -USR1 {}\nendscript", daemon.pid());
     let directives = directives.replace("SIGNAL", &signal);
-    let text = format!("{log:?} {{\nrotate 1000\n{directives}\n}}\n");
+    let text = format!("{} {{\nrotate 1000\n{directives}\n}}\n", quoted(log));
     let path = machine.path("logrotate.conf");
     fs::write(&path, text).expect("a folder of ours");
     let mut command = Command::new(LOGROTATE);
-    command.arg("--force").arg("--state").arg(machine.path("state")).arg(path);
+    command
+        .arg("--force")
+        .arg("--state")
+        .arg(machine.path("state"))
+        .arg(path);
     let output = output(command);
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
 }

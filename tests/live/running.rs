@@ -17,14 +17,31 @@ const FAKETIME: &str = if cfg!(target_arch = "aarch64") {
 
 pub(crate) const CASES: &[Case] = &[
     case("running::sigterm_and_sigint", sigterm_and_sigint),
-    case("running::sighup_reads_the_configuration", sighup_reads_the_configuration),
-    case("running::sighup_with_a_bad_configuration", sighup_with_a_bad_configuration),
-    case("running::sighup_with_a_missing_configuration", sighup_with_a_missing_configuration),
+    case(
+        "running::sighup_reads_the_configuration",
+        sighup_reads_the_configuration,
+    ),
+    case(
+        "running::sighup_with_a_bad_configuration",
+        sighup_with_a_bad_configuration,
+    ),
+    case(
+        "running::sighup_with_a_missing_configuration",
+        sighup_with_a_missing_configuration,
+    ),
     case("running::never_too_often", never_too_often),
     case("running::no_burst_after_a_pause", no_burst_after_a_pause),
     case("running::one_check_a_day", one_check_a_day),
-    case_with(Needs::File(FAKETIME), "running::clock_that_jumps", clock_that_jumps),
-    case_with(Needs::File(FAKETIME), "running::end_of_daylight_saving", end_of_daylight_saving),
+    case_with(
+        Needs::File(FAKETIME),
+        "running::clock_that_jumps",
+        clock_that_jumps,
+    ),
+    case_with(
+        Needs::File(FAKETIME),
+        "running::end_of_daylight_saving",
+        end_of_daylight_saving,
+    ),
 ];
 
 fn sigterm_and_sigint() {
@@ -113,11 +130,15 @@ fn no_burst_after_a_pause() {
     let mut daemon = machine.start();
     daemon.pause();
     let pause = Instant::now();
-    until("several checks were missed", || pause.elapsed() > Duration::from_secs(3));
+    until("several checks were missed", || {
+        pause.elapsed() > Duration::from_secs(3)
+    });
     let before = machine.log().scans();
     let start = Instant::now();
     daemon.resume();
-    until("four more scans are complete", || machine.log().scans() >= before + 4);
+    until("four more scans are complete", || {
+        machine.log().scans() >= before + 4
+    });
     // One at once, the next one perhaps soon, then one an interval.
     assert!(start.elapsed() >= Duration::from_millis(2 * 300));
     daemon.stop();
@@ -155,7 +176,11 @@ fn set_clock(machine: &Machine, seconds: u64) {
 /// Waits for a record with this time.
 fn at_time(machine: &Machine, time: &str) {
     until(&format!("a record of {time}"), || {
-        machine.log().records().iter().any(|record| record.time == time)
+        machine
+            .log()
+            .records()
+            .iter()
+            .any(|record| record.time == time)
     });
 }
 
@@ -173,7 +198,10 @@ fn clock_that_jumps() {
         at_time(&machine, time);
         let start = Instant::now();
         machine.log().wait_for_scans(5);
-        assert!(start.elapsed() >= Duration::from_millis(4 * 200), "the rhythm is another clock's");
+        assert!(
+            start.elapsed() >= Duration::from_millis(4 * 200),
+            "the rhythm is another clock's"
+        );
         let mut hog = Hog::new().start();
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     }

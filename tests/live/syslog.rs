@@ -15,7 +15,13 @@ pub(crate) fn own_dev() {
     os::mount(Path::new("tmpfs"), &folder, "tmpfs", 0, "size=1m");
     fs::write(&null, "").expect("a folder of ours");
     os::mount(Path::new("/dev/null"), &null, "", libc::MS_BIND, "");
-    os::mount(&folder, Path::new("/dev"), "", libc::MS_BIND | libc::MS_REC, "");
+    os::mount(
+        &folder,
+        Path::new("/dev"),
+        "",
+        libc::MS_BIND | libc::MS_REC,
+        "",
+    );
 }
 
 /// A listener that keeps all it gets; wants [`own_dev`].
@@ -33,7 +39,7 @@ impl Syslog {
         let socket = UnixDatagram::bind(SOCKET).expect("a /dev of our own");
         let listener = thread::spawn(move || {
             let mut messages = Vec::new();
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             loop {
                 let length = socket.recv(&mut buffer).expect("a datagram");
                 match &buffer[..length] {

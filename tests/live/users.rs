@@ -8,11 +8,31 @@ use std::path::Path;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = &[
-    case_with(Needs::Root, "users::not_permitted_is_said_once", not_permitted_is_said_once),
-    case_with(Needs::Root, "users::only_its_own_is_said_once", only_its_own_is_said_once),
-    case_with(Needs::Root, "users::hidepid_is_named_by_the_daemon", hidepid_is_named_by_the_daemon),
-    case_with(Needs::Root, "users::hidepid_is_named_by_scan", hidepid_is_named_by_scan),
-    case_with(Needs::Root, "users::scan_as_a_normal_user", scan_as_a_normal_user),
+    case_with(
+        Needs::Root,
+        "users::not_permitted_is_said_once",
+        not_permitted_is_said_once,
+    ),
+    case_with(
+        Needs::Root,
+        "users::only_its_own_is_said_once",
+        only_its_own_is_said_once,
+    ),
+    case_with(
+        Needs::Root,
+        "users::hidepid_is_named_by_the_daemon",
+        hidepid_is_named_by_the_daemon,
+    ),
+    case_with(
+        Needs::Root,
+        "users::hidepid_is_named_by_scan",
+        hidepid_is_named_by_scan,
+    ),
+    case_with(
+        Needs::Root,
+        "users::scan_as_a_normal_user",
+        scan_as_a_normal_user,
+    ),
 ];
 
 const US: u32 = 65534;
@@ -38,7 +58,9 @@ fn not_permitted_is_said_once() {
     assert!(hog_of_another.is_alive());
     let records = log.records();
     let about = format!("PID={pid},");
-    let about_it = records.iter().filter(|record| record.message.contains(&about));
+    let about_it = records
+        .iter()
+        .filter(|record| record.message.contains(&about));
     assert_eq!(about_it.count(), 1, "{records:?}");
 }
 
@@ -57,7 +79,13 @@ fn only_its_own_is_said_once() {
 /// Mounts this namespace's /proc again as `hidepid=2` does.
 fn hide_processes() {
     let proc = Path::new("/proc");
-    os::mount(Path::new("proc"), proc, "proc", libc::MS_REMOUNT, "hidepid=2");
+    os::mount(
+        Path::new("proc"),
+        proc,
+        "proc",
+        libc::MS_REMOUNT,
+        "hidepid=2",
+    );
 }
 
 fn hidepid_is_named_by_the_daemon() {
@@ -74,7 +102,9 @@ fn hidepid_is_named_by_the_daemon() {
     daemon.stop();
     assert!(hog_of_another.is_alive());
     let records = log.records();
-    let said = records.iter().filter(|record| record.message.contains("hidepid"));
+    let said = records
+        .iter()
+        .filter(|record| record.message.contains("hidepid"));
     assert_eq!(said.count(), 1, "{records:?}");
 }
 
@@ -102,7 +132,11 @@ fn hidepid_is_named_by_scan() {
 
 fn scan_as_a_normal_user() {
     let machine = Machine::new();
-    let hogs = [Hog::new().user(ANOTHER).start(), Hog::new().user(US).start(), Hog::new().start()];
+    let hogs = [
+        Hog::new().user(ANOTHER).start(),
+        Hog::new().user(US).start(),
+        Hog::new().start(),
+    ];
     let seen = output(machine.given(scan_for_us(&machine)));
     let text = String::from_utf8(seen.stdout).expect("UTF-8");
     assert!(seen.status.success(), "{text}");
@@ -110,7 +144,10 @@ fn scan_as_a_normal_user() {
         let pid = hog.pid().to_string();
         let has = |line: &str, word: &str| line.split_ascii_whitespace().any(|part| part == word);
         let line = text.lines().find(|line| has(line, &pid) && has(line, user));
-        assert!(line.is_some_and(|line| line.contains("hog")), "{pid} of {user} in {text}");
+        assert!(
+            line.is_some_and(|line| line.contains("hog")),
+            "{pid} of {user} in {text}"
+        );
         assert!(hog.is_alive());
     }
 }
