@@ -47,7 +47,7 @@ fn main() {
     match arguments.next() {
         Some(word) if word == hog::WORD => hog::run(arguments),
         Some(word) if word == confine::WORD => {
-            confine::run_here(&cases, arguments.next().as_deref())
+            confine::run_here(&cases, arguments.next().as_deref());
         }
         _ => {
             let trials = confine::trials(&cases);
