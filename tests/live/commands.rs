@@ -1,6 +1,6 @@
 //! The command line and the configuration file, as a person gets them wrong.
 
-use crate::confine::{Case, Needs, case, case_with};
+use crate::confine::{Case, case};
 use crate::hog::Hog;
 use crate::machine::{BINARY, Machine, output};
 use crate::os;
@@ -23,11 +23,7 @@ pub(crate) const CASES: &[Case] = &[
         "commands::unreadable_configuration",
         unreadable_configuration,
     ),
-    case_with(
-        Needs::Root,
-        "commands::built_in_configuration",
-        built_in_configuration,
-    ),
+    case("commands::built_in_configuration", built_in_configuration),
     case("commands::shipped_configuration", shipped_configuration),
     case("commands::scan_ends_nothing", scan_ends_nothing),
     case("commands::closed_pipe", closed_pipe),

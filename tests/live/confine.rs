@@ -28,9 +28,9 @@ pub(crate) struct Case {
 pub(crate) enum Needs {
     /// Nothing more.
     Nothing,
-    /// Other users, privileges of root that a user namespace doesn't give.
-    Root,
-    /// Root and this file of another program.
+    /// Processes of several users, which a user namespace doesn't give.
+    Users,
+    /// This file of another program.
     File(&'static str),
 }
 
@@ -94,7 +94,7 @@ fn obstacle(needs: Needs) -> Option<String> {
     });
     match needs {
         _ if namespaces.is_some() => namespaces.clone(),
-        Needs::Root | Needs::File(_) if !is_root() => Some("they need root".to_owned()),
+        Needs::Users if !is_root() => Some("they need root for several users".to_owned()),
         Needs::File(path) if !Path::new(path).exists() => Some(format!(
             "'{path}' is missing: see scripts/test for the package"
         )),

@@ -1,13 +1,12 @@
 //! A number is not a process: whoever takes over a victim's number is never signalled.
 
-use crate::confine::{Case, Needs, case, case_with};
+use crate::confine::{Case, case};
 use crate::hog::{Hog, RunningHog};
 use crate::machine::Machine;
 use crate::os::{self, Breakpoints, Stopped};
 
 pub(crate) const CASES: &[Case] = &[
-    case_with(
-        Needs::Root,
+    case(
         "identity::number_reused_before_sigkill",
         number_reused_before_sigkill,
     ),
@@ -16,13 +15,11 @@ pub(crate) const CASES: &[Case] = &[
         gone_before_it_was_opened,
     ),
     case("identity::gone_before_the_signal", gone_before_the_signal),
-    case_with(
-        Needs::Root,
+    case(
         "identity::number_reused_before_it_was_opened",
         number_reused_before_it_was_opened,
     ),
-    case_with(
-        Needs::Root,
+    case(
         "identity::number_reused_before_the_signal",
         number_reused_before_the_signal,
     ),

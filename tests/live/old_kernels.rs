@@ -1,7 +1,7 @@
 //! The same behaviour on kernels without pidfds or process_mrelease: under a seccomp filter that
 //! answers ENOSYS to them.
 
-use crate::confine::{Case, Needs, case, case_with};
+use crate::confine::{Case, case};
 use crate::hog::{Hog, RunningHog};
 use crate::identity::reuse_in_the_grace_time;
 use crate::machine::Machine;
@@ -18,20 +18,12 @@ pub(crate) const CASES: &[Case] = &[
     case("old_kernels::without_all_of_them", || {
         ends_all(&[OPEN, SEND, RELEASE]);
     }),
-    case_with(
-        Needs::Root,
-        "old_kernels::number_reused_without_pidfd_open",
-        || {
-            number_reused(&[OPEN]);
-        },
-    ),
-    case_with(
-        Needs::Root,
-        "old_kernels::number_reused_without_all_of_them",
-        || {
-            number_reused(&[OPEN, SEND, RELEASE]);
-        },
-    ),
+    case("old_kernels::number_reused_without_pidfd_open", || {
+        number_reused(&[OPEN]);
+    }),
+    case("old_kernels::number_reused_without_all_of_them", || {
+        number_reused(&[OPEN, SEND, RELEASE]);
+    }),
 ];
 
 const OPEN: libc::c_long = libc::SYS_pidfd_open;

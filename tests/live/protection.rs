@@ -11,20 +11,19 @@ use std::path::PathBuf;
 pub(crate) const CASES: &[Case] = &[
     case("protection::by_exact_name", by_exact_name),
     case("protection::by_glob", by_glob),
-    case_with(Needs::Root, "protection::by_user_name", by_user_name),
-    case_with(Needs::Root, "protection::by_numeric_user", by_numeric_user),
+    case_with(Needs::Users, "protection::by_user_name", by_user_name),
+    case_with(Needs::Users, "protection::by_numeric_user", by_numeric_user),
     case(
         "protection::unknown_user_protects_nobody",
         unknown_user_protects_nobody,
     ),
     case("protection::by_pid", by_pid),
-    case_with(Needs::Root, "protection::pid_taken_over", pid_taken_over),
-    case_with(
-        Needs::Root,
+    case("protection::pid_taken_over", pid_taken_over),
+    case(
         "protection::pid_pinned_again_at_reload",
         pid_pinned_again_at_reload,
     ),
-    case_with(Needs::Root, "protection::oom_score_adj", oom_score_adj),
+    case("protection::oom_score_adj", oom_score_adj),
     case("protection::root_only_if_wanted", root_only_if_wanted),
     case("protection::root_if_wanted", root_if_wanted),
     case("protection::pid_1_and_itself", pid_1_and_itself),

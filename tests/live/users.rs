@@ -9,27 +9,27 @@ use std::process::Command;
 
 pub(crate) const CASES: &[Case] = &[
     case_with(
-        Needs::Root,
+        Needs::Users,
         "users::not_permitted_is_said_once",
         not_permitted_is_said_once,
     ),
     case_with(
-        Needs::Root,
+        Needs::Users,
         "users::only_its_own_is_said_once",
         only_its_own_is_said_once,
     ),
     case_with(
-        Needs::Root,
+        Needs::Users,
         "users::hidepid_is_named_by_the_daemon",
         hidepid_is_named_by_the_daemon,
     ),
     case_with(
-        Needs::Root,
+        Needs::Users,
         "users::hidepid_is_named_by_scan",
         hidepid_is_named_by_scan,
     ),
     case_with(
-        Needs::Root,
+        Needs::Users,
         "users::scan_as_a_normal_user",
         scan_as_a_normal_user,
     ),
