@@ -2,7 +2,7 @@
 
 use crate::confine::{Case, case};
 use crate::hog::{Hog, RunningHog};
-use crate::machine::{LONG, Machine, output};
+use crate::machine::{Machine, output};
 
 pub(crate) const CASES: &[Case] = &[
     case("ending::obeys_sigterm", obeys_sigterm),
@@ -14,8 +14,12 @@ pub(crate) const CASES: &[Case] = &[
     case("ending::by_share_of_memory", by_share_of_memory),
     case("ending::small_processes_stay", small_processes_stay),
     case(
-        "ending::checks_go_on_in_the_grace_time",
-        checks_go_on_in_the_grace_time,
+        "ending::stopped_without_main_thread",
+        stopped_without_main_thread,
+    ),
+    case(
+        "ending::dry_run_stays_after_a_reload",
+        dry_run_stays_after_a_reload,
     ),
     case("ending::dry_run_signals_nobody", dry_run_signals_nobody),
     case("ending::once", once),
@@ -131,6 +135,17 @@ fn stopped() {
     daemon.stop();
 }
 
+/// The main thread's state says nothing of what the others do.
+fn stopped_without_main_thread() {
+    let machine = Machine::new();
+    let mut hog = Hog::new().leader_exits().start();
+    hog.stop();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for("INFO", &ended(&hog, "SIGTERM"));
+    daemon.stop();
+}
+
 fn main_thread_has_exited() {
     let machine = Machine::new();
     let mut hog = Hog::new().leader_exits().start();
@@ -209,24 +224,6 @@ fn small_processes_stay() {
     );
 }
 
-fn checks_go_on_in_the_grace_time() {
-    let machine = Machine::new();
-    let stubborn = Hog::new().ignores_sigterm().start();
-    let mut daemon = machine.launch(machine.command());
-    let log = machine.log();
-    log.wait_for("WARNING", &about("Killing process", &stubborn));
-    log.wait_for_scans(3);
-    let mut late = Hog::new().start();
-    assert_eq!(late.ended_by(), Some(libc::SIGTERM));
-    log.wait_for_scans(3);
-    daemon.stop();
-    assert!(stubborn.is_alive(), "its grace time is {LONG} s");
-    assert_eq!(
-        log.count("WARNING", &about("Killing process", &stubborn)),
-        1
-    );
-}
-
 fn dry_run_signals_nobody() {
     for option in [true, false] {
         let mut machine = Machine::new().with("settings.term_timeout", "0");
@@ -249,6 +246,24 @@ fn dry_run_signals_nobody() {
             scans
         );
     }
+}
+
+/// The option outlives every reading of the file.
+fn dry_run_stays_after_a_reload() {
+    let machine = Machine::new();
+    let mut command = machine.command();
+    command.arg("--dry-run");
+    let mut daemon = machine.launch(command);
+    machine.log().wait_for_scans(1);
+    daemon.signal(libc::SIGHUP);
+    machine.log().wait_for_words(&["Configuration read again"]);
+    let hog = Hog::new().start();
+    machine
+        .log()
+        .wait_for("WARNING", &about("Would kill process", &hog));
+    machine.log().wait_for_scans(3);
+    assert!(hog.is_alive());
+    daemon.stop();
 }
 
 fn once() {

@@ -23,6 +23,7 @@ pub(crate) struct Hog {
     user: Option<u32>,
     ignores_sigterm: bool,
     leader_exits: bool,
+    second_thread: bool,
 }
 
 impl Hog {
@@ -35,6 +36,7 @@ impl Hog {
             user: None,
             ignores_sigterm: false,
             leader_exits: false,
+            second_thread: false,
         }
     }
 
@@ -79,6 +81,15 @@ impl Hog {
         }
     }
 
+    /// One with another thread that has nothing to do.
+    pub(crate) fn with_second_thread(self) -> Self {
+        let second_thread = true;
+        Self {
+            second_thread,
+            ..self
+        }
+    }
+
     /// Starts it; returns when it has its memory, or is over.
     pub(crate) fn start(self) -> RunningHog {
         // By this name any user may start it, wherever the executable lies.
@@ -87,11 +98,12 @@ impl Hog {
         command.arg(OsStr::from_bytes(&self.comm));
         command.args(self.ignores_sigterm.then_some(IGNORES_SIGTERM));
         command.args(self.leader_exits.then_some(LEADER_EXITS));
+        command.args(self.second_thread.then_some(SECOND_THREAD));
         command.arg0(OsStr::from_bytes(&self.argv0));
         if let Some(uid) = self.user {
             command.uid(uid).gid(uid);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("a hog starts");
         let stdout = child.stdout.take().expect("a pipe");
         let mut line = String::new();
@@ -135,9 +147,13 @@ impl RunningHog {
         self.child.id()
     }
 
-    /// The state letter of /proc/PID/stat; None once it is reaped.
+    /// The state letter of its main thread; None once it is reaped.
     pub(crate) fn state(&self) -> Option<char> {
-        let stat = fs::read(format!("/proc/{}/stat", self.pid())).ok()?;
+        self.state_of(self.pid())
+    }
+
+    fn state_of(&self, thread: u32) -> Option<char> {
+        let stat = fs::read(format!("/proc/{}/task/{thread}/stat", self.pid())).ok()?;
         let end_of_comm = stat.iter().rposition(|&byte| byte == b')')?;
         stat.get(end_of_comm + 2).map(|&byte| byte.into())
     }
@@ -162,10 +178,33 @@ impl RunningHog {
         status.and_then(|status| status.signal())
     }
 
+    /// Lets it give itself another comm.
+    pub(crate) fn rename(&mut self, comm: &str) {
+        let mut orders = self.child.stdin.as_ref().expect("a pipe");
+        writeln!(orders, "{comm}").expect("the hog reads");
+        let path = format!("/proc/{}/comm", self.pid());
+        until("the hog has its new name", || {
+            fs::read_to_string(&path).is_ok_and(|text| text.trim_end() == comm)
+        });
+    }
+
+    /// The numbers of its threads, the main thread's first.
+    pub(crate) fn threads(&self) -> Vec<u32> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("a child of ours");
+        let names = threads.map(|entry| entry.expect("an entry").file_name());
+        let number = |name: OsString| name.to_str().and_then(|name| name.parse().ok());
+        let mut numbers: Vec<u32> = names.map(|name| number(name).expect("a number")).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// Stops it, as Ctrl-Z does.
     pub(crate) fn stop(&self) {
         os::signal(self.pid(), libc::SIGSTOP);
-        until("the hog is stopped", || self.state() == Some('T'));
+        until("the hog is stopped", || {
+            let mut threads = self.threads().into_iter();
+            threads.any(|thread| self.state_of(thread) == Some('T'))
+        });
     }
 
     /// Ends and reaps it, so that its number is free.
@@ -177,6 +216,7 @@ impl RunningHog {
 
 const IGNORES_SIGTERM: &str = "ignores-sigterm";
 const LEADER_EXITS: &str = "leader-exits";
+const SECOND_THREAD: &str = "second-thread";
 const READY: &str = "ready\n";
 
 /// A hog's life: `MIB COMM [OPTION]...`.
@@ -191,6 +231,9 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) {
     if options.iter().any(|option| option == IGNORES_SIGTERM) {
         os::ignore_sigterm();
     }
+    if options.iter().any(|option| option == SECOND_THREAD) {
+        thread::spawn(|| thread::sleep(LIMIT));
+    }
     if options.iter().any(|option| option == LEADER_EXITS) {
         thread::spawn(move || hold(mib));
         os::exit_this_thread();
@@ -204,6 +247,9 @@ fn hold(mib: usize) {
     let mut stdout = std::io::stdout();
     stdout.write_all(READY.as_bytes()).expect("the test reads");
     stdout.flush().expect("the test reads");
+    for name in std::io::stdin().lines() {
+        fs::write("/proc/self/comm", name.expect("a line")).expect("anybody may name themselves");
+    }
     loop {
         std::hint::black_box(&memory);
         thread::sleep(LIMIT);

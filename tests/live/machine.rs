@@ -106,15 +106,19 @@ impl Machine {
 
     /// `memory-monitor scan` with this configuration.
     pub(crate) fn scan(&self) -> Command {
-        let mut command = Command::new(BINARY);
-        command.arg("scan");
-        self.given(command)
+        self.given_words(Command::new(BINARY), &["scan"])
     }
 
     /// `program` with the option for this configuration.
     pub(crate) fn given(&self, mut program: Command) -> Command {
         program.arg("--config").arg(self.write_config());
         program
+    }
+
+    /// `program` with `words` and the option for this configuration.
+    pub(crate) fn given_words(&self, mut program: Command, words: &[&str]) -> Command {
+        program.args(words);
+        self.given(program)
     }
 
     /// The binary for the user `uid`, who may not be able to reach the folder of the original.
@@ -154,7 +158,8 @@ pub(crate) fn output(mut command: Command) -> Output {
 /// The daemon while it runs; its end is the end of this.
 pub(crate) struct Daemon {
     child: Child,
-    stderr: PathBuf,
+    /// A file, unless it was started with something else.
+    stderr: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -166,7 +171,13 @@ impl Daemon {
             .stdout(Stdio::null())
             .stderr(file);
         let child = command.spawn().expect("the daemon starts");
-        let stderr = stderr.to_owned();
+        let stderr = Some(stderr.to_owned());
+        Self { child, stderr }
+    }
+
+    /// One that was started already.
+    pub(crate) fn of(child: Child) -> Self {
+        let stderr = None;
         Self { child, stderr }
     }
 
@@ -177,7 +188,11 @@ impl Daemon {
 
     /// What it wrote to stderr so far.
     pub(crate) fn stderr(&self) -> String {
-        let bytes = fs::read(&self.stderr).expect("a file of ours");
+        let bytes = self
+            .stderr
+            .as_ref()
+            .map(|path| fs::read(path).expect("a file of ours"));
+        let bytes = bytes.unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -7,9 +7,11 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod adversity;
 mod commands;
 mod confine;
 mod ending;
+mod grace;
 mod hog;
 mod identity;
 mod log_file;
@@ -31,8 +33,10 @@ use libtest_mimic::Arguments;
 fn main() {
     let mut arguments = std::env::args_os().skip(1);
     let cases: Vec<Case> = [
+        adversity::CASES,
         commands::CASES,
         ending::CASES,
+        grace::CASES,
         identity::CASES,
         log_file::CASES,
         names::CASES,

@@ -3,9 +3,10 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -86,6 +87,44 @@ pub(crate) fn make_pipe(path: &Path) {
     // SAFETY: a NUL-terminated string that lives for the length of the call.
     let result = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
     check(result.into()).unwrap_or_else(|error| panic!("mkfifo {name:?}: {error}"));
+}
+
+/// Becomes the tracer of the thread with this number, which goes on as before.
+pub(crate) fn trace(thread: u32) {
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_SEIZE takes the number and options, and touches no memory of ours.
+    let result = unsafe { libc::ptrace(libc::PTRACE_SEIZE, thread, nothing, nothing) };
+    check(result).unwrap_or_else(|error| panic!("ptrace {thread}: {error}"));
+}
+
+/// Sees the end of a traced thread, which until then keeps its process from ending.
+pub(crate) fn see_end_of(thread: u32) {
+    let thread = i32::try_from(thread).expect("the kernel's numbers fit");
+    // SAFETY: no status is asked for.
+    let result = unsafe { libc::waitpid(thread, std::ptr::null_mut(), libc::__WALL) };
+    check(result.into()).unwrap_or_else(|error| panic!("wait for {thread}: {error}"));
+}
+
+/// Lets `command` have so many descriptors and no more.
+pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: count,
+        rlim_max: count,
+    };
+    // SAFETY: between fork and exec only one system call is made, which reads one struct.
+    unsafe {
+        command.pre_exec(move || {
+            check(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit).into()).map(drop)
+        });
+    }
+}
+
+/// Writes to `socket` until nothing more goes in; afterwards it blocks again.
+pub(crate) fn fill(socket: &UnixStream) {
+    socket.set_nonblocking(true).expect("a socket of ours");
+    while (&*socket).write(&[b'.'; 4096]).is_ok() {}
+    while (&*socket).write(b".").is_ok() {}
+    socket.set_nonblocking(false).expect("a socket of ours");
 }
 
 /// Lets `command` run under a seccomp filter that answers ENOSYS to the system calls `missing`, as
