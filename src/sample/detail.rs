@@ -49,9 +49,10 @@ pub struct Facts {
 pub struct State(pub u8);
 
 impl State {
-    /// Stopped by a signal or a tracer: takes a SIGTERM only when it is continued.
-    pub fn is_stopped(self) -> bool {
-        matches!(self.0, b'T' | b't')
+    /// Whether it may take a SIGTERM only when it is continued: stopped by a signal or a tracer, or
+    /// with a main thread that has exited, whose state says nothing of the other threads.
+    pub fn may_be_stopped(self) -> bool {
+        matches!(self.0, b'T' | b't') || self.is_zombie()
     }
 
     /// Exited and not yet reaped; with living threads where only the main thread has exited.
