@@ -147,9 +147,8 @@ fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
     let start_time = stat.start_time;
     let mut arguments = [0; BUFFER];
     let name = if stat.comm.len() >= FULL_COMM {
-        // Without arguments the short name stands: nothing is decided by a missing file.
-        let cmdline = fs::read_at(folder.as_fd(), c"cmdline", &mut arguments).unwrap_or_default();
-        full_name(stat.comm, cmdline)
+        // Its full name may be one that is protected.
+        full_name(stat.comm, read_file(folder, c"cmdline", "cmdline", &mut arguments)?)
     } else {
         Name::new(stat.comm)
     };
