@@ -148,7 +148,10 @@ fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
     let mut arguments = [0; BUFFER];
     let name = if stat.comm.len() >= FULL_COMM {
         // Its full name may be one that is protected.
-        full_name(stat.comm, read_file(folder, c"cmdline", "cmdline", &mut arguments)?)
+        full_name(
+            stat.comm,
+            read_file(folder, c"cmdline", "cmdline", &mut arguments)?,
+        )
     } else {
         Name::new(stat.comm)
     };

@@ -23,6 +23,10 @@ pub(crate) const CASES: &[Case] = &[
         "identity::number_reused_before_the_signal",
         number_reused_before_the_signal,
     ),
+    case(
+        "identity::number_reused_before_a_signal_by_number",
+        number_reused_before_a_signal_by_number,
+    ),
 ];
 
 /// The daemon doesn't run while the victim ends and its number passes to a bystander.
@@ -70,7 +74,7 @@ pub(crate) fn reuse_in_the_grace_time(machine: &Machine, missing: &[libc::c_long
 fn interrupted(
     machine: &Machine,
     at: &[libc::c_long],
-    concerns: impl Fn(&Stopped<'_>) -> bool,
+    concerns: impl Fn(&mut Stopped<'_>) -> bool,
     meanwhile: impl FnOnce(),
 ) {
     let mut command = machine.command();
@@ -78,8 +82,8 @@ fn interrupted(
     let mut daemon = machine.launch(command);
     let breakpoints = Breakpoints::of(daemon.pid());
     loop {
-        let stopped = breakpoints.hit();
-        if concerns(&stopped) {
+        let mut stopped = breakpoints.hit();
+        if concerns(&mut stopped) {
             meanwhile();
             break;
         }
@@ -92,7 +96,7 @@ fn interrupted(
 const OPENING: &[libc::c_long] = &[libc::SYS_pidfd_open];
 const SIGNALLING: &[libc::c_long] = &[libc::SYS_pidfd_send_signal, libc::SYS_kill];
 
-fn sends_sigterm(stopped: &Stopped<'_>) -> bool {
+fn sends_sigterm(stopped: &mut Stopped<'_>) -> bool {
     stopped.arguments[1] == u64::from(libc::SIGTERM.unsigned_abs())
 }
 
@@ -100,7 +104,7 @@ fn gone_before_it_was_opened() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
     let pid = u64::from(hog.pid());
-    let its_own = |stopped: &Stopped<'_>| stopped.arguments[0] == pid;
+    let its_own = |stopped: &mut Stopped<'_>| stopped.arguments[0] == pid;
     interrupted(&machine, OPENING, its_own, || hog.end());
     nothing_was_ended(&machine);
 }
@@ -117,7 +121,7 @@ fn number_reused_before_it_was_opened() {
     let machine = Machine::new().with("whitelist.names", r#"["protected"]"#);
     let mut hog = Hog::new().start();
     let (pid, mut heir) = (hog.pid(), None);
-    let its_own = |stopped: &Stopped<'_>| stopped.arguments[0] == u64::from(pid);
+    let its_own = |stopped: &mut Stopped<'_>| stopped.arguments[0] == u64::from(pid);
     interrupted(&machine, OPENING, its_own, || {
         hog.end();
         heir = Some(Hog::new().comm("protected").start_as(pid));
@@ -131,6 +135,23 @@ fn number_reused_before_the_signal() {
     let mut hog = Hog::new().start();
     let (pid, mut heir) = (hog.pid(), None);
     interrupted(&machine, SIGNALLING, sends_sigterm, || {
+        hog.end();
+        heir = Some(Hog::new().mib(1).start_as(pid));
+    });
+    assert!(heir.is_some_and(|heir| heir.is_alive()));
+    nothing_was_ended(&machine);
+}
+
+/// The kernel turns out not to have the call, and the number has passed on when kill(2) is next.
+fn number_reused_before_a_signal_by_number() {
+    let machine = Machine::new();
+    let mut hog = Hog::new().start();
+    let (pid, mut heir) = (hog.pid(), None);
+    let is_missing = |stopped: &mut Stopped<'_>| {
+        stopped.is_missing = true;
+        sends_sigterm(stopped)
+    };
+    interrupted(&machine, &SIGNALLING[..1], is_missing, || {
         hog.end();
         heir = Some(Hog::new().mib(1).start_as(pid));
     });

@@ -248,6 +248,7 @@ impl Breakpoints {
         check(result.into()).ok()?;
         Some(Stopped {
             arguments: found.data.args,
+            is_missing: false,
             id: found.id,
             breakpoints: self,
         })
@@ -256,19 +257,27 @@ impl Breakpoints {
 
 /// A process that waits at a system call; goes on when this is dropped.
 pub(crate) struct Stopped<'a> {
-    /// Its arguments.
+    /// The call's arguments.
     pub(crate) arguments: [u64; 6],
+    /// Let the call fail with ENOSYS, as if the kernel didn't have it.
+    pub(crate) is_missing: bool,
     id: u64,
     breakpoints: &'a Breakpoints,
 }
 
 impl Drop for Stopped<'_> {
     fn drop(&mut self) {
+        let go_on = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).expect("one bit");
+        let (error, flags) = if self.is_missing {
+            (-libc::ENOSYS, 0)
+        } else {
+            (0, go_on)
+        };
         let answer = libc::seccomp_notif_resp {
             id: self.id,
             val: 0,
-            error: 0,
-            flags: u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(1),
+            error,
+            flags,
         };
         // SAFETY: the request reads one struct seccomp_notif_resp. Its failure means the process is gone.
         unsafe {
