@@ -101,7 +101,7 @@ impl Hog {
         command.args(self.second_thread.then_some(SECOND_THREAD));
         command.arg0(OsStr::from_bytes(&self.argv0));
         if let Some(uid) = self.user {
-            command.uid(uid).gid(uid);
+            command.uid(uid).gid(GROUP);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("a hog starts");
@@ -214,6 +214,8 @@ impl RunningHog {
     }
 }
 
+/// The group of hogs of other users: the number of none of them.
+const GROUP: u32 = 4242;
 const IGNORES_SIGTERM: &str = "ignores-sigterm";
 const LEADER_EXITS: &str = "leader-exits";
 const SECOND_THREAD: &str = "second-thread";

@@ -4,6 +4,7 @@
 use crate::confine::{Case, case};
 use crate::hog::{Hog, RunningHog};
 use crate::identity::reuse_in_the_grace_time;
+use crate::log_lines::Record;
 use crate::machine::Machine;
 use crate::os;
 
@@ -33,52 +34,50 @@ const RELEASE: libc::c_long = libc::SYS_process_mrelease;
 /// One of each kind is ended as on a new kernel, with the same records.
 fn ends_all(missing: &[libc::c_long]) {
     let machine = Machine::new().with("settings.term_timeout", "0.5");
-    let obedient = Hog::new().start();
-    let headless = Hog::new().leader_exits().start();
-    let sleeping = Hog::new().start();
-    sleeping.stop();
-    let stubborn = Hog::new().ignores_sigterm().start();
+    let stopped = Hog::new().start();
+    stopped.stop();
+    let hogs = [
+        (Hog::new().start(), "SIGTERM"),
+        (Hog::new().leader_exits().start(), "SIGTERM"),
+        (stopped, "SIGTERM"),
+        (Hog::new().ignores_sigterm().start(), "SIGKILL"),
+        (
+            Hog::new().leader_exits().ignores_sigterm().start(),
+            "SIGKILL",
+        ),
+    ];
     let small = Hog::new().mib(1).start();
     let mut command = machine.command();
     os::without_syscalls(&mut command, missing);
     let mut daemon = machine.launch(command);
     let log = machine.log();
-    let expected = [
-        (&obedient, "SIGTERM"),
-        (&headless, "SIGTERM"),
-        (&sleeping, "SIGTERM"),
-        (&stubborn, "SIGKILL"),
-    ];
-    for (hog, signal) in expected {
+    for (hog, signal) in &hogs {
         // Their ends are seen though nobody reaps them.
-        let pid = hog.pid();
-        log.wait_for(
-            "INFO",
-            &format!(
-                "Process ended: PID={pid}, Name=hog, Signal={signal}, After=*.##s, Freed=*.##GB"
-            ),
+        let start = format!(
+            "Process ended: PID={}, Name=hog, Signal={signal}",
+            hog.pid()
         );
+        log.wait_for("INFO", &format!("{start}, After=*.##s, Freed=*.##GB"));
     }
     log.wait_for_scans(10);
     daemon.stop();
-    for (mut hog, signal) in [obedient, headless, sleeping, stubborn].into_iter().zip([
-        libc::SIGTERM,
-        libc::SIGTERM,
-        libc::SIGTERM,
-        libc::SIGKILL,
-    ]) {
-        assert_eq!(hog.ended_by(), Some(signal));
-        assert_eq!(said_of("Killing process", &hog, &machine), 1);
-        assert_eq!(said_of("Process ended", &hog, &machine), 1);
-        let escalated = usize::from(signal == libc::SIGKILL);
-        assert_eq!(said_of("Escalating to SIGKILL", &hog, &machine), escalated);
+    for (mut hog, signal) in hogs {
+        let escalated = signal == "SIGKILL";
+        let number = if escalated {
+            libc::SIGKILL
+        } else {
+            libc::SIGTERM
+        };
+        assert_eq!(hog.ended_by(), Some(number));
+        let said = |what| said_of(what, &hog, &machine);
+        assert_eq!(said("Killing process"), 1);
+        assert_eq!(said("Process ended"), 1);
+        assert_eq!(said("Escalating to SIGKILL"), usize::from(escalated));
     }
     assert!(small.is_alive());
     let records = log.records();
-    assert!(
-        !records.iter().any(|record| record.level == "ERROR"),
-        "{records:?}"
-    );
+    let is_error = |record: &Record| record.level == "ERROR";
+    assert!(!records.iter().any(is_error), "{records:?}");
 }
 
 fn said_of(what: &str, hog: &RunningHog, machine: &Machine) -> usize {
