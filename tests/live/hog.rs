@@ -214,8 +214,9 @@ impl RunningHog {
     }
 }
 
-/// The group of hogs of other users: the number of none of them.
-const GROUP: u32 = 4242;
+/// The group of all other users' processes, whose number no user has. hidepid shows a user those
+/// of the same user and group.
+pub(crate) const GROUP: u32 = 4242;
 const IGNORES_SIGTERM: &str = "ignores-sigterm";
 const LEADER_EXITS: &str = "leader-exits";
 const SECOND_THREAD: &str = "second-thread";

@@ -1,5 +1,6 @@
 //! A configuration, the daemon that runs with it, and what it wrote.
 
+use crate::hog::GROUP;
 use crate::log_lines::Log;
 use crate::os;
 use std::collections::BTreeMap;
@@ -126,7 +127,7 @@ impl Machine {
         let copy = self.path("memory-monitor");
         fs::copy(BINARY, &copy).expect("a folder of ours");
         let mut command = Command::new(copy);
-        command.uid(uid).gid(uid);
+        command.uid(uid).gid(GROUP);
         command
     }
 
