@@ -163,14 +163,15 @@ fn main_thread_has_exited() {
 }
 
 fn zombie_is_left_alone() {
-    let machine = Machine::new().with("settings.term_timeout", "0.3");
+    let machine = Machine::new().with("settings.term_timeout", "3");
     let mut hog = Hog::new().start();
     let mut daemon = machine.launch(machine.command());
     hog.becomes_zombie();
     let log = machine.log();
     // Its end is seen though nobody reaps it, and it is neither killed nor ended again.
     log.wait_for("INFO", &ended(&hog, "SIGTERM"));
-    log.wait_for_scans(10);
+    // Longer than the grace time.
+    log.wait_for_scans(35);
     daemon.stop();
     assert_eq!(log.count("WARNING", &about("Killing process", &hog)), 1);
     assert_eq!(log.count("INFO", &ended(&hog, "SIGTERM")), 1);

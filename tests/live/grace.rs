@@ -104,13 +104,14 @@ fn daemon_stops() {
 
 /// A process may become one that is protected, as by exec or prctl.
 fn new_name_protects() {
-    let machine = Machine::new()
-        .with("settings.term_timeout", "2")
-        .with("whitelist.names", r#"["precious"]"#);
+    let mut machine = Machine::new().with("whitelist.names", r#"["precious"]"#);
     let mut hog = Hog::new().ignores_sigterm().start();
     let mut daemon = machine.launch(machine.command());
     wait_for(&machine, "Killing process:", &hog);
     hog.rename("precious");
+    machine.set("settings.term_timeout", "0.1");
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
     wait_for(&machine, "No longer to be ended:", &hog);
     machine.log().wait_for_scans(5);
     assert!(hog.is_alive());

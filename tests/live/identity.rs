@@ -31,7 +31,7 @@ pub(crate) const CASES: &[Case] = &[
 
 /// The daemon doesn't run while the victim ends and its number passes to a bystander.
 fn number_reused_before_sigkill() {
-    let machine = Machine::new().with("settings.term_timeout", "0.3");
+    let machine = Machine::new().with("settings.term_timeout", "1");
     let bystander = reuse_in_the_grace_time(&machine, &[]);
     assert!(bystander.is_alive());
 }
@@ -52,7 +52,7 @@ pub(crate) fn reuse_in_the_grace_time(machine: &Machine, missing: &[libc::c_long
     let bystander = Hog::new().mib(1).start_as(pid);
     daemon.resume();
     log.wait_for_words(&["Process ended:", &format!("PID={pid},")]);
-    log.wait_for_scans(10);
+    log.wait_for_scans(15);
     daemon.stop();
     let records = log.records();
     let about_it = |start: &str| {

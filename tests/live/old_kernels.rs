@@ -33,7 +33,8 @@ const RELEASE: libc::c_long = libc::SYS_process_mrelease;
 
 /// One of each kind is ended as on a new kernel, with the same records.
 fn ends_all(missing: &[libc::c_long]) {
-    let machine = Machine::new().with("settings.term_timeout", "0.5");
+    // Enough for the obedient ones on a slow machine.
+    let machine = Machine::new().with("settings.term_timeout", "5");
     let stopped = Hog::new().start();
     stopped.stop();
     let hogs = [
@@ -90,7 +91,7 @@ fn said_of(what: &str, hog: &RunningHog, machine: &Machine) -> usize {
 }
 
 fn number_reused(missing: &[libc::c_long]) {
-    let machine = Machine::new().with("settings.term_timeout", "0.3");
+    let machine = Machine::new().with("settings.term_timeout", "1");
     let bystander = reuse_in_the_grace_time(&machine, missing);
     assert!(bystander.is_alive());
 }

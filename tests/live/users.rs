@@ -39,7 +39,7 @@ const US: u32 = 65534;
 const ANOTHER: u32 = 4711;
 
 fn not_permitted_is_said_once() {
-    let machine = Machine::new().with("settings.term_timeout", "0.3");
+    let machine = Machine::new();
     let hog_of_another = Hog::new().user(ANOTHER).start();
     let mut ours = Hog::new().user(US).start();
     let mut daemon = machine.launch(machine.given(machine.binary_for(US)));
