@@ -6,7 +6,7 @@ use crate::log_lines::Record;
 use crate::machine::Machine;
 use crate::os;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) const CASES: &[Case] = &[
     case("protection::by_exact_name", by_exact_name),
@@ -16,6 +16,11 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "protection::unknown_user_protects_nobody",
         unknown_user_protects_nobody,
+    ),
+    case_with(
+        Needs::Users,
+        "protection::user_that_comes_later",
+        user_that_comes_later,
     ),
     case("protection::by_pid", by_pid),
     case("protection::pid_taken_over", pid_taken_over),
@@ -110,6 +115,28 @@ fn unknown_user_protects_nobody() {
     ends_only(&machine, &mut others, &[]);
     let warning = machine.log().wait_for_words(&["no-such-user"]);
     assert_eq!(warning.level, "WARNING");
+}
+
+/// A user database may learn of a user while the daemon runs: a reload looks again.
+fn user_that_comes_later() {
+    let machine = Machine::new()
+        .with("whitelist.users", r#"["latecomer"]"#)
+        .with("settings.dry_run", "true");
+    let database = machine.path("passwd");
+    fs::copy("/etc/passwd", &database).expect("a folder of ours");
+    os::mount(&database, Path::new("/etc/passwd"), "", libc::MS_BIND, "");
+    let hog = Hog::new().user(4711).start();
+    let mut daemon = machine.start();
+    let log = machine.log();
+    let about = format!("PID={}, Name=hog, User=4711,", hog.pid());
+    log.wait_for_words(&["Would kill process: ", &about]);
+    let mut text = fs::read_to_string(&database).expect("a file of ours");
+    text.push_str("latecomer:x:4711:4242::/:/bin/false\n");
+    fs::write(&database, text).expect("a file of ours");
+    daemon.signal(libc::SIGHUP);
+    let about = format!("PID={}, Name=hog, User=latecomer,", hog.pid());
+    log.wait_for_words(&["Spared process: ", &about, "latecomer"]);
+    daemon.stop();
 }
 
 fn by_pid() {

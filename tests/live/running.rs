@@ -2,7 +2,8 @@
 
 use crate::confine::{Case, Needs, case, case_with};
 use crate::hog::Hog;
-use crate::machine::{Daemon, Machine, until};
+use crate::log_lines::Log;
+use crate::machine::{Daemon, Machine, quoted, until};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -21,6 +22,8 @@ pub(crate) const CASES: &[Case] = &[
         "running::sighup_reads_the_configuration",
         sighup_reads_the_configuration,
     ),
+    case("running::sighup_moves_the_log", sighup_moves_the_log),
+    case("running::quiet_and_verbose", quiet_and_verbose),
     case(
         "running::sighup_with_a_bad_configuration",
         sighup_with_a_bad_configuration,
@@ -67,6 +70,46 @@ fn sighup_reads_the_configuration() {
     daemon.signal(libc::SIGHUP);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
+}
+
+fn sighup_moves_the_log() {
+    let mut machine = Machine::new();
+    let mut daemon = machine.start();
+    let new = machine.path("new-log");
+    machine.set("settings.log_file", &quoted(&new));
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    Log::at(&new).wait_for_scans(3);
+    let scans = machine.log().scans();
+    Log::at(&new).wait_for_scans(3);
+    assert_eq!(machine.log().scans(), scans);
+    daemon.stop();
+}
+
+/// The options concern the terminal, not the log file.
+fn quiet_and_verbose() {
+    let machine = Machine::new().with("settings.log_level", "\"warn\"");
+    let stderr_of = |option: &str| {
+        let mut hog = Hog::new().start();
+        let mut command = machine.command();
+        command.args(["--once", option]);
+        let output = crate::machine::output(command);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert_eq!(stderr_of("--quiet"), "");
+    let verbose = stderr_of("--verbose");
+    assert!(verbose.contains(" - INFO - Scan complete"), "{verbose}");
+    let records = machine.log().records();
+    let kills = records
+        .iter()
+        .filter(|record| record.message.starts_with("Killing"));
+    assert_eq!(kills.count(), 2);
+    assert!(
+        records.iter().all(|record| record.level == "WARNING"),
+        "{records:?}"
+    );
 }
 
 fn sighup_with_a_bad_configuration() {

@@ -21,7 +21,17 @@ pub(crate) const CASES: &[Case] = &[
     case_with(
         Needs::Users,
         "users::hidepid_is_named_by_the_daemon",
-        hidepid_is_named_by_the_daemon,
+        || hidepid_is_named_by_the_daemon("2"),
+    ),
+    case_with(
+        Needs::Users,
+        "users::hidepid_1_is_named_by_the_daemon",
+        || hidepid_is_named_by_the_daemon("1"),
+    ),
+    case_with(
+        Needs::Users,
+        "users::hidepid_ptraceable_is_named_by_the_daemon",
+        || hidepid_is_named_by_the_daemon("ptraceable"),
     ),
     case_with(
         Needs::Users,
@@ -76,20 +86,15 @@ fn only_its_own_is_said_once() {
     assert_eq!(said.count(), 1, "{records:?}");
 }
 
-/// Mounts this namespace's /proc again as `hidepid=2` does.
-fn hide_processes() {
-    let proc = Path::new("/proc");
-    os::mount(
-        Path::new("proc"),
-        proc,
-        "proc",
-        libc::MS_REMOUNT,
-        "hidepid=2",
-    );
+/// Mounts this namespace's /proc again with this value of hidepid.
+fn hide_processes(value: &str) {
+    let option = format!("hidepid={value}");
+    let (source, target) = (Path::new("proc"), Path::new("/proc"));
+    os::mount(source, target, "proc", libc::MS_REMOUNT, &option);
 }
 
-fn hidepid_is_named_by_the_daemon() {
-    hide_processes();
+fn hidepid_is_named_by_the_daemon(value: &str) {
+    hide_processes(value);
     let machine = Machine::new();
     let hog_of_another = Hog::new().user(ANOTHER).start();
     let mut ours = Hog::new().user(US).start();
@@ -115,7 +120,7 @@ fn scan_for_us(machine: &Machine) -> Command {
 }
 
 fn hidepid_is_named_by_scan() {
-    hide_processes();
+    hide_processes("2");
     let machine = Machine::new();
     let hog_of_another = Hog::new().user(ANOTHER).start();
     let seen = output(machine.given(scan_for_us(&machine)));
