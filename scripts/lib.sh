@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: the cache, what has to be installed, and how checks are counted.
+# Sourced by the scripts beside it: the cache, what has to be installed, and roots to work in.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -61,15 +61,14 @@ debian_root() {
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$@" "$suite" "$target" "$(mirror)" </dev/null
 }
 
-# check DESCRIPTION COMMAND...: one test, counted by the line it prints.
-check() {
-	local description=$1 output
-	shift
-	if output=$("$@" 2>&1 </dev/null); then
-		echo "ok: $description"
-	else
-		echo "FAILED: $description"
-		sed 's/^/    /' <<<"$output" | tail -n 40
-		return 1
-	fi
+# in_root ROOT COMMAND...: runs COMMAND in that root, with /proc and processes of its own.
+in_root() {
+	unshare --mount --pid --fork --kill-child -- sh -euc '
+		mount -t proc proc "$1/proc"
+		mount -t tmpfs tmpfs "$1/run"
+		mount --bind /dev "$1/dev"
+		root=$1
+		shift
+		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+	' sh "$@" </dev/null
 }

@@ -2,11 +2,37 @@
 //! OOM killer has to guess.
 //!
 //! One way through the rooms: [`config`] and [`sample`] feed [`policy`], which decides without any
-//! I/O; `act` carries an action out through [`sys`], the one room with libc and `unsafe`; `report`
-//! says what happened. The daemon and the commands only connect these rooms.
+//! I/O; [`act`] carries a decision out through [`sys`], the one room with libc and `unsafe`;
+//! [`report`] says what happened. The daemon and the commands only connect these rooms.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod act;
+pub mod cli;
+mod commands;
 pub mod config;
+mod daemon;
+mod error;
+pub mod escape;
+pub mod policy;
+pub mod report;
+pub mod sample;
 pub mod sys;
 pub mod units;
+
+pub use error::Error;
+
+use cli::Invocation;
+use std::ffi::OsString;
+
+/// Does what the arguments, the program's name left out, ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
+    match cli::parse(arguments)? {
+        Invocation::Run(options) => daemon::run(&options),
+        Invocation::Scan(options) => commands::scan::run(&options),
+        Invocation::Help => commands::print(cli::HELP),
+        Invocation::Version => {
+            commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))
+        }
+    }
+}

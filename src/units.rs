@@ -122,6 +122,12 @@ impl Pid {
     pub const fn get(self) -> u32 {
         self.0.get()
     }
+
+    /// As the kernel's `pid_t`, which the constructor has made sure of.
+    #[allow(clippy::cast_possible_wrap)]
+    pub const fn raw(self) -> i32 {
+        self.0.get() as i32
+    }
 }
 
 impl fmt::Display for Pid {

@@ -3,17 +3,66 @@
 
 #![allow(unsafe_code)]
 
+pub mod clock;
+pub mod fs;
 pub mod glob;
+pub mod poll;
+pub mod process;
+pub mod signals;
 pub mod users;
+pub mod writable;
 
+use crate::units::Uid;
 use std::io;
+use std::time::Duration;
 
 /// The one gate from a libc return value to an error: -1 means look at `errno`.
-#[allow(dead_code)]
-pub(crate) fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 {
         Err(io::Error::last_os_error())
     } else {
         Ok(result)
     }
+}
+
+/// The same for calls that return an `int`.
+fn check_int(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// Bytes in a page of memory, the unit of /proc/PID/statm.
+pub fn page_size() -> u64 {
+    // SAFETY: sysconf only reads a constant.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    // POSIX lets sysconf fail in general; Linux always knows its page size.
+    u64::try_from(size).unwrap_or(4096)
+}
+
+/// Clock ticks a second, the unit of start times in /proc/PID/stat.
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: as above.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).unwrap_or(100)
+}
+
+/// The effective user of this process.
+pub fn effective_uid() -> Uid {
+    // SAFETY: geteuid can't fail and has no arguments.
+    Uid::new(unsafe { libc::geteuid() })
+}
+
+/// The time that sd_notify(3) wants with a reload: CLOCK_MONOTONIC since boot.
+pub fn monotonic_clock() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the struct is writable; the clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -1,0 +1,26 @@
+//! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
+
+pub(crate) mod scan;
+
+use crate::Error;
+use std::io::{self, Write};
+
+/// Writes to the standard output. A reader that went away, as `head` does, is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::System("writing to the standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a doubt to the standard error.
+pub(crate) fn warn(text: &str) {
+    // Nobody is left to tell when this fails.
+    let _ = writeln!(io::stderr(), "memory-monitor: warning: {text}");
+}

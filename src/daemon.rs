@@ -1,0 +1,226 @@
+//! The loop that connects the rooms: sample -> decide -> act -> report; reload; stop. Sleeps in one
+//! poll(2) and holds no rule, no parser and no text of its own.
+
+mod check;
+mod victims;
+
+use crate::Error;
+use crate::act::Actor;
+use crate::cli::RunOptions;
+use crate::config::{Config, Loaded};
+use crate::policy::{Ledger, Policy, Stage};
+use crate::report::{Event, Reporter, Service};
+use crate::sample::{ProcRoot, Sampler, Snapshot};
+use crate::sys;
+use crate::sys::poll::Poll;
+use crate::sys::process::may_signal_anybody;
+use crate::sys::signals::{Request, Signals};
+use check::Deed;
+use std::iter;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use victims::Held;
+
+/// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
+/// short enough to miss nothing.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs until a signal or, with `--once`, until one check and its consequences are over.
+pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
+    // First of all, so that no signal ends the program while it starts.
+    let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
+    let loaded = Config::load(options.config.as_deref())?;
+    let mut daemon = Daemon::start(options, loaded)?;
+    if options.once {
+        daemon.run_once(&signals)
+    } else {
+        daemon.run_until_stopped(&signals)
+    }
+}
+
+struct Daemon<'o> {
+    options: &'o RunOptions,
+    policy: Policy,
+    sampler: Sampler,
+    snapshot: Snapshot,
+    ledger: Ledger,
+    /// The processes of the ledger, held so that their ends are noticed.
+    held: Vec<Held>,
+    poll: Poll,
+    reporter: Reporter,
+    service: Service,
+    /// What the running check did; its memory is kept.
+    deeds: Vec<Deed>,
+    /// Why processes could not be read, when that was last said.
+    unreadable_said: Option<i32>,
+}
+
+impl<'o> Daemon<'o> {
+    fn start(options: &'o RunOptions, loaded: Loaded) -> Result<Self, Error> {
+        let sampler = Sampler::new(ProcRoot::system()?);
+        let own = sampler.root().own_pid()?;
+        let reporter = Reporter::install(&loaded.config.log, options.console)?;
+        let service = Service::from_environment();
+        let policy = Policy {
+            config: loaded.config.clone(),
+            pinned: Vec::new(),
+            own,
+        };
+        let mut daemon = Self {
+            options,
+            policy,
+            sampler,
+            snapshot: Snapshot::default(),
+            ledger: Ledger::default(),
+            held: Vec::new(),
+            poll: Poll::default(),
+            reporter,
+            service,
+            deeds: Vec::new(),
+            unreadable_said: None,
+        };
+        daemon.enforce(loaded, |config| Event::Started(config));
+        if !may_signal_anybody() {
+            daemon.reporter.emit(&Event::OnlyOwnProcesses);
+        }
+        if daemon.sampler.hides_processes() {
+            daemon.reporter.emit(&Event::Hidepid);
+        }
+        Ok(daemon)
+    }
+
+    fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
+        let mut next_check = Instant::now();
+        self.service.ready();
+        loop {
+            let now = Instant::now();
+            if now >= next_check {
+                self.check(now);
+                let interval = self.policy.config.check_interval;
+                // Counted from when it was due, so that the checks don't drift; a machine that was
+                // suspended or overloaded makes up for missed checks with one.
+                next_check = (next_check + interval).max(now);
+                if next_check <= Instant::now() {
+                    next_check = now + interval;
+                }
+                self.report_status(next_check);
+            }
+            self.attend_victims(Instant::now());
+            self.service.sign_of_life();
+            self.sleep(signals, Some(next_check));
+            while let Some(request) = signals.next() {
+                match request {
+                    Request::Stop(signal) => {
+                        self.service.stopping();
+                        self.reporter.emit(&Event::Stopping(signal));
+                        return Ok(());
+                    }
+                    Request::Reload => {
+                        if self.reload() {
+                            next_check = Instant::now();
+                        }
+                    }
+                    Request::ReopenLog => self.reporter.reopen_log(),
+                }
+            }
+        }
+    }
+
+    fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
+        self.service.ready();
+        self.scan_and_act(Instant::now())?;
+        while self
+            .ledger
+            .victims()
+            .iter()
+            .any(|victim| victim.stage != Stage::Surviving)
+        {
+            self.attend_victims(Instant::now());
+            self.sleep(signals, None);
+            if let Some(Request::Stop(signal)) = signals.next() {
+                self.reporter.emit(&Event::Stopping(signal));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sleeps until a signal, the end of a victim, the next thing due for one, or `deadline`.
+    fn sleep(&mut self, signals: &Signals, deadline: Option<Instant>) {
+        let now = Instant::now();
+        let timeout = [
+            deadline.map(|then| then.saturating_duration_since(now)),
+            self.ledger
+                .next_deadline(self.policy.config.term_timeout)
+                .map(|then| then.saturating_duration_since(now)),
+            self.service.sign_of_life_interval(),
+            self.held
+                .iter()
+                .any(Held::must_be_asked)
+                .then_some(victims::ASKING),
+        ];
+        let pidfds = self.held.iter().filter_map(Held::pidfd);
+        let descriptors = iter::once(signals.as_fd()).chain(pidfds);
+        if self
+            .poll
+            .wait(descriptors, timeout.into_iter().flatten().min())
+            .is_err()
+        {
+            std::thread::sleep(PAUSE);
+        }
+        self.notice_ends();
+    }
+
+    /// Reads the configuration again; whether the new one is in force.
+    fn reload(&mut self) -> bool {
+        self.service.reloading(sys::monotonic_clock());
+        let loaded = Config::load(self.options.config.as_deref());
+        let is_good = loaded.is_ok();
+        match loaded {
+            Ok(loaded) => {
+                self.reporter.apply(&loaded.config.log);
+                self.enforce(loaded, |config| Event::Reloaded(config));
+            }
+            Err(refused) => {
+                for cause in refused.to_string().lines() {
+                    self.reporter.emit(&Event::ReloadRefused(cause));
+                }
+            }
+        }
+        self.service.ready();
+        is_good
+    }
+
+    /// Puts a configuration into force and says so.
+    fn enforce(&mut self, loaded: Loaded, event: fn(&Config) -> Event<'_>) {
+        let Loaded {
+            mut config,
+            warnings,
+        } = loaded;
+        config.dry_run |= self.options.dry_run;
+        self.reporter.emit(&event(&config));
+        for warning in &warnings {
+            self.reporter.emit(&Event::ConfigWarning(warning));
+        }
+        let mut pinned = Vec::new();
+        for &pid in &config.whitelist.pids {
+            match self.sampler.identify(pid) {
+                Ok(Some(key)) => pinned.push(key),
+                Ok(None) | Err(_) => self.reporter.emit(&Event::PinMissing(pid)),
+            }
+        }
+        self.policy = Policy {
+            config,
+            pinned,
+            own: self.policy.own,
+        };
+    }
+
+    fn actor(&self) -> Actor {
+        if self.policy.config.dry_run {
+            Actor::DryRun
+        } else {
+            Actor::Real
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One check: a scan, a decision for each process near its threshold, SIGTERM to all who are to end,
+//! and only then the report, so that no log and no user database keeps a signal waiting.
+
+use super::Daemon;
+use super::victims::Held;
+use crate::Error;
+use crate::act::Outcome;
+use crate::policy::{Breach, Decision, Said, Verdict};
+use crate::report::Event;
+use crate::sample::Process;
+use crate::sys::process::Signal;
+use crate::units::Percent;
+use std::time::Instant;
+
+/// What was done about a process over a threshold.
+#[derive(Debug)]
+pub(super) enum Deed {
+    /// It was to be ended, with this outcome.
+    Ended(Process, Breach, Outcome),
+    /// It was left alone.
+    Left(Process),
+}
+
+impl Daemon<'_> {
+    /// One check; when it fails that is reported, and the next one is made all the same.
+    pub(super) fn check(&mut self, now: Instant) {
+        if let Err(error) = self.scan_and_act(now) {
+            self.reporter.emit(&Event::ScanFailed(&error));
+        }
+    }
+
+    pub(super) fn scan_and_act(&mut self, now: Instant) -> Result<(), Error> {
+        let policy = &self.policy;
+        self.sampler
+            .scan(|memory| policy.sieve(memory), &mut self.snapshot)?;
+        let near = std::mem::take(&mut self.snapshot.near);
+        let mut deeds = std::mem::take(&mut self.deeds);
+        deeds.extend(near.iter().filter_map(|process| self.treat(process, now)));
+        self.reporter.emit(&Event::Memory(&self.snapshot.memory));
+        let killed = deeds.iter().filter(|deed| deed.has_signalled()).count();
+        for deed in deeds.drain(..) {
+            self.report(&deed);
+        }
+        self.ledger.forget_others(&near);
+        (self.snapshot.near, self.deeds) = (near, deeds);
+        self.report_unreadable();
+        self.notice_ended_pins();
+        self.reporter.emit(&Event::ScanComplete {
+            scanned: self.snapshot.scanned,
+            killed,
+        });
+        Ok(())
+    }
+
+    /// Tells systemd how things are.
+    pub(super) fn report_status(&mut self, next_check: Instant) {
+        let is_over = |process: &&Process| {
+            self.policy.judge(process, &self.snapshot.memory) != Verdict::Within
+        };
+        let over = self.snapshot.near.iter().filter(is_over).count();
+        let wait = next_check.saturating_duration_since(Instant::now());
+        self.service.status(self.snapshot.scanned, over, wait);
+    }
+
+    fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
+        match self
+            .policy
+            .decide(process, &self.snapshot.memory, &self.ledger, now)
+        {
+            Decision::Leave => None,
+            Decision::Spare(_) | Decision::Withhold(_) => Some(Deed::Left(*process)),
+            Decision::Await => {
+                self.ledger.record_rss(process.key()?, process.rss);
+                None
+            }
+            Decision::Terminate(_) => self.terminate(process, now),
+        }
+    }
+
+    /// Looks and decides once more on the process that is held now, then signals that very process.
+    /// None if it is not the one that was seen, or no longer to be ended.
+    fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
+        let (process, handle) = self.sampler.hold(seen.pid)?;
+        let key = process.key().filter(|key| seen.key() == Some(*key))?;
+        let decision = self
+            .policy
+            .decide(&process, &self.snapshot.memory, &self.ledger, now);
+        let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
+            return None;
+        };
+        let is_same = || self.sampler.is_still(key);
+        let outcome = self.actor().terminate(&handle, facts.state, &is_same);
+        if matches!(outcome, Outcome::Signalled) {
+            self.ledger.record_terminated(key, process, breach, now);
+            self.held.push(Held::new(key, handle));
+        }
+        Some(Deed::Ended(process, breach, outcome))
+    }
+
+    fn report(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Ended(process, breach, outcome) => match outcome {
+                Outcome::Signalled => {
+                    self.reporter.emit(&Event::Killing(process, breach));
+                    self.reporter.emit(&Event::Reason(process, breach));
+                }
+                Outcome::Pretended => {
+                    self.reporter.emit(&Event::WouldKill(process, breach));
+                    self.reporter.emit(&Event::Reason(process, breach));
+                }
+                Outcome::NotPermitted if self.is_news(process, Said::NotPermitted) => {
+                    self.reporter.emit(&Event::NotPermitted(process, breach));
+                }
+                Outcome::AlreadyGone | Outcome::NotPermitted => {}
+                Outcome::Failed(error) => {
+                    self.reporter
+                        .emit(&Event::SignalFailed(process, Signal::Terminate, error));
+                }
+            },
+            Deed::Left(process) => self.report_left(process),
+        }
+    }
+
+    fn report_left(&mut self, process: &Process) {
+        let memory = &self.snapshot.memory;
+        match self.policy.judge(process, memory) {
+            Verdict::Spared(exemption) => {
+                let is_news = |key| self.ledger.is_news(key, Said::Spared);
+                if process.key().is_some_and(is_news) {
+                    let share = Percent::share(process.rss, memory.total);
+                    self.reporter
+                        .emit(&Event::Spared(process, share, exemption));
+                }
+            }
+            Verdict::Breach(breach) => {
+                let limit = self.policy.config.max_kills_per_minute;
+                if let Some(limit) = limit.filter(|_| self.is_news(process, Said::Withheld)) {
+                    self.reporter
+                        .emit(&Event::Withheld(process, &breach, limit.get()));
+                }
+            }
+            Verdict::Within => {}
+        }
+    }
+
+    fn is_news(&mut self, process: &Process, said: Said) -> bool {
+        process
+            .key()
+            .is_some_and(|key| self.ledger.is_news(key, said))
+    }
+
+    /// Says it when the reason is new, not at every check: hidepid makes every other user's process
+    /// unreadable for ever.
+    fn report_unreadable(&mut self) {
+        let near = self
+            .snapshot
+            .near
+            .iter()
+            .filter_map(|process| process.facts.err());
+        let (mut count, mut first) = self.snapshot.unreadable.unzip();
+        for unreadable in near {
+            count = Some(count.unwrap_or(0) + 1);
+            first = first.or(Some(unreadable.errno.unwrap_or(0)));
+        }
+        if let (Some(count), Some(errno)) = (count, first.filter(|_| first != self.unreadable_said))
+        {
+            self.reporter.emit(&Event::Unreadable { count, errno });
+        }
+        self.unreadable_said = first;
+    }
+
+    /// A number that is protected means one process; when that has ended it is said, once.
+    fn notice_ended_pins(&mut self) {
+        let (sampler, reporter) = (&self.sampler, &mut self.reporter);
+        self.policy
+            .pinned
+            .retain(|pinned| match sampler.identify(pinned.pid) {
+                Ok(now) if now != Some(*pinned) => {
+                    reporter.emit(&Event::PinEnded(pinned.pid));
+                    false
+                }
+                // What can't be read stays protected.
+                Ok(_) | Err(_) => true,
+            });
+    }
+}
+
+impl Deed {
+    fn has_signalled(&self) -> bool {
+        matches!(self, Self::Ended(_, _, Outcome::Signalled))
+    }
+}

@@ -1,0 +1,95 @@
+//! Why the program ends with a failure, and with which exit status.
+
+use crate::{cli, config, sample};
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// sysexits(3) EX_USAGE.
+const USAGE: u8 = 64;
+/// sysexits(3) EX_CONFIG; the unit does not restart the service after it.
+const CONFIGURATION: u8 = 78;
+
+/// Why the program ends with a failure.
+#[derive(Debug)]
+pub enum Error {
+    /// The arguments make no sense.
+    Usage(cli::Error),
+    /// The configuration is refused.
+    Config(config::Error),
+    /// /proc can't be looked at.
+    Sample(sample::Error),
+    /// The log can't be set up.
+    Log(log::SetLoggerError),
+    /// A call to the kernel that everything rests on failed.
+    System(&'static str, io::Error),
+}
+
+impl Error {
+    /// The exit status that says which kind it is.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Config(_) => ExitCode::from(CONFIGURATION),
+            Self::Sample(_) | Self::Log(_) | Self::System(..) => ExitCode::FAILURE,
+        }
+    }
+
+    /// Prints it on the standard error, one cause a line.
+    pub fn print(&self) {
+        let text = self.to_string();
+        let mut stderr = io::stderr().lock();
+        for line in text.lines() {
+            // Nobody is left to tell when this fails.
+            let _ = writeln!(stderr, "memory-monitor: error: {line}");
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::Sample(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
+            Self::System(call, error) => write!(f, "{call} failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match self {
+            Self::Usage(error) => error,
+            Self::Config(error) => error,
+            Self::Sample(error) => error,
+            Self::Log(error) => error,
+            Self::System(_, error) => error,
+        })
+    }
+}
+
+impl From<cli::Error> for Error {
+    fn from(error: cli::Error) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<config::Error> for Error {
+    fn from(error: config::Error) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<sample::Error> for Error {
+    fn from(error: sample::Error) -> Self {
+        Self::Sample(error)
+    }
+}
+
+impl From<log::SetLoggerError> for Error {
+    fn from(error: log::SetLoggerError) -> Self {
+        Self::Log(error)
+    }
+}

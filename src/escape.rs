@@ -1,0 +1,202 @@
+//! Names as they are shown, so that no process can write a line of its own, forge a field, or send an
+//! escape sequence to a terminal. Pure.
+
+use std::fmt::{self, Write};
+use std::str;
+
+/// A name of any bytes: plain as it is, anything else in double quotes with `\xNN` for the bytes that
+/// could mislead. Reversible, because a backslash is always written as `\x5c`.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(plain) = plain(self.0) {
+            return f.write_str(plain);
+        }
+        f.write_char('"')?;
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if matches!(character, '"' | '\\') || misleads(character) {
+                    write_escaped(f, character)?;
+                } else {
+                    f.write_char(character)?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// `name` as text if it needs no quotes.
+fn plain(name: &[u8]) -> Option<&str> {
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._+:@/-".contains(byte);
+    let inner_spaces = !name.is_empty() && !name.starts_with(b" ") && !name.ends_with(b" ");
+    if inner_spaces && name.iter().all(harmless) {
+        str::from_utf8(name).ok()
+    } else {
+        None
+    }
+}
+
+/// Writes `text` with what could end the line or mislead the reader as `\xNN`, and all else as it is:
+/// the second line of defence, for whole messages.
+pub(super) fn write_one_line(out: &mut impl Write, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(misleads) {
+        let (visible, tail) = rest.split_at(at);
+        out.write_str(visible)?;
+        let mut characters = tail.chars();
+        if let Some(character) = characters.next() {
+            write_escaped(out, character)?;
+        }
+        rest = characters.as_str();
+    }
+    out.write_str(rest)
+}
+
+fn write_escaped(out: &mut impl Write, character: char) -> fmt::Result {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        write!(out, "\\x{byte:02x}")?;
+    }
+    Ok(())
+}
+
+/// Whether a character moves the cursor, reorders or hides text, or looks like a space without being
+/// one: the control characters, the line separators, the spaces beyond ASCII, and what Unicode calls
+/// `Default_Ignorable_Code_Point`.
+fn misleads(character: char) -> bool {
+    character.is_control()
+        || (character != ' ' && character.is_whitespace())
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(name: &[u8]) -> String {
+        Escaped(name).to_string()
+    }
+
+    /// The bytes that `shown` came from.
+    fn read_back(shown: &str) -> Vec<u8> {
+        let Some(quoted) = shown.strip_prefix('"') else {
+            return shown.as_bytes().to_vec();
+        };
+        let quoted = quoted.strip_suffix('"').unwrap().as_bytes();
+        let mut bytes = Vec::new();
+        let mut at = 0;
+        while at < quoted.len() {
+            if quoted[at] == b'\\' {
+                assert_eq!(quoted[at + 1], b'x');
+                let digits = str::from_utf8(&quoted[at + 2..at + 4]).unwrap();
+                bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                at += 4;
+            } else {
+                bytes.push(quoted[at]);
+                at += 1;
+            }
+        }
+        bytes
+    }
+
+    /// The fields of `A=x, B=y` by the rule a reader of the log uses: up to the next `, ` outside of
+    /// double quotes.
+    fn fields(line: &str) -> Vec<String> {
+        let mut fields = vec![String::new()];
+        let mut quoted = false;
+        let mut characters = line.chars().peekable();
+        while let Some(character) = characters.next() {
+            quoted ^= character == '"';
+            if !quoted && character == ',' && characters.peek() == Some(&' ') {
+                characters.next();
+                fields.push(String::new());
+            } else {
+                fields.last_mut().unwrap().push(character);
+            }
+        }
+        fields
+    }
+
+    #[test]
+    fn shows_names_as_the_interface_says() {
+        for plain in [
+            "chrome",
+            "Web Content",
+            "kworker/0:1-events",
+            "user@1000.service",
+            "a+b_c.d",
+        ] {
+            assert_eq!(shown(plain.as_bytes()), plain);
+        }
+        assert_eq!(shown(b""), r#""""#);
+        assert_eq!(shown(b" a"), r#"" a""#);
+        assert_eq!(shown(b"(sd-pam)"), r#""(sd-pam)""#);
+        assert_eq!(shown("größe".as_bytes()), r#""größe""#);
+        assert_eq!(shown(b"a\nb"), r#""a\x0ab""#);
+        assert_eq!(shown(b"\x1b[2J\x7f"), r#""\x1b[2J\x7f""#);
+        assert_eq!(shown(br#"a"b\c"#), r#""a\x22b\x5cc""#);
+        assert_eq!(shown(b"\xff\xc3"), r#""\xff\xc3""#);
+        assert_eq!(shown("\u{9b}1m".as_bytes()), r#""\xc2\x9b1m""#);
+        assert_eq!(shown("\u{202e}gpj".as_bytes()), r#""\xe2\x80\xaegpj""#);
+        assert_eq!(
+            shown("a\u{2028}\u{200b}\u{a0}".as_bytes()),
+            r#""a\xe2\x80\xa8\xe2\x80\x8b\xc2\xa0""#
+        );
+        assert_eq!(shown(b"x, User=root"), r#""x, User=root""#);
+    }
+
+    #[test]
+    fn one_line_keeps_quotes_and_backslashes() {
+        let mut out = String::new();
+        write_one_line(&mut out, "Name=\"a\\x0a\", ü\n\u{2029}end\r").unwrap();
+        assert_eq!(out, "Name=\"a\\x0a\", ü\\x0a\\xe2\\x80\\xa9end\\x0d");
+    }
+
+    /// Bytes in which the characters that matter are frequent.
+    fn names() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            any::<u8>().prop_map(|byte| vec![byte]),
+            any::<char>().prop_map(|character| character.to_string().into_bytes()),
+            "[\"\\\\ ,=\n\u{80}-\u{9f}\u{2000}-\u{206f}]".prop_map(String::into_bytes),
+            "[A-Za-z0-9._+:@/-]".prop_map(String::into_bytes),
+            Just(b"\", User=root\n".to_vec()),
+        ];
+        prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn is_one_visible_line_and_reversible(name in names()) {
+            let shown = shown(&name);
+            prop_assert!(!shown.chars().any(misleads), "{shown:?}");
+            prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+            prop_assert!(matches!(shown.matches('"').count(), 0 | 2), "{shown:?}");
+            prop_assert_eq!(read_back(&shown), name);
+        }
+
+        #[test]
+        fn plain_names_are_unchanged(name in "[A-Za-z0-9._+:@/-]([A-Za-z0-9._+:@/ -]*[A-Za-z0-9._+:@/-])?") {
+            prop_assert_eq!(shown(name.as_bytes()), name);
+        }
+
+        #[test]
+        fn no_name_forges_a_field(name in names()) {
+            let line = format!("PID=12345, Name={}, User=john", Escaped(&name));
+            let fields = fields(&line);
+            prop_assert_eq!(fields.len(), 3, "{}", line);
+            prop_assert_eq!(read_back(fields[1].strip_prefix("Name=").unwrap()), name);
+            prop_assert_eq!(&fields[2], "User=john");
+        }
+    }
+}

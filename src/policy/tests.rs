@@ -1,0 +1,241 @@
+//! Decisions as tables of cases.
+
+use super::*;
+use crate::config::Origin;
+use crate::sample::{Name, State, Unreadable};
+use crate::units::{StartTime, Uid};
+use std::time::Duration;
+
+const GB: u64 = 1 << 30;
+const USER: Uid = Uid::new(1000);
+
+/// A process that nothing protects, of 3 GB.
+pub(super) fn process(pid: u32) -> Process {
+    let facts = Facts {
+        start_time: StartTime(1),
+        name: Name::new(b"hog"),
+        uid: USER,
+        state: State(b'S'),
+        is_kernel_thread: false,
+        oom_score_adj: 0,
+    };
+    Process {
+        pid: Pid::new(pid).unwrap(),
+        rss: Bytes::new(3 * GB),
+        facts: Ok(facts),
+    }
+}
+
+fn with(change: impl FnOnce(&mut Facts)) -> Process {
+    let mut process = process(42);
+    change(process.facts.as_mut().unwrap());
+    process
+}
+
+fn policy(text: &str) -> Policy {
+    let lookup = |name: &str| Ok((name == "john").then_some(USER));
+    let origin = Origin::File("test.toml".into());
+    let config = Config::parse(text.as_bytes(), origin, &lookup)
+        .unwrap()
+        .config;
+    Policy {
+        config,
+        pinned: Vec::new(),
+        own: Pid::new(7).unwrap(),
+    }
+}
+
+/// 100 GB, so that a percent is a GB.
+fn memory() -> SystemMemory {
+    SystemMemory {
+        total: Bytes::new(100 * GB),
+        available: Some(Bytes::new(50 * GB)),
+    }
+}
+
+#[test]
+fn either_threshold_is_enough_and_must_be_passed() {
+    let none = "";
+    for (percent, gb, rss, expected) in [
+        (10.0, "2.0", 2 * GB, none),
+        (10.0, "2.0", 2 * GB + 1, "ram_gb_threshold = 2.00GB"),
+        (1.0, "2.0", GB, none),
+        (1.0, "2.0", GB + 1, "ram_percent_threshold = 1.00%"),
+        (1.0, "2.0", 5 * GB, "ram_percent_threshold = 1.00%"),
+        (100.0, "2.0", 200 * GB, "ram_gb_threshold = 2.00GB"),
+        (10.0, "inf", 10 * GB, none),
+        (10.0, "inf", 10 * GB + 1, "ram_percent_threshold = 10.00%"),
+    ] {
+        let policy = policy(&format!(
+            "[thresholds]\nram_percent_threshold = {percent:?}\nram_gb_threshold = {gb}\n"
+        ));
+        let process = Process {
+            rss: Bytes::new(rss),
+            ..process(42)
+        };
+        let verdict = match policy.judge(&process, &memory()) {
+            Verdict::Within => String::new(),
+            Verdict::Breach(breach) => breach.limit.to_string(),
+            Verdict::Spared(exemption) => panic!("{exemption}"),
+        };
+        assert_eq!(verdict, expected, "{percent} {gb} {rss}");
+        assert_eq!(
+            rss > policy.sieve(&memory()).get(),
+            !expected.is_empty(),
+            "the sieve agrees"
+        );
+    }
+}
+
+#[test]
+fn protections_in_their_order() {
+    let text = "[whitelist]\npids = [1, 42]\nnames = [\"hog\", \"systemd-*\"]\nusers = [\"john\"]\n\
+                protect_root = true\n";
+    let mut policy = policy(text);
+    let stranger = |facts: &mut Facts| {
+        (facts.name, facts.uid) = (Name::new(b"stranger"), Uid::new(2000));
+    };
+    let reason = |policy: &Policy, process: &Process| match policy.judge(process, &memory()) {
+        Verdict::Spared(exemption) => exemption.to_string(),
+        verdict => format!("{verdict:?}")
+            .split('(')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let unreadable = Unreadable {
+        file: "status",
+        errno: Some(13),
+    };
+    let cases = [
+        (
+            Process {
+                facts: Err(unreadable),
+                ..process(42)
+            },
+            "can't be read (status: Permission denied (os error 13))",
+        ),
+        (process(1), "pid 1 is always protected"),
+        (
+            with(|facts| facts.is_kernel_thread = true),
+            "kernel threads are always protected",
+        ),
+        (process(7), "memory-monitor itself"),
+        (
+            with(|facts| facts.oom_score_adj = -1000),
+            "oom_score_adj is -1000",
+        ),
+        (
+            with(|facts| facts.oom_score_adj = -999),
+            "whitelist.names has hog",
+        ),
+        (
+            with(|facts| facts.name = Name::new(b"systemd-journald")),
+            "whitelist.names has \"systemd-*\"",
+        ),
+        (
+            with(|facts| facts.name = Name::new(b"x")),
+            "whitelist.users has john",
+        ),
+        (
+            with(|facts| (facts.name, facts.uid) = (Name::new(b"x"), Uid::ROOT)),
+            "whitelist.protect_root is true",
+        ),
+        (with(stranger), "Breach"),
+    ];
+    for (process, expected) in cases {
+        assert_eq!(reason(&policy, &process), expected, "{process:?}");
+    }
+    // A number protects the process that had it when the configuration was read, and no other.
+    policy.pinned = vec![with(stranger).key().unwrap()];
+    assert_eq!(reason(&policy, &with(stranger)), "whitelist.pids has 42");
+    let successor = with(|facts| {
+        stranger(facts);
+        facts.start_time = StartTime(2);
+    });
+    assert_eq!(reason(&policy, &successor), "Breach");
+}
+
+#[test]
+fn root_is_protected_only_where_protect_root_says_so() {
+    for (users, protect_root, is_protected) in [
+        ("\"root\"", false, false),
+        ("", true, true),
+        ("\"root\"", true, true),
+        ("0", false, false),
+    ] {
+        let text =
+            format!("[whitelist]\nnames = []\nusers = [{users}]\nprotect_root = {protect_root}\n");
+        let process = with(|facts| facts.uid = Uid::ROOT);
+        let policy = policy(&text);
+        let verdict = policy.judge(&process, &memory());
+        assert_eq!(
+            matches!(verdict, Verdict::Spared(_)),
+            is_protected,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn unreadable_is_spared_whatever_its_size() {
+    let unreadable = Unreadable {
+        file: "stat",
+        errno: None,
+    };
+    let process = Process {
+        rss: Bytes::ZERO,
+        facts: Err(unreadable),
+        ..process(42)
+    };
+    let policy = policy("");
+    let spared = Verdict::Spared(Exemption::Unreadable(unreadable));
+    assert_eq!(policy.judge(&process, &memory()), spared);
+}
+
+#[test]
+fn nobody_is_asked_twice_and_only_so_many_in_a_minute() {
+    let policy = policy("[settings]\nmax_kills_per_minute = 2\n");
+    let start = Instant::now();
+    let mut ledger = Ledger::default();
+    let decide = |ledger: &Ledger, pid, seconds| {
+        let now = start + Duration::from_secs(seconds);
+        match policy.decide(&process(pid), &memory(), ledger, now) {
+            Decision::Terminate(breach) => Ok(breach),
+            decision => Err(format!("{decision:?}")
+                .split('(')
+                .next()
+                .unwrap_or_default()
+                .to_owned()),
+        }
+    };
+    for (pid, seconds) in [(42, 0), (43, 30)] {
+        let breach = decide(&ledger, pid, seconds).unwrap();
+        let key = process(pid).key().unwrap();
+        ledger.record_terminated(
+            key,
+            process(pid),
+            breach,
+            start + Duration::from_secs(seconds),
+        );
+        assert_eq!(decide(&ledger, pid, seconds), Err("Await".to_owned()));
+    }
+    assert_eq!(decide(&ledger, 44, 59), Err("Withhold".to_owned()));
+    assert!(decide(&ledger, 44, 60).is_ok());
+    // One who was asked is awaited also when the limit is reached.
+    assert_eq!(decide(&ledger, 42, 59), Err("Await".to_owned()));
+}
+
+#[test]
+fn zero_kills_a_minute_means_no_limit() {
+    let policy = policy("[settings]\nmax_kills_per_minute = 0\n");
+    let mut ledger = Ledger::default();
+    let now = Instant::now();
+    for pid in 100..200 {
+        let Decision::Terminate(breach) = policy.decide(&process(pid), &memory(), &ledger, now)
+        else {
+            panic!("{pid} was not to be ended");
+        };
+        ledger.record_terminated(process(pid).key().unwrap(), process(pid), breach, now);
+    }
+}

@@ -1,0 +1,276 @@
+//! What happens, as data; its text and its level are made here and nowhere else.
+
+use super::users::UserNames;
+use crate::Error;
+use crate::config;
+use crate::escape::Escaped;
+use crate::policy::{Breach, Exemption, Victim};
+use crate::sample::{Process, SystemMemory};
+use crate::sys::process::Signal;
+use crate::units::{Bytes, Percent, Pid};
+use std::fmt::{self, Write};
+use std::io;
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'e> {
+    /// The daemon is about to make its first check.
+    Started(&'e config::Config),
+    /// Something in the configuration that is probably not meant so.
+    ConfigWarning(&'e config::Warning),
+    /// The configuration was read again and is in force.
+    Reloaded(&'e config::Config),
+    /// The configuration was read again and refused; one cause of possibly several.
+    ReloadRefused(&'e str),
+    /// A number of `whitelist.pids` that nobody had when the configuration was read.
+    PinMissing(Pid),
+    /// A process that was protected by its number has ended.
+    PinEnded(Pid),
+    /// This user may only signal its own processes.
+    OnlyOwnProcesses,
+    /// hidepid keeps other users' processes from us.
+    Hidepid,
+    /// A check begins.
+    Memory(&'e SystemMemory),
+    /// A check is over.
+    ScanComplete {
+        /// Processes that were looked at.
+        scanned: usize,
+        /// Processes that were signalled.
+        killed: usize,
+    },
+    /// A check found nothing out.
+    ScanFailed(&'e Error),
+    /// Processes that would not say their size.
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// Why the first did not; 0 where its bytes made no sense.
+        errno: i32,
+    },
+    /// A process was sent SIGTERM.
+    Killing(&'e Process, &'e Breach),
+    /// A process would have been sent SIGTERM.
+    WouldKill(&'e Process, &'e Breach),
+    /// The threshold it is over.
+    Reason(&'e Process, &'e Breach),
+    /// A process is over a threshold but protected.
+    Spared(&'e Process, Percent, Exemption<'e>),
+    /// A process is over a threshold, but too many were ended in the last minute.
+    Withheld(&'e Process, &'e Breach, u32),
+    /// The kernel does not let us signal a process.
+    NotPermitted(&'e Process, &'e Breach),
+    /// A signal could not be sent for another reason.
+    SignalFailed(&'e Process, Signal, &'e io::Error),
+    /// A victim's grace time is over.
+    Escalating(&'e Victim),
+    /// A victim is protected by now and keeps its life.
+    LetGo(&'e Victim),
+    /// A victim has survived SIGKILL.
+    Survives(&'e Victim, Duration),
+    /// A victim has ended, so long after its SIGTERM.
+    Ended(&'e Victim, Duration),
+    /// The daemon ends because of this signal.
+    Stopping(&'static str),
+}
+
+impl Event<'_> {
+    /// How much it matters.
+    pub fn level(&self) -> log::Level {
+        match self {
+            Self::ReloadRefused(_)
+            | Self::ScanFailed(_)
+            | Self::Withheld(..)
+            | Self::SignalFailed(..) => log::Level::Error,
+            Self::ConfigWarning(_)
+            | Self::PinMissing(_)
+            | Self::PinEnded(_)
+            | Self::OnlyOwnProcesses
+            | Self::Hidepid
+            | Self::Unreadable { .. }
+            | Self::Killing(..)
+            | Self::WouldKill(..)
+            | Self::NotPermitted(..)
+            | Self::Escalating(_)
+            | Self::Survives(..) => log::Level::Warn,
+            Self::Started(_)
+            | Self::Reloaded(_)
+            | Self::Memory(_)
+            | Self::ScanComplete { .. }
+            | Self::Reason(..)
+            | Self::Spared(..)
+            | Self::LetGo(_)
+            | Self::Ended(..)
+            | Self::Stopping(_) => log::Level::Info,
+        }
+    }
+
+    /// Its text in one line, appended to `out`.
+    pub fn write(&self, out: &mut String, users: &mut UserNames) -> fmt::Result {
+        match self {
+            Self::Started(config) => {
+                write!(out, "memory-monitor {} started: ", env!("CARGO_PKG_VERSION"))?;
+                write_config(out, config)
+            }
+            Self::ConfigWarning(warning) => write!(out, "Configuration: {warning}"),
+            Self::Reloaded(config) => {
+                out.write_str("Configuration read again: ")?;
+                write_config(out, config)
+            }
+            Self::ReloadRefused(cause) => {
+                write!(out, "Configuration refused, the old one stays in force: {cause}")
+            }
+            Self::PinMissing(pid) => write!(
+                out,
+                "PID={pid} of whitelist.pids is nobody's number now, it protects nobody until the \
+                 configuration is read again"
+            ),
+            Self::PinEnded(pid) => write!(
+                out,
+                "PID={pid} of whitelist.pids has ended, another process with its number is not \
+                 protected"
+            ),
+            Self::OnlyOwnProcesses => out.write_str(
+                "Not running as root: only processes of this user can be ended, others are reported",
+            ),
+            Self::Hidepid => out.write_str(
+                "/proc is mounted with hidepid: other users' processes can't be seen, run as root",
+            ),
+            Self::Memory(memory) => write_memory(out, memory),
+            Self::ScanComplete { scanned, killed } => {
+                write!(out, "Scan complete. Scanned: {scanned}, Killed: {killed}")
+            }
+            Self::ScanFailed(error) => write!(out, "Scan failed: {error}"),
+            Self::Unreadable { count, errno } => {
+                write!(out, "Processes that could not be read and are protected: {count} (")?;
+                match errno {
+                    0 => out.write_str("not what Linux writes there)"),
+                    errno => write!(out, "{})", io::Error::from_raw_os_error(*errno)),
+                }
+            }
+            Self::Killing(process, breach) => {
+                out.write_str("Killing process: ")?;
+                write_breach(out, users, process, breach)
+            }
+            Self::WouldKill(process, breach) => {
+                out.write_str("Would kill process: ")?;
+                write_breach(out, users, process, breach)
+            }
+            Self::Reason(process, breach) => {
+                write!(out, "Reason: PID={} is over {}", process.pid, breach.limit)
+            }
+            Self::Spared(process, share, exemption) => {
+                out.write_str("Spared process: ")?;
+                write_process(out, users, process)?;
+                if !matches!(exemption, Exemption::Unreadable(_)) {
+                    write_ram(out, process.rss, *share)?;
+                }
+                write!(out, ", Reason: {exemption}")
+            }
+            Self::Withheld(process, breach, limit) => {
+                write!(out, "Limit of {limit} kills a minute reached, not ended: ")?;
+                write_breach(out, users, process, breach)
+            }
+            Self::NotPermitted(process, breach) => {
+                out.write_str("Not permitted to signal process: ")?;
+                write_breach(out, users, process, breach)
+            }
+            Self::SignalFailed(process, signal, error) => {
+                write!(out, "Sending {} failed: ", signal.name())?;
+                write_process(out, users, process)?;
+                write!(out, ": {error}")
+            }
+            Self::Escalating(victim) => {
+                out.write_str("Escalating to SIGKILL: ")?;
+                write_breach(out, users, &victim.process, &victim.breach)
+            }
+            Self::LetGo(victim) => {
+                out.write_str("No longer to be ended: ")?;
+                write_breach(out, users, &victim.process, &victim.breach)
+            }
+            Self::Survives(victim, after) => {
+                write!(out, "Process survives SIGKILL, it waits in the kernel: ")?;
+                write_process(out, users, &victim.process)?;
+                write!(out, ", After={:.2}s", after.as_secs_f64())
+            }
+            Self::Ended(victim, after) => {
+                let signal = victim.signal().name();
+                write!(out, "Process ended: PID={}", victim.key.pid)?;
+                write_name(out, &victim.process)?;
+                write!(out, ", Signal={signal}, After={:.2}s", after.as_secs_f64())?;
+                write!(out, ", Freed={}", victim.last_rss)
+            }
+            Self::Stopping(signal) => write!(out, "Stopped by {signal}"),
+        }
+    }
+}
+
+/// `System Memory: 45.2% used (7.24GB / 16.00GB)`.
+pub(super) fn write_memory(out: &mut String, memory: &SystemMemory) -> fmt::Result {
+    out.write_str("System Memory: ")?;
+    match memory.used() {
+        Some(used) => {
+            let share = Percent::share(used, memory.total);
+            write!(out, "{share:.1} used ({used} / {})", memory.total)
+        }
+        None => write!(
+            out,
+            "{} in total, the kernel does not say how much is used",
+            memory.total
+        ),
+    }
+}
+
+/// `configuration "/etc/memory-monitor/config.toml", over 10.00% of RAM or 2.00GB, every 30 s`.
+fn write_config(out: &mut String, config: &config::Config) -> fmt::Result {
+    write!(out, "{}, ends processes over ", config.origin)?;
+    let thresholds = config.thresholds;
+    match (thresholds.percent(), thresholds.amount()) {
+        (Some(percent), Some(amount)) => write!(out, "{percent} of RAM or {amount}")?,
+        (Some(percent), None) => write!(out, "{percent} of RAM")?,
+        (None, Some(amount)) => write!(out, "{amount}")?,
+        (None, None) => {}
+    }
+    write!(
+        out,
+        ", looks every {} s",
+        config.check_interval.as_secs_f64()
+    )?;
+    out.write_str(if config.dry_run {
+        ", dry run: signals nobody"
+    } else {
+        ""
+    })
+}
+
+/// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`.
+fn write_breach(
+    out: &mut String,
+    users: &mut UserNames,
+    process: &Process,
+    breach: &Breach,
+) -> fmt::Result {
+    write_process(out, users, process)?;
+    write_ram(out, breach.rss, breach.share)
+}
+
+fn write_ram(out: &mut String, rss: Bytes, share: Percent) -> fmt::Result {
+    write!(out, ", RAM={rss} ({share})")
+}
+
+fn write_process(out: &mut String, users: &mut UserNames, process: &Process) -> fmt::Result {
+    write!(out, "PID={}", process.pid)?;
+    write_name(out, process)?;
+    if let Ok(facts) = &process.facts {
+        write!(out, ", User={}", Escaped(users.name(facts.uid)))?;
+    }
+    Ok(())
+}
+
+fn write_name(out: &mut String, process: &Process) -> fmt::Result {
+    match &process.facts {
+        Ok(facts) => write!(out, ", Name={}", Escaped(facts.name.as_bytes())),
+        Err(_) => Ok(()),
+    }
+}

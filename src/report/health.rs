@@ -1,0 +1,136 @@
+//! Whether a sink works, and the notices that tell the other sinks when that changes. Pure.
+
+use crate::escape::Escaped;
+use log::Level;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The state of one sink: each reason to fail makes one notice however many records it costs, and so
+/// does the end of it.
+pub(super) struct Health {
+    name: &'static str,
+    path: PathBuf,
+    failure: Option<Failure>,
+    unsaid: Option<Notice>,
+}
+
+struct Failure {
+    reason: Option<i32>,
+    lost: u64,
+}
+
+/// What is to be said about a sink.
+pub(super) struct Notice {
+    pub(super) level: Level,
+    pub(super) text: String,
+    /// The sink works again, so that it can be said there as well.
+    pub(super) works: bool,
+}
+
+impl Health {
+    pub(super) fn new(name: &'static str, path: &Path) -> Self {
+        Self {
+            name,
+            path: path.to_owned(),
+            failure: None,
+            unsaid: None,
+        }
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// An attempt ended with `result`, and with it were lost `records`.
+    pub(super) fn note(&mut self, result: io::Result<()>, records: u64) {
+        match result {
+            Ok(()) => self.works(),
+            Err(error) => self.fails(&error, records),
+        }
+    }
+
+    /// What changed since the last call.
+    pub(super) fn take_notice(&mut self) -> Option<Notice> {
+        self.unsaid.take()
+    }
+
+    fn works(&mut self) {
+        if let Some(failure) = self.failure.take() {
+            self.unsaid = Some(Notice {
+                level: Level::Warn,
+                text: format!(
+                    "Writing to {} again: {}, Lost={}",
+                    self.name,
+                    self.subject(),
+                    failure.lost
+                ),
+                works: true,
+            });
+        }
+    }
+
+    fn fails(&mut self, error: &io::Error, records: u64) {
+        let reason = error.raw_os_error();
+        let before = self.failure.take();
+        if before.as_ref().is_none_or(|before| before.reason != reason) {
+            self.unsaid = Some(Notice {
+                level: Level::Error,
+                text: format!(
+                    "Cannot write to {}: {}, Error={error}",
+                    self.name,
+                    self.subject()
+                ),
+                works: false,
+            });
+        }
+        let lost = before
+            .map_or(0, |before| before.lost)
+            .saturating_add(records);
+        self.failure = Some(Failure { reason, lost });
+    }
+
+    fn subject(&self) -> String {
+        format!("Path={}", Escaped(self.path.as_os_str().as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(number: i32) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(number))
+    }
+
+    #[test]
+    fn says_each_reason_once_and_the_recovery_with_the_loss() {
+        let mut health = Health::new("log file", Path::new("/var/log/a b,c"));
+        health.note(Ok(()), 1);
+        assert!(health.take_notice().is_none());
+        health.note(error(libc::ENOSPC), 1);
+        let notice = health.take_notice().unwrap();
+        assert_eq!(
+            notice.text,
+            "Cannot write to log file: Path=\"/var/log/a b,c\", Error=No space left on device (os error 28)"
+        );
+        assert!(notice.level == Level::Error && !notice.works);
+        health.note(error(libc::ENOSPC), 1);
+        assert!(health.take_notice().is_none() && health.is_failing());
+        health.note(error(libc::EIO), 1);
+        assert!(
+            health
+                .take_notice()
+                .unwrap()
+                .text
+                .contains("Input/output error")
+        );
+        health.note(Ok(()), 1);
+        let notice = health.take_notice().unwrap();
+        assert_eq!(
+            notice.text,
+            "Writing to log file again: Path=\"/var/log/a b,c\", Lost=3"
+        );
+        assert!(notice.works && !health.is_failing());
+    }
+}

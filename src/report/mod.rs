@@ -1,0 +1,67 @@
+//! What happened -> log file, terminal or journal, and syslog; tables for people. May touch files and
+//! sockets; decides nothing.
+
+mod console;
+mod event;
+mod file;
+mod health;
+mod line;
+pub mod log;
+mod service;
+mod syslog;
+mod table;
+mod users;
+
+pub use self::log::LogSinks;
+pub use console::{Console, ConsoleMode, Style, wants_colour};
+pub use event::Event;
+pub use service::Service;
+pub use syslog::SyslogSockets;
+pub use table::ScanReport;
+pub use users::UserNames;
+
+use crate::config::LogSettings;
+
+/// Says events in the log.
+pub struct Reporter {
+    sinks: LogSinks,
+    users: UserNames,
+    text: String,
+}
+
+impl Reporter {
+    /// Makes the sinks of `settings` the log of this program, which can be done once.
+    pub fn install(
+        settings: &LogSettings,
+        console: ConsoleMode,
+    ) -> Result<Self, ::log::SetLoggerError> {
+        let sinks = LogSinks::install(settings, console)?;
+        Ok(Self {
+            sinks,
+            users: UserNames::default(),
+            text: String::new(),
+        })
+    }
+
+    /// Says it, where its level is wanted.
+    pub fn emit(&mut self, event: &Event<'_>) {
+        let level = event.level();
+        if level <= ::log::max_level() {
+            self.text.clear();
+            // A String takes any text.
+            let _ = event.write(&mut self.text, &mut self.users);
+            ::log::log!(level, "{}", self.text);
+        }
+    }
+
+    /// Takes other settings over and looks users up again.
+    pub fn apply(&mut self, settings: &LogSettings) {
+        self.sinks.apply(settings);
+        self.users.clear();
+    }
+
+    /// Opens the log file again.
+    pub fn reopen_log(&self) {
+        self.sinks.reopen();
+    }
+}

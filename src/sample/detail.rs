@@ -1,0 +1,238 @@
+//! One process in detail, all of it read through one open folder /proc/PID, so that it is about one
+//! process.
+
+use super::name::{Name, full_name};
+use super::{ProcRoot, parse};
+use crate::sys::fs;
+use crate::sys::process::ProcessFolder;
+use crate::units::{Bytes, Pid, ProcessKey, StartTime, Uid};
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+use std::{fmt, io};
+
+/// The kernel's limit for comm without its final NUL (TASK_COMM_LEN - 1).
+const FULL_COMM: usize = 15;
+
+/// Enough for every file read here: the longest is status, about 1.5 KiB.
+const BUFFER: usize = 4096;
+
+/// A process at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: Pid,
+    /// Resident memory; of a living thread where the main thread has exited.
+    pub rss: Bytes,
+    /// What else is known of it.
+    pub facts: Result<Facts, Unreadable>,
+}
+
+/// What a decision rests on beside the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// With the number: its identity.
+    pub start_time: StartTime,
+    /// Its full name.
+    pub name: Name,
+    /// Its real user, as psutil has it.
+    pub uid: Uid,
+    /// What it is doing.
+    pub state: State,
+    /// Whether it is a thread of the kernel.
+    pub is_kernel_thread: bool,
+    /// -1000 (never) to 1000: how the kernel's OOM killer weighs it.
+    pub oom_score_adj: i16,
+}
+
+/// The letter that the kernel gives for what a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State(pub u8);
+
+impl State {
+    /// Stopped by a signal or a tracer: takes a SIGTERM only when it is continued.
+    pub fn is_stopped(self) -> bool {
+        matches!(self.0, b'T' | b't')
+    }
+
+    /// Exited and not yet reaped; with living threads where only the main thread has exited.
+    pub fn is_zombie(self) -> bool {
+        self.0 == b'Z'
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
+
+/// Which file of the process's folder could not be read or understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its name below /proc/PID.
+    pub file: &'static str,
+    /// The error number; None where the bytes made no sense.
+    pub errno: Option<i32>,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errno {
+            Some(errno) => write!(f, "{}: {}", self.file, io::Error::from_raw_os_error(errno)),
+            None => write!(f, "{}: not what Linux writes there", self.file),
+        }
+    }
+}
+
+impl Process {
+    /// Its identity, where it is known.
+    pub fn key(&self) -> Option<ProcessKey> {
+        let start_time = self.facts.as_ref().ok()?.start_time;
+        Some(ProcessKey {
+            pid: self.pid,
+            start_time,
+        })
+    }
+}
+
+/// Why a file gave nothing.
+enum Failure {
+    /// The process has ended meanwhile.
+    Gone,
+    Unreadable(Unreadable),
+}
+
+/// Whether this error means that the process has ended, which is normal.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// Reads the process behind an open folder; None if it has ended.
+pub(super) fn read(root: &ProcRoot, folder: &ProcessFolder) -> Option<Process> {
+    let pid = folder.pid();
+    let facts = match read_facts(folder) {
+        Ok(facts) => Ok(facts),
+        Err(Failure::Unreadable(unreadable)) => Err(unreadable),
+        Err(Failure::Gone) => return None,
+    };
+    let rss = match read_rss(root, folder) {
+        Ok(rss) => rss,
+        Err(Failure::Gone) => return None,
+        Err(Failure::Unreadable(unreadable)) => {
+            return Some(Process {
+                pid,
+                rss: Bytes::ZERO,
+                facts: Err(unreadable),
+            });
+        }
+    };
+    Some(Process { pid, rss, facts })
+}
+
+/// The start time alone, for comparing identities.
+pub(super) fn read_start_time(folder: &ProcessFolder) -> io::Result<StartTime> {
+    let mut buffer = [0; BUFFER];
+    let text = fs::read_at(folder.as_fd(), c"stat", &mut buffer)?;
+    parse::stat(text)
+        .map(|stat| stat.start_time)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
+    let mut buffer = [0; BUFFER];
+    let text = read_file(folder, c"stat", "stat", &mut buffer)?;
+    let stat = parse::stat(text).ok_or_else(|| nonsense("stat"))?;
+    let (state, is_kernel_thread) = (State(stat.state), stat.is_kernel_thread);
+    let start_time = stat.start_time;
+    let mut arguments = [0; BUFFER];
+    let name = if stat.comm.len() >= FULL_COMM {
+        // Without arguments the short name stands: nothing is decided by a missing file.
+        let cmdline = fs::read_at(folder.as_fd(), c"cmdline", &mut arguments).unwrap_or_default();
+        full_name(stat.comm, cmdline)
+    } else {
+        Name::new(stat.comm)
+    };
+    let text = read_file(folder, c"status", "status", &mut buffer)?;
+    let uid = parse::real_uid(text).ok_or_else(|| nonsense("status"))?;
+    let text = read_file(folder, c"oom_score_adj", "oom_score_adj", &mut buffer)?;
+    let oom_score_adj = parse::integer(text)
+        .and_then(|value| i16::try_from(value).ok())
+        .ok_or_else(|| nonsense("oom_score_adj"))?;
+    Ok(Facts {
+        start_time,
+        name,
+        uid,
+        state,
+        is_kernel_thread,
+        oom_score_adj,
+    })
+}
+
+/// RSS by statm. A process whose main thread has exited shows zeros there while its other threads
+/// run on; they all share one address space, so the first of them that has one speaks for it.
+fn read_rss(root: &ProcRoot, folder: &ProcessFolder) -> Result<Bytes, Failure> {
+    let mut buffer = [0; 256];
+    let text = read_file(folder, c"statm", "statm", &mut buffer)?;
+    let (size, mut resident) = parse::statm(text).ok_or_else(|| nonsense("statm"))?;
+    if size == 0 {
+        resident = living_thread_resident(folder).unwrap_or(0);
+    }
+    Ok(Bytes::from_pages(resident, root.page_size()))
+}
+
+fn living_thread_resident(folder: &ProcessFolder) -> Option<u64> {
+    let tasks = fs::open_folder_at(folder.as_fd(), c"task").ok()?;
+    let mut entries = [0; BUFFER];
+    loop {
+        let threads = fs::read_entries(tasks.as_fd(), &mut entries).ok()?;
+        if threads.is_empty() {
+            return None;
+        }
+        for thread in threads {
+            let mut path = [0; 32];
+            let mut buffer = [0; 256];
+            let resident = file_path(thread, b"/statm", &mut path)
+                .and_then(|path| fs::read_at(tasks.as_fd(), path, &mut buffer).ok())
+                .and_then(parse::statm);
+            if let Some((1.., resident)) = resident {
+                return Some(resident);
+            }
+        }
+    }
+}
+
+/// `NUMBER/file` as a C string in `buffer`; None for what is not a number.
+pub(super) fn file_path<'b>(number: &CStr, file: &[u8], buffer: &'b mut [u8]) -> Option<&'b CStr> {
+    let number = number.to_bytes();
+    if !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let (start, rest) = buffer.split_at_mut_checked(number.len())?;
+    start.copy_from_slice(number);
+    let (end, rest) = rest.split_at_mut_checked(file.len())?;
+    end.copy_from_slice(file);
+    *rest.first_mut()? = 0;
+    CStr::from_bytes_until_nul(buffer).ok()
+}
+
+fn nonsense(file: &'static str) -> Failure {
+    Failure::Unreadable(Unreadable { file, errno: None })
+}
+
+fn read_file<'b>(
+    folder: &ProcessFolder,
+    path: &CStr,
+    file: &'static str,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], Failure> {
+    fs::read_at(folder.as_fd(), path, buffer).map_err(|error| {
+        if is_gone(&error) {
+            Failure::Gone
+        } else {
+            Failure::Unreadable(Unreadable {
+                file,
+                errno: error.raw_os_error(),
+            })
+        }
+    })
+}

@@ -1,0 +1,210 @@
+//! The hot walk: one look at every process, three system calls each and no heap allocation once its
+//! buffers have grown. Only what passes the sieve is looked at in detail.
+
+use super::{Error, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, system};
+use crate::sys::fs;
+use crate::sys::process::{ProcessFolder, ProcessHandle};
+use crate::units::{Bytes, Pid, ProcessKey};
+use std::cmp::Reverse;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::AsFd;
+
+/// getdents64 takes as much at once as it is given: 32 KiB hold about 1,300 processes.
+const ENTRIES: usize = 32 * 1024;
+
+/// Looks at the processes below a proc root.
+#[derive(Debug)]
+pub struct Sampler {
+    root: ProcRoot,
+    entries: Box<[u8]>,
+    /// Numbers of the processes over the sieve in the running walk.
+    candidates: Vec<Pid>,
+}
+
+/// What the walk sees of one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// So much resident memory.
+    Rss(Bytes),
+    /// No memory in its own name, but more than one thread: its main thread has exited.
+    DeadLeader,
+    /// A kernel thread or a zombie.
+    Nothing,
+    /// It would not say, for this error number; 0 where the bytes made no sense.
+    Unreadable(i32),
+}
+
+impl Sampler {
+    /// For this proc root.
+    pub fn new(root: ProcRoot) -> Self {
+        Self {
+            root,
+            entries: vec![0; ENTRIES].into(),
+            candidates: Vec::new(),
+        }
+    }
+
+    /// The proc root it looks at.
+    pub fn root(&self) -> &ProcRoot {
+        &self.root
+    }
+
+    /// The machine's memory.
+    pub fn memory(&self) -> Result<SystemMemory, Error> {
+        SystemMemory::read(&self.root)
+    }
+
+    /// Whether hidepid keeps other users' processes from this one.
+    pub fn hides_processes(&self) -> bool {
+        system::hides_processes(&self.root)
+    }
+
+    /// One look at all processes; those with more than what `sieve` makes of the machine's memory in
+    /// detail, the largest first.
+    pub fn scan(
+        &mut self,
+        sieve: impl FnOnce(&SystemMemory) -> Bytes,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        snapshot.near.clear();
+        snapshot.scanned = 0;
+        snapshot.unreadable = None;
+        snapshot.memory = self.memory()?;
+        let sieve = sieve(&snapshot.memory);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let walked = self.walk(|pid, seen| {
+            snapshot.scanned += 1;
+            match seen {
+                Seen::Rss(rss) if rss > sieve => candidates.push(pid),
+                Seen::DeadLeader => candidates.push(pid),
+                Seen::Rss(_) | Seen::Nothing => {}
+                Seen::Unreadable(errno) => {
+                    let (count, first) = snapshot.unreadable.unwrap_or((0, errno));
+                    snapshot.unreadable = Some((count + 1, first));
+                }
+            }
+        });
+        let looks = candidates.iter().filter_map(|&pid| self.look(pid));
+        snapshot
+            .near
+            .extend(looks.filter(|process| process.rss > sieve || process.facts.is_err()));
+        snapshot
+            .near
+            .sort_unstable_by_key(|process| (Reverse(process.rss), process.pid));
+        self.candidates = candidates;
+        walked
+    }
+
+    /// Visits every process once. A process that ends meanwhile is left out.
+    pub fn walk(&mut self, mut visit: impl FnMut(Pid, Seen)) -> Result<(), Error> {
+        let listing = |source| Error::Read {
+            path: self.root.path_of(""),
+            source,
+        };
+        fs::rewind(self.root.as_fd()).map_err(listing)?;
+        loop {
+            let entries =
+                fs::read_entries(self.root.as_fd(), &mut self.entries).map_err(listing)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for name in entries {
+                let pid = parse::number(name.to_bytes())
+                    .and_then(|pid| u32::try_from(pid).ok())
+                    .and_then(Pid::new);
+                if let Some(pid) = pid {
+                    let mut path = [0; 32];
+                    let path = detail::file_path(name, b"/statm", &mut path);
+                    if let Some(seen) = path.and_then(|path| see(&self.root, path)) {
+                        visit(pid, seen);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One process in detail; None if it has ended. What can't be opened counts as unreadable.
+    pub fn look(&self, pid: Pid) -> Option<Process> {
+        match ProcessFolder::open(self.root.as_fd(), pid) {
+            Ok(folder) => detail::read(&self.root, &folder),
+            Err(error) if detail::is_gone(&error) => None,
+            Err(error) => {
+                let unreadable = detail::Unreadable {
+                    file: "",
+                    errno: error.raw_os_error(),
+                };
+                Some(Process {
+                    pid,
+                    rss: Bytes::ZERO,
+                    facts: Err(unreadable),
+                })
+            }
+        }
+    }
+
+    /// One process in detail and held, so that it can be signalled; None if it has ended or can't be
+    /// held. What was read is of the very process that is held.
+    pub fn hold(&self, pid: Pid) -> Option<(Process, ProcessHandle)> {
+        let folder = ProcessFolder::open(self.root.as_fd(), pid).ok()?;
+        let handle = ProcessHandle::new(folder);
+        let process = detail::read(&self.root, handle.folder())?;
+        Some((process, handle))
+    }
+
+    /// What a held process is like now; None if it has ended.
+    pub fn look_again(&self, handle: &ProcessHandle) -> Option<Process> {
+        detail::read(&self.root, handle.folder())
+    }
+
+    /// Who has this number now; None if nobody has.
+    pub fn identify(&self, pid: Pid) -> io::Result<Option<ProcessKey>> {
+        let start_time = ProcessFolder::open(self.root.as_fd(), pid)
+            .and_then(|folder| detail::read_start_time(&folder));
+        match start_time {
+            Ok(start_time) => Ok(Some(ProcessKey { pid, start_time })),
+            Err(error) if detail::is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the number of this process is still its own; doubt says no.
+    pub fn is_still(&self, key: ProcessKey) -> bool {
+        self.identify(key.pid).is_ok_and(|now| now == Some(key))
+    }
+}
+
+/// The size of one process by its statm; None if it has ended.
+fn see(root: &ProcRoot, statm: &CStr) -> Option<Seen> {
+    let mut buffer = [0; 256];
+    let text = match fs::read_at(root.as_fd(), statm, &mut buffer) {
+        Ok(text) => text,
+        Err(error) if detail::is_gone(&error) => return None,
+        Err(error) => return Some(Seen::Unreadable(error.raw_os_error().unwrap_or(0))),
+    };
+    match parse::statm(text) {
+        Some((0, _)) => see_without_memory(root, statm),
+        Some((_, pages)) => Some(Seen::Rss(Bytes::from_pages(pages, root.page_size()))),
+        None => Some(Seen::Unreadable(0)),
+    }
+}
+
+/// Kernel threads and zombies have one thread; a process that goes on without its main thread has
+/// more, and the link count of its task folder, 2 + threads, says so with one more system call
+/// (`proc_task_getattr` in the kernel's fs/proc/base.c).
+fn see_without_memory(root: &ProcRoot, statm: &CStr) -> Option<Seen> {
+    let mut path = [0; 32];
+    let number = statm.to_bytes().split(|&byte| byte == b'/').next()?;
+    let task = path.get_mut(..number.len())?;
+    task.copy_from_slice(number);
+    path.get_mut(number.len()..number.len() + 5)?
+        .copy_from_slice(b"/task");
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    match fs::link_count_at(root.as_fd(), path) {
+        Ok(3) => Some(Seen::Nothing),
+        Ok(_) => Some(Seen::DeadLeader),
+        Err(error) if detail::is_gone(&error) => None,
+        Err(error) => Some(Seen::Unreadable(error.raw_os_error().unwrap_or(0))),
+    }
+}

@@ -1,0 +1,203 @@
+//! Files below an open folder, without heap allocation: the walk over /proc is made of these.
+
+use super::{check, check_int};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Opens a folder for reading.
+pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: AT_FDCWD is always valid; the path is NUL-terminated.
+    unsafe { open(libc::AT_FDCWD, &path, libc::O_DIRECTORY) }
+}
+
+/// Opens the folder `name` below `folder`.
+pub fn open_folder_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
+    unsafe { open(folder.as_raw_fd(), name, libc::O_DIRECTORY) }
+}
+
+/// Opens for reading; a signal that interrupts it is not an error.
+///
+/// # Safety
+/// `folder` is an open descriptor or `AT_FDCWD`.
+unsafe fn open(folder: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+    loop {
+        // SAFETY: promised by the caller; the name is NUL-terminated.
+        let fd = unsafe {
+            libc::openat(
+                folder,
+                name.as_ptr(),
+                libc::O_RDONLY | libc::O_CLOEXEC | flags,
+            )
+        };
+        match check_int(fd) {
+            // SAFETY: openat just returned this descriptor, nobody else owns it.
+            Ok(fd) => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads the file `name` below `folder` with one read(2), as far as `buffer` holds: a file of /proc
+/// that fits is read whole, and from one moment. Three system calls.
+pub fn read_at<'b>(
+    folder: BorrowedFd<'_>,
+    name: &CStr,
+    buffer: &'b mut [u8],
+) -> io::Result<&'b [u8]> {
+    // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
+    let file = unsafe { open(folder.as_raw_fd(), name, libc::O_NOCTTY) }?;
+    loop {
+        // SAFETY: the buffer is writable for its length.
+        let length =
+            unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        match usize::try_from(length) {
+            Ok(length) => return Ok(buffer.get(..length).unwrap_or_default()),
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+}
+
+/// The number of links to `name` below `folder`: for /proc/PID/task, 2 and one for each thread.
+pub fn link_count_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
+    // SAFETY: stat is a C struct of integers, for which all zeros are valid.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: all pointers live for the call.
+    let result = unsafe {
+        libc::fstatat(
+            folder.as_raw_fd(),
+            name.as_ptr(),
+            &raw mut stat,
+            libc::AT_SYMLINK_NOFOLLOW,
+        )
+    };
+    check_int(result)?;
+    #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
+    Ok(u64::from(stat.st_nlink))
+}
+
+/// Where the symbolic link `name` below `folder` leads, as far as `buffer` holds.
+pub fn read_link_at<'b>(
+    folder: BorrowedFd<'_>,
+    name: &CStr,
+    buffer: &'b mut [u8],
+) -> io::Result<&'b [u8]> {
+    // SAFETY: the buffer is writable for its length; the name is NUL-terminated.
+    let length = unsafe {
+        libc::readlinkat(
+            folder.as_raw_fd(),
+            name.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
+    match usize::try_from(length) {
+        Ok(length) => Ok(buffer.get(..length).unwrap_or_default()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Goes back to the first entry of an open folder.
+pub fn rewind(folder: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: plain integers.
+    check(unsafe { libc::lseek(folder.as_raw_fd(), 0, libc::SEEK_SET) })?;
+    Ok(())
+}
+
+/// The next entries of an open folder, by getdents64(2); none at the end.
+pub fn read_entries<'b>(folder: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<Entries<'b>> {
+    // SAFETY: the kernel writes at most `len` bytes into the buffer.
+    let length = check(unsafe {
+        libc::syscall(
+            libc::SYS_getdents64,
+            folder.as_raw_fd(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        )
+    })?;
+    let length = usize::try_from(length).unwrap_or_default();
+    Ok(Entries {
+        rest: buffer.get(..length).unwrap_or_default(),
+    })
+}
+
+/// Entries as getdents64 packs them.
+pub struct Entries<'b> {
+    rest: &'b [u8],
+}
+
+impl Entries<'_> {
+    /// Whether the folder had no further entry.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
+impl<'b> Iterator for Entries<'b> {
+    /// The entry's name with its terminating NUL.
+    type Item = &'b CStr;
+
+    fn next(&mut self) -> Option<&'b CStr> {
+        const LENGTH: usize = offset_of!(libc::dirent64, d_reclen);
+        const NAME: usize = offset_of!(libc::dirent64, d_name);
+        let length = self.rest.get(LENGTH..LENGTH + 2)?;
+        let length = usize::from(u16::from_ne_bytes(length.try_into().ok()?));
+        let (entry, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        CStr::from_bytes_until_nul(entry.get(NAME..)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn lists_and_reads_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("1"), "one").unwrap();
+        std::fs::create_dir(folder.path().join("2")).unwrap();
+        let fd = open_folder(folder.path()).unwrap();
+        let mut buffer = [0; 512];
+        for _ in 0..2 {
+            rewind(fd.as_fd()).unwrap();
+            let mut names: Vec<_> = read_entries(fd.as_fd(), &mut buffer)
+                .unwrap()
+                .map(CStr::to_owned)
+                .collect();
+            names.sort();
+            assert_eq!(
+                names,
+                [c".".to_owned(), c"..".into(), c"1".into(), c"2".into()]
+            );
+        }
+        assert!(read_entries(fd.as_fd(), &mut buffer).unwrap().is_empty());
+        assert_eq!(read_at(fd.as_fd(), c"1", &mut buffer).unwrap(), b"one");
+        let missing = read_at(fd.as_fd(), c"3", &mut buffer).unwrap_err();
+        assert_eq!(missing.raw_os_error(), Some(libc::ENOENT));
+    }
+
+    #[test]
+    fn counts_threads_by_the_links_of_task() {
+        let proc = open_folder(Path::new("/proc")).unwrap();
+        let threads = || link_count_at(proc.as_fd(), c"self/task").unwrap() - 2;
+        let (send, receive) = std::sync::mpsc::channel::<()>();
+        let before = threads();
+        let thread = std::thread::spawn(move || receive.recv());
+        // Other tests start and end threads of their own beside this one.
+        while threads() == before && std::fs::read_dir("/proc/self/task").unwrap().count() < 2 {}
+        assert!(threads() >= 2);
+        drop(send);
+        thread.join().unwrap().unwrap_err();
+    }
+}

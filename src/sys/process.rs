@@ -1,0 +1,163 @@
+//! One process, held so that what is read of it and what is sent to it concern the same process,
+//! whoever has its number later.
+
+use super::{check, check_int, fs};
+use crate::units::Pid;
+use std::ffi::CStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// The two ways to ask a process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: may be caught.
+    Terminate,
+    /// SIGKILL: may not.
+    Kill,
+}
+
+impl Signal {
+    /// As the kernel numbers it.
+    const fn number(self) -> libc::c_int {
+        match self {
+            Self::Terminate => libc::SIGTERM,
+            Self::Kill => libc::SIGKILL,
+        }
+    }
+
+    /// `SIGTERM` or `SIGKILL`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Kill => "SIGKILL",
+        }
+    }
+}
+
+/// An open folder /proc/PID: reads through it fail with ESRCH once its process is gone and reaped.
+#[derive(Debug)]
+pub struct ProcessFolder {
+    pid: Pid,
+    folder: OwnedFd,
+}
+
+impl ProcessFolder {
+    /// Opens the folder of `pid` below an open proc root. Not with `O_PATH`: pidfd_send_signal
+    /// refuses such a descriptor.
+    pub fn open(root: BorrowedFd<'_>, pid: Pid) -> io::Result<Self> {
+        let mut name = [0; 11];
+        // Ten digits and the final NUL always fit.
+        let _ = write!(name.as_mut_slice(), "{pid}");
+        let name = CStr::from_bytes_until_nul(&name).map_err(io::Error::other)?;
+        Ok(Self {
+            pid,
+            folder: fs::open_folder_at(root, name)?,
+        })
+    }
+
+    /// The number it was opened by.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+}
+
+impl AsFd for ProcessFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+/// A process that can be signalled and whose end can be waited for.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    folder: ProcessFolder,
+    /// None on kernels before 5.3, or where a seccomp filter hides the call.
+    pidfd: Option<OwnedFd>,
+}
+
+impl ProcessHandle {
+    /// Opens a pidfd beside the folder. Both are of one process if a read through the folder
+    /// succeeds afterwards: the number can't have been given away before that.
+    pub fn new(folder: ProcessFolder) -> Self {
+        // SAFETY: plain integers.
+        let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, folder.pid.get(), 0) })
+            .ok()
+            .and_then(|fd| libc::c_int::try_from(fd).ok())
+            // SAFETY: pidfd_open just returned this descriptor, nobody else owns it.
+            .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        Self { folder, pidfd }
+    }
+
+    /// Its folder below /proc.
+    pub fn folder(&self) -> &ProcessFolder {
+        &self.folder
+    }
+
+    /// What poll(2) can wait on: readable when the last thread is gone, even if unreaped.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Sends `signal` to this very process. Where the kernel can't send by descriptor (before 5.1),
+    /// it goes by number after `is_same` has confirmed who has it.
+    pub fn signal(&self, signal: Signal, is_same: &dyn Fn() -> bool) -> io::Result<()> {
+        self.send(signal.number(), is_same)
+    }
+
+    /// Lets a stopped process run again, so that it can take its SIGTERM.
+    pub fn resume(&self, is_same: &dyn Fn() -> bool) -> io::Result<()> {
+        self.send(libc::SIGCONT, is_same)
+    }
+
+    fn send(&self, signal: libc::c_int, is_same: &dyn Fn() -> bool) -> io::Result<()> {
+        // pidfd_send_signal takes a folder of /proc as well, and is two versions older than pidfds.
+        let target = self.pidfd().unwrap_or_else(|| self.folder.as_fd());
+        // SAFETY: the descriptor is borrowed for the call; no siginfo is passed.
+        let sent = check(unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                target.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        });
+        match sent {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                if !is_same() {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+                let pid = self.folder.pid.raw();
+                // SAFETY: plain integers; a Pid is never 0 or negative.
+                check_int(unsafe { libc::kill(pid, signal) }).map(drop)
+            }
+            sent => sent.map(drop),
+        }
+    }
+
+    /// Frees the memory of a process that was sent SIGKILL, at once and in this call
+    /// (process_mrelease(2), Linux 5.15). EINVAL while it still handles a SIGTERM.
+    pub fn reclaim(&self) -> io::Result<()> {
+        let pidfd = self.pidfd.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        // SAFETY: the descriptor is borrowed for the call.
+        check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
+    }
+}
+
+/// Whether this process has CAP_KILL, and so may signal every user's processes.
+pub fn may_signal_anybody() -> bool {
+    /// Bit of CAP_KILL in include/uapi/linux/capability.h.
+    const CAP_KILL: u32 = 1 << 5;
+    /// The header and data of capget(2), version 3: 64 bits of capabilities in two halves.
+    const VERSION_3: u32 = 0x2008_0522;
+    let mut header = [VERSION_3, 0];
+    let mut data = [0_u32; 6];
+    // SAFETY: both arrays have the size and alignment of the kernel's structs and live for the call.
+    let result =
+        check(unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) });
+    // The first word is the lower half of the effective set.
+    result.is_ok()
+        && data
+            .first()
+            .is_some_and(|effective| effective & CAP_KILL != 0)
+}

@@ -1,0 +1,27 @@
+# Sourced by the tests of the packages, here and inside of machines.
+# shellcheck shell=bash
+
+# check DESCRIPTION COMMAND...: one test, counted by the line it prints.
+check() {
+	local description=$1 output
+	shift
+	if output=$("$@" 2>&1 </dev/null); then
+		echo "ok: $description"
+	else
+		echo "FAILED: $description"
+		sed 's/^/    /' <<<"$output" | tail -n 40
+		return 1
+	fi
+}
+
+# Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
+until_ok() {
+	local end=$((SECONDS + 180))
+	until "$@"; do
+		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
+		sleep 0.2
+	done
+}
+
+not() { ! "$@"; }
+same() { [ "$1" = "$2" ] || { echo "is '$1', should be '$2'" && return 1; }; }

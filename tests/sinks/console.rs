@@ -1,0 +1,240 @@
+//! Standard error: a pipe, a terminal, the journal's stream; broken and stuck ones.
+
+use super::*;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+const CHILD: &str = "MEMORY_MONITOR_TEST_CONSOLE";
+
+/// What the child processes below do: install the sinks on their own standard error and log.
+#[test]
+fn logs_to_the_standard_error_it_was_given() {
+    let Some(mode) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let mode = match mode.to_str().unwrap() {
+        "quiet" => ConsoleMode::Quiet,
+        "verbose" => ConsoleMode::Verbose,
+        _ => ConsoleMode::Normal,
+    };
+    let settings = LogSettings {
+        file: None,
+        syslog: false,
+        level: LevelFilter::Info,
+    };
+    let sinks = LogSinks::install(&settings, mode).unwrap();
+    log::debug!("fine");
+    log::info!("usual");
+    log::error!("bad");
+    sinks.reopen();
+    assert!(LogSinks::install(&settings, mode).is_err(), "only once");
+}
+
+fn child(mode: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "console::logs_to_the_standard_error_it_was_given",
+    ]);
+    command
+        .env(CHILD, mode)
+        .env_remove("JOURNAL_STREAM")
+        .env_remove("NO_COLOR");
+    command
+}
+
+fn stderr_of(mut command: Command) -> Vec<String> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn quiet_and_verbose_choose_the_level() {
+    assert_eq!(
+        texts(&stderr_of(child("normal"))),
+        ["INFO - usual", "ERROR - bad"]
+    );
+    assert_eq!(texts(&stderr_of(child("quiet"))), ["ERROR - bad"]);
+    let verbose = stderr_of(child("verbose"));
+    assert_eq!(
+        texts(&verbose),
+        ["DEBUG - fine", "INFO - usual", "ERROR - bad"]
+    );
+}
+
+#[test]
+fn colours_only_on_a_terminal_and_without_no_color() {
+    let on_a_terminal = |name: &str, value: &str| {
+        let binary = std::env::current_exe().unwrap();
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command"]);
+        command.arg(format!(
+            "'{}' --exact console::logs_to_the_standard_error_it_was_given",
+            binary.display()
+        ));
+        command.arg("/dev/null").stdin(Stdio::null());
+        command
+            .env(CHILD, "normal")
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .env(name, value);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let coloured = on_a_terminal("NO_COLOR", "");
+    assert!(
+        coloured.contains(" - \x1b[32mINFO\x1b[0m - usual\r\n"),
+        "{coloured:?}"
+    );
+    assert!(
+        coloured.contains(" - \x1b[31mERROR\x1b[0m - bad\r\n"),
+        "{coloured:?}"
+    );
+    let plain = on_a_terminal("NO_COLOR", "1");
+    assert!(
+        plain.contains(" - INFO - usual\r\n") && plain.contains(" - ERROR - bad\r\n"),
+        "{plain:?}"
+    );
+    let dumb = on_a_terminal("TERM", "dumb");
+    assert!(dumb.contains(" - INFO - usual\r\n"), "{dumb:?}");
+}
+
+#[test]
+fn the_journal_gets_the_priority_and_no_time() {
+    use std::os::unix::fs::MetadataExt;
+    let run = |inode_off_by: u64| {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let writer = File::from(OwnedFd::from(writer));
+        let id = writer.metadata().unwrap();
+        let mut command = child("verbose");
+        command.env(
+            "JOURNAL_STREAM",
+            format!("{}:{}", id.dev(), id.ino() + inode_off_by),
+        );
+        let status = command
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        drop(command);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert_eq!(run(0), "<7>fine\n<6>usual\n<3>bad\n");
+    // Inherited from a service, but standard error leads elsewhere.
+    assert!(run(1).contains(" - INFO - usual\n"));
+}
+
+#[test]
+fn a_closed_standard_error_stops_nothing() {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg("exec \"$0\" \"$@\" 2>&-")
+        .arg(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "console::logs_to_the_standard_error_it_was_given",
+    ]);
+    assert!(
+        command
+            .env(CHILD, "normal")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn a_broken_pipe_is_said_once() {
+    let mut bench = Bench::new();
+    bench.stderr = None;
+    for number in 0..3 {
+        bench.info(&format!("record {number}"));
+    }
+    let lines = bench.log_file();
+    assert_eq!(count(&lines, "record"), 3);
+    let said =
+        "ERROR - Cannot write to standard error: Path=/dev/stderr, Error=Broken pipe (os error 32)";
+    assert_eq!(count(&lines, said), 1, "{lines:?}");
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
+    let mut bench = Bench::new();
+    let long = "x".repeat(5000);
+    for number in 0..40 {
+        bench.info(&format!("record {number} {long}"));
+    }
+    let lines = bench.log_file();
+    assert_eq!(count(&lines, "record"), 40);
+    assert_eq!(count(&lines, "Error=Resource temporarily unavailable"), 1);
+    // A pipe holds 64 KiB; take that out, and the next line begins on one of its own.
+    let mut reader = bench.stderr.take().unwrap();
+    let mut piece = vec![0; 1 << 20];
+    let length = reader.read(&mut piece).unwrap();
+    let mut text = String::from_utf8(piece[..length].to_vec()).unwrap();
+    bench.info("room again");
+    bench.stderr = Some(reader);
+    let rest = bench.finish();
+    text.push_str(&rest.join("\n"));
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let written = count(&lines, &long);
+    assert!((5..14).contains(&written), "{written}");
+    let again = lines
+        .iter()
+        .position(|line| line.ends_with("INFO - room again"))
+        .unwrap();
+    without_time(&lines[again]);
+    let lost: usize = lines[again + 1]
+        .rsplit_once("Lost=")
+        .unwrap()
+        .1
+        .parse()
+        .unwrap();
+    assert_eq!(lost, 40 - written);
+}
+
+#[test]
+fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("log");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut both_ends = File::options().read(true).write(true).open(&fifo).unwrap();
+    let bench = Bench::at(folder, &fifo, ConsoleMode::Quiet, Style::Plain);
+    let long = "x".repeat(5000);
+    for number in 0..40 {
+        bench.info(&format!("record {number} {long}"));
+    }
+    let mut piece = vec![0; 1 << 16];
+    both_ends.read_exact(&mut piece[..1 << 15]).unwrap();
+    let mut text = String::from_utf8_lossy(&piece[..1 << 15]).into_owned();
+    bench.info("room again");
+    both_ends.write_all(b"end\n").unwrap();
+    while !text.ends_with("\nend\n") {
+        let length = both_ends.read(&mut piece).unwrap();
+        text.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    let again = text
+        .lines()
+        .find(|line| line.ends_with("INFO - room again"));
+    without_time(again.unwrap());
+    assert!(text.contains("Writing to log file again"), "{text}");
+    assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
+}

@@ -1,0 +1,154 @@
+//! The log sinks over real files, pipes, terminals and datagram sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod console;
+mod file;
+mod full_disk;
+mod syslog;
+
+use log::{Level, LevelFilter, Log, Record};
+use memory_monitor::config::LogSettings;
+use memory_monitor::report::log::LogSinks;
+use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
+use std::fs::{self, File};
+use std::io::{PipeReader, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Sinks in a folder of their own, with a pipe for standard error and a socket for /dev/log.
+struct Bench {
+    folder: TempDir,
+    sinks: LogSinks,
+    logger: Box<dyn Log>,
+    settings: LogSettings,
+    stderr: Option<PipeReader>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(ConsoleMode::Normal, Style::Plain)
+    }
+
+    fn with(mode: ConsoleMode, style: Style) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log_file = folder.path().join("log");
+        Self::at(folder, &log_file, mode, style)
+    }
+
+    fn at(folder: TempDir, log_file: &Path, mode: ConsoleMode, style: Style) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let console = Console::new(File::from(OwnedFd::from(writer)), mode, style);
+        let settings = LogSettings {
+            file: Some(log_file.to_owned()),
+            syslog: false,
+            level: LevelFilter::Info,
+        };
+        let sockets = SyslogSockets {
+            syslog: folder.path().join("dev-log"),
+            journald: folder.path().join("journald"),
+        };
+        let (sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);
+        Self {
+            folder,
+            sinks,
+            logger,
+            settings,
+            stderr: Some(reader),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        let arguments = format_args!("{message}");
+        self.logger
+            .log(&Record::builder().level(level).args(arguments).build());
+    }
+
+    fn info(&self, message: &str) {
+        self.log(Level::Info, message);
+    }
+
+    fn switch_syslog_on(&mut self) {
+        self.settings.syslog = true;
+        self.sinks.apply(&self.settings);
+    }
+
+    fn listen(&self) -> UnixDatagram {
+        listen(&self.path("dev-log"))
+    }
+
+    fn log_file(&self) -> Vec<String> {
+        lines_of(&self.path("log"))
+    }
+
+    /// Everything that went to standard error; ends the sinks.
+    fn finish(self) -> Vec<String> {
+        let Self {
+            sinks,
+            logger,
+            stderr,
+            folder,
+            ..
+        } = self;
+        drop((sinks, logger));
+        let mut text = String::new();
+        stderr.unwrap().read_to_string(&mut text).unwrap();
+        drop(folder);
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+fn listen(path: &Path) -> UnixDatagram {
+    let _ = fs::remove_file(path);
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// What waits in the socket, without time and process number.
+fn received(socket: &UnixDatagram) -> Vec<String> {
+    let mut buffer = [0; 8192];
+    let mut packets = Vec::new();
+    while let Ok(length) = socket.recv(&mut buffer) {
+        packets.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+    }
+    packets
+}
+
+fn lines_of(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// `LEVEL - message` of a line, after its time was checked.
+fn without_time(line: &str) -> &str {
+    let (time, rest) = line.split_at(19);
+    let shape: String = time
+        .chars()
+        .map(|character| {
+            if character.is_ascii_digit() {
+                '0'
+            } else {
+                character
+            }
+        })
+        .collect();
+    assert_eq!(shape, "0000-00-00 00:00:00", "{line:?}");
+    rest.strip_prefix(" - ").unwrap()
+}
+
+fn texts(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(|line| without_time(line)).collect()
+}
+
+/// How many of `lines` say `what`.
+fn count(lines: &[String], what: &str) -> usize {
+    lines.iter().filter(|line| line.contains(what)).count()
+}
