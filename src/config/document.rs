@@ -1,6 +1,7 @@
 //! One TOML text: its tree as far as it can be read, its syntax errors, and where things are in it.
 
 use super::error::{Cause, Place};
+use super::value::shown;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +10,15 @@ use toml::de::{DeTable, DeValue};
 /// So many causes are shown of one file; a file with more of them is probably no configuration.
 const MOST_CAUSES: usize = 50;
 
+const NOT_TOML: &str = "not valid TOML";
+
 /// One configuration text and what was found to be wrong with it.
 pub(super) struct Document<'t> {
     file: Arc<Path>,
     text: &'t str,
     line_starts: Vec<usize>,
     faults: Vec<Fault>,
-    /// The value spans that hold a syntax error.
+    /// The lines that hold a syntax error.
     broken: Vec<Range<usize>>,
     /// From here on the tree is a guess.
     guessed_from: usize,
@@ -42,39 +45,86 @@ impl<'t> Document<'t> {
             broken: Vec::new(),
             guessed_from: usize::MAX,
         };
-        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         errors.sort_by_key(start);
-        for error in &errors {
-            let at = start(error);
-            if error.message() == "duplicate key" {
-                document.duplicate(error.span().unwrap_or_default());
-            } else if let Some(value) = scalar_around(&root, at) {
-                document.fault(at, format!("not valid TOML: {}", error.message()));
-                document.broken.push(value);
-            } else if let Some(open) = errors.iter().find_map(|end| unclosed(&root, at, end)) {
-                document.fault(
-                    open,
-                    "not valid TOML: it is opened here and never closed".into(),
-                );
-                document.guessed_from = open;
-            } else {
-                document.fault(at, format!("not valid TOML: {}", error.message()));
-                document.guessed_from = at;
-            }
-            // What the parser makes of the rest follows from this one error.
-            if document.guessed_from <= at {
-                break;
-            }
+        let mut ends: Vec<usize> = errors
+            .iter()
+            .filter(|error| error.message().starts_with("unclosed") || start(error) == text.len())
+            .map(start)
+            .collect();
+        ends.dedup();
+        for error in errors.iter().take(MOST_CAUSES) {
+            document.syntax_error(&root, &ends, error);
+        }
+        if let Some(error) = errors.get(MOST_CAUSES) {
+            document.guess_from(start(error));
         }
         (document, root)
     }
 
-    /// Notes what is wrong at this byte of the text.
+    /// Notes what is wrong at this byte of the text, unless it only follows from a syntax error.
     pub(super) fn fault(&mut self, at: usize, message: String) {
-        let follows = self.broken.iter().any(|span| span.contains(&at));
+        let follows = self.broken.iter().any(|lines| lines.contains(&at));
         if at < self.guessed_from && !follows {
             self.faults.push(Fault { at, message });
         }
+    }
+
+    fn guess_from(&mut self, at: usize) {
+        self.guessed_from = self.guessed_from.min(at);
+    }
+
+    /// Notes a syntax error, and how far the parser's recovery from it can be trusted. `ends` is where
+    /// the parser found something that was never closed.
+    fn syntax_error(&mut self, root: &DeTable<'_>, ends: &[usize], error: &toml::de::Error) {
+        let span = error.span().unwrap_or_default();
+        let at = span.start;
+        if error.message() == "duplicate key" {
+            return self.duplicate(span);
+        }
+        if let Some(open) = ends.iter().find_map(|end| self.unclosed(root, at, *end)) {
+            self.fault(
+                open,
+                format!("{NOT_TOML}: it is opened here and never closed"),
+            );
+            return self.guess_from(open);
+        }
+        let message = match self.text.get(span).unwrap_or("") {
+            _ if !is_about_a_word(error.message()) => error.message().to_owned(),
+            "" => "a value is missing here".to_owned(),
+            word => match word.to_ascii_lowercase().as_str() {
+                mend @ ("true" | "false" | "inf" | "nan") => {
+                    format!("{} is no value, write {mend}", shown(word))
+                }
+                _ => format!("{} is no value, text needs quotes", shown(word)),
+            },
+        };
+        self.fault(at, format!("{NOT_TOML}: {message}"));
+        let line = self.line_starts.partition_point(|start| *start <= at);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let end = self.line_starts.get(line).copied();
+        let is_header = self
+            .text
+            .get(start..)
+            .is_some_and(|line| line.trim_start().starts_with('['));
+        if is_header {
+            // Which table the lines after it belong to is not known.
+            self.guess_from(start);
+        } else {
+            self.broken.push(start..end.unwrap_or(usize::MAX));
+        }
+    }
+
+    /// The start of the value around `at` that goes on until `end` because it is never closed.
+    fn unclosed(&self, root: &DeTable<'_>, at: usize, end: usize) -> Option<usize> {
+        find(root, &|value, span| {
+            let has_parts = matches!(value, DeValue::Array(_) | DeValue::Table(_));
+            let has_lines = || {
+                self.text
+                    .get(span.clone())
+                    .is_some_and(|text| text.contains('\n'))
+            };
+            (span.start < at && span.end == end && (has_parts || has_lines())).then_some(span.start)
+        })
     }
 
     /// The place of a byte of the text.
@@ -113,7 +163,8 @@ impl<'t> Document<'t> {
 
     fn duplicate(&mut self, key: Range<usize>) {
         let at = key.start;
-        let name = self.text.get(key).unwrap_or("");
+        let written = self.text.get(key).unwrap_or("");
+        let name = shown(written.trim_matches(['"', '\'']));
         let is_header = self
             .text
             .get(..at)
@@ -121,12 +172,9 @@ impl<'t> Document<'t> {
         self.fault(
             at,
             if is_header {
-                format!("duplicate table [{}], join the two", name.escape_debug())
+                format!("duplicate table {name}, join the two")
             } else {
-                format!(
-                    "duplicate key \"{}\", remove one of the two",
-                    name.trim_matches(['"', '\'']).escape_debug()
-                )
+                format!("duplicate key {name}, remove one of the two")
             },
         );
     }
@@ -139,24 +187,19 @@ fn line_starts(text: &[u8]) -> Vec<usize> {
         .collect()
 }
 
-/// The span of the value without parts that `at` lies in: an error there stays there.
-fn scalar_around(root: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
-    find(root, &|value, span| {
-        let is_scalar = !matches!(value, DeValue::Array(_) | DeValue::Table(_));
-        (is_scalar && span.start <= at && at <= span.end && !span.is_empty()).then(|| span.clone())
-    })
+/// Whether the parser took a bare word for a value, which it says in the terms of its grammar.
+fn is_about_a_word(message: &str) -> bool {
+    [
+        "string values must be quoted",
+        "invalid boolean",
+        "invalid float",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
 }
 
-/// The start of the list or inline table around `at` for which `end` says that it is never closed.
-fn unclosed(root: &DeTable<'_>, at: usize, end: &toml::de::Error) -> Option<usize> {
-    if !end.message().starts_with("unclosed") {
-        return None;
-    }
-    let end = end.span()?.start;
-    find(root, &|value, span| {
-        let has_parts = matches!(value, DeValue::Array(_) | DeValue::Table(_));
-        (has_parts && span.start < at && span.end == end).then_some(span.start)
-    })
+fn start(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
 }
 
 /// The first value of the tree, depth first, for which `wanted` has an answer. The parser limits

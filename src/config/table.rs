@@ -130,13 +130,13 @@ impl<'t> Table<'_, 't> {
     pub(super) fn table(&mut self, name: &'static str, read: impl FnOnce(&mut Table<'_, 't>)) {
         let entries = match self.take(name) {
             None => DeTable::new(),
-            Some((at, value)) => match value.into_inner() {
+            Some((key, value)) => match value.into_inner() {
                 DeValue::Table(entries) => entries,
                 other => {
                     let message = must_be(&format!("a table that begins with [{name}]"), &other);
                     self.layer
                         .document
-                        .fault(at, format!("\"{name}\" {message}"));
+                        .fault(key, format!("\"{name}\" {message}"));
                     return;
                 }
             },
@@ -204,14 +204,23 @@ impl<'t> Table<'_, 't> {
     }
 }
 
-/// The candidate that was probably meant by `word`: at most a third of its letters differ.
+/// The candidate that was probably meant by `word`: one is the beginning of the other, or at most a
+/// third of the letters differ.
 pub(super) fn nearest<'c>(
     word: &str,
     candidates: impl Iterator<Item = &'c str>,
 ) -> Option<&'c str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
+    let distance = |candidate: &str| {
+        let is_start = candidate.starts_with(&word) || word.starts_with(candidate);
+        if is_start && word.len() > 2 {
+            0
+        } else {
+            strsim::osa_distance(&word, candidate)
+        }
+    };
     let (distance, candidate) = candidates
-        .map(|candidate| (strsim::osa_distance(&word, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .min_by_key(|(distance, _)| *distance)?;
     (distance <= candidate.len() / 3).then_some(candidate)
 }

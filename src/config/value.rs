@@ -27,7 +27,7 @@ pub(super) fn percent(value: &DeValue<'_>) -> Read<Option<Percent>> {
         .filter(|percent| *percent > 0.0 && *percent <= 100.0)
         .and_then(Percent::new)
         .map(|percent| (percent.get() < 100.0).then_some(percent))
-        .ok_or_else(|| must_be("a number over 0, up to 100 (100 switches it off)", value))
+        .ok_or_else(|| must_be_bare("a number over 0, up to 100 (100 switches it off)", value))
 }
 
 /// An amount of memory in GB; None for inf. What is less than a byte counts as one.
@@ -35,7 +35,7 @@ pub(super) fn gb(value: &DeValue<'_>) -> Read<Option<Bytes>> {
     match number(value) {
         Some(f64::INFINITY) => Ok(None),
         Some(gb) if gb > 0.0 => Ok(Some(Bytes::from_gb(gb).unwrap_or(Bytes::new(1)))),
-        _ => Err(must_be(
+        _ => Err(must_be_bare(
             "a number of GB over 0, or inf to switch it off",
             value,
         )),
@@ -50,7 +50,7 @@ pub(super) fn seconds(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Re
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .ok_or_else(|| {
                 let (from, to) = (range.start(), range.end());
-                must_be(&format!("a number of seconds from {from} to {to}"), value)
+                must_be_bare(&format!("a number of seconds from {from} to {to}"), value)
             })
     }
 }
@@ -59,14 +59,14 @@ pub(super) fn seconds(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Re
 pub(super) fn kill_limit(value: &DeValue<'_>) -> Read<Option<NonZeroU32>> {
     integer(value)
         .map(NonZeroU32::new)
-        .ok_or_else(|| must_be("a whole number, 0 for no limit", value))
+        .ok_or_else(|| must_be_bare("a whole number, 0 for no limit", value))
 }
 
 /// True or false.
 pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
     value
         .as_bool()
-        .ok_or_else(|| must_be("true or false", value))
+        .ok_or_else(|| must_be_bare("true or false", value))
 }
 
 /// An absolute path; None for an empty one.
@@ -101,7 +101,7 @@ const LEVEL_NAMES: &str = "\"error\", \"warn\", \"info\" or \"debug\"";
 pub(super) fn pid(value: &DeValue<'_>) -> Read<Pid> {
     integer(value)
         .and_then(Pid::new)
-        .ok_or_else(|| must_be("whole numbers from 1 to 2147483647", value))
+        .ok_or_else(|| must_be_bare("whole numbers from 1 to 2147483647", value))
 }
 
 /// A process name or a glob.
@@ -147,6 +147,7 @@ fn number(value: &DeValue<'_>) -> Option<f64> {
             // `1e999` is a typing error, not a way to write inf.
             number.is_finite() || float.as_str().ends_with("inf")
         }),
+        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
         DeValue::Integer(_) => integer::<u32>(value).map(f64::from),
         _ => None,
     }
@@ -158,7 +159,7 @@ fn integer<T: TryFrom<i64>>(value: &DeValue<'_>) -> Option<T> {
     T::try_from(integer).ok()
 }
 
-/// `must be EXPECTED, found VALUE`, with the mend for what is easily got wrong.
+/// `must be EXPECTED, found VALUE`.
 pub(super) fn must_be(expected: &str, value: &DeValue<'_>) -> String {
     let found = match value {
         DeValue::String(text) => format!("the string {}", shown(text)),
@@ -166,21 +167,22 @@ pub(super) fn must_be(expected: &str, value: &DeValue<'_>) -> String {
         DeValue::Float(float) => shortened(&float.to_string()),
         DeValue::Boolean(boolean) => boolean.to_string(),
         DeValue::Datetime(datetime) => format!("the date or time {datetime}"),
+        DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
+            "a list of tables".to_owned()
+        }
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     };
-    let bare = ["a number", "a whole", "whole", "true"]
-        .iter()
-        .any(|start| expected.starts_with(start));
-    let mend = match value {
-        DeValue::String(text)
-            if bare && (text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok()) =>
-        {
-            ", remove the quotes"
-        }
-        _ => "",
-    };
-    format!("must be {expected}, found {found}{mend}")
+    format!("must be {expected}, found {found}")
+}
+
+/// The same for what is written without quotes.
+fn must_be_bare(expected: &str, value: &DeValue<'_>) -> String {
+    let is_quoted = value
+        .as_str()
+        .is_some_and(|text| text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok());
+    let mend = if is_quoted { ", remove the quotes" } else { "" };
+    format!("{}{mend}", must_be(expected, value))
 }
 
 /// Text from the file in quotes: what could write to a terminal or forge a line is escaped.

@@ -32,6 +32,8 @@ impl Signals {
             for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
                 check_int(libc::sigaddset(&raw mut set, signal))?;
             }
+            // A log file at the limit of LimitFSIZE= is to be an error that is reported, not the end.
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
             check_int(libc::sigprocmask(
                 libc::SIG_BLOCK,
                 &raw const set,

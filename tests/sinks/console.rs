@@ -2,7 +2,6 @@
 
 use super::*;
 use std::io::Write;
-use std::process::{Command, Stdio};
 
 const CHILD: &str = "MEMORY_MONITOR_TEST_CONSOLE";
 
@@ -44,7 +43,7 @@ fn child(mode: &str) -> Command {
 }
 
 fn stderr_of(mut command: Command) -> Vec<String> {
-    let output = command.output().unwrap();
+    let output = output_of(&mut command);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stderr)
         .unwrap()
@@ -83,7 +82,7 @@ fn colours_only_on_a_terminal_and_without_no_color() {
             .env("TERM", "xterm")
             .env_remove("NO_COLOR")
             .env(name, value);
-        let output = command.output().unwrap();
+        let output = output_of(&mut command);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -117,12 +116,11 @@ fn the_journal_gets_the_priority_and_no_time() {
             "JOURNAL_STREAM",
             format!("{}:{}", id.dev(), id.ino() + inode_off_by),
         );
-        let status = command
-            .stdout(Stdio::null())
-            .stderr(writer)
-            .status()
-            .unwrap();
-        assert!(status.success());
+        command.stdout(Stdio::null()).stderr(writer);
+        let starting = STARTING.write().unwrap();
+        let child = command.spawn();
+        drop(starting);
+        assert!(child.unwrap().wait().unwrap().success());
         drop(command);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -144,18 +142,13 @@ fn a_closed_standard_error_stops_nothing() {
         "--exact",
         "console::logs_to_the_standard_error_it_was_given",
     ]);
-    assert!(
-        command
-            .env(CHILD, "normal")
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    let output = output_of(command.env(CHILD, "normal"));
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
 fn a_broken_pipe_is_said_once() {
+    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.stderr = None;
     for number in 0..3 {
@@ -172,7 +165,7 @@ fn a_broken_pipe_is_said_once() {
 #[test]
 fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
     let mut bench = Bench::new();
-    let long = "x".repeat(5000);
+    let long = "x".repeat(9000);
     for number in 0..40 {
         bench.info(&format!("record {number} {long}"));
     }
@@ -195,7 +188,7 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
         .iter()
         .position(|line| line.ends_with("INFO - room again"))
         .unwrap();
-    without_time(&lines[again]);
+    assert_eq!(without_time(&lines[again]), "INFO - room again");
     let lost: usize = lines[again + 1]
         .rsplit_once("Lost=")
         .unwrap()
@@ -209,16 +202,10 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
 fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("log");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .unwrap()
-            .success()
-    );
+    make_fifo(&fifo);
     let mut both_ends = File::options().read(true).write(true).open(&fifo).unwrap();
     let bench = Bench::at(folder, &fifo, ConsoleMode::Quiet, Style::Plain);
-    let long = "x".repeat(5000);
+    let long = "x".repeat(9000);
     for number in 0..40 {
         bench.info(&format!("record {number} {long}"));
     }
@@ -234,7 +221,7 @@ fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
     let again = text
         .lines()
         .find(|line| line.ends_with("INFO - room again"));
-    without_time(again.unwrap());
+    assert_eq!(without_time(again.unwrap()), "INFO - room again");
     assert!(text.contains("Writing to log file again"), "{text}");
     assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
 }

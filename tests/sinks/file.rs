@@ -185,10 +185,7 @@ fn a_folder_in_the_place_of_the_file_is_said_with_each_new_reason() {
 fn a_fifo_without_a_reader_does_not_block() {
     let bench = Bench::new();
     fs::remove_file(bench.path("log")).unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(bench.path("log"))
-        .status();
-    assert!(made.unwrap().success());
+    make_fifo(&bench.path("log"));
     bench.info("one");
     bench.info("two");
     assert_eq!(count(&bench.finish(), "Error=No such device or address"), 1);

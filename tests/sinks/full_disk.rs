@@ -1,7 +1,6 @@
 //! A disk that gets full: a tmpfs of 64 KiB, mounted where only the test's own child sees it.
 
 use super::*;
-use std::process::Command;
 
 const CHILD: &str = "MEMORY_MONITOR_TEST_FULL_DISK";
 
@@ -10,13 +9,14 @@ fn a_full_disk_costs_whole_lines_and_heals() {
     if let Some(disk) = std::env::var_os(CHILD) {
         return on_a_small_disk(Path::new(&disk));
     }
-    let able = Command::new("unshare").args(["--mount", "true"]).output();
-    if !able.is_ok_and(|output| output.status.success()) {
+    let able = output_of(Command::new("unshare").args(["--mount", "true"]));
+    if !able.status.success() {
         println!("skipped: needs root for a mount namespace");
         return;
     }
     let disk = tempfile::tempdir().unwrap();
-    let output = Command::new("unshare")
+    let mut command = Command::new("unshare");
+    command
         .args(["--mount", "sh", "-ec"])
         .arg("mount -t tmpfs -o size=64k tmpfs \"$0\"; exec \"$@\"")
         .arg(disk.path())
@@ -25,9 +25,8 @@ fn a_full_disk_costs_whole_lines_and_heals() {
             "--exact",
             "full_disk::a_full_disk_costs_whole_lines_and_heals",
         ])
-        .env(CHILD, disk.path())
-        .output()
-        .unwrap();
+        .env(CHILD, disk.path());
+    let output = output_of(&mut command);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && text.contains("1 passed"),
@@ -67,8 +66,6 @@ fn on_a_small_disk(disk: &Path) {
     assert!(lines[2].ends_with(&format!("Lost={lost}")), "{}", lines[2]);
     assert_eq!(lines.len(), 3);
 
-    // A file that cannot be shortened keeps the piece, and the next line starts on one of its own.
-    // (tmpfs has no append-only attribute, so a FIFO stands for it in `console`.)
     assert_eq!(count(&received(&server), "Writing to log file again"), 1);
     assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
 }

@@ -58,6 +58,7 @@ fn is_off_when_it_is_switched_off() {
 
 #[test]
 fn missing_gone_and_back_again_is_said_once_each() {
+    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.switch_syslog_on();
     bench.info("lost one");
@@ -93,6 +94,7 @@ fn missing_gone_and_back_again_is_said_once_each() {
 
 #[test]
 fn a_restarted_server_costs_no_record() {
+    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.switch_syslog_on();
     for number in 0..5 {
@@ -159,6 +161,7 @@ fn the_journal_gets_each_record_once() {
 
 #[test]
 fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
+    let _guard = nobody_starts();
     let mut bench = Bench::with(ConsoleMode::Normal, Style::Journal);
     let journald = listen(&bench.path("journald"));
     std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();

@@ -1,0 +1,63 @@
+//! Real files: which can't be read, and which can be absent.
+
+use super::super::file::read_if_exists;
+use super::super::*;
+use std::error::Error as _;
+use std::fs;
+
+#[track_caller]
+fn unreadable(file: &Path, reason: &str) {
+    let error = Config::load(Some(file)).unwrap_err();
+    let causes: Vec<_> = error.causes().map(ToString::to_string).collect();
+    assert_eq!(causes, [format!("cannot read {file:?}: {reason}")]);
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn a_file_that_is_named_must_be_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    unreadable(&file, "No such file or directory (os error 2)");
+    unreadable(folder.path(), "Is a directory (os error 21)");
+    fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
+    unreadable(
+        &file,
+        "it is larger than 1 MiB, which no configuration needs",
+    );
+    fs::write(&file, "#".repeat(1 << 20)).unwrap();
+    assert!(Config::load(Some(&file)).is_ok());
+    unreadable(
+        Path::new("/dev/zero"),
+        "it is larger than 1 MiB, which no configuration needs",
+    );
+}
+
+#[test]
+fn a_file_is_read_with_the_real_users() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a\u{1b}.toml");
+    fs::write(&file, "[whitelist]\nusers = ['root', 'no such user']\n").unwrap();
+    let Loaded { config, warnings } = Config::load(Some(&file)).unwrap();
+    assert_eq!(config.origin, Origin::File(file.clone()));
+    assert_eq!(config.whitelist.users[0].uid, Some(Uid::ROOT));
+    assert_eq!(config.whitelist.users[1].uid, None);
+    let shown = warnings[0].to_string();
+    let place = format!(
+        "{:?}:2:18: user \"no such user\"",
+        file.display().to_string()
+    );
+    assert!(shown.starts_with(&place), "{shown}");
+    assert_eq!(warnings.len(), 2);
+}
+
+#[test]
+fn only_nothing_at_all_counts_as_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    assert!(read_if_exists(&file).unwrap().is_none());
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    assert!(read_if_exists(&file).is_err());
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "x").unwrap();
+    assert_eq!(read_if_exists(&file).unwrap().unwrap(), b"x");
+}
