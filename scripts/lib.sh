@@ -61,6 +61,12 @@ debian_root() {
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$@" "$suite" "$target" "$(mirror)" </dev/null
 }
 
+# debian_root_at SUITE PACKAGES [MMDEBSTRAP-ARGUMENT...] PLACE: for `once`.
+debian_root_at() {
+	local suite=$1 packages=$2 place=${*: -1}
+	debian_root "$suite" "$place/root" "$packages" "${@:3:$#-3}"
+}
+
 # in_root ROOT COMMAND...: runs COMMAND in that root, with /proc and processes of its own.
 in_root() {
 	unshare --mount --pid --fork --kill-child -- sh -euc '

@@ -16,7 +16,7 @@ check() {
 
 # Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
 until_ok() {
-	local end=$((SECONDS + 180))
+	local end=$((SECONDS + 60))
 	until "$@"; do
 		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
 		sleep 0.2
@@ -25,3 +25,6 @@ until_ok() {
 
 not() { ! "$@"; }
 same() { [ "$1" = "$2" ] || { echo "is '$1', should be '$2'" && return 1; }; }
+
+# The last line of a test: it did not break off.
+finished() { echo finished; }

@@ -49,7 +49,7 @@ reloaded() { property StatusText | grep -q processes; }
 hog() {
 	[ -e "/usr/local/bin/$1" ] || cp /usr/bin/perl "/usr/local/bin/$1"
 	setpriv --reuid="$2" --regid=nogroup --clear-groups "/usr/local/bin/$1" -e \
-		'$SIG{TERM} = "IGNORE" if $ARGV[0]; $m = "x" x 130_000_000; sleep 1 while 1' ${3:+ignore} &
+		'$SIG{TERM} = "IGNORE" if $ARGV[0]; $n = 130_000_000; $m = "x" x $n; sleep 1 while 1' ${3:+ignore} &
 	hog=$!
 	disown "$hog"
 	until_ok grown "$hog"
@@ -68,5 +68,5 @@ once() {
 lives() {
 	local before
 	before=$(scans)
-	until_ok eval "[ \$(scans) -ge $((before + 3)) ]" && [ -e "/proc/$1" ] && not grep -q "PID=$1," $log
+	until_ok eval "[ \$(scans) -ge $((before + 3)) ]" && [ -e "/proc/$1" ] && not grep -q "Killing process: PID=$1," $log
 }
