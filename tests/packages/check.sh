@@ -25,6 +25,13 @@ until_ok() {
 
 not() { ! "$@"; }
 same() { [ "$1" = "$2" ] || { echo "is '$1', should be '$2'" && return 1; }; }
+# needs_at_most GLIBC_X PROGRAM
+needs_at_most() {
+	local newest
+	newest=$(objdump -T "$2" | grep -o 'GLIBC_[0-9.]*' | sort -V | tail -n 1)
+	echo "it needs $newest"
+	[ -n "$newest" ] && printf '%s\n' "$newest" "$1" | sort -CV
+}
 
 # The last line of a test: it did not break off.
 finished() { echo finished; }
