@@ -1,6 +1,7 @@
 # What the tests inside a booted machine have in common: sourced by the phases beside it.
 # shellcheck shell=bash disable=SC2034
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
+set -o pipefail
 . ./check.sh
 
 unit=memory-monitor.service
@@ -15,6 +16,8 @@ use_repository() {
 		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
 	rm -rf "$packages"
 	cp -r "$1" "$packages"
+	# apt would refuse to go back to what was signed earlier.
+	rm -rf /var/lib/apt/lists
 	apt-get -qq update
 }
 
