@@ -10,15 +10,16 @@ say() { echo "[$(date +%T)] $*" >&2; }
 
 # need PACKAGE...: installs what is missing of these Debian packages.
 need() {
-	local package missing=()
+	local package missing=() sudo=()
 	for package; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 	say "installing ${missing[*]}"
-	local apt=(apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
+	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
 	"${apt[@]}" update >/dev/null &&
-		DEBIAN_FRONTEND=noninteractive "${apt[@]}" --no-install-recommends install "${missing[@]}" </dev/null >/dev/null
+		"${apt[@]}" --no-install-recommends install "${missing[@]}" </dev/null >/dev/null
 }
 
 # need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and puts that on the PATH.

@@ -3,12 +3,12 @@
 
 # check DESCRIPTION COMMAND...: one test, counted by the line it prints.
 check() {
-	local description=$1 output
+	local description=$1 output begin=$SECONDS
 	shift
 	if output=$("$@" 2>&1 </dev/null); then
-		echo "ok: $description"
+		echo "ok: $description ($((SECONDS - begin)) s)"
 	else
-		echo "FAILED: $description"
+		echo "FAILED: $description ($((SECONDS - begin)) s)"
 		sed 's/^/    /' <<<"$output" | tail -n 40
 		return 1
 	fi
