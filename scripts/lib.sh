@@ -18,8 +18,9 @@ need() {
 	say "installing ${missing[*]}"
 	[ "$(id -u)" = 0 ] || sudo=(sudo)
 	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
-	"${apt[@]}" update >/dev/null &&
-		"${apt[@]}" --no-install-recommends install "${missing[@]}" </dev/null >/dev/null
+	# apt waits for the lock of dpkg, but not for that of its lists.
+	{ flock 9 && "${apt[@]}" update && "${apt[@]}" --no-install-recommends install "${missing[@]}"; } \
+		</dev/null >/dev/null 9>"$cache/.apt.lock"
 }
 
 # need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and puts that on the PATH.
@@ -42,6 +43,7 @@ once() {
 	local place=$cache/$1 recipe=$2
 	shift 2
 	(
+		set -e
 		flock 9
 		[ "$(cat "$place/.recipe" 2>/dev/null)" != "$recipe" ] || exit 0
 		rm -rf "$place"
