@@ -16,7 +16,7 @@ check() {
 
 # Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
 until_ok() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 300))
 	until "$@"; do
 		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
 		sleep 0.2
