@@ -196,6 +196,7 @@ impl<'o> Daemon<'o> {
         let Loaded {
             mut config,
             warnings,
+            ..
         } = loaded;
         config.dry_run |= self.options.dry_run;
         self.reporter.emit(&event(&config));
