@@ -1,5 +1,6 @@
 //! Why the program ends with a failure, and with which exit status.
 
+use crate::units::Pid;
 use crate::{cli, config, sample};
 use std::fmt;
 use std::io::{self, Write};
@@ -21,6 +22,8 @@ pub enum Error {
     Sample(sample::Error),
     /// The log can't be set up.
     Log(log::SetLoggerError),
+    /// A process that was asked about can't be looked at, and why.
+    Process(Pid, String),
     /// A call to the kernel that everything rests on failed.
     System(&'static str, io::Error),
 }
@@ -31,7 +34,9 @@ impl Error {
         match self {
             Self::Usage(_) => ExitCode::from(USAGE),
             Self::Config(_) => ExitCode::from(CONFIGURATION),
-            Self::Sample(_) | Self::Log(_) | Self::System(..) => ExitCode::FAILURE,
+            Self::Sample(_) | Self::Log(_) | Self::Process(..) | Self::System(..) => {
+                ExitCode::FAILURE
+            }
         }
     }
 
@@ -53,6 +58,7 @@ impl fmt::Display for Error {
             Self::Config(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
+            Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
             Self::System(call, error) => write!(f, "{call} failed: {error}"),
         }
     }
@@ -66,6 +72,7 @@ impl std::error::Error for Error {
             Self::Sample(error) => error,
             Self::Log(error) => error,
             Self::System(_, error) => error,
+            Self::Process(..) => return None,
         })
     }
 }

@@ -1,41 +1,26 @@
 //! `memory-monitor scan`: one look at the machine with the verdict on each process; signals nobody.
 
+use super::scene::Scene;
 use crate::Error;
 use crate::cli::ScanOptions;
-use crate::config::Config;
-use crate::policy::Policy;
 use crate::report::{ConsoleMode, ScanReport, UserNames, wants_colour};
-use crate::sample::{ProcRoot, Sampler, Snapshot};
+use crate::sample::Snapshot;
 use crate::units::Bytes;
 use std::io;
 
 pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
-    let loaded = Config::load(options.config.as_deref())?;
+    let mut scene = Scene::open(options.config.as_deref())?;
     if options.console != ConsoleMode::Quiet {
-        for warning in &loaded.warnings {
+        for warning in &scene.warnings {
             super::warn(&warning.to_string());
         }
     }
-    let mut sampler = Sampler::new(ProcRoot::system()?);
-    let own = sampler.root().own_pid()?;
-    let pids = loaded.config.whitelist.pids.iter();
-    let pinned = pids
-        .filter_map(|&pid| sampler.identify(pid).ok().flatten())
-        .collect();
-    let policy = Policy {
-        config: loaded.config,
-        pinned,
-        own,
-    };
     let mut snapshot = Snapshot::default();
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
-    let hidepid = sampler.hides_processes();
-    let report = ScanReport::new(&policy, &snapshot, hidepid, &mut UserNames::default());
+    scene.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    let hidepid = scene.sampler.hides_processes();
+    let report = ScanReport::new(&scene.policy, &snapshot, hidepid, &mut UserNames::default());
     if options.json {
-        let json = report
-            .json()
-            .map_err(|error| Error::System("writing JSON", error.into()))?;
-        super::print(&json)
+        super::print_json(&report)
     } else {
         super::print(&report.table(wants_colour(&io::stdout())))
     }

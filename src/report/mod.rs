@@ -1,20 +1,26 @@
 //! What happened -> log file, terminal or journal, and syslog; tables for people. May touch files and
 //! sockets; decides nothing.
 
+mod check;
 mod console;
 mod event;
+mod explain;
 mod file;
 mod health;
 mod line;
+mod line_of;
 pub mod log;
 mod service;
+mod span;
 mod syslog;
 mod table;
 mod users;
 
 pub use self::log::LogSinks;
+pub use check::{CheckReport, Checked};
 pub use console::{Console, ConsoleMode, Style, wants_colour};
 pub use event::Event;
+pub use explain::{Evidence, Explanation};
 pub use service::Service;
 pub use syslog::SyslogSockets;
 pub use table::ScanReport;
