@@ -24,6 +24,8 @@ pub enum Error {
     Log(log::SetLoggerError),
     /// A process that was asked about can't be looked at, and why.
     Process(Pid, String),
+    /// An option that only makes sense on a terminal.
+    NoTerminal(&'static str),
     /// A call to the kernel that everything rests on failed.
     System(&'static str, io::Error),
 }
@@ -32,7 +34,7 @@ impl Error {
     /// The exit status that says which kind it is.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Usage(_) | Self::NoTerminal(_) => ExitCode::from(USAGE),
             Self::Config(_) => ExitCode::from(CONFIGURATION),
             Self::Sample(_) | Self::Log(_) | Self::Process(..) | Self::System(..) => {
                 ExitCode::FAILURE
@@ -59,6 +61,9 @@ impl fmt::Display for Error {
             Self::Sample(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
             Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
+            Self::NoTerminal(option) => {
+                write!(f, "\"{option}\" needs a terminal as the standard output")
+            }
             Self::System(call, error) => write!(f, "{call} failed: {error}"),
         }
     }
@@ -72,7 +77,7 @@ impl std::error::Error for Error {
             Self::Sample(error) => error,
             Self::Log(error) => error,
             Self::System(_, error) => error,
-            Self::Process(..) => return None,
+            Self::Process(..) | Self::NoTerminal(_) => return None,
         })
     }
 }

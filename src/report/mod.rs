@@ -1,6 +1,7 @@
 //! What happened -> log file, terminal or journal, and syslog; tables for people. May touch files and
 //! sockets; decides nothing.
 
+mod bar;
 mod check;
 mod console;
 mod event;
@@ -10,6 +11,7 @@ mod health;
 mod line;
 mod line_of;
 pub mod log;
+mod scan;
 mod service;
 mod span;
 mod syslog;
@@ -21,9 +23,10 @@ pub use check::{CheckReport, Checked};
 pub use console::{Console, ConsoleMode, Style, wants_colour};
 pub use event::Event;
 pub use explain::{Evidence, Explanation};
+pub use scan::{ScanReport, View};
 pub use service::Service;
 pub use syslog::SyslogSockets;
-pub use table::ScanReport;
+pub use table::Layout;
 pub use users::UserNames;
 
 use crate::config::LogSettings;

@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod scan;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
