@@ -2,6 +2,7 @@
 //! poll(2) and holds no rule, no parser and no text of its own.
 
 mod check;
+mod record;
 mod victims;
 
 use crate::Error;
@@ -16,6 +17,7 @@ use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use check::Deed;
+use record::Keeper;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ struct Daemon<'o> {
     service: Service,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
+    /// What is left for the commands.
+    keeper: Keeper,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
 }
@@ -66,6 +70,7 @@ impl<'o> Daemon<'o> {
             pinned: Vec::new(),
             own,
         };
+        let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
             policy,
@@ -77,6 +82,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service,
             deeds: Vec::new(),
+            keeper,
             unreadable_said: None,
         };
         daemon.enforce(loaded, |config| Event::Started(config));
@@ -104,6 +110,7 @@ impl<'o> Daemon<'o> {
                     next_check = now + interval;
                 }
                 self.report_status(next_check);
+                self.leave_state(next_check);
             }
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
@@ -113,6 +120,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
+                        self.keeper.finish();
                         return Ok(());
                     }
                     Request::Reload => {
@@ -200,6 +208,7 @@ impl<'o> Daemon<'o> {
         } = loaded;
         config.dry_run |= self.options.dry_run;
         self.reporter.emit(&event(&config));
+        self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

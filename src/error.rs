@@ -4,6 +4,7 @@ use crate::units::Pid;
 use crate::{cli, config, sample};
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// sysexits(3) EX_USAGE.
@@ -24,6 +25,10 @@ pub enum Error {
     Log(log::SetLoggerError),
     /// A process that was asked about can't be looked at, and why.
     Process(Pid, String),
+    /// A file that a command reads can't be read.
+    File(PathBuf, io::Error),
+    /// No daemon runs, and how that is known.
+    NotRunning(String),
     /// An option that only makes sense on a terminal.
     NoTerminal(&'static str),
     /// A call to the kernel that everything rests on failed.
@@ -36,9 +41,12 @@ impl Error {
         match self {
             Self::Usage(_) | Self::NoTerminal(_) => ExitCode::from(USAGE),
             Self::Config(_) => ExitCode::from(CONFIGURATION),
-            Self::Sample(_) | Self::Log(_) | Self::Process(..) | Self::System(..) => {
-                ExitCode::FAILURE
-            }
+            Self::Sample(_)
+            | Self::Log(_)
+            | Self::Process(..)
+            | Self::File(..)
+            | Self::NotRunning(_)
+            | Self::System(..) => ExitCode::FAILURE,
         }
     }
 
@@ -61,6 +69,10 @@ impl fmt::Display for Error {
             Self::Sample(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
             Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
+            Self::File(path, error) => {
+                write!(f, "can't read {:?}: {error}", path.to_string_lossy())
+            }
+            Self::NotRunning(reason) => f.write_str(reason),
             Self::NoTerminal(option) => {
                 write!(f, "\"{option}\" needs a terminal as the standard output")
             }
@@ -76,8 +88,8 @@ impl std::error::Error for Error {
             Self::Config(error) => error,
             Self::Sample(error) => error,
             Self::Log(error) => error,
-            Self::System(_, error) => error,
-            Self::Process(..) | Self::NoTerminal(_) => return None,
+            Self::File(_, error) | Self::System(_, error) => error,
+            Self::Process(..) | Self::NotRunning(_) | Self::NoTerminal(_) => return None,
         })
     }
 }

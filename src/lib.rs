@@ -33,7 +33,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Scan(options) => commands::scan::run(&options),
         Invocation::Explain(options) => commands::explain::run(&options),
         Invocation::Check(options) => commands::check::run(&options),
-        Invocation::Selftest(_) | Invocation::History(_) | Invocation::Status(_) => Ok(()),
+        Invocation::History(options) => commands::history::run(&options),
+        Invocation::Status(options) => commands::status::run(&options),
+        Invocation::Selftest(_) => Ok(()),
         Invocation::Help(text) => commands::print(&text),
         Invocation::Version => {
             commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))

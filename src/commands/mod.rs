@@ -2,8 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod scan;
 mod scene;
+pub(crate) mod status;
 
 use crate::Error;
 use serde::Serialize;

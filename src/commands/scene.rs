@@ -21,7 +21,11 @@ impl Scene {
             written,
         } = Config::load(config)?;
         let sampler = Sampler::new(ProcRoot::system()?);
-        let own = sampler.root().own_pid()?;
+        // The daemon protects itself, not this command.
+        let own = match super::status::daemon(&sampler) {
+            Some(daemon) => daemon,
+            None => sampler.root().own_pid()?,
+        };
         let pids = config.whitelist.pids.iter();
         let pinned = pids
             .filter_map(|&pid| sampler.identify(pid).ok().flatten())

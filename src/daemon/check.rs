@@ -88,11 +88,13 @@ impl Daemon<'_> {
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
+        // It can't be asked any more once it has ended.
+        let unit = self.sampler.unit(&handle);
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
             self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle));
+            self.held.push(Held::new(key, handle, unit.as_ref()));
         }
         Some(Deed::Ended(process, breach, outcome))
     }

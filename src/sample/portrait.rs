@@ -2,7 +2,7 @@
 //! walk: smaps_rollup alone costs 25 to 160 us.
 
 use super::detail::{self, BUFFER, Failure, Unreadable};
-use super::parse;
+use super::{Name, parse};
 use crate::sys::fs;
 use crate::sys::process::ProcessFolder;
 use crate::units::{Bytes, Pid};
@@ -45,11 +45,7 @@ impl Portrait {
             .and_then(|pid| u32::try_from(pid).ok())
             .and_then(Pid::new)
             .filter(|&pid| pid != folder.pid());
-        let mut buffer = [0; BUFFER];
-        let unit = detail::read_file(folder, c"cgroup", "cgroup", &mut buffer)
-            .ok()
-            .and_then(|text| parse::unit(text))
-            .map(<[u8]>::to_vec);
+        let unit = unit(folder).map(|unit| unit.as_bytes().to_vec());
         let mut buffer = [0; BUFFER];
         let exe = fs::read_link_at(folder.as_fd(), c"exe", &mut buffer)
             .map(<[u8]>::to_vec)
@@ -77,4 +73,11 @@ impl Portrait {
             thread_of,
         })
     }
+}
+
+/// The systemd unit or cgroup of the process.
+pub(super) fn unit(folder: &ProcessFolder) -> Option<Name> {
+    let mut buffer = [0; BUFFER];
+    let text = fs::read_at(folder.as_fd(), c"cgroup", &mut buffer).ok()?;
+    parse::unit(text).map(Name::new)
 }

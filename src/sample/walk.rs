@@ -1,7 +1,10 @@
 //! The hot walk: one look at every process, three system calls each and no heap allocation once its
 //! buffers have grown. Only what passes the sieve is looked at in detail.
 
-use super::{Error, Portrait, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, system};
+use super::{
+    Error, Name, Portrait, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, portrait,
+    system,
+};
 use crate::sys::fs;
 use crate::sys::process::{ProcessFolder, ProcessHandle};
 use crate::units::{Bytes, Pid, ProcessKey};
@@ -167,6 +170,16 @@ impl Sampler {
     /// All that is known of a held process, for people; None if it has ended.
     pub fn portray(&self, handle: &ProcessHandle) -> Option<Portrait> {
         Portrait::read(handle.folder())
+    }
+
+    /// The systemd unit or cgroup of a held process, without heap allocation.
+    pub fn unit(&self, handle: &ProcessHandle) -> Option<Name> {
+        portrait::unit(handle.folder())
+    }
+
+    /// Whether this /proc is mounted with hidepid, whoever it hides from.
+    pub fn is_hidepid(&self) -> bool {
+        system::is_hidepid()
     }
 
     /// Who has this number now; None if nobody has.

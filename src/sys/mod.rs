@@ -56,6 +56,13 @@ pub fn effective_uid() -> Uid {
     Uid::new(unsafe { libc::geteuid() })
 }
 
+/// Whether the service manager has started this process: as its child, and told so.
+pub fn parent_is_manager() -> bool {
+    // SAFETY: getppid can't fail and has no arguments.
+    let parent = unsafe { libc::getppid() };
+    parent == 1 && std::env::var_os("INVOCATION_ID").is_some()
+}
+
 /// The time that sd_notify(3) wants with a reload: CLOCK_MONOTONIC since boot.
 pub fn monotonic_clock() -> Duration {
     read_clock(libc::CLOCK_MONOTONIC)

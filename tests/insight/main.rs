@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod past;
 mod scan;
 
 use std::io::{BufRead, BufReader, Write};
