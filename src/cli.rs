@@ -111,6 +111,8 @@ pub struct CheckOptions {
 pub struct SelftestOptions {
     /// Print JSON.
     pub json: bool,
+    /// Within the sandbox of the installed unit.
+    pub sandbox: bool,
 }
 
 /// What to tell of the past.
@@ -332,7 +334,10 @@ fn meant(
                 json,
             })
         }
-        "selftest" => Invocation::Selftest(SelftestOptions { json }),
+        "selftest" => Invocation::Selftest(SelftestOptions {
+            json,
+            sandbox: typed.has("sandbox"),
+        }),
         "history" => Invocation::History(HistoryOptions {
             since: typed.read("since", |text| {
                 time::since(text)

@@ -16,6 +16,7 @@ use crate::sys;
 use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
+use crate::units::ProcessKey;
 use check::Deed;
 use record::Keeper;
 use std::iter;
@@ -29,10 +30,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
+    start(options, None)
+}
+
+/// The same, for the selftest: whatever is seen and decided, no process but `only` is ever signalled.
+pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
+    start(options, Some(only))
+}
+
+fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // First of all, so that no signal ends the program while it starts.
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let loaded = Config::load(options.config.as_deref())?;
-    let mut daemon = Daemon::start(options, loaded)?;
+    let mut daemon = Daemon::start(options, only, loaded)?;
     if options.once {
         daemon.run_once(&signals)
     } else {
@@ -42,6 +52,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
 
 struct Daemon<'o> {
     options: &'o RunOptions,
+    /// The one process that may be signalled; None for no such limit.
+    only: Option<ProcessKey>,
     policy: Policy,
     sampler: Sampler,
     snapshot: Snapshot,
@@ -60,7 +72,11 @@ struct Daemon<'o> {
 }
 
 impl<'o> Daemon<'o> {
-    fn start(options: &'o RunOptions, loaded: Loaded) -> Result<Self, Error> {
+    fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+    ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let reporter = Reporter::install(&loaded.config.log, options.console)?;
@@ -73,6 +89,7 @@ impl<'o> Daemon<'o> {
         let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
+            only,
             policy,
             sampler,
             snapshot: Snapshot::default(),

@@ -29,6 +29,12 @@ pub enum Error {
     File(PathBuf, io::Error),
     /// No daemon runs, and how that is known.
     NotRunning(String),
+    /// So many steps of the selftest failed.
+    Selftest(usize),
+    /// The selftest within the sandbox failed, and has said why.
+    Sandboxed,
+    /// The service is not installed.
+    NoUnit,
     /// An option that only makes sense on a terminal.
     NoTerminal(&'static str),
     /// A call to the kernel that everything rests on failed.
@@ -46,6 +52,9 @@ impl Error {
             | Self::Process(..)
             | Self::File(..)
             | Self::NotRunning(_)
+            | Self::Selftest(_)
+            | Self::Sandboxed
+            | Self::NoUnit
             | Self::System(..) => ExitCode::FAILURE,
         }
     }
@@ -73,6 +82,9 @@ impl fmt::Display for Error {
                 write!(f, "can't read {:?}: {error}", path.to_string_lossy())
             }
             Self::NotRunning(reason) => f.write_str(reason),
+            Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
+            Self::Sandboxed => f.write_str("the selftest in the sandbox of the service failed"),
+            Self::NoUnit => f.write_str("there is no memory-monitor.service on this machine"),
             Self::NoTerminal(option) => {
                 write!(f, "\"{option}\" needs a terminal as the standard output")
             }
@@ -89,7 +101,12 @@ impl std::error::Error for Error {
             Self::Sample(error) => error,
             Self::Log(error) => error,
             Self::File(_, error) | Self::System(_, error) => error,
-            Self::Process(..) | Self::NotRunning(_) | Self::NoTerminal(_) => return None,
+            Self::Process(..)
+            | Self::NotRunning(_)
+            | Self::Selftest(_)
+            | Self::Sandboxed
+            | Self::NoUnit
+            | Self::NoTerminal(_) => return None,
         })
     }
 }

@@ -35,7 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Check(options) => commands::check::run(&options),
         Invocation::History(options) => commands::history::run(&options),
         Invocation::Status(options) => commands::status::run(&options),
-        Invocation::Selftest(_) => Ok(()),
+        Invocation::Selftest(options) => commands::selftest::run(&options),
         Invocation::Help(text) => commands::print(&text),
         Invocation::Version => {
             commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))

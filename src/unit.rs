@@ -16,7 +16,14 @@ const FOLDERS: [&str; 5] = [
 /// Settings of a unit, in the order in which they count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
-    settings: Vec<(String, String)>,
+    settings: Vec<Setting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Setting {
+    section: String,
+    key: String,
+    value: String,
 }
 
 impl Unit {
@@ -58,26 +65,45 @@ impl Unit {
 
     fn add(&mut self, text: &str) {
         let text = text.replace("\\\n", " ");
-        let lines = text.lines().map(str::trim);
-        let settings = lines
-            .filter(|line| !line.starts_with(['#', ';', '[']))
-            .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
-        self.settings.extend(settings);
+        let mut section = "";
+        for line in text.lines().map(str::trim) {
+            if let Some(header) = line
+                .strip_prefix('[')
+                .and_then(|line| line.strip_suffix(']'))
+            {
+                section = header;
+            } else if let (false, Some((key, value))) =
+                (line.starts_with(['#', ';']), line.split_once('='))
+            {
+                self.settings.push(Setting {
+                    section: section.to_owned(),
+                    key: key.trim().to_owned(),
+                    value: value.trim().to_owned(),
+                });
+            }
+        }
+    }
+
+    /// The keys and values of a section, in their order.
+    pub fn section<'u>(&'u self, name: &'u str) -> impl Iterator<Item = (&'u str, &'u str)> {
+        let settings = self.settings.iter();
+        settings
+            .filter(move |setting| setting.section == name)
+            .map(|setting| (&*setting.key, &*setting.value))
     }
 
     /// What a setting with one value says.
     pub fn value(&self, key: &str) -> Option<&str> {
         let mut values = self.settings.iter().rev();
         values
-            .find(|(own, _)| own == key)
-            .map(|(_, value)| &**value)
+            .find(|setting| setting.key == key)
+            .map(|setting| &*setting.value)
     }
 
     /// The words of a setting that is a list; an empty value empties it.
     pub fn list(&self, key: &str) -> Vec<&str> {
         let mut words = Vec::new();
-        for (_, value) in self.settings.iter().filter(|(own, _)| own == key) {
+        for Setting { value, .. } in self.settings.iter().filter(|setting| setting.key == key) {
             if value.is_empty() {
                 words.clear();
             }
@@ -159,6 +185,8 @@ mod tests {
         let unit = Unit::find(root, "a.service").unwrap();
         assert_eq!(unit.value("Restart"), Some("always"));
         assert_eq!(unit.list("ReadWritePaths"), ["-/z"]);
+        let service: Vec<_> = unit.section("Service").map(|(key, _)| key).collect();
+        assert_eq!(service, ["Restart", "ReadWritePaths", "Restart"]);
         write(
             root,
             "etc/systemd/system/b@.service",

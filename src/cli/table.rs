@@ -96,6 +96,12 @@ static SINCE: Opt = opt(
     "WHEN",
     "only what ended since then: 2h, 3d or a date as 2026-11-20",
 );
+static SANDBOX: Opt = opt(
+    None,
+    "sandbox",
+    "",
+    "run it by systemd-run with the settings of the installed unit",
+);
 static HELP: Opt = opt(Some('h'), "help", "", "print this help");
 static VERSION: Opt = opt(Some('V'), "version", "", "print the version");
 
@@ -151,10 +157,8 @@ status 78.",
         about: "\
 Starts two processes of its own that take some memory and lets a second memory-monitor
 end them: it sees, decides and reports like the service, but can end nothing else.
-Within the sandbox of the service, as root:
-  systemd-run --wait --pty --property=... memory-monitor selftest
-memory-monitor(8) has the line in full.",
-        options: &[&JSON],
+With --sandbox it finds out whether the service could end them.",
+        options: &[&JSON, &SANDBOX],
     },
     Command {
         name: "history",

@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod scan;
 mod scene;
+pub(crate) mod selftest;
 pub(crate) mod status;
 
 use crate::Error;

@@ -63,6 +63,9 @@ impl Daemon<'_> {
     }
 
     fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
+        if self.only.is_some() && self.only != process.key() {
+            return None;
+        }
         match self
             .policy
             .decide(process, &self.snapshot.memory, &self.ledger, now)
@@ -82,6 +85,9 @@ impl Daemon<'_> {
     fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
         let (process, handle) = self.sampler.hold(seen.pid)?;
         let key = process.key().filter(|key| seen.key() == Some(*key))?;
+        if self.only.is_some_and(|only| only != key) {
+            return None;
+        }
         let decision = self
             .policy
             .decide(&process, &self.snapshot.memory, &self.ledger, now);

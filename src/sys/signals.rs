@@ -23,6 +23,12 @@ pub fn ignore_keys() {
     }
 }
 
+/// Makes this process ignore SIGTERM.
+pub fn ignore_terminate() {
+    // SAFETY: no handler is installed, only SIG_IGN.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+}
+
 /// A signalfd(2) for the four signals, which no longer interrupt anything.
 #[derive(Debug)]
 pub struct Signals {

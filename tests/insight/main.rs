@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod past;
 mod scan;
+mod selftest;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
