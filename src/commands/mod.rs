@@ -7,6 +7,7 @@ pub(crate) mod scan;
 mod scene;
 pub(crate) mod selftest;
 pub(crate) mod status;
+mod suggest;
 
 use crate::Error;
 use serde::Serialize;

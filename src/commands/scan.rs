@@ -27,6 +27,14 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
     if options.console != ConsoleMode::Quiet {
         say_warnings(&scene.warnings);
     }
+    if let Some(time) = options.suggest {
+        let suggestion = super::suggest::observe(&mut scene, time)?;
+        return if options.json {
+            super::print_json(&suggestion)
+        } else {
+            super::print(&suggestion.text())
+        };
+    }
     let mut look = Look {
         view: View {
             user: wanted_user(&options.filter)?,

@@ -1,5 +1,6 @@
 //! Times for people: how long, and when. Pure but for the time zone.
 
+use super::bar::bar;
 use crate::sys::clock::local_time;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -36,6 +37,12 @@ pub(crate) fn ago(time: SystemTime, now: SystemTime) -> String {
         Ok(span) => format!("{} ({} ago)", local_time(time), Span(span)),
         Err(_) => local_time(time).to_string(),
     }
+}
+
+/// `[###.......] 30 s of 2 min`.
+pub(crate) fn progress(done: Duration, whole: Duration) -> String {
+    let share = done.as_secs_f64() / whole.as_secs_f64().max(f64::MIN_POSITIVE) * 100.0;
+    format!("[{}] {} of {}", bar(share, 30), Span(done), Span(whole))
 }
 
 #[cfg(test)]

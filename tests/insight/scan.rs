@@ -90,6 +90,22 @@ sys.stdout.buffer.write(out)
 }
 
 #[test]
+fn suggests_thresholds_from_what_it_observed() {
+    let _sleeper = Sleeper::named("sleeper-h");
+    let out = on_terminal(100, 50, 0, &["scan", "--suggest", "1s"]);
+    assert!(out.contains("0 s of 1 s"), "{out}");
+    assert!(out.contains("Observed for 1 s: "), "{out}");
+    assert!(out.contains("WOULD HAVE ENDED"), "{out}");
+    let config = ConfigFile::new("[whitelist]\nnames = [\"*\"]\n");
+    let said = run(&["scan", "--suggest", "1s", "-c", &config.shown()]);
+    assert!(
+        said.out.contains("Nothing was seen that could be ended."),
+        "{said:?}"
+    );
+    assert!(!said.err.contains("0 s of 1 s"), "{said:?}");
+}
+
+#[test]
 fn fits_the_terminal() {
     let _sleeper = Sleeper::named("sleeper-f");
     for columns in [40, 70, 200] {
