@@ -1,21 +1,25 @@
 //! The command line: what was typed -> [`Invocation`], what is meant. Touches its arguments only.
 
+mod error;
 pub mod help;
+mod options;
 pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
 
+pub use error::Error;
+pub use options::{
+    CheckOptions, ExplainOptions, Filter, HistoryOptions, RunOptions, ScanOptions, SelftestOptions,
+    StatusOptions,
+};
 pub use time::Since;
 
 use crate::config::NamePattern;
 use crate::report::ConsoleMode;
 use crate::units::Pid;
 use std::ffi::OsString;
-use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 use table::{COMMANDS, Command, Opt, RUN};
 
 use lexopt::Arg::{Long, Short, Value};
@@ -41,161 +45,6 @@ pub enum Invocation {
     Help(String),
     /// Print the version.
     Version,
-}
-
-/// How to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunOptions {
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Signal nobody, whatever the configuration says.
-    pub dry_run: bool,
-    /// End after one check, and after the end of those it asked to end.
-    pub once: bool,
-    /// How much to say on the terminal.
-    pub console: ConsoleMode,
-}
-
-/// How to look.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScanOptions {
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-    /// How much to say.
-    pub console: ConsoleMode,
-    /// Whom to show.
-    pub filter: Filter,
-    /// Every process, not only the nearest to their thresholds.
-    pub all: bool,
-    /// No more than so many.
-    pub top: Option<NonZeroUsize>,
-    /// Again every second.
-    pub watch: bool,
-    /// Observe for so long and suggest thresholds.
-    pub suggest: Option<Duration>,
-}
-
-/// Which processes or records are wanted; all of them by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// A user's name or number.
-    pub user: Option<String>,
-    /// Their name.
-    pub name: Option<NamePattern>,
-}
-
-/// What to explain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExplainOptions {
-    /// Which process.
-    pub pid: Pid,
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-}
-
-/// What to check.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckOptions {
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-}
-
-/// How to test.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SelftestOptions {
-    /// Print JSON.
-    pub json: bool,
-    /// Within the sandbox of the installed unit.
-    pub sandbox: bool,
-}
-
-/// What to tell of the past.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HistoryOptions {
-    /// Not what is older.
-    pub since: Option<Since>,
-    /// Whom to show.
-    pub filter: Filter,
-    /// Print JSON.
-    pub json: bool,
-}
-
-/// How to tell the state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusOptions {
-    /// Print JSON.
-    pub json: bool,
-}
-
-/// What was typed makes no sense.
-#[derive(Debug)]
-pub enum Error {
-    /// Unknown command, and the nearest known one.
-    UnknownCommand(String, Option<&'static str>),
-    /// Unknown option, and the nearest known one.
-    UnknownOption(String, Option<String>),
-    /// An option that this command does not have.
-    Misplaced(String, &'static str),
-    /// Two options that contradict each other.
-    Contradiction(&'static str, &'static str),
-    /// A value that is none: of what, what was typed, and what is allowed.
-    Value(String, String, String),
-    /// A command without what it is about.
-    Missing(&'static str, &'static str),
-    /// What lexopt has to say: a missing or unexpected value.
-    Syntax(lexopt::Error),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownCommand(typed, nearest) => {
-                write!(f, "unknown command {typed:?}")?;
-                suggest(f, *nearest)
-            }
-            Self::UnknownOption(typed, nearest) => {
-                write!(f, "unknown option {typed:?}")?;
-                suggest(f, nearest.as_deref())
-            }
-            Self::Misplaced(option, command) => {
-                write!(
-                    f,
-                    "option \"{option}\" does not go with {command}, see --help"
-                )
-            }
-            Self::Contradiction(one, other) => {
-                write!(f, "\"{one}\" and \"{other}\" contradict each other")
-            }
-            Self::Value(of, typed, allowed) => {
-                write!(f, "\"{of}\" must be {allowed}, found {typed:?}")
-            }
-            Self::Missing(command, operand) => {
-                write!(f, "\"{command}\" needs {operand}, see --help")
-            }
-            Self::Syntax(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Syntax(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<lexopt::Error> for Error {
-    fn from(error: lexopt::Error) -> Self {
-        Self::Syntax(error)
-    }
 }
 
 /// The options as typed, before it is known what is meant.
@@ -424,11 +273,4 @@ fn nearest<'k>(typed: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k 
         .filter(|&(distance, candidate)| distance <= candidate.len().max(3) / 3)
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-fn suggest(f: &mut fmt::Formatter<'_>, nearest: Option<&str>) -> fmt::Result {
-    match nearest {
-        Some(nearest) => write!(f, ", did you mean \"{nearest}\"?"),
-        None => write!(f, ", see --help"),
-    }
 }

@@ -115,6 +115,7 @@ impl<'o> Daemon<'o> {
     fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
         let mut next_check = Instant::now();
         self.service.ready();
+        self.leave_state(next_check);
         loop {
             let now = Instant::now();
             if now >= next_check {

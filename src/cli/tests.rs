@@ -1,6 +1,8 @@
 //! What is typed and what is meant.
 
 use super::*;
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 fn typed(line: &str) -> Result<Invocation, String> {
     parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())

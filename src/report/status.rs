@@ -101,11 +101,14 @@ impl StatusReport {
         for line in &self.configuration_on_disk {
             writeln!(out, "  {}", OneLine(line))?;
         }
-        writeln!(
-            out,
-            "Last check: {}, {scanned} processes",
-            ago(time(*last_check), now)
-        )?;
+        match scanned {
+            0 => writeln!(out, "Last check: none yet")?,
+            _ => writeln!(
+                out,
+                "Last check: {}, {scanned} processes",
+                ago(time(*last_check), now)
+            )?,
+        }
         match time(*next_check).duration_since(now) {
             Ok(left) => writeln!(out, "Next check: in {}", Span(left))?,
             Err(late) if self.stale => writeln!(
