@@ -2,6 +2,7 @@
 //! poll(2) and holds no rule, no parser and no text of its own.
 
 mod check;
+mod record;
 mod victims;
 
 use crate::Error;
@@ -15,7 +16,9 @@ use crate::sys;
 use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
+use crate::units::ProcessKey;
 use check::Deed;
+use record::Keeper;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -27,10 +30,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
+    start(options, None)
+}
+
+/// The same, for the selftest: whatever is seen and decided, no process but `only` is ever signalled.
+pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
+    start(options, Some(only))
+}
+
+fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // First of all, so that no signal ends the program while it starts.
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let loaded = Config::load(options.config.as_deref())?;
-    let mut daemon = Daemon::start(options, loaded)?;
+    let mut daemon = Daemon::start(options, only, loaded)?;
     if options.once {
         daemon.run_once(&signals)
     } else {
@@ -40,6 +52,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
 
 struct Daemon<'o> {
     options: &'o RunOptions,
+    /// The one process that may be signalled; None for no such limit.
+    only: Option<ProcessKey>,
     policy: Policy,
     sampler: Sampler,
     snapshot: Snapshot,
@@ -51,12 +65,18 @@ struct Daemon<'o> {
     service: Service,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
+    /// What is left for the commands.
+    keeper: Keeper,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
 }
 
 impl<'o> Daemon<'o> {
-    fn start(options: &'o RunOptions, loaded: Loaded) -> Result<Self, Error> {
+    fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+    ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let reporter = Reporter::install(&loaded.config.log, options.console)?;
@@ -66,8 +86,10 @@ impl<'o> Daemon<'o> {
             pinned: Vec::new(),
             own,
         };
+        let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
+            only,
             policy,
             sampler,
             snapshot: Snapshot::default(),
@@ -77,6 +99,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service,
             deeds: Vec::new(),
+            keeper,
             unreadable_said: None,
         };
         daemon.enforce(loaded, |config| Event::Started(config));
@@ -92,6 +115,7 @@ impl<'o> Daemon<'o> {
     fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
         let mut next_check = Instant::now();
         self.service.ready();
+        self.leave_state(next_check);
         loop {
             let now = Instant::now();
             if now >= next_check {
@@ -104,6 +128,7 @@ impl<'o> Daemon<'o> {
                     next_check = now + interval;
                 }
                 self.report_status(next_check);
+                self.leave_state(next_check);
             }
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
@@ -113,6 +138,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
+                        self.keeper.finish();
                         return Ok(());
                     }
                     Request::Reload => {
@@ -196,9 +222,11 @@ impl<'o> Daemon<'o> {
         let Loaded {
             mut config,
             warnings,
+            ..
         } = loaded;
         config.dry_run |= self.options.dry_run;
         self.reporter.emit(&event(&config));
+        self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

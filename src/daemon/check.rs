@@ -63,6 +63,9 @@ impl Daemon<'_> {
     }
 
     fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
+        if self.only.is_some() && self.only != process.key() {
+            return None;
+        }
         match self
             .policy
             .decide(process, &self.snapshot.memory, &self.ledger, now)
@@ -82,17 +85,22 @@ impl Daemon<'_> {
     fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
         let (process, handle) = self.sampler.hold(seen.pid)?;
         let key = process.key().filter(|key| seen.key() == Some(*key))?;
+        if self.only.is_some_and(|only| only != key) {
+            return None;
+        }
         let decision = self
             .policy
             .decide(&process, &self.snapshot.memory, &self.ledger, now);
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
+        // It can't be asked any more once it has ended.
+        let unit = self.sampler.unit(&handle);
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
             self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle));
+            self.held.push(Held::new(key, handle, unit.as_ref()));
         }
         Some(Deed::Ended(process, breach, outcome))
     }

@@ -14,7 +14,7 @@ use std::{fmt, io};
 const FULL_COMM: usize = 15;
 
 /// Enough for every file read here: the longest is status, about 1.5 KiB.
-const BUFFER: usize = 4096;
+pub(super) const BUFFER: usize = 4096;
 
 /// A process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +97,10 @@ impl Process {
 }
 
 /// Why a file gave nothing.
-enum Failure {
+pub(super) enum Failure {
     /// The process has ended meanwhile.
     Gone,
+    /// The kernel would not say, or its answer made no sense.
     Unreadable(Unreadable),
 }
 
@@ -218,11 +219,11 @@ pub(super) fn file_path<'b>(number: &CStr, file: &[u8], buffer: &'b mut [u8]) ->
     CStr::from_bytes_until_nul(buffer).ok()
 }
 
-fn nonsense(file: &'static str) -> Failure {
+pub(super) fn nonsense(file: &'static str) -> Failure {
     Failure::Unreadable(Unreadable { file, errno: None })
 }
 
-fn read_file<'b>(
+pub(super) fn read_file<'b>(
     folder: &ProcessFolder,
     path: &CStr,
     file: &'static str,

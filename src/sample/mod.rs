@@ -5,12 +5,14 @@
 mod detail;
 mod name;
 mod parse;
+mod portrait;
 mod root;
 mod system;
 mod walk;
 
 pub use detail::{Facts, Process, State, Unreadable};
 pub use name::Name;
+pub use portrait::Portrait;
 pub use root::ProcRoot;
 pub use system::SystemMemory;
 pub use walk::{Sampler, Seen};
