@@ -103,7 +103,10 @@ fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
     }
     let crowd = Crowd::start(IDLE_PROCESSES)?;
     for part in [scan::measure, footprint::measure, grace::measure] {
-        part(&run, &mut report)?;
+        // The figures found so far are worth printing.
+        if let Err(error) = part(&run, &mut report) {
+            report.failed(&error);
+        }
     }
     drop(crowd);
 

@@ -23,23 +23,20 @@ pub(crate) trait Contender {
     /// Its name and version as printed.
     fn name(&self) -> String;
 
-    /// Looks once, or a few times and gives the mean.
+    /// The CPU time of one scan, or the mean of a few.
     fn scan(&mut self) -> Result<Scan>;
 }
 
-/// Scans per turn of the two that run in this process: they are over much sooner than the others.
-const SCANS: u32 = 4;
+/// How often in a round the two that run in this process take turns: they are over much sooner than
+/// the others, and a ratio near 1 shows the least difference in what the turn before left in caches.
+const TURNS: u32 = 8;
 
-/// The mean of a few scans in this process.
+/// One scan in this process.
 fn time_here(mut scan: impl FnMut() -> Result<usize>) -> Result<Scan> {
-    let mut processes = 0;
     let start = kernel::own_cpu_time()?;
-    for _ in 0..SCANS {
-        processes = scan()?;
-    }
-    let cpu_time = (kernel::own_cpu_time()? - start) / SCANS;
+    let processes = scan()?;
     Ok(Scan {
-        cpu_time,
+        cpu_time: kernel::own_cpu_time()? - start,
         processes: Some(processes),
     })
 }
@@ -72,7 +69,7 @@ impl Contender for Ours {
             sieve,
         } = self;
         time_here(|| {
-            sampler.scan(*sieve, snapshot)?;
+            sampler.scan(|_| *sieve, snapshot)?;
             Ok(snapshot.scanned)
         })
     }
@@ -170,21 +167,40 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Lets everyone scan once in each round, each time another one first; the first round only fills
-/// caches and buffers. All must have seen the same number of processes, which is returned.
+/// Lets everyone scan in each round; the first one only fills buffers. The first two lanes run in
+/// this process and take turns, scan by scan, after one each that is not counted. Returns how many
+/// processes all of them saw.
 fn hold_rounds(run: &Run, lanes: &mut [Lane]) -> Result<usize> {
-    let mut processes = 0;
-    for round in 0..=if run.quick { 3 } else { 21 } {
-        let first = round % lanes.len();
-        let (back, front) = lanes.split_at_mut(first);
-        for lane in front.iter_mut().chain(back) {
-            let scan = lane.contender.scan()?;
-            if round == 0 {
-                continue;
+    let mut processes = None;
+    for round in 0..=if run.quick { 4 } else { 24 } {
+        let pairs = (0..=TURNS).flat_map(|turn| {
+            if (round + turn) % 2 == 0 {
+                [0, 1]
+            } else {
+                [1, 0]
             }
-            lane.times.push(scan.cpu_time);
-            processes = scan.processes.unwrap_or(processes);
+        });
+        let mut used = vec![Duration::ZERO; lanes.len()];
+        for (turn, lane) in pairs.chain(2..lanes.len()).enumerate() {
+            let scan = lanes[lane].contender.scan()?;
+            if turn >= 2 {
+                used[lane] += scan.cpu_time / if lane < 2 { TURNS } else { 1 };
+            }
+            let before = processes.or(scan.processes);
+            processes = scan.processes.or(processes);
+            // On a machine with other processes they come and go meanwhile.
+            if run.own_namespace && processes != before {
+                let name = lanes[lane].contender.name();
+                return Err(
+                    format!("{name} saw {processes:?} processes, others {before:?}").into(),
+                );
+            }
+        }
+        if round > 0 {
+            for (lane, used) in lanes.iter_mut().zip(used) {
+                lane.times.push(used);
+            }
         }
     }
-    Ok(processes)
+    Ok(processes.unwrap_or_default())
 }

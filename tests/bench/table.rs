@@ -14,8 +14,6 @@ pub(crate) enum Quantity {
     Size(u64),
     /// How many times something else.
     Ratio(f64),
-    /// A plain number.
-    Count(u64),
 }
 
 impl Quantity {
@@ -23,7 +21,7 @@ impl Quantity {
     fn value(self) -> f64 {
         match self {
             Self::CpuTime(time) | Self::Elapsed(time) => time.as_secs_f64(),
-            Self::Size(number) | Self::Count(number) => number as f64,
+            Self::Size(number) => number as f64,
             Self::Ratio(ratio) => ratio,
         }
     }
@@ -37,7 +35,6 @@ impl Display for Quantity {
             Self::Elapsed(_) => write!(f, "{value:.2} s"),
             Self::Size(_) => write!(f, "{:.2} MiB", value / 1_048_576.0),
             Self::Ratio(_) => write!(f, "{value:.3}"),
-            Self::Count(_) => write!(f, "{value}"),
         }
     }
 }
@@ -88,6 +85,7 @@ impl Figure {
 pub(crate) struct Report {
     figures: Vec<Figure>,
     unmeasured: Vec<String>,
+    failures: Vec<String>,
 }
 
 impl Report {
@@ -100,11 +98,18 @@ impl Report {
         self.unmeasured.push(what_and_why.into());
     }
 
-    /// Whether every figure that was measured stays within its limit.
+    /// Says why a part of the run came to no end: unlike a missing peer that is not acceptable.
+    pub(crate) fn failed(&mut self, why: &dyn Display) {
+        self.failures.push(why.to_string());
+    }
+
+    /// Whether every figure that was measured stays within its limit, and nothing failed.
     pub(crate) fn holds(&self) -> bool {
-        self.figures
-            .iter()
-            .all(|figure| figure.holds() != Some(false))
+        self.failures.is_empty()
+            && self
+                .figures
+                .iter()
+                .all(|figure| figure.holds() != Some(false))
     }
 }
 
@@ -126,10 +131,12 @@ impl Display for Report {
             let line = format!("{name:a$}  {measured:>b$}  {limit:>c$}  {verdict:d$}  {beside}");
             writeln!(f, "{}", line.trim_end())?;
         }
-        if !self.unmeasured.is_empty() {
-            writeln!(f, "\nNot measured:")?;
-            for what in &self.unmeasured {
-                writeln!(f, "- {what}")?;
+        for (heading, lines) in [
+            ("Not measured", &self.unmeasured),
+            ("FAILED", &self.failures),
+        ] {
+            if !lines.is_empty() {
+                writeln!(f, "\n{heading}:\n- {}", lines.join("\n- "))?;
             }
         }
         Ok(())
