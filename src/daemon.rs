@@ -4,6 +4,8 @@
 mod check;
 mod early;
 mod endure;
+#[cfg(test)]
+mod tests;
 mod victims;
 
 use crate::Error;

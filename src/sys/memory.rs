@@ -26,6 +26,7 @@ pub fn touch() {
 }
 
 #[inline(never)]
+#[allow(clippy::large_stack_arrays)] // what it is for
 fn touch_stack() {
     black_box(&mut [1_u8; STACK]);
 }
