@@ -19,10 +19,13 @@ const REST: u32 = 400;
 pub(super) struct Early {
     watch: Watch,
     pressure: Option<Pressure>,
-    /// The lowest point of the processes' memory since the last scan.
-    lowest: Option<Bytes>,
+    /// The processes' memory at the last tick, where it can be read.
+    occupied: Option<Bytes>,
+    /// Its lowest point since the last scan.
+    lowest: Bytes,
     /// How far the nearest process is from its threshold that is not watched.
     unwatched: Bytes,
+    ticked: Instant,
     next_tick: Instant,
     /// Suspicion counts for nothing before.
     rests_until: Instant,
@@ -38,8 +41,10 @@ impl Early {
         let early = Self {
             watch: Watch::new(sampler.root())?,
             pressure,
-            lowest: None,
+            occupied: None,
+            lowest: Bytes::new(u64::MAX),
             unwatched: Bytes::new(u64::MAX),
+            ticked: now,
             next_tick: now + headroom::SHORTEST,
             rests_until: now,
         };
@@ -59,19 +64,19 @@ impl Early {
     /// Looks; whether it is time for a scan. Under pressure what grows may be swapped out meanwhile,
     /// which hides its growth, so that a scan it is.
     pub(super) fn calls_for_scan(&mut self, is_pressed: bool, now: Instant) -> bool {
-        let occupied = self.watch.occupied();
-        if let (Some(lowest), Some(occupied)) = (&mut self.lowest, occupied) {
-            *lowest = occupied.min(*lowest);
-        }
-        let growth = occupied
-            .zip(self.lowest)
-            .map(|(occupied, lowest)| occupied.saturating_sub(lowest));
+        let mut tick = Tick::after(now.saturating_duration_since(self.ticked));
+        self.ticked = now;
+        self.watch
+            .look(|limit, rss, before| tick.add_watched(limit, rss, before));
         let is_resting = now < self.rests_until;
-        let tick = Tick {
-            watched: self.watch.look(),
-            growth: growth.filter(|_| !is_resting),
-            unwatched: self.unwatched,
-        };
+        if let Some(occupied) = self.watch.occupied() {
+            let before = self.occupied.replace(occupied).unwrap_or(occupied);
+            self.lowest = self.lowest.min(occupied);
+            if !is_resting {
+                let growth = occupied.saturating_sub(self.lowest);
+                tick.add_unwatched(self.unwatched, growth, occupied.saturating_sub(before));
+            }
+        }
         match tick.next() {
             Next::Crossed | Next::Possible => true,
             Next::Tick(wait) => {
@@ -102,16 +107,20 @@ impl Early {
             }
             let process = sampler.look(pid);
             let limit = process.and_then(|process| policy.limit(&process, &snapshot.memory));
-            if limit.is_some_and(|limit| !self.watch.add(sampler.root(), pid, limit)) {
+            if limit.is_some_and(|limit| !self.watch.add(sampler.root(), pid, rss, limit)) {
                 largest = largest.max(rss);
             }
         }
         self.unwatched = headroom::unwatched(policy.sieve(&snapshot.memory), largest);
-        self.lowest = self.watch.occupied();
+        (self.occupied, self.lowest) = (None, Bytes::new(u64::MAX));
+        self.ticked = now;
+        let is_over = self.calls_for_scan(false, Instant::now());
         if let Some(cost) = cost {
             self.rests_until = now + cost * REST;
+            // Who made it necessary may be watched only now: another look shows how fast it grows.
+            self.next_tick = self.next_tick.min(now + headroom::SOONEST);
         }
-        if self.calls_for_scan(false, now) {
+        if is_over {
             self.next_tick = now;
         }
     }

@@ -17,7 +17,7 @@ pub use name::Name;
 pub use root::ProcRoot;
 pub use system::SystemMemory;
 pub use walk::{Sampler, Seen};
-pub use watch::{Room, Watch};
+pub use watch::Watch;
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.

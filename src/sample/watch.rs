@@ -12,18 +12,10 @@ const PLACES: usize = 32;
 /// One watched process: the descriptor stays bound to it, whoever has its number later.
 #[derive(Debug)]
 struct Watched {
-    pid: Pid,
     statm: OwnedFd,
     limit: Bytes,
-}
-
-/// What a look at the watched processes found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// One of them is over its limit.
-    None,
-    /// The nearest can grow by this much; None when nobody is watched.
-    Left(Option<Bytes>),
+    /// At the last look.
+    rss: Bytes,
 }
 
 /// The processes that are watched, and the machine's memory as a whole.
@@ -74,41 +66,33 @@ impl Watch {
         self.watched.is_empty()
     }
 
-    /// Watches this process as well; whether that is possible.
-    pub fn add(&mut self, root: &ProcRoot, pid: Pid, limit: Bytes) -> bool {
-        if self.is_full() {
-            return false;
-        }
-        let statm = detail::open_statm(root, pid);
+    /// Watches this process, which has `rss` now, as well; whether that is possible.
+    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, limit: Bytes) -> bool {
+        let statm = detail::open_statm(root, pid).filter(|_| !self.is_full());
+        let is_added = statm.is_some();
         self.watched
-            .extend(statm.map(|statm| Watched { pid, statm, limit }));
-        self.watched.last().is_some_and(|last| last.pid == pid)
+            .extend(statm.map(|statm| Watched { statm, limit, rss }));
+        is_added
     }
 
-    /// Looks at all of them; those who have ended are no longer watched.
-    pub fn look(&mut self) -> Room {
-        let mut is_over = false;
-        let mut least = None;
-        self.watched.retain(|watched| {
-            let Some(rss) = watched.rss(self.page_size) else {
+    /// Looks at all of them: `visit` gets the limit of each, what it has now, and what it had at the look
+    /// before. Those who have ended are no longer watched.
+    pub fn look(&mut self, mut visit: impl FnMut(Bytes, Bytes, Bytes)) {
+        let page_size = self.page_size;
+        self.watched.retain_mut(|watched| {
+            let Some(rss) = watched.read_rss(page_size) else {
                 return false;
             };
-            is_over |= rss > watched.limit;
-            let room = watched.limit.saturating_sub(rss);
-            least = Some(least.map_or(room, |least: Bytes| least.min(room)));
+            visit(watched.limit, rss, watched.rss);
+            watched.rss = rss;
             true
         });
-        if is_over {
-            Room::None
-        } else {
-            Room::Left(least)
-        }
     }
 }
 
 impl Watched {
     /// None when it has ended, or shows no memory because its main thread has.
-    fn rss(&self, page_size: u64) -> Option<Bytes> {
+    fn read_rss(&self, page_size: u64) -> Option<Bytes> {
         let mut buffer = [0; 256];
         let text = fs::read_again(self.statm.as_fd(), &mut buffer).ok()?;
         match parse::statm(text)? {

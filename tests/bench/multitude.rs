@@ -30,11 +30,11 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         scans.push(kernel::own_cpu_time()? - start);
     }
     let own = Pid::new(std::process::id()).ok_or("a process has a number")?;
-    while watch.add(sampler.root(), own, sieve) {}
+    while watch.add(sampler.root(), own, Bytes::ZERO, sieve) {}
     let watched = watch.len();
     let start = kernel::own_cpu_time()?;
     for _ in 0..TICKS {
-        watch.look();
+        watch.look(|_, _, _| ());
         watch.occupied();
     }
     let tick = (kernel::own_cpu_time()? - start) / TICKS;
