@@ -9,10 +9,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// A scan on suspicion that ends nobody is not followed by the next one before so many times its own
-/// CPU time: however busy the machine is, they take 0.25% of a core. A watched process that crosses its
-/// threshold is no suspicion.
-const REST: u32 = 400;
+/// A scan on suspicion that ends nobody is paid for with so many times its CPU time: however busy the
+/// machine is, such scans take 0.25% of a core. A watched process that crosses its threshold is no
+/// suspicion.
+const PRICE: u32 = 400;
+/// On credit, so that several that grow one after another find it awake: 10 s are 25 ms of CPU time, ten
+/// scans of 500 processes.
+const CREDIT: Duration = Duration::from_secs(10);
 
 /// What is known since the last scan.
 #[derive(Debug)]
@@ -27,8 +30,9 @@ pub(super) struct Early {
     unwatched: Bytes,
     ticked: Instant,
     next_tick: Instant,
-    /// Suspicion counts for nothing before.
-    rests_until: Instant,
+    /// Until when the scans on suspicion so far are paid for; further ahead than the credit, suspicion
+    /// counts for nothing.
+    paid_until: Instant,
 }
 
 impl Early {
@@ -46,7 +50,7 @@ impl Early {
             unwatched: Bytes::new(u64::MAX),
             ticked: now,
             next_tick: now + headroom::SHORTEST,
-            rests_until: now,
+            paid_until: now,
         };
         Ok((early, refused))
     }
@@ -68,7 +72,7 @@ impl Early {
         self.ticked = now;
         self.watch
             .look(|limit, rss, before| tick.add_watched(limit, rss, before));
-        let is_resting = now < self.rests_until;
+        let is_resting = self.paid_until > now + CREDIT;
         if let Some(occupied) = self.watch.occupied() {
             let before = self.occupied.replace(occupied).unwrap_or(occupied);
             self.lowest = self.lowest.min(occupied);
@@ -82,7 +86,7 @@ impl Early {
             Next::Tick(wait) => {
                 self.next_tick = now + wait;
                 if is_resting {
-                    self.next_tick = self.next_tick.min(self.rests_until);
+                    self.next_tick = self.next_tick.min(self.paid_until - CREDIT);
                 }
                 is_pressed && !is_resting
             }
@@ -116,7 +120,7 @@ impl Early {
         self.ticked = now;
         let is_over = self.calls_for_scan(false, Instant::now());
         if let Some(cost) = cost {
-            self.rests_until = now + cost * REST;
+            self.paid_until = self.paid_until.max(now) + cost * PRICE;
             // Who made it necessary may be watched only now: another look shows how fast it grows.
             self.next_tick = self.next_tick.min(now + headroom::SOONEST);
         }

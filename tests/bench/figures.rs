@@ -13,6 +13,7 @@ mod kernel;
 mod multitude;
 mod peers;
 mod program;
+mod race;
 mod reaction;
 mod scan;
 mod sprinter;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Some(grace::HOG) => grace::be_a_hog(),
         Some(sprinter::SPRINTER) => sprinter::sprint(size_of_sprint(&arguments)),
         Some(sprinter::SPINNER) => sprinter::spin(),
+        Some(race::TAKER) => race::take_all(),
+        Some(race::PROBER) => race::probe(),
         Some(INSIDE) => measure(&arguments, true),
         _ => enter_namespace(&arguments),
     };
