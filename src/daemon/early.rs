@@ -10,12 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// A scan on suspicion that ends nobody is paid for with so many times its CPU time: however busy the
-/// machine is, such scans take 0.25% of a core. A watched process that crosses its threshold is no
+/// machine is, such scans take 0.125% of a core. A watched process that crosses its threshold is no
 /// suspicion.
-const PRICE: u32 = 400;
-/// On credit, so that several that grow one after another find it awake: 10 s are 25 ms of CPU time, ten
+const PRICE: u32 = 800;
+/// On credit, so that several that grow one after another find it awake: 20 s are 25 ms of CPU time, ten
 /// scans of 500 processes.
-const CREDIT: Duration = Duration::from_secs(10);
+const CREDIT: Duration = Duration::from_secs(20);
 
 /// What is known since the last scan.
 #[derive(Debug)]

@@ -73,7 +73,8 @@ impl Tick {
         self.wait = self.wait.min(at_the_fastest);
         if risen > Bytes::ZERO {
             let microseconds = self.elapsed.as_micros() * u128::from(room.get());
-            let microseconds = microseconds / u128::from(risen.get());
+            // It may get its turn more often from now on: at twice the speed.
+            let microseconds = microseconds / u128::from(risen.get()) / 2;
             let at_this_speed = u64::try_from(microseconds).map_or(LONGEST, Duration::from_micros);
             self.wait = self.wait.min(at_this_speed.max(SOONEST));
         }
@@ -143,13 +144,13 @@ mod tests {
     #[test]
     fn looks_again_when_something_crosses_at_the_speed_that_was_seen() {
         for (room, risen, next) in [
-            (100, 100, 100),
-            (50, 100, 50),
-            (25, 100, 25),
+            (200, 100, 100),
+            (100, 100, 50),
+            (50, 100, 25),
             (1, 100, 10),
             (0, 100, 10),
             // Slower than the shortest time.
-            (50, 10, 100),
+            (50, 2, 100),
             (3_072, 100, 500),
         ] {
             let mut watched = Tick::after(SHORTEST);
