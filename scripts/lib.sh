@@ -10,15 +10,17 @@ say() { echo "[$(date +%T)] $*" >&2; }
 
 # need PACKAGE...: installs what is missing of these Debian packages.
 need() {
-	local package missing=()
+	local package missing=() sudo=()
 	for package; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 	say "installing ${missing[*]}"
-	local apt=(apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
-	"${apt[@]}" update >/dev/null &&
-		DEBIAN_FRONTEND=noninteractive "${apt[@]}" --no-install-recommends install "${missing[@]}" </dev/null >/dev/null
+	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
+	# apt waits for the lock of dpkg, but not for that of its lists.
+	{ flock 9 && "${apt[@]}" update && "${apt[@]}" --no-install-recommends install "${missing[@]}"; } \
+		</dev/null >/dev/null 9>"$cache/.apt.lock"
 }
 
 # need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and puts that on the PATH.
@@ -41,6 +43,7 @@ once() {
 	local place=$cache/$1 recipe=$2
 	shift 2
 	(
+		set -e
 		flock 9
 		[ "$(cat "$place/.recipe" 2>/dev/null)" != "$recipe" ] || exit 0
 		rm -rf "$place"

@@ -4,6 +4,7 @@
 mod check;
 mod early;
 mod endure;
+mod record;
 #[cfg(test)]
 mod tests;
 mod victims;
@@ -20,8 +21,10 @@ use crate::sys::memory;
 use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
+use crate::units::ProcessKey;
 use check::{Deed, Occasion};
 use early::Early;
+use record::Keeper;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -36,12 +39,21 @@ const ROOM: usize = 64;
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
+    start(options, None)
+}
+
+/// The same, for the selftest: whatever is seen and decided, no process but `only` is ever signalled.
+pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
+    start(options, Some(only))
+}
+
+fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
     // So early that no signal ends the program while it starts.
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let loaded = Config::load(options.config.as_deref())?;
-    let mut daemon = Daemon::start(options, loaded)?;
+    let mut daemon = Daemon::start(options, only, loaded)?;
     if options.once {
         daemon.run_once(&signals)
     } else {
@@ -51,6 +63,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
 
 struct Daemon<'o> {
     options: &'o RunOptions,
+    /// The one process that may be signalled; None for no such limit.
+    only: Option<ProcessKey>,
     policy: Policy,
     sampler: Sampler,
     snapshot: Snapshot,
@@ -64,12 +78,18 @@ struct Daemon<'o> {
     early: Option<Early>,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
+    /// What is left for the commands.
+    keeper: Keeper,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
 }
 
 impl<'o> Daemon<'o> {
-    fn start(options: &'o RunOptions, loaded: Loaded) -> Result<Self, Error> {
+    fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+    ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let reporter = Reporter::install(&loaded.config.log, options.console)?;
@@ -79,8 +99,10 @@ impl<'o> Daemon<'o> {
             pinned: Vec::new(),
             own,
         };
+        let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
+            only,
             policy,
             sampler,
             snapshot: Snapshot::with_room(ROOM),
@@ -91,6 +113,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service,
             deeds: Vec::with_capacity(ROOM),
+            keeper,
             unreadable_said: None,
         };
         daemon.enforce(loaded, |config| Event::Started(config));
@@ -107,6 +130,7 @@ impl<'o> Daemon<'o> {
         self.brace();
         let mut next_check = Instant::now();
         self.service.ready();
+        self.leave_state(next_check);
         loop {
             let now = Instant::now();
             if now >= next_check {
@@ -119,8 +143,9 @@ impl<'o> Daemon<'o> {
                     next_check = now + interval;
                 }
                 self.report_status(next_check);
-            } else if self.is_early_scan_due(now) {
-                self.check(Occasion::Early, now);
+                self.leave_state(next_check);
+            } else if self.is_early_scan_due(now) && self.check(Occasion::Early, now) {
+                self.leave_state(next_check);
             }
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
@@ -130,6 +155,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
+                        self.keeper.finish();
                         return Ok(());
                     }
                     Request::Reload => {
@@ -187,7 +213,11 @@ impl<'o> Daemon<'o> {
         let pidfds = self.held.iter().filter_map(Held::pidfd);
         let descriptors = iter::once(signals.as_fd()).chain(pidfds);
         let pressure = self.early.as_ref().and_then(Early::pressure);
-        if self.poll.wait(descriptors, pressure, timeout).is_err() {
+        if self
+            .poll
+            .wait_or_urgent(descriptors, pressure, timeout)
+            .is_err()
+        {
             std::thread::sleep(PAUSE);
         }
         self.notice_ends();
@@ -219,9 +249,11 @@ impl<'o> Daemon<'o> {
         let Loaded {
             mut config,
             warnings,
+            ..
         } = loaded;
         config.dry_run |= self.options.dry_run;
         self.reporter.emit(&event(&config));
+        self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

@@ -1,8 +1,16 @@
 //! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
 
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod scan;
+mod scene;
+pub(crate) mod selftest;
+pub(crate) mod status;
+mod suggest;
 
 use crate::Error;
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// Writes to the standard output. A reader that went away, as `head` does, is no failure.
@@ -17,6 +25,13 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes one JSON object to the standard output.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::System("writing JSON", error.into()))?;
+    print(&(json + "\n"))
 }
 
 /// Writes a doubt to the standard error.

@@ -6,6 +6,7 @@ use super::error::{Cause, Warning};
 use super::table::{Layer, Setting, Table};
 use super::value;
 use super::whitelist::{NamePattern, User, Whitelist};
+use super::written::Written;
 use super::{Config, LogSettings, Origin, Thresholds, UserLookup};
 use crate::units::{Bytes, Percent, Pid, Uid};
 use log::LevelFilter;
@@ -31,17 +32,21 @@ pub(super) struct Draft {
     log_level: Option<Setting<LevelFilter>>,
     term_timeout: Option<Setting<Duration>>,
     max_kills_per_minute: Option<Setting<Option<NonZeroU32>>>,
+    /// All of it as it was written.
+    pub(super) written: Written,
 }
 
 impl Draft {
     /// Puts the text of one file on top of what is there; says all that is wrong with it.
     pub(super) fn add(&mut self, file: &Path, text: &str, is_default: bool) -> Vec<Cause> {
         let (document, root): (Document<'_>, DeTable<'_>) = Document::parse(file, text);
-        Layer::read(document, root, is_default, |root| {
+        let (written, causes) = Layer::read(document, root, is_default, |root| {
             root.table("thresholds", |table| self.read_thresholds(table));
             root.table("whitelist", |table| self.read_whitelist(table));
             root.table("settings", |table| self.read_settings(table));
-        })
+        });
+        self.written.overlay(written);
+        causes
     }
 
     fn read_thresholds(&mut self, table: &mut Table<'_, '_>) {

@@ -15,10 +15,12 @@ mod tests;
 mod thresholds;
 mod value;
 mod whitelist;
+mod written;
 
 pub use error::{Cause, Error, Place, Warning};
 pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
+pub use written::{Entry, Item, Written};
 
 use crate::escape::Escaped;
 use crate::sys::users;
@@ -70,6 +72,8 @@ pub struct Loaded {
     pub config: Config,
     /// What the reader should be told about it.
     pub warnings: Vec<Warning>,
+    /// Its values as they were written, and where.
+    pub written: Written,
 }
 
 /// Where a configuration came from.
@@ -133,8 +137,13 @@ impl Config {
             return Err(Error::new(causes));
         }
         let warnings = draft.resolve_users(lookup);
+        let written = std::mem::take(&mut draft.written);
         match draft.finish(origin) {
-            Some(config) => Ok(Loaded { config, warnings }),
+            Some(config) => Ok(Loaded {
+                config,
+                warnings,
+                written,
+            }),
             None => Err(Error::new(vec![Cause::Refused {
                 place: None,
                 message: "the built-in defaults are incomplete".to_owned(),

@@ -33,18 +33,20 @@ pub(super) enum Occasion {
 }
 
 impl Daemon<'_> {
-    /// One check; when it fails that is reported, and the next one is made all the same.
-    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) {
+    /// One check, and whether it is to be mentioned; when it fails that is reported, and the next one is made
+    /// all the same.
+    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) -> bool {
         let before = sys::cpu_time();
         let checked = self.scan_and_act(occasion, now);
         if let Err(error) = &checked {
             self.reporter.emit(&Event::ScanFailed(error));
         }
+        let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
         if let Some(early) = &mut self.early {
-            let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
             let cost = was_in_vain.then(|| sys::cpu_time().saturating_sub(before));
             early.renew(&self.policy, &self.sampler, &mut self.snapshot, cost, now);
         }
+        !was_in_vain
     }
 
     /// How many it has asked to end.
@@ -100,6 +102,9 @@ impl Daemon<'_> {
     }
 
     fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
+        if self.only.is_some() && self.only != process.key() {
+            return None;
+        }
         match self
             .policy
             .decide(process, &self.snapshot.memory, &self.ledger, now)
@@ -119,17 +124,22 @@ impl Daemon<'_> {
     fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
         let (process, handle) = self.sampler.hold(seen.pid)?;
         let key = process.key().filter(|key| seen.key() == Some(*key))?;
+        if self.only.is_some_and(|only| only != key) {
+            return None;
+        }
         let decision = self
             .policy
             .decide(&process, &self.snapshot.memory, &self.ledger, now);
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
+        // It can't be asked any more once it has ended.
+        let unit = self.sampler.unit(&handle);
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
             self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle));
+            self.held.push(Held::new(key, handle, unit.as_ref()));
         }
         Some(Deed::Ended(process, breach, outcome))
     }

@@ -101,7 +101,7 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
 
 fn start(options: &RunOptions) -> Daemon<'_> {
     let loaded = Config::load(options.config.as_deref()).unwrap();
-    let mut daemon = Daemon::start(options, loaded).unwrap();
+    let mut daemon = Daemon::start(options, None, loaded).unwrap();
     daemon.brace();
     daemon
 }

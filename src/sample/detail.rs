@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 const FULL_COMM: usize = 15;
 
 /// Enough for every file read here: the longest is status, about 1.5 KiB.
-const BUFFER: usize = 4096;
+pub(super) const BUFFER: usize = 4096;
 
 /// A process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +50,10 @@ pub struct Facts {
 pub struct State(pub u8);
 
 impl State {
-    /// Stopped by a signal or a tracer: takes a SIGTERM only when it is continued.
-    pub fn is_stopped(self) -> bool {
-        matches!(self.0, b'T' | b't')
+    /// Whether it may take a SIGTERM only when it is continued: stopped by a signal or a tracer, or
+    /// with a main thread that has exited, whose state says nothing of the other threads.
+    pub fn may_be_stopped(self) -> bool {
+        matches!(self.0, b'T' | b't') || self.is_zombie()
     }
 
     /// Exited and not yet reaped; with living threads where only the main thread has exited.
@@ -97,9 +98,10 @@ impl Process {
 }
 
 /// Why a file gave nothing.
-enum Failure {
+pub(super) enum Failure {
     /// The process has ended meanwhile.
     Gone,
+    /// The kernel would not say, or its answer made no sense.
     Unreadable(Unreadable),
 }
 
@@ -147,9 +149,11 @@ fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
     let start_time = stat.start_time;
     let mut arguments = [0; BUFFER];
     let name = if stat.comm.len() >= FULL_COMM {
-        // Without arguments the short name stands: nothing is decided by a missing file.
-        let cmdline = fs::read_at(folder.as_fd(), c"cmdline", &mut arguments).unwrap_or_default();
-        full_name(stat.comm, cmdline)
+        // Its full name may be one that is protected.
+        full_name(
+            stat.comm,
+            read_file(folder, c"cmdline", "cmdline", &mut arguments)?,
+        )
     } else {
         Name::new(stat.comm)
     };
@@ -225,11 +229,11 @@ pub(super) fn file_path<'b>(number: &CStr, file: &[u8], buffer: &'b mut [u8]) ->
     CStr::from_bytes_until_nul(buffer).ok()
 }
 
-fn nonsense(file: &'static str) -> Failure {
+pub(super) fn nonsense(file: &'static str) -> Failure {
     Failure::Unreadable(Unreadable { file, errno: None })
 }
 
-fn read_file<'b>(
+pub(super) fn read_file<'b>(
     folder: &ProcessFolder,
     path: &CStr,
     file: &'static str,

@@ -59,6 +59,46 @@ pub fn real_uid(status: &[u8]) -> Option<Uid> {
     u32::try_from(uid).ok().map(Uid::new)
 }
 
+/// The process that a thread belongs to, by its status; the number itself for a process.
+pub(super) fn thread_group(status: &[u8]) -> Option<u64> {
+    let value = lines(status).find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    number(words(value).next()?)
+}
+
+/// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
+pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
+    let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
+    number(words(value).next()?).map(Bytes::from_kib)
+}
+
+/// The systemd unit, or failing that the last part of the path, of /proc/PID/cgroup: in the unified
+/// hierarchy, which has number 0, or in systemd's own on older machines. None for the root.
+pub(super) fn unit(cgroup: &[u8]) -> Option<&[u8]> {
+    const KINDS: [&[u8]; 6] = [
+        b".service",
+        b".scope",
+        b".socket",
+        b".mount",
+        b".swap",
+        b".slice",
+    ];
+    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
+    let path = unified.filter(|path| *path != b"/").or_else(|| {
+        lines(cgroup).find_map(|line| {
+            let at = line
+                .windows(14)
+                .position(|part| part == b":name=systemd:")?;
+            line.get(at + 14..)
+        })
+    })?;
+    let parts = || {
+        path.split(|&byte| byte == b'/')
+            .filter(|part| !part.is_empty())
+    };
+    let is_unit = |part: &&[u8]| KINDS.iter().any(|kind| part.ends_with(kind));
+    parts().rfind(is_unit).or_else(|| parts().next_back())
+}
+
 /// What is needed of /proc/meminfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meminfo {
@@ -70,14 +110,10 @@ pub struct Meminfo {
 
 /// /proc/meminfo.
 pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
-    let field = |name: &[u8]| {
-        let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
-        number(words(value).next()?).map(Bytes::from_kib)
-    };
-    let total = field(b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
+    let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
     Some(Meminfo {
         total,
-        available: field(b"MemAvailable"),
+        available: amount(text, b"MemAvailable"),
     })
 }
 
@@ -199,6 +235,33 @@ mod tests {
         let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
         assert_eq!(occupied(text), Some(Bytes::from_kib(5)));
         assert_eq!(occupied(b"AnonPages: 3 kB\n"), None);
+        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
+        let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
+        assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
+    }
+
+    #[test]
+    fn a_unit_is_the_innermost_one() {
+        for (text, expected) in [
+            ("0::/system.slice/cron.service\n", Some("cron.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n",
+                Some("app-x.scope"),
+            ),
+            (
+                "0::/system.slice/docker-1.scope/init\n",
+                Some("docker-1.scope"),
+            ),
+            ("0::/lxc/box\n", Some("box")),
+            (
+                "12:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n",
+                Some("ssh.service"),
+            ),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(unit(text.as_bytes()), expected.map(str::as_bytes), "{text}");
+        }
     }
 
     proptest! {

@@ -11,6 +11,7 @@ pub mod poll;
 pub mod pressure;
 pub mod process;
 pub mod signals;
+pub mod terminal;
 pub mod users;
 pub mod writable;
 
@@ -57,6 +58,13 @@ pub fn effective_uid() -> Uid {
     Uid::new(unsafe { libc::geteuid() })
 }
 
+/// Whether the service manager has started this process: as its child, and told so.
+pub fn parent_is_manager() -> bool {
+    // SAFETY: getppid can't fail and has no arguments.
+    let parent = unsafe { libc::getppid() };
+    parent == 1 && std::env::var_os("INVOCATION_ID").is_some()
+}
+
 /// The time that sd_notify(3) wants with a reload: CLOCK_MONOTONIC since boot.
 pub fn monotonic_clock() -> Duration {
     read_clock(libc::CLOCK_MONOTONIC)
@@ -67,12 +75,17 @@ pub fn cpu_time() -> Duration {
     read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// The time since boot, suspended times included: the start times in /proc/PID/stat count from there.
+pub fn boot_clock() -> Duration {
+    read_clock(libc::CLOCK_BOOTTIME)
+}
+
 fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the struct is writable; both clocks always exist.
+    // SAFETY: the struct is writable; the clocks always exist.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))

@@ -1,6 +1,7 @@
 //! What early scan costs: on a quiet machine, and beside a compiler and a protected process that is far
 //! over its threshold; next to looking at everything ten times a second, and to the peers.
 
+use std::fmt::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ fn costs(run: &Run, thresholds: &str, whitelist: &str, time: Duration) -> Result
     std::thread::sleep(time);
     let mut costs = [0.0; 2];
     for ((cost, daemon), before) in costs.iter_mut().zip(&mut daemons).zip(before) {
-        let used = kernel::cpu_time_of(daemon.program.child().id())? - before;
+        let used = kernel::cpu_time_of(daemon.program.child().id())?.saturating_sub(before);
         *cost = used.as_secs_f64() / time.as_secs_f64() * 100.0;
     }
     Ok(costs)
@@ -124,9 +125,10 @@ fn start_compiler(run: &Run) -> Result<Program> {
     let source = run.scratch.path().join("compiled.rs");
     let mut text = String::new();
     for number in 0..2_000 {
-        text += &format!(
+        let _ = writeln!(
+            text,
             "pub fn f{number}(v: &[u64]) -> Vec<String> {{ v.iter().filter(|x| **x > {number})\
-             .map(|x| format!(\"{{x}} {number}\")).collect() }}\n"
+             .map(|x| format!(\"{{x}} {number}\")).collect() }}"
         );
     }
     std::fs::write(&source, text)?;

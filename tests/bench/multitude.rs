@@ -27,7 +27,7 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
     for _ in 0..if run.quick { 5 } else { 50 } {
         let start = kernel::own_cpu_time()?;
         sampler.scan(|_| sieve, &mut snapshot)?;
-        scans.push(kernel::own_cpu_time()? - start);
+        scans.push(kernel::own_cpu_time()?.saturating_sub(start));
     }
     let own = Pid::new(std::process::id()).ok_or("a process has a number")?;
     while watch.add(sampler.root(), own, Bytes::ZERO, sieve) {}
@@ -37,7 +37,7 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         watch.look(|_, _, _| ());
         watch.occupied();
     }
-    let tick = (kernel::own_cpu_time()? - start) / TICKS;
+    let tick = kernel::own_cpu_time()?.saturating_sub(start) / TICKS;
     for (name, time) in [
         (
             format!("a scan of {} processes", snapshot.scanned),

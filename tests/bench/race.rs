@@ -46,7 +46,7 @@ pub(crate) fn probe() -> Result<ExitCode> {
     loop {
         let before = kernel::monotonic_time()?;
         std::thread::sleep(NAP);
-        let late = kernel::monotonic_time()? - before - NAP;
+        let late = kernel::monotonic_time()?.saturating_sub(before + NAP);
         if late > latest {
             latest = late;
             writeln!(output, "{}", latest.as_millis())?;

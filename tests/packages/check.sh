@@ -3,12 +3,12 @@
 
 # check DESCRIPTION COMMAND...: one test, counted by the line it prints.
 check() {
-	local description=$1 output
+	local description=$1 output begin=$SECONDS
 	shift
 	if output=$("$@" 2>&1 </dev/null); then
-		echo "ok: $description"
+		echo "ok: $description ($((SECONDS - begin)) s)"
 	else
-		echo "FAILED: $description"
+		echo "FAILED: $description ($((SECONDS - begin)) s)"
 		sed 's/^/    /' <<<"$output" | tail -n 40
 		return 1
 	fi
@@ -16,7 +16,7 @@ check() {
 
 # Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
 until_ok() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 300))
 	until "$@"; do
 		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
 		sleep 0.2

@@ -9,6 +9,8 @@ config=/etc/memory-monitor/config.toml
 log=/var/log/memory_monitor.log
 packages=/srv/packages
 apt=(apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends)
+# The same scripts of the package in a fraction of apt's time, where apt is not what is tested.
+dpkg=(dpkg --force-confold --force-downgrade)
 
 # use_repository FOLDER: the signed repository in that folder becomes the one of the machine.
 use_repository() {
@@ -19,6 +21,13 @@ use_repository() {
 	# apt would refuse to go back to what was signed earlier.
 	rm -rf /var/lib/apt/lists
 	apt-get -qq update
+}
+
+# Once its limits were tested, the service may have a whole processor: emulated, that is slow enough.
+lift_quota() {
+	mkdir -p /run/systemd/system/service.d
+	printf '[Service]\nCPUQuota=\n' >/run/systemd/system/service.d/quota.conf
+	systemctl daemon-reload
 }
 
 property() { systemctl show --property "$1" --value "${2:-$unit}"; }
@@ -72,4 +81,11 @@ lives() {
 	local before
 	before=$(scans)
 	until_ok eval "[ \$(scans) -ge $((before + 3)) ]" && [ -e "/proc/$1" ] && not grep -q "Killing process: PID=$1," $log
+}
+# What is left of the package anywhere in the machine.
+leftovers() {
+	find / -xdev \( -name '*memory-monitor*' -o -name '*memory_monitor*' \) -not -path '/srv/*' -not -path '/proc/*' \
+		-not -path '/var/lib/apt/*' -not -path '/var/cache/apt/*' -not -path '/etc/apt/*'
+	find /run /tmp /var/tmp -name '*memory-monitor*' -not -path '*/boot-agent*'
+	systemctl list-units --all --no-legend '*memory-monitor*'
 }

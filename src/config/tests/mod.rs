@@ -4,6 +4,7 @@ mod accepted;
 mod files;
 mod refused;
 mod syntax;
+mod written;
 
 use super::*;
 
