@@ -2,13 +2,14 @@
 //! poll(2) and holds no rule, no parser and no text of its own.
 
 mod check;
+mod schedule;
 mod victims;
 
 use crate::Error;
 use crate::act::Actor;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
-use crate::policy::{Ledger, Policy, Stage};
+use crate::policy::{Ledger, Policy, Stage, Survey, Timed};
 use crate::report::{Event, Reporter, Service};
 use crate::sample::{ProcRoot, Sampler, Snapshot};
 use crate::sys;
@@ -16,6 +17,7 @@ use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use check::Deed;
+use schedule::Following;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -53,6 +55,8 @@ struct Daemon<'o> {
     deeds: Vec<Deed>,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
+    /// Which schedule holds.
+    following: Following,
 }
 
 impl<'o> Daemon<'o> {
@@ -78,8 +82,9 @@ impl<'o> Daemon<'o> {
             service,
             deeds: Vec::new(),
             unreadable_said: None,
+            following: Following::default(),
         };
-        daemon.enforce(loaded, |config| Event::Started(config));
+        daemon.enforce(loaded, false);
         if !may_signal_anybody() {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
@@ -94,6 +99,9 @@ impl<'o> Daemon<'o> {
         self.service.ready();
         loop {
             let now = Instant::now();
+            if self.follow_schedule() {
+                next_check = next_check.min(now + self.policy.config.check_interval);
+            }
             if now >= next_check {
                 self.check(now);
                 let interval = self.policy.config.check_interval;
@@ -105,6 +113,7 @@ impl<'o> Daemon<'o> {
                 }
                 self.report_status(next_check);
             }
+            self.attend_timed(Instant::now());
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
             self.sleep(signals, Some(next_check));
@@ -128,7 +137,10 @@ impl<'o> Daemon<'o> {
 
     fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
         self.service.ready();
+        self.follow_schedule();
         self.scan_and_act(Instant::now())?;
+        // Who must be over for some time is not ended by one look.
+        self.ledger.timed = Timed::default();
         while self
             .ledger
             .victims()
@@ -152,6 +164,13 @@ impl<'o> Daemon<'o> {
             deadline.map(|then| then.saturating_duration_since(now)),
             self.ledger
                 .next_deadline(self.policy.config.term_timeout)
+                .map(|then| then.saturating_duration_since(now)),
+            self.following
+                .next
+                .map(|then| then.saturating_duration_since(now)),
+            self.ledger
+                .timed
+                .next_look()
                 .map(|then| then.saturating_duration_since(now)),
             self.service.sign_of_life_interval(),
             self.held
@@ -179,7 +198,7 @@ impl<'o> Daemon<'o> {
         match loaded {
             Ok(loaded) => {
                 self.reporter.apply(&loaded.config.log);
-                self.enforce(loaded, |config| Event::Reloaded(config));
+                self.enforce(loaded, true);
             }
             Err(refused) => {
                 for cause in refused.to_string().lines() {
@@ -192,13 +211,22 @@ impl<'o> Daemon<'o> {
     }
 
     /// Puts a configuration into force and says so.
-    fn enforce(&mut self, loaded: Loaded, event: fn(&Config) -> Event<'_>) {
+    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
         let Loaded {
             mut config,
             warnings,
         } = loaded;
         config.dry_run |= self.options.dry_run;
-        self.reporter.emit(&event(&config));
+        self.reporter.emit(&if is_reload {
+            Event::Reloaded(&config)
+        } else {
+            Event::Started(&config)
+        });
+        if is_reload {
+            for change in self.policy.config.changes(&config) {
+                self.reporter.emit(&Event::Changed(&change));
+            }
+        }
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }
@@ -209,11 +237,14 @@ impl<'o> Daemon<'o> {
                 Ok(None) | Err(_) => self.reporter.emit(&Event::PinMissing(pid)),
             }
         }
+        self.sampler.inquire(Box::new(Survey::new(&config)));
         self.policy = Policy {
             config,
             pinned,
             own: self.policy.own,
         };
+        // What holds at this time of the week is looked up again, and said.
+        self.following = Following::default();
     }
 
     fn actor(&self) -> Actor {

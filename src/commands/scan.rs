@@ -3,14 +3,14 @@
 use crate::Error;
 use crate::cli::ScanOptions;
 use crate::config::Config;
-use crate::policy::Policy;
+use crate::policy::{Policy, Survey};
 use crate::report::{ConsoleMode, ScanReport, UserNames, wants_colour};
 use crate::sample::{ProcRoot, Sampler, Snapshot};
 use crate::units::Bytes;
 use std::io;
 
 pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
-    let loaded = Config::load(options.config.as_deref())?;
+    let mut loaded = Config::load(options.config.as_deref())?;
     if options.console != ConsoleMode::Quiet {
         for warning in &loaded.warnings {
             super::warn(&warning.to_string());
@@ -22,6 +22,8 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
     let pinned = pids
         .filter_map(|&pid| sampler.identify(pid).ok().flatten())
         .collect();
+    super::follow_schedule(&mut loaded.config);
+    sampler.inquire(Box::new(Survey::new(&loaded.config)));
     let policy = Policy {
         config: loaded.config,
         pinned,

@@ -5,25 +5,33 @@
 //! layer wins over the ones before it (`draft`), is parsed as far as it can be (`document`) and read
 //! key by key (`table`, `value`), so that all that is wrong with it is said at once (`error`).
 
+mod changes;
 mod document;
 mod draft;
 mod error;
 mod file;
+mod rule;
+pub mod schedule;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod thresholds;
 mod value;
 mod whitelist;
 
+pub use changes::Change;
 pub use error::{Cause, Error, Place, Warning};
+pub use rule::{Action, Matcher, Rule, UserMatcher};
+pub use schedule::Schedule;
 pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
 
 use crate::escape::Escaped;
 use crate::sys::users;
-use crate::units::Uid;
-use draft::Draft;
+use crate::units::{Metric, Percent, Uid};
+use draft::{Draft, Kind};
+use schedule::WeekMinute;
 use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
@@ -45,10 +53,22 @@ pub type UserLookup<'a> = &'a dyn Fn(&str) -> io::Result<Option<Uid>>;
 pub struct Config {
     /// Where it came from.
     pub origin: Origin,
-    /// What a process may have.
+    /// What a process may have now: a schedule may say something else than `[thresholds]`.
     pub thresholds: Thresholds,
-    /// The time between two checks.
+    /// The time between two checks, now.
     pub check_interval: Duration,
+    /// Both as they are when no schedule holds.
+    pub regular: Regular,
+    /// How long a process must be over a threshold before it is ended.
+    pub sustained: Duration,
+    /// By what memory is measured.
+    pub metric: Metric,
+    /// The share of a threshold at which there is an early warning; None for none.
+    pub warn_percent: Option<Percent>,
+    /// The rules in the order in which they are tried.
+    pub rules: Vec<Rule>,
+    /// The schedules in the order in which they are tried.
+    pub schedules: Vec<Schedule>,
     /// Who is protected.
     pub whitelist: Whitelist,
     /// Decide and report, but signal nobody.
@@ -59,6 +79,15 @@ pub struct Config {
     pub term_timeout: Duration,
     /// How many processes may be ended within a minute; None for no limit.
     pub max_kills_per_minute: Option<NonZeroU32>,
+}
+
+/// What `[thresholds]` says, to which a schedule that ends gives way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regular {
+    /// What a process may have.
+    pub thresholds: Thresholds,
+    /// The time between two checks.
+    pub check_interval: Duration,
 }
 
 /// A valid configuration and what is doubtful about it.
@@ -104,6 +133,20 @@ pub struct LogSettings {
 }
 
 impl Config {
+    /// Puts into force what holds at this time of the week; the place of the schedule that does.
+    pub fn follow(&mut self, at: WeekMinute) -> Option<usize> {
+        let index = schedule::in_force(&self.schedules, at);
+        let schedule = index.and_then(|index| self.schedules.get(index));
+        let regular = self.regular;
+        self.thresholds = schedule
+            .and_then(|schedule| schedule.thresholds)
+            .unwrap_or(regular.thresholds);
+        self.check_interval = schedule
+            .and_then(|schedule| schedule.check_interval)
+            .unwrap_or(regular.check_interval);
+        index
+    }
+
     /// Reads the file that was named, which must exist, or [`DEFAULT_FILE`], in whose absence the
     /// built-in defaults hold.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
@@ -124,8 +167,8 @@ impl Config {
         let (Origin::File(file) | Origin::BuiltIn(file)) = &origin;
         let text = document::utf8(file, text).map_err(|cause| Error::new(vec![cause]))?;
         let mut draft = Draft::default();
-        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, true);
-        causes.extend(draft.add(file, text, false));
+        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, Kind::Default);
+        causes.extend(draft.add(file, text, Kind::File));
         causes.extend(draft.contradiction());
         if !causes.is_empty() {
             return Err(Error::new(causes));

@@ -174,7 +174,7 @@ impl ScanReport {
 impl Row {
     fn new(policy: &Policy, process: &Process, snapshot: &Snapshot, users: &mut UserNames) -> Self {
         let (verdict, reason) = match policy.judge(process, &snapshot.memory) {
-            Verdict::Breach(breach) => (Kind::Breach, format!("over {}", breach.limit)),
+            Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
             Verdict::Spared(exemption) => (Kind::Spared, exemption.to_string()),
             // What would protect it if it grew is worth knowing beforehand.
             Verdict::Within => (Kind::Within, protection(policy, process)),

@@ -3,6 +3,7 @@
 //! read is reported as such, and never ends a scan.
 
 mod detail;
+mod inquiry;
 mod name;
 mod parse;
 mod root;
@@ -10,6 +11,7 @@ mod system;
 mod walk;
 
 pub use detail::{Facts, Process, State, Unreadable};
+pub use inquiry::{Class, Findings, Inquiry, Known, Subject, Wanted};
 pub use name::Name;
 pub use root::ProcRoot;
 pub use system::SystemMemory;

@@ -59,6 +59,32 @@ pub fn real_uid(status: &[u8]) -> Option<Uid> {
     u32::try_from(uid).ok().map(Uid::new)
 }
 
+/// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
+pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
+    let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
+    number(words(value).next()?).map(Bytes::from_kib)
+}
+
+/// The systemd unit, or failing that the last part of the path, of /proc/PID/cgroup: in the unified
+/// hierarchy, which has number 0, or in systemd's own on older machines. None for the root.
+pub(super) fn unit(cgroup: &[u8]) -> Option<&[u8]> {
+    const KINDS: [&[u8]; 6] = [
+        b".service",
+        b".scope",
+        b".socket",
+        b".mount",
+        b".swap",
+        b".slice",
+    ];
+    let path = cgroup_path(cgroup)?;
+    let parts = || {
+        path.split(|&byte| byte == b'/')
+            .filter(|part| !part.is_empty())
+    };
+    let is_unit = |part: &&[u8]| KINDS.iter().any(|kind| part.ends_with(kind));
+    parts().rfind(is_unit).or_else(|| parts().next_back())
+}
+
 /// What is needed of /proc/meminfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meminfo {
@@ -66,18 +92,32 @@ pub struct Meminfo {
     pub total: Bytes,
     /// MemAvailable; missing before Linux 3.14.
     pub available: Option<Bytes>,
+    /// SwapTotal - SwapFree; nothing where the kernel has no swap.
+    pub swap_used: Bytes,
 }
 
 /// /proc/meminfo.
 pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
-    let field = |name: &[u8]| {
-        let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
-        number(words(value).next()?).map(Bytes::from_kib)
-    };
-    let total = field(b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
+    let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
     Some(Meminfo {
         total,
-        available: field(b"MemAvailable"),
+        available: amount(text, b"MemAvailable"),
+        swap_used: amount(text, b"SwapTotal")
+            .zip(amount(text, b"SwapFree"))
+            .map_or(Bytes::ZERO, |(total, free)| total.saturating_sub(free)),
+    })
+}
+
+/// The path of the unified hierarchy in /proc/PID/cgroup, or of systemd's own on older machines.
+pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
+    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
+    unified.filter(|path| *path != b"/").or_else(|| {
+        lines(cgroup).find_map(|line| {
+            let at = line
+                .windows(14)
+                .position(|part| part == b":name=systemd:")?;
+            line.get(at + 14..)
+        })
     })
 }
 
@@ -178,13 +218,42 @@ mod tests {
             real_uid(b"Name:\tUid:\\n0\nUid:\t7\t0\t0\t0\n"),
             Some(Uid::new(7))
         );
-        let meminfo = meminfo(b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\n");
+        let meminfo = meminfo(
+            b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n",
+        );
         let expected = Meminfo {
             total: Bytes::new(2 << 20),
             available: Some(Bytes::new(1 << 20)),
+            swap_used: Bytes::from_kib(7),
         };
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));
+        let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
+        assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
+    }
+
+    #[test]
+    fn a_unit_is_the_innermost_one() {
+        for (text, expected) in [
+            ("0::/system.slice/cron.service\n", Some("cron.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n",
+                Some("app-x.scope"),
+            ),
+            (
+                "0::/system.slice/docker-1.scope/init\n",
+                Some("docker-1.scope"),
+            ),
+            ("0::/lxc/box\n", Some("box")),
+            (
+                "12:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n",
+                Some("ssh.service"),
+            ),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(unit(text.as_bytes()), expected.map(str::as_bytes), "{text}");
+        }
     }
 
     proptest! {

@@ -12,7 +12,7 @@ pub mod signals;
 pub mod users;
 pub mod writable;
 
-use crate::units::Uid;
+use crate::units::{StartTime, Uid};
 use std::io;
 use std::time::Duration;
 
@@ -57,12 +57,29 @@ pub fn effective_uid() -> Uid {
 
 /// The time that sd_notify(3) wants with a reload: CLOCK_MONOTONIC since boot.
 pub fn monotonic_clock() -> Duration {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+/// The time since boot, suspended times included: the start times in /proc/PID/stat count from there.
+pub fn boot_clock() -> Duration {
+    read_clock(libc::CLOCK_BOOTTIME)
+}
+
+/// The start time of a process that is started now.
+pub fn start_time_now() -> StartTime {
+    let ticks = ticks_per_second();
+    let clock = boot_clock();
+    let part = u64::from(clock.subsec_nanos()) * ticks / 1_000_000_000;
+    StartTime(clock.as_secs() * ticks + part)
+}
+
+fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the struct is writable; the clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

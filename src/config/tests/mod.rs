@@ -1,8 +1,10 @@
 //! The room as a whole: text in, configuration or causes out.
 
 mod accepted;
+mod changes;
 mod files;
 mod refused;
+mod rules;
 mod syntax;
 
 use super::*;
