@@ -104,7 +104,10 @@ impl Config {
             Some(uid) => format!("{:?} ({uid})", user.text),
             None => format!("{:?}", user.text),
         });
+        let drop_ins = self.drop_ins.iter();
+        let drop_ins = drop_ins.map(|file| format!("{:?}", file.to_string_lossy()));
         vec![
+            ("drop-in", drop_ins.collect()),
             (
                 "pids",
                 whitelist.pids.iter().map(ToString::to_string).collect(),

@@ -190,7 +190,7 @@ impl Draft {
     }
 
     /// The configuration, once every key has its value.
-    pub(super) fn finish(self, origin: Origin) -> Option<Config> {
+    pub(super) fn finish(self, origin: Origin, drop_ins: Vec<PathBuf>) -> Option<Config> {
         let thresholds = Thresholds::new(
             self.ram_percent_threshold?.value,
             self.ram_gb_threshold?.value,
@@ -198,6 +198,7 @@ impl Draft {
         let check_interval = self.check_interval?.value;
         Some(Config {
             origin,
+            drop_ins,
             thresholds,
             check_interval,
             regular: Regular {

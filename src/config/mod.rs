@@ -1,13 +1,14 @@
-//! The text of one TOML file -> [`Config`], valid by construction. May read that file and look up
+//! TOML text -> [`Config`], valid by construction. May read that file and look up
 //! users; touches neither /proc nor signals nor the log.
 //!
-//! A configuration is made of layers: the shipped default, which is compiled in, then the file. Each
+//! A configuration is made of layers: the shipped default, which is compiled in, the file, then its drop-ins (`dropins`). Each
 //! layer wins over the ones before it (`draft`), is parsed as far as it can be (`document`) and read
 //! key by key (`table`, `value`), so that all that is wrong with it is said at once (`error`).
 
 mod changes;
 mod document;
 mod draft;
+mod dropins;
 mod error;
 mod file;
 mod rule;
@@ -28,9 +29,10 @@ pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
 
 use crate::escape::Escaped;
-use crate::sys::users;
+use crate::sys::{effective_uid, users};
 use crate::units::{Metric, Percent, Uid};
 use draft::{Draft, Kind};
+use dropins::DropIn;
 use schedule::WeekMinute;
 use std::fmt;
 use std::io;
@@ -53,6 +55,8 @@ pub type UserLookup<'a> = &'a dyn Fn(&str) -> io::Result<Option<Uid>>;
 pub struct Config {
     /// Where it came from.
     pub origin: Origin,
+    /// The drop-ins on top of it, in the order in which they were read.
+    pub drop_ins: Vec<PathBuf>,
     /// What a process may have now: a schedule may say something else than `[thresholds]`.
     pub thresholds: Thresholds,
     /// The time between two checks, now.
@@ -148,7 +152,7 @@ impl Config {
     }
 
     /// Reads the file that was named, which must exist, or [`DEFAULT_FILE`], in whose absence the
-    /// built-in defaults hold.
+    /// built-in defaults hold; then the drop-ins beside it.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         let default = Path::new(DEFAULT_FILE);
         let text = match file {
@@ -156,25 +160,46 @@ impl Config {
             None => file::read_if_exists(default)?,
         };
         let file = file.unwrap_or(default).to_owned();
-        match text {
-            Some(text) => Self::parse(&text, Origin::File(file), &users::uid_of),
-            None => Self::parse(b"", Origin::BuiltIn(file), &users::uid_of),
-        }
+        let dropins = dropins::read(&file, effective_uid() == Uid::ROOT)?;
+        let (text, origin) = match text {
+            Some(text) => (text, Origin::File(file)),
+            None => (Vec::new(), Origin::BuiltIn(file)),
+        };
+        Self::parse_all(&text, &dropins, origin, &users::uid_of)
     }
 
     /// Reads a text, on top of the built-in defaults.
     pub fn parse(text: &[u8], origin: Origin, lookup: UserLookup<'_>) -> Result<Loaded, Error> {
+        Self::parse_all(text, &[], origin, lookup)
+    }
+
+    /// Reads a text and its drop-ins, each on top of what comes before it.
+    fn parse_all(
+        text: &[u8],
+        dropins: &[DropIn],
+        origin: Origin,
+        lookup: UserLookup<'_>,
+    ) -> Result<Loaded, Error> {
         let (Origin::File(file) | Origin::BuiltIn(file)) = &origin;
-        let text = document::utf8(file, text).map_err(|cause| Error::new(vec![cause]))?;
         let mut draft = Draft::default();
         let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, Kind::Default);
-        causes.extend(draft.add(file, text, Kind::File));
+        let main = (file, text, Kind::File);
+        let dropped = dropins
+            .iter()
+            .map(|dropin| (&dropin.file, &*dropin.text, Kind::DropIn));
+        for (file, text, kind) in std::iter::once(main).chain(dropped) {
+            match document::utf8(file, text) {
+                Ok(text) => causes.extend(draft.add(file, text, kind)),
+                Err(cause) => causes.push(cause),
+            }
+        }
         causes.extend(draft.contradiction());
         if !causes.is_empty() {
             return Err(Error::new(causes));
         }
         let warnings = draft.resolve_users(lookup);
-        match draft.finish(origin) {
+        let files = dropins.iter().map(|dropin| dropin.file.clone());
+        match draft.finish(origin, files.collect()) {
             Some(config) => Ok(Loaded { config, warnings }),
             None => Err(Error::new(vec![Cause::Refused {
                 place: None,

@@ -256,7 +256,13 @@ pub(super) fn write_memory(out: &mut String, memory: &SystemMemory) -> fmt::Resu
 
 /// `configuration "/etc/memory-monitor/config.toml", over 10.00% of RAM or 2.00GB, every 30 s`.
 fn write_config(out: &mut String, config: &config::Config) -> fmt::Result {
-    write!(out, "{}, ends processes over ", config.origin)?;
+    write!(out, "{}", config.origin)?;
+    match config.drop_ins.len() {
+        0 => {}
+        1 => out.write_str(" and 1 drop-in")?,
+        count => write!(out, " and {count} drop-ins")?,
+    }
+    out.write_str(", ends processes over ")?;
     write_values(out, config)?;
     out.write_str(if config.dry_run {
         ", dry run: signals nobody"

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod changes;
+mod dropins;
 mod files;
 mod refused;
 mod rules;
