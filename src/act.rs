@@ -40,7 +40,7 @@ impl Actor {
         is_same: &dyn Fn() -> bool,
     ) -> Outcome {
         let outcome = self.send(process, Signal::Terminate, is_same);
-        if matches!(outcome, Outcome::Signalled) && state.is_stopped() {
+        if matches!(outcome, Outcome::Signalled) && state.may_be_stopped() {
             // It was told to end; whether it could be continued shows when its grace time is over.
             let _ = process.resume(is_same);
         }

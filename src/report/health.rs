@@ -77,9 +77,10 @@ impl Health {
             self.unsaid = Some(Notice {
                 level: Level::Error,
                 text: format!(
-                    "Cannot write to {}: {}, Error={error}",
+                    "Cannot write to {}: {}, Error={error}{}",
                     self.name,
-                    self.subject()
+                    self.subject(),
+                    self.mend(reason)
                 ),
                 works: false,
             });
@@ -88,6 +89,17 @@ impl Health {
             .map_or(0, |before| before.lost)
             .saturating_add(records);
         self.failure = Some(Failure { reason, lost });
+    }
+
+    /// The sandbox of the service shows most folders read-only.
+    fn mend(&self, reason: Option<i32>) -> String {
+        match (reason, self.path.parent()) {
+            (Some(libc::EROFS), Some(folder)) => format!(
+                ", where the service may not write: 'systemctl edit memory-monitor' and add, below [Service], ReadWritePaths={}",
+                Escaped(folder.as_os_str().as_bytes())
+            ),
+            _ => String::new(),
+        }
     }
 
     fn subject(&self) -> String {
@@ -132,5 +144,16 @@ mod tests {
             "Writing to log file again: Path=\"/var/log/a b,c\", Lost=3"
         );
         assert!(notice.works && !health.is_failing());
+    }
+
+    #[test]
+    fn says_what_the_sandbox_of_the_service_needs() {
+        let mut health = Health::new("log file", Path::new("/srv/logs/a.log"));
+        health.note(error(libc::EROFS), 1);
+        let text = health.take_notice().unwrap().text;
+        assert!(
+            text.ends_with("below [Service], ReadWritePaths=/srv/logs"),
+            "{text}"
+        );
     }
 }

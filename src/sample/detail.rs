@@ -52,9 +52,10 @@ pub struct Facts {
 pub struct State(pub u8);
 
 impl State {
-    /// Stopped by a signal or a tracer: takes a SIGTERM only when it is continued.
-    pub fn is_stopped(self) -> bool {
-        matches!(self.0, b'T' | b't')
+    /// Whether it may take a SIGTERM only when it is continued: stopped by a signal or a tracer, or
+    /// with a main thread that has exited, whose state says nothing of the other threads.
+    pub fn may_be_stopped(self) -> bool {
+        matches!(self.0, b'T' | b't') || self.is_zombie()
     }
 
     /// Exited and not yet reaped; with living threads where only the main thread has exited.
@@ -200,9 +201,11 @@ fn read_facts(folder: &ProcessFolder) -> Result<(Facts, Option<Bytes>), Failure>
     let start_time = stat.start_time;
     let mut arguments = [0; BUFFER];
     let name = if stat.comm.len() >= FULL_COMM {
-        // Without arguments the short name stands: nothing is decided by a missing file.
-        let cmdline = fs::read_at(folder.as_fd(), c"cmdline", &mut arguments).unwrap_or_default();
-        full_name(stat.comm, cmdline)
+        // Its full name may be one that is protected.
+        full_name(
+            stat.comm,
+            read_file(folder, c"cmdline", "cmdline", &mut arguments)?,
+        )
     } else {
         Name::new(stat.comm)
     };

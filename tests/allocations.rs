@@ -1,0 +1,66 @@
+//! A steady look at all processes, one of them over its threshold, and the decision about it allocate
+//! nothing on the heap.
+
+#![allow(clippy::unwrap_used, unsafe_code)]
+
+use memory_monitor::config::{Config, Origin};
+use memory_monitor::policy::{Decision, Ledger, Policy};
+use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::units::{Bytes, Pid};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Instant;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_steady_scan_and_its_decisions_allocate_nothing() {
+    let text = b"[thresholds]\nram_gb_threshold = 0.1\n[whitelist]\nnames = []\nusers = []\n";
+    let loaded = Config::parse(text, Origin::File("test".into()), &|_| Ok(None)).unwrap();
+    let policy = Policy {
+        config: loaded.config,
+        pinned: Vec::new(),
+        own: Pid::INIT,
+    };
+    let ledger = Ledger::default();
+    // This process is the one over its threshold; nothing is carried out.
+    let own = Pid::new(std::process::id()).unwrap();
+    let memory = vec![1_u8; 128 << 20];
+    let mut sampler = Sampler::new(ProcRoot::system().unwrap());
+    let mut snapshot = Snapshot::default();
+    // With all of the machine's processes in detail once, no later scan finds more of them.
+    sampler.scan(|_| Bytes::ZERO, &mut snapshot).unwrap();
+    let before = ALLOCATIONS.get();
+    assert!(before > 0, "the counter counts");
+    for _ in 0..100 {
+        sampler
+            .scan(|memory| policy.sieve(memory), &mut snapshot)
+            .unwrap();
+        let found = snapshot.near.iter().find(|process| process.pid == own);
+        let decision = policy.decide(found.unwrap(), &snapshot.memory, &ledger, Instant::now());
+        assert!(matches!(decision, Decision::Terminate(_)));
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    std::hint::black_box(&memory);
+}

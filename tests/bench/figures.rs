@@ -1,0 +1,135 @@
+//! The figures that the project promises, measured on this machine in one run and printed next to
+//! their limits and their peers. `scripts/bench` starts it and installs the peers.
+//!
+//! It starts every process that it measures or ends, inside a pid namespace of its own where that is
+//! permitted; there nothing else can be seen, let alone signalled, and all of it ends with the run.
+
+mod bare_loop;
+mod crowd;
+mod footprint;
+mod grace;
+mod kernel;
+mod peers;
+mod program;
+mod scan;
+mod table;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use crowd::Crowd;
+use table::Report;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How many idle processes stand around while everything is measured.
+const IDLE_PROCESSES: usize = 2_000;
+
+/// What one run of the benchmark measures with.
+pub(crate) struct Run {
+    /// Fewer rounds and a shorter grace time: for trying the benchmark, not for quoting it.
+    pub(crate) quick: bool,
+    /// Whether nothing but this run's own processes can be seen and signalled.
+    pub(crate) own_namespace: bool,
+    /// Where `scripts/bench` installs the peers.
+    pub(crate) peers: PathBuf,
+    /// A folder for this run's configurations and logs.
+    pub(crate) scratch: tempfile::TempDir,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let result = match arguments.first().and_then(|first| first.to_str()) {
+        Some(grace::HOG) => grace::be_a_hog(),
+        Some(INSIDE) => measure(&arguments, true),
+        _ => enter_namespace(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("bench: error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The first argument of the copy that runs as pid 1 of its own namespace.
+const INSIDE: &str = "--inside";
+
+/// Runs this program again as pid 1 of a pid namespace with a /proc of its own: as root, or else as
+/// root of a user namespace. Where neither is permitted it goes on without.
+fn enter_namespace(arguments: &[OsString]) -> Result<ExitCode> {
+    let namespace = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    let as_user = ["--user", "--map-root-user"];
+    for options in [&[][..], &as_user[..]] {
+        let unshare = || {
+            let mut command = Command::new("unshare");
+            command.args(options).args(namespace).arg("--");
+            command
+        };
+        if unshare()
+            .arg("true")
+            .output()
+            .is_ok_and(|tried| tried.status.success())
+        {
+            let status = unshare()
+                .arg(std::env::current_exe()?)
+                .arg(INSIDE)
+                .args(arguments)
+                .status()?;
+            return Ok(if status.success() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+    }
+    measure(arguments, false)
+}
+
+fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
+    kernel::exit_on_interrupt();
+    let run = Run {
+        quick: arguments.iter().any(|argument| argument == "--quick"),
+        own_namespace,
+        peers: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench/peers"),
+        scratch: tempfile::tempdir()?,
+    };
+    let mut report = Report::default();
+    if !own_namespace {
+        report.unmeasured(
+            "a machine of exactly known processes: no pid namespace is permitted here, so this \
+             machine's other processes are scanned too",
+        );
+    }
+    let crowd = Crowd::start(IDLE_PROCESSES)?;
+    for part in [scan::measure, footprint::measure, grace::measure] {
+        // The figures found so far are worth printing.
+        if let Err(error) = part(&run, &mut report) {
+            report.failed(&error);
+        }
+    }
+    drop(crowd);
+
+    println!("{}", heading(&run)?);
+    print!("{report}");
+    Ok(if report.holds() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn heading(run: &Run) -> Result<String> {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    Ok(format!(
+        "memory-monitor {}, Linux {}, {} CPUs, {IDLE_PROCESSES} idle processes{}\n",
+        env!("CARGO_PKG_VERSION"),
+        kernel.trim(),
+        std::thread::available_parallelism()?,
+        if run.quick {
+            ", quick: too few rounds to quote"
+        } else {
+            ""
+        },
+    ))
+}

@@ -1,0 +1,123 @@
+//! Programs that are measured from outside: memory-monitor itself as it is shipped, and its peers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::table::Quantity;
+use crate::{Result, Run, kernel};
+
+/// A started program, which is killed when this is dropped.
+pub(crate) struct Program(Child);
+
+impl Program {
+    /// Starts it silenced, unless the command says otherwise.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let child = kernel::die_with_parent(command)
+            .spawn()
+            .map_err(|error| format!("'{}': {error}", command.get_program().display()))?;
+        Ok(Self(child))
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Whether it has ended, by itself or by a signal.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+
+    /// How much of its memory is resident: VmRSS.
+    pub(crate) fn resident(&self) -> Result<Quantity> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|value| value.trim().strip_suffix(" kB"))
+            .ok_or("no VmRSS: it has ended")?;
+        Ok(Quantity::Size(kib.parse::<u64>()? * 1024))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Fails only where it has been waited for already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The daemon as it is built for release, running with a configuration of the benchmark's.
+pub(crate) struct Daemon {
+    pub(crate) program: Program,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// The program file.
+    pub(crate) const FILE: &str = env!("CARGO_BIN_EXE_memory-monitor");
+
+    /// Starts it with these lines in the tables [thresholds] and [settings], and nobody whitelisted.
+    pub(crate) fn start(run: &Run, name: &str, thresholds: &str, settings: &str) -> Result<Self> {
+        let in_scratch = |suffix: &str| run.scratch.path().join(format!("{name}.{suffix}"));
+        let (configuration, log) = (in_scratch("toml"), in_scratch("log"));
+        let text = format!(
+            "[thresholds]\n{thresholds}\n[whitelist]\nnames = []\nusers = []\n[settings]\n\
+             enable_syslog = false\nlog_file = '{}'\n{settings}\n",
+            log.display()
+        );
+        fs::write(&configuration, text)?;
+        let terminal = fs::File::create(in_scratch("terminal"))?;
+        let program = Program::start(
+            Command::new(Self::FILE)
+                .arg("--config")
+                .arg(configuration)
+                .stdin(Stdio::null())
+                .stdout(terminal.try_clone()?)
+                .stderr(terminal),
+        )?;
+        Ok(Self { program, log })
+    }
+
+    /// Waits until it has logged so many scans.
+    pub(crate) fn wait_for_scans(&mut self, scans: usize) -> Result<()> {
+        let limit = Duration::from_secs(60);
+        let scanned = wait_until(limit, || {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            Ok(log.matches("Scan complete").count() >= scans || self.program.has_ended()?)
+        })?;
+        if !scanned || self.program.has_ended()? {
+            let said = fs::read_to_string(self.log.with_extension("terminal"))?;
+            return Err(format!("memory-monitor did not scan: {said}").into());
+        }
+        Ok(())
+    }
+}
+
+/// Looks every few milliseconds until it is so; false if it is not within `limit`.
+pub(crate) fn wait_until(limit: Duration, mut so: impl FnMut() -> Result<bool>) -> Result<bool> {
+    let start = Instant::now();
+    while !so()? {
+        if start.elapsed() > limit {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(true)
+}
+
+/// The size of a program file without its symbols; None without a `strip` that can do it.
+pub(crate) fn stripped_size(run: &Run, program: &Path) -> Result<Option<Quantity>> {
+    let stripped = run.scratch.path().join("stripped");
+    let strip = Command::new("strip")
+        .arg("-o")
+        .arg(&stripped)
+        .arg(program)
+        .output();
+    if !strip.is_ok_and(|strip| strip.status.success()) {
+        return Ok(None);
+    }
+    Ok(Some(Quantity::Size(fs::metadata(stripped)?.len())))
+}

@@ -1,0 +1,72 @@
+//! Machines as folders of files: each tests/fixtures/NN-name holds a `proc` and a `config.toml`, and
+//! `expected` is what `scan` shows of them. `GOLDEN=write cargo test --test golden` writes the latter
+//! anew, for a person to read before it is committed.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use memory_monitor::config::Config;
+use memory_monitor::policy::Policy;
+use memory_monitor::report::{ScanReport, UserNames};
+use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::units::{Bytes, Pid};
+use std::fs;
+use std::path::Path;
+
+/// The page size of all these machines.
+const PAGE_SIZE: u64 = 4096;
+/// memory-monitor's own number on all of them.
+const OWN: u32 = 900;
+
+fn main() -> std::process::ExitCode {
+    let fixtures = Path::new("tests/fixtures");
+    let mut names: Vec<String> = fs::read_dir(fixtures)
+        .expect("tests run in the package's folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    let trial = |name: &String| {
+        let folder = fixtures.join(name);
+        Trial::test(name.clone(), move || agrees(&folder))
+    };
+    libtest_mimic::run(&Arguments::from_args(), names.iter().map(trial).collect()).exit_code()
+}
+
+fn agrees(folder: &Path) -> Result<(), Failed> {
+    let seen = look(folder)?;
+    let path = folder.join("expected");
+    if std::env::var_os("GOLDEN").is_some_and(|word| word == "write") {
+        fs::write(&path, &seen)?;
+    }
+    let expected = fs::read_to_string(&path)?;
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(format!("expected:\n{expected}\nseen:\n{seen}").into())
+    }
+}
+
+fn look(folder: &Path) -> Result<String, Failed> {
+    let config = Config::load(Some(&folder.join("config.toml")))?.config;
+    let mut sampler = Sampler::new(ProcRoot::open(&folder.join("proc"), PAGE_SIZE)?);
+    let pins = config.whitelist.pids.iter();
+    let pinned = pins
+        .filter_map(|&pid| sampler.identify(pid).ok().flatten())
+        .collect();
+    let own = Pid::new(OWN).ok_or("a number")?;
+    let policy = Policy {
+        config,
+        pinned,
+        own,
+    };
+    let mut snapshot = Snapshot::default();
+    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    let report = ScanReport::new(&policy, &snapshot, false, &mut UserNames::default());
+    Ok(report.table(false))
+}

@@ -1,0 +1,136 @@
+//! Runs each test as pid 1 of a pid namespace of its own, by starting this executable again.
+
+use crate::os;
+use libtest_mimic::{Failed, Trial};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The first argument of this executable when it is to run one test inside the namespaces.
+pub(crate) const WORD: &str = "--inside";
+
+/// One test.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    /// As the test runner shows it.
+    pub(crate) name: &'static str,
+    /// What the machine must have for it.
+    pub(crate) needs: Needs,
+    /// Passes by returning.
+    pub(crate) run: fn(),
+}
+
+/// What a test needs beside the namespaces.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Needs {
+    /// Nothing more.
+    Nothing,
+    /// Processes of several users, which a user namespace doesn't give.
+    Users,
+    /// This file of another program.
+    File(&'static str),
+}
+
+/// A test that needs nothing special.
+pub(crate) const fn case(name: &'static str, run: fn()) -> Case {
+    Case {
+        name,
+        needs: Needs::Nothing,
+        run,
+    }
+}
+
+/// A test with needs.
+pub(crate) const fn case_with(needs: Needs, name: &'static str, run: fn()) -> Case {
+    Case { name, needs, run }
+}
+
+/// One trial a case. A case that can't run here is shown as ignored, with the reason on stderr; for
+/// root, and where CI is set, it fails instead.
+pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
+    let must_run = is_root() || std::env::var_os("CI").is_some();
+    let mut reasons = Vec::new();
+    let trials = cases.iter().map(|case| {
+        let (name, reason) = (case.name, obstacle(case.needs));
+        match reason {
+            None => Trial::test(name, move || run_inside(name)),
+            Some(reason) if must_run => Trial::test(name, move || Err(Failed::from(reason))),
+            Some(reason) => {
+                reasons.push(reason);
+                Trial::test(name, || Ok(())).with_ignored_flag(true)
+            }
+        }
+    });
+    let trials = trials.collect();
+    reasons.sort();
+    reasons.dedup();
+    for reason in reasons {
+        eprintln!("some live tests are ignored: {reason}");
+    }
+    trials
+}
+
+/// The body of the namespace's first process.
+pub(crate) fn run_here(cases: &[Case], name: Option<&OsStr>) {
+    assert_eq!(std::process::id(), 1, "only for pid 1 of a namespace");
+    let case = cases.iter().find(|case| name == Some(case.name.as_ref()));
+    (case.expect("a test's name").run)();
+}
+
+/// Why a test with these needs can't run on this machine.
+fn obstacle(needs: Needs) -> Option<String> {
+    static NAMESPACES: OnceLock<Option<String>> = OnceLock::new();
+    let namespaces = NAMESPACES.get_or_init(|| {
+        let output = unshare().arg("true").stdin(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => Some(format!("unshare: {error}")),
+        }
+        .map(|cause| format!("no pid and mount namespaces here: {cause}"))
+    });
+    match needs {
+        _ if namespaces.is_some() => namespaces.clone(),
+        Needs::Users if !is_root() => Some("they need root for several users".to_owned()),
+        Needs::File(path) if !Path::new(path).exists() => Some(format!(
+            "'{path}' is missing: see scripts/test for the package"
+        )),
+        _ => None,
+    }
+}
+
+fn run_inside(name: &str) -> Result<(), Failed> {
+    let this = std::env::current_exe()?;
+    // Whatever the test leaves behind goes with this folder, which other users must get into.
+    let folder = tempfile::tempdir()?;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    let mut command = unshare();
+    command
+        .arg(this)
+        .args([WORD, name])
+        .env("TMPDIR", folder.path());
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    Err(String::from_utf8_lossy(&text).trim_end().into())
+}
+
+/// The program that makes the namespaces; its end, or its first process's, is the end of all in them.
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    if !is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--pid", "--mount", "--fork", "--mount-proc", "--kill-child"]);
+    command.arg("--");
+    command
+}
+
+fn is_root() -> bool {
+    os::effective_uid() == 0
+}

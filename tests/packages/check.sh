@@ -1,0 +1,37 @@
+# Sourced by the tests of the packages, here and inside of machines.
+# shellcheck shell=bash
+
+# check DESCRIPTION COMMAND...: one test, counted by the line it prints.
+check() {
+	local description=$1 output begin=$SECONDS
+	shift
+	if output=$("$@" 2>&1 </dev/null); then
+		echo "ok: $description ($((SECONDS - begin)) s)"
+	else
+		echo "FAILED: $description ($((SECONDS - begin)) s)"
+		sed 's/^/    /' <<<"$output" | tail -n 40
+		return 1
+	fi
+}
+
+# Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
+until_ok() {
+	local end=$((SECONDS + 300))
+	until "$@"; do
+		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
+		sleep 0.2
+	done
+}
+
+not() { ! "$@"; }
+same() { [ "$1" = "$2" ] || { echo "is '$1', should be '$2'" && return 1; }; }
+# needs_at_most GLIBC_X PROGRAM
+needs_at_most() {
+	local newest
+	newest=$(objdump -T "$2" | grep -o 'GLIBC_[0-9.]*' | sort -V | tail -n 1)
+	echo "it needs $newest"
+	[ -n "$newest" ] && printf '%s\n' "$newest" "$1" | sort -CV
+}
+
+# The last line of a test: it did not break off.
+finished() { echo finished; }

@@ -1,0 +1,91 @@
+# What the tests inside a booted machine have in common: sourced by the phases beside it.
+# shellcheck shell=bash disable=SC2034
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit
+set -o pipefail
+. ./check.sh
+
+unit=memory-monitor.service
+config=/etc/memory-monitor/config.toml
+log=/var/log/memory_monitor.log
+packages=/srv/packages
+apt=(apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends)
+# The same scripts of the package in a fraction of apt's time, where apt is not what is tested.
+dpkg=(dpkg --force-confold --force-downgrade)
+
+# use_repository FOLDER: the signed repository in that folder becomes the one of the machine.
+use_repository() {
+	sed "s|file://.*|file:$packages/apt|; s|Signed-By: .*|Signed-By: $packages/apt/memory-monitor.asc|" \
+		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
+	rm -rf "$packages"
+	cp -r "$1" "$packages"
+	# apt would refuse to go back to what was signed earlier.
+	rm -rf /var/lib/apt/lists
+	apt-get -qq update
+}
+
+# Once its limits were tested, the service may have a whole processor: emulated, that is slow enough.
+lift_quota() {
+	mkdir -p /run/systemd/system/service.d
+	printf '[Service]\nCPUQuota=\n' >/run/systemd/system/service.d/quota.conf
+	systemctl daemon-reload
+}
+
+property() { systemctl show --property "$1" --value "${2:-$unit}"; }
+is() { same "$(property "$1")" "$2"; }
+main_pid() { property MainPID; }
+cgroup() { cat "/sys/fs/cgroup/system.slice/$unit/$1"; }
+restarted_since() { [ "$(main_pid)" -gt 1 ] && [ "$(main_pid)" != "$1" ] && systemctl --quiet is-active $unit; }
+active() { systemctl --quiet is-active $unit; }
+scans() { grep -c 'Scan complete' $log; }
+
+# The policy of these tests: what is over 100 MB is ended within a second.
+write_config() {
+	cat >$config <<-TOML
+		[thresholds]
+		ram_percent_threshold = 100
+		ram_gb_threshold = ${threshold:-0.1}
+		check_interval = ${interval:-1}
+		[whitelist]
+		names = [${names:-}]
+		users = [${users:-}]
+		[settings]
+		log_level = "${level:-info}"
+		term_timeout = 2
+		max_kills_per_minute = 0
+	TOML
+}
+reload() { write_config && systemctl reload $unit && until_ok reloaded; }
+reloaded() { property StatusText | grep -q processes; }
+
+# hog NAME USER [ignore]: 130 MB in a process of that name; sets $hog to its number.
+hog() {
+	[ -e "/usr/local/bin/$1" ] || cp /usr/bin/perl "/usr/local/bin/$1"
+	setpriv --reuid="$2" --regid=nogroup --clear-groups "/usr/local/bin/$1" -e \
+		'$SIG{TERM} = "IGNORE" if $ARGV[0]; $n = 130_000_000; $m = "x" x $n; sleep 1 while 1' ${3:+ignore} &
+	hog=$!
+	disown "$hog"
+	until_ok grown "$hog"
+}
+grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status")" -gt 125000 ] 2>/dev/null; }
+gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+
+journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
+# The records of the file as the journal has them: without time and level.
+records() { sed 's/^[0-9-]* [0-9:]* - [A-Z]* - //' "$@"; }
+# once TEXT: exactly one such record in the file, and exactly one in the journal.
+once() {
+	same "in the file: $(grep -cF "$1" $log)" 'in the file: 1' && same "in the journal: $(journal | grep -cF "$1")" 'in the journal: 1'
+}
+# lives PID: it is still there after two more checks that began after it was large.
+lives() {
+	local before
+	before=$(scans)
+	until_ok eval "[ \$(scans) -ge $((before + 3)) ]" && [ -e "/proc/$1" ] && not grep -q "Killing process: PID=$1," $log
+}
+# What is left of the package anywhere in the machine.
+leftovers() {
+	find / -xdev \( -name '*memory-monitor*' -o -name '*memory_monitor*' \) -not -path '/srv/*' -not -path '/proc/*' \
+		-not -path '/var/lib/apt/*' -not -path '/var/cache/apt/*' -not -path '/etc/apt/*'
+	find /run /tmp /var/tmp -name '*memory-monitor*' -not -path '*/boot-agent*'
+	systemctl list-units --all --no-legend '*memory-monitor*'
+}
