@@ -1,9 +1,26 @@
 //! The command line: what was typed -> [`Invocation`], what is meant. Touches its arguments only.
 
+mod error;
+pub mod help;
+mod options;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use error::Error;
+pub use options::{
+    CheckOptions, ExplainOptions, Filter, HistoryOptions, RunOptions, ScanOptions, SelftestOptions,
+    StatusOptions,
+};
+pub use time::Since;
+
+use crate::config::NamePattern;
 use crate::report::ConsoleMode;
+use crate::units::Pid;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
+use table::{COMMANDS, Command, Opt, RUN};
 
 use lexopt::Arg::{Long, Short, Value};
 
@@ -14,278 +31,246 @@ pub enum Invocation {
     Run(RunOptions),
     /// One look, no signals.
     Scan(ScanOptions),
-    /// Print the help.
-    Help,
+    /// Why a process is, or is not, ended.
+    Explain(ExplainOptions),
+    /// Check a configuration.
+    Check(CheckOptions),
+    /// End processes of its own.
+    Selftest(SelftestOptions),
+    /// What was ended.
+    History(HistoryOptions),
+    /// Whether the daemon runs.
+    Status(StatusOptions),
+    /// Print this help.
+    Help(String),
     /// Print the version.
     Version,
 }
 
-/// How to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunOptions {
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Signal nobody, whatever the configuration says.
-    pub dry_run: bool,
-    /// End after one check, and after the end of those it asked to end.
-    pub once: bool,
-    /// How much to say on the terminal.
-    pub console: ConsoleMode,
+/// The options as typed, before it is known what is meant.
+#[derive(Default)]
+struct Typed {
+    given: Vec<(&'static Opt, OsString)>,
 }
 
-/// How to look.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScanOptions {
-    /// The configuration file; None for the usual place.
-    pub config: Option<PathBuf>,
-    /// Print JSON.
-    pub json: bool,
-    /// How much to say.
-    pub console: ConsoleMode,
-}
+impl Typed {
+    fn has(&self, long: &str) -> bool {
+        self.given.iter().any(|(option, _)| option.long == long)
+    }
 
-/// What was typed makes no sense.
-#[derive(Debug)]
-pub enum Error {
-    /// Unknown command, and the nearest known one.
-    UnknownCommand(String, Option<&'static str>),
-    /// Unknown option, and the nearest known one.
-    UnknownOption(String, Option<&'static str>),
-    /// An option that this command does not have.
-    Misplaced(&'static str, &'static str),
-    /// Two options that contradict each other.
-    Contradiction(&'static str, &'static str),
-    /// What lexopt has to say: a missing or unexpected value.
-    Syntax(lexopt::Error),
-}
+    fn value(&self, long: &str) -> Option<&OsString> {
+        let mut given = self.given.iter().rev();
+        given
+            .find(|(option, _)| option.long == long)
+            .map(|(_, value)| value)
+    }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownCommand(typed, nearest) => {
-                write!(f, "unknown command {}", quoted(typed))?;
-                suggest(f, *nearest)
-            }
-            Self::UnknownOption(typed, nearest) => {
-                write!(f, "unknown option {}", quoted(typed))?;
-                suggest(f, *nearest)
-            }
-            Self::Misplaced(option, command) => {
-                write!(
-                    f,
-                    "option \"{option}\" does not go with {command}, see --help"
-                )
-            }
-            Self::Contradiction(one, other) => {
-                write!(f, "\"{one}\" and \"{other}\" contradict each other")
-            }
-            Self::Syntax(error) => write!(f, "{error}"),
+    /// The value as `read` makes it, or what it must be.
+    fn read<T>(
+        &self,
+        long: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
+        let Some(value) = self.value(long) else {
+            return Ok(None);
+        };
+        let value = value.to_string_lossy();
+        match read(&value) {
+            Ok(read) => Ok(Some(read)),
+            Err(allowed) => Err(Error::Value(
+                format!("--{long}"),
+                value.into_owned(),
+                allowed,
+            )),
+        }
+    }
+
+    fn config(&self) -> Option<PathBuf> {
+        self.value("config").map(PathBuf::from)
+    }
+
+    fn filter(&self) -> Result<Filter, Error> {
+        let name = |text: &str| NamePattern::new(text).map_err(|error| error.to_string());
+        let name = self.read("name", |text| {
+            name(text).map_err(|error| format!("a name or a pattern ({error})"))
+        })?;
+        let user = self.read("user", |text| Ok(text.to_owned()))?;
+        Ok(Filter { user, name })
+    }
+
+    fn console(&self) -> Result<ConsoleMode, Error> {
+        match (self.has("quiet"), self.has("verbose")) {
+            (true, true) => Err(Error::Contradiction("--quiet", "--verbose")),
+            (true, false) => Ok(ConsoleMode::Quiet),
+            (false, true) => Ok(ConsoleMode::Verbose),
+            (false, false) => Ok(ConsoleMode::Normal),
         }
     }
 }
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Syntax(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<lexopt::Error> for Error {
-    fn from(error: lexopt::Error) -> Self {
-        Self::Syntax(error)
-    }
-}
-
-/// What `--help` prints.
-pub const HELP: &str = "\
-memory-monitor ends processes that use more memory than they were allowed.
-
-Usage:
-  memory-monitor [OPTIONS]          run in the foreground, as the service does
-  memory-monitor scan [OPTIONS]     one look at the largest processes and what would become of
-                                    them; never signals anybody
-
-Options:
-  -c, --config FILE   read this configuration instead of /etc/memory-monitor/config.toml
-  -n, --dry-run       decide and log, but signal nobody
-      --once          one check, then exit when all it asked to end has ended
-      --json          print JSON (scan)
-  -v, --verbose       show debug messages on the terminal
-  -q, --quiet         print errors only
-  -h, --help          print this help
-  -V, --version       print the version
-
-Signals: TERM and INT stop it, HUP reads the configuration again, USR1 opens the log file again.
-Exit status: 0 well, 1 failed while running, 64 wrong usage, 78 wrong configuration.
-More: man memory-monitor, man 5 memory-monitor-config
-";
-
-const COMMANDS: [&str; 1] = ["scan"];
-const OPTIONS: [&str; 8] = [
-    "--config",
-    "--dry-run",
-    "--once",
-    "--json",
-    "--verbose",
-    "--quiet",
-    "--help",
-    "--version",
-];
 
 /// Reads the arguments, the program's name left out.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let (mut scan, mut config) = (false, None);
-    let (mut dry_run, mut once, mut json, mut verbose, mut quiet) =
-        (false, false, false, false, false);
-    let mut is_first_word = true;
+    let mut typed = Typed::default();
+    let mut command: Option<&'static Command> = None;
+    let mut operand: Option<OsString> = None;
     while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(Invocation::Help),
-            Short('V') | Long("version") => return Ok(Invocation::Version),
-            Short('c') | Long("config") => config = Some(PathBuf::from(parser.value()?)),
-            Short('n') | Long("dry-run") => dry_run = true,
-            Long("once") => once = true,
-            Long("json") => json = true,
-            Short('v') | Long("verbose") => verbose = true,
-            Short('q') | Long("quiet") => quiet = true,
-            Value(word) if is_first_word && word == "scan" => {
-                (scan, is_first_word) = (true, false);
+        let option = match argument {
+            Long(long) => {
+                let option = table::find(|option| option.long == long);
+                option.ok_or_else(|| unknown_option(long))?
             }
-            Value(word) if is_first_word => {
-                let word = word.to_string_lossy().into_owned();
-                let nearest = nearest(&word, &COMMANDS);
-                return Err(Error::UnknownCommand(word, nearest));
+            Short(short) => table::find(|option| option.short == Some(short))
+                .ok_or_else(|| Error::UnknownOption(format!("-{short}"), None))?,
+            Value(word) => {
+                match command {
+                    None => command = Some(find_command(&word)?),
+                    Some(Command { operand: "", .. }) => {
+                        return Err(Value(word).unexpected().into());
+                    }
+                    Some(_) if operand.is_some() => return Err(Value(word).unexpected().into()),
+                    Some(_) => operand = Some(word),
+                }
+                continue;
             }
-            Long(option) => {
-                let option = format!("--{option}");
-                let nearest = nearest(&option, &OPTIONS);
-                return Err(Error::UnknownOption(option, nearest));
-            }
-            Short(option) => return Err(Error::UnknownOption(format!("-{option}"), None)),
-            argument @ Value(_) => return Err(argument.unexpected().into()),
-        }
+        };
+        let value = if option.value.is_empty() {
+            OsString::new()
+        } else {
+            parser.value()?
+        };
+        typed.given.push((option, value));
     }
-    let console = match (quiet, verbose) {
-        (true, true) => return Err(Error::Contradiction("--quiet", "--verbose")),
-        (true, false) => ConsoleMode::Quiet,
-        (false, true) => ConsoleMode::Verbose,
-        (false, false) => ConsoleMode::Normal,
-    };
-    if scan {
-        // A scan never signals, so a dry run is what it is anyway.
-        if once {
-            return Err(Error::Misplaced("--once", "scan"));
+    if typed.has("help") {
+        return Ok(Invocation::Help(
+            command.map_or_else(help::general, help::of),
+        ));
+    }
+    if typed.has("version") {
+        return Ok(Invocation::Version);
+    }
+    meant(command.unwrap_or(&RUN), operand, &typed)
+}
+
+/// What is meant by a command with these options.
+fn meant(
+    command: &'static Command,
+    operand: Option<OsString>,
+    typed: &Typed,
+) -> Result<Invocation, Error> {
+    let misplaced = typed.given.iter().find(|(option, _)| !command.has(option));
+    if let Some((option, _)) = misplaced {
+        let option = format!("--{}", option.long);
+        return Err(Error::Misplaced(option, command.title()));
+    }
+    let (config, json, console) = (typed.config(), typed.has("json"), typed.console()?);
+    Ok(match command.name {
+        "scan" => Invocation::Scan(scan(typed, console)?),
+        "explain" => {
+            let pid = operand.ok_or(Error::Missing("explain", "the number of a process"))?;
+            Invocation::Explain(ExplainOptions {
+                pid: read_pid(&pid)?,
+                config,
+                json,
+            })
         }
-        Ok(Invocation::Scan(ScanOptions {
-            config,
+        "check" => {
+            if operand.is_some() && config.is_some() {
+                return Err(Error::Contradiction("--config", "FILE"));
+            }
+            Invocation::Check(CheckOptions {
+                config: operand.map(PathBuf::from).or(config),
+                json,
+            })
+        }
+        "selftest" => Invocation::Selftest(SelftestOptions {
             json,
-            console,
-        }))
-    } else if json {
-        Err(Error::Misplaced("--json", "running"))
-    } else {
-        Ok(Invocation::Run(RunOptions {
+            sandbox: typed.has("sandbox"),
+        }),
+        "history" => Invocation::History(HistoryOptions {
+            since: typed.read("since", |text| {
+                time::since(text)
+                    .ok_or_else(|| "a time as 30m, 2h or 3d, or a date as 2026-11-20".to_owned())
+            })?,
+            filter: typed.filter()?,
+            json,
+        }),
+        "status" => Invocation::Status(StatusOptions { json }),
+        _ => Invocation::Run(RunOptions {
             config,
-            dry_run,
-            once,
+            dry_run: typed.has("dry-run"),
+            once: typed.has("once"),
             console,
-        }))
+        }),
+    })
+}
+
+fn scan(typed: &Typed, console: ConsoleMode) -> Result<ScanOptions, Error> {
+    let options = ScanOptions {
+        config: typed.config(),
+        json: typed.has("json"),
+        console,
+        filter: typed.filter()?,
+        all: typed.has("all"),
+        top: typed.read("top", |text| {
+            text.parse().map_err(|_| "a whole number over 0".to_owned())
+        })?,
+        watch: typed.has("watch"),
+        suggest: typed.read("suggest", |text| {
+            time::span(text).ok_or_else(|| "a time as 30s, 10m or 2h".to_owned())
+        })?,
+    };
+    let contradictions = [
+        ("--watch", options.watch, "--json", options.json),
+        (
+            "--watch",
+            options.watch,
+            "--suggest",
+            options.suggest.is_some(),
+        ),
+        ("--all", options.all, "--top", options.top.is_some()),
+    ];
+    match contradictions
+        .iter()
+        .find(|(_, one, _, other)| *one && *other)
+    {
+        Some((one, _, other, _)) => Err(Error::Contradiction(one, other)),
+        None => Ok(options),
     }
 }
 
-fn nearest(typed: &str, known: &[&'static str]) -> Option<&'static str> {
+fn find_command(word: &OsString) -> Result<&'static Command, Error> {
+    let known = COMMANDS.iter().find(|command| word == command.name);
+    known.ok_or_else(|| {
+        let word = word.to_string_lossy().into_owned();
+        let nearest = nearest(&word, help::words());
+        Error::UnknownCommand(word, nearest)
+    })
+}
+
+fn read_pid(typed: &OsString) -> Result<Pid, Error> {
+    let typed = typed.to_string_lossy();
+    typed.parse().ok().and_then(Pid::new).ok_or_else(|| {
+        Error::Value(
+            "PID".to_owned(),
+            typed.into_owned(),
+            "a number from 1 to 2147483647".to_owned(),
+        )
+    })
+}
+
+fn unknown_option(long: &str) -> Error {
+    let words = table::all_commands()
+        .flat_map(Command::all_options)
+        .map(|option| option.long);
+    let nearest = nearest(long, words).map(|nearest| format!("--{nearest}"));
+    Error::UnknownOption(format!("--{long}"), nearest)
+}
+
+fn nearest<'k>(typed: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
-        .iter()
-        .map(|&candidate| (strsim::damerau_levenshtein(typed, candidate), candidate))
-        .filter(|&(distance, candidate)| distance <= candidate.len() / 3)
+        .map(|candidate| (strsim::damerau_levenshtein(typed, candidate), candidate))
+        .filter(|&(distance, candidate)| distance <= candidate.len().max(3) / 3)
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-fn quoted(text: &str) -> impl fmt::Display {
-    format!("\"{}\"", text.escape_debug())
-}
-
-fn suggest(f: &mut fmt::Formatter<'_>, nearest: Option<&str>) -> fmt::Result {
-    match nearest {
-        Some(nearest) => write!(f, ", did you mean \"{nearest}\"?"),
-        None => write!(f, ", see --help"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn typed(line: &str) -> Result<Invocation, String> {
-        parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn options_are_understood() {
-        assert_eq!(typed(""), Ok(Invocation::Run(RunOptions::default())));
-        let options = RunOptions {
-            config: Some("a.toml".into()),
-            dry_run: true,
-            once: true,
-            console: ConsoleMode::Verbose,
-        };
-        assert_eq!(
-            typed("-nvc a.toml --once"),
-            Ok(Invocation::Run(options.clone()))
-        );
-        assert_eq!(
-            typed("--config=a.toml --dry-run --verbose --once"),
-            Ok(Invocation::Run(options))
-        );
-        let options = ScanOptions {
-            config: Some("b".into()),
-            json: true,
-            console: ConsoleMode::Quiet,
-        };
-        assert_eq!(typed("-q scan --json -c b"), Ok(Invocation::Scan(options)));
-        assert_eq!(
-            typed("scan --nonsense --help"),
-            Err("unknown option \"--nonsense\", see --help".into())
-        );
-        assert_eq!(typed("-h"), Ok(Invocation::Help));
-        assert_eq!(typed("scan --version"), Ok(Invocation::Version));
-    }
-
-    #[test]
-    fn mistakes_are_named_with_their_mend() {
-        for (line, message) in [
-            ("scn", "unknown command \"scn\", did you mean \"scan\"?"),
-            ("frobnicate", "unknown command \"frobnicate\", see --help"),
-            (
-                "--dryrun",
-                "unknown option \"--dryrun\", did you mean \"--dry-run\"?",
-            ),
-            ("-x", "unknown option \"-x\", see --help"),
-            (
-                "--json",
-                "option \"--json\" does not go with running, see --help",
-            ),
-            (
-                "scan --once",
-                "option \"--once\" does not go with scan, see --help",
-            ),
-            ("-qv", "\"--quiet\" and \"--verbose\" contradict each other"),
-            ("-c", "missing argument for option '-c'"),
-            ("scan x", "unexpected argument \"x\""),
-        ] {
-            assert_eq!(typed(line), Err(message.into()), "{line}");
-        }
-    }
-
-    #[test]
-    fn help_knows_every_option_and_command() {
-        for word in OPTIONS.iter().chain(&COMMANDS) {
-            assert!(HELP.contains(word), "{word}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //! poll(2) and holds no rule, no parser and no text of its own.
 
 mod check;
+mod record;
 mod schedule;
 mod victims;
 
@@ -16,7 +17,9 @@ use crate::sys;
 use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
+use crate::units::ProcessKey;
 use check::Deed;
+use record::Keeper;
 use schedule::Following;
 use std::iter;
 use std::os::fd::AsFd;
@@ -29,10 +32,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
+    start(options, None)
+}
+
+/// The same, for the selftest: whatever is seen and decided, no process but `only` is ever signalled.
+pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
+    start(options, Some(only))
+}
+
+fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // First of all, so that no signal ends the program while it starts.
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let loaded = Config::load(options.config.as_deref())?;
-    let mut daemon = Daemon::start(options, loaded)?;
+    let mut daemon = Daemon::start(options, only, loaded)?;
     if options.once {
         daemon.run_once(&signals)
     } else {
@@ -42,6 +54,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
 
 struct Daemon<'o> {
     options: &'o RunOptions,
+    /// The one process that may be signalled; None for no such limit.
+    only: Option<ProcessKey>,
     policy: Policy,
     sampler: Sampler,
     snapshot: Snapshot,
@@ -53,6 +67,8 @@ struct Daemon<'o> {
     service: Service,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
+    /// What is left for the commands.
+    keeper: Keeper,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
     /// Which schedule holds.
@@ -60,7 +76,11 @@ struct Daemon<'o> {
 }
 
 impl<'o> Daemon<'o> {
-    fn start(options: &'o RunOptions, loaded: Loaded) -> Result<Self, Error> {
+    fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+    ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let reporter = Reporter::install(&loaded.config.log, options.console)?;
@@ -70,8 +90,10 @@ impl<'o> Daemon<'o> {
             pinned: Vec::new(),
             own,
         };
+        let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
+            only,
             policy,
             sampler,
             snapshot: Snapshot::default(),
@@ -81,6 +103,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service,
             deeds: Vec::new(),
+            keeper,
             unreadable_said: None,
             following: Following::default(),
         };
@@ -97,6 +120,7 @@ impl<'o> Daemon<'o> {
     fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
         let mut next_check = Instant::now();
         self.service.ready();
+        self.leave_state(next_check);
         loop {
             let now = Instant::now();
             if self.follow_schedule() {
@@ -112,6 +136,7 @@ impl<'o> Daemon<'o> {
                     next_check = now + interval;
                 }
                 self.report_status(next_check);
+                self.leave_state(next_check);
             }
             self.attend_timed(Instant::now());
             self.attend_victims(Instant::now());
@@ -122,6 +147,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
+                        self.keeper.finish();
                         return Ok(());
                     }
                     Request::Reload => {
@@ -215,6 +241,7 @@ impl<'o> Daemon<'o> {
         let Loaded {
             mut config,
             warnings,
+            ..
         } = loaded;
         config.dry_run |= self.options.dry_run;
         self.reporter.emit(&if is_reload {
@@ -227,6 +254,7 @@ impl<'o> Daemon<'o> {
                 self.reporter.emit(&Event::Changed(&change));
             }
         }
+        self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

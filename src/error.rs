@@ -1,8 +1,10 @@
 //! Why the program ends with a failure, and with which exit status.
 
+use crate::units::Pid;
 use crate::{cli, config, sample};
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// sysexits(3) EX_USAGE.
@@ -21,6 +23,20 @@ pub enum Error {
     Sample(sample::Error),
     /// The log can't be set up.
     Log(log::SetLoggerError),
+    /// A process that was asked about can't be looked at, and why.
+    Process(Pid, String),
+    /// A file that a command reads can't be read.
+    File(PathBuf, io::Error),
+    /// No daemon runs, and how that is known.
+    NotRunning(String),
+    /// So many steps of the selftest failed.
+    Selftest(usize),
+    /// The selftest within the sandbox failed, and has said why.
+    Sandboxed,
+    /// The service is not installed.
+    NoUnit,
+    /// An option that only makes sense on a terminal.
+    NoTerminal(&'static str),
     /// A call to the kernel that everything rests on failed.
     System(&'static str, io::Error),
 }
@@ -29,9 +45,17 @@ impl Error {
     /// The exit status that says which kind it is.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Usage(_) | Self::NoTerminal(_) => ExitCode::from(USAGE),
             Self::Config(_) => ExitCode::from(CONFIGURATION),
-            Self::Sample(_) | Self::Log(_) | Self::System(..) => ExitCode::FAILURE,
+            Self::Sample(_)
+            | Self::Log(_)
+            | Self::Process(..)
+            | Self::File(..)
+            | Self::NotRunning(_)
+            | Self::Selftest(_)
+            | Self::Sandboxed
+            | Self::NoUnit
+            | Self::System(..) => ExitCode::FAILURE,
         }
     }
 
@@ -53,6 +77,17 @@ impl fmt::Display for Error {
             Self::Config(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
+            Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
+            Self::File(path, error) => {
+                write!(f, "can't read {:?}: {error}", path.to_string_lossy())
+            }
+            Self::NotRunning(reason) => f.write_str(reason),
+            Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
+            Self::Sandboxed => f.write_str("the selftest in the sandbox of the service failed"),
+            Self::NoUnit => f.write_str("there is no memory-monitor.service on this machine"),
+            Self::NoTerminal(option) => {
+                write!(f, "\"{option}\" needs a terminal as the standard output")
+            }
             Self::System(call, error) => write!(f, "{call} failed: {error}"),
         }
     }
@@ -65,7 +100,13 @@ impl std::error::Error for Error {
             Self::Config(error) => error,
             Self::Sample(error) => error,
             Self::Log(error) => error,
-            Self::System(_, error) => error,
+            Self::File(_, error) | Self::System(_, error) => error,
+            Self::Process(..)
+            | Self::NotRunning(_)
+            | Self::Selftest(_)
+            | Self::Sandboxed
+            | Self::NoUnit
+            | Self::NoTerminal(_) => return None,
         })
     }
 }

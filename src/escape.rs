@@ -58,6 +58,16 @@ pub(super) fn write_one_line(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_str(rest)
 }
 
+/// Text of any origin that is to stay on one line, quotes and backslashes as they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_one_line(f, self.0)
+    }
+}
+
 fn write_escaped(out: &mut impl Write, character: char) -> fmt::Result {
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         write!(out, "\\x{byte:02x}")?;

@@ -18,6 +18,7 @@ pub mod policy;
 pub mod report;
 pub mod sample;
 pub mod sys;
+pub mod unit;
 pub mod units;
 
 pub use error::Error;
@@ -30,7 +31,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
     match cli::parse(arguments)? {
         Invocation::Run(options) => daemon::run(&options),
         Invocation::Scan(options) => commands::scan::run(&options),
-        Invocation::Help => commands::print(cli::HELP),
+        Invocation::Explain(options) => commands::explain::run(&options),
+        Invocation::Check(options) => commands::check::run(&options),
+        Invocation::History(options) => commands::history::run(&options),
+        Invocation::Status(options) => commands::status::run(&options),
+        Invocation::Selftest(options) => commands::selftest::run(&options),
+        Invocation::Help(text) => commands::print(&text),
         Invocation::Version => {
             commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))
         }

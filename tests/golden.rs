@@ -7,7 +7,7 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::config::Config;
 use memory_monitor::policy::{Policy, Survey};
-use memory_monitor::report::{ScanReport, UserNames};
+use memory_monitor::report::{Layout, ScanReport, UserNames, View};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::{Bytes, Pid};
 use std::fs;
@@ -68,6 +68,12 @@ fn look(folder: &Path) -> Result<String, Failed> {
     };
     let mut snapshot = Snapshot::default();
     sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
-    let report = ScanReport::new(&policy, &snapshot, false, &mut UserNames::default());
-    Ok(report.table(false))
+    let report = ScanReport::new(
+        &policy,
+        &snapshot,
+        false,
+        &View::default(),
+        &mut UserNames::default(),
+    );
+    Ok(report.table(Layout::default()))
 }

@@ -8,8 +8,6 @@ use memory_monitor::units::Pid;
 use std::fs;
 use std::path::Path;
 
-const MIB: u64 = 1 << 20;
-
 /// Writes a process with so many MiB resident, of which so many are anonymous, and so many in swap.
 fn process(proc: &Path, pid: u32, resident: u64, anonymous: u64, swapped: u64) {
     let folder = proc.join(pid.to_string());

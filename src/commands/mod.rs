@@ -1,11 +1,19 @@
 //! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
 
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod scan;
+mod scene;
+pub(crate) mod selftest;
+pub(crate) mod status;
+mod suggest;
 
 use crate::Error;
 use crate::config::Config;
 use crate::config::schedule::WeekMinute;
 use crate::sys::clock::local_time;
+use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
@@ -27,6 +35,13 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes one JSON object to the standard output.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::System("writing JSON", error.into()))?;
+    print(&(json + "\n"))
 }
 
 /// Writes a doubt to the standard error.

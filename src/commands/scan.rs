@@ -1,44 +1,153 @@
-//! `memory-monitor scan`: one look at the machine with the verdict on each process; signals nobody.
+//! `memory-monitor scan`: the machine with the verdict on each process; signals nobody.
 
-use crate::Error;
-use crate::cli::ScanOptions;
-use crate::config::Config;
-use crate::policy::{Policy, Survey};
-use crate::report::{ConsoleMode, ScanReport, UserNames, wants_colour};
-use crate::sample::{ProcRoot, Sampler, Snapshot};
-use crate::units::Bytes;
-use std::io;
+use super::scene::Scene;
+use crate::cli::{self, Filter, ScanOptions};
+use crate::report::{ConsoleMode, Layout, ScanReport, UserNames, View, wants_colour};
+use crate::sample::Snapshot;
+use crate::sys::poll::Poll;
+use crate::sys::signals::{self, Request, Signals};
+use crate::sys::{terminal, users};
+use crate::units::{Bytes, Uid};
+use crate::{Error, config};
+use std::io::{self, IsTerminal};
+use std::iter;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// The time between two looks with `--watch`.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// To the terminal's other screen without a cursor, and back: the screen is as it was.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
 pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
-    let mut loaded = Config::load(options.config.as_deref())?;
+    let mut scene = Scene::open(options.config.as_deref())?;
     if options.console != ConsoleMode::Quiet {
-        for warning in &loaded.warnings {
-            super::warn(&warning.to_string());
+        say_warnings(&scene.warnings);
+    }
+    if let Some(time) = options.suggest {
+        let suggestion = super::suggest::observe(&mut scene, time)?;
+        return if options.json {
+            super::print_json(&suggestion)
+        } else {
+            super::print(&suggestion.text())
+        };
+    }
+    let mut look = Look {
+        view: View {
+            user: wanted_user(&options.filter)?,
+            name: options.filter.name.clone(),
+            all: options.all,
+            top: options.top.map(NonZeroUsize::get),
+        },
+        users: UserNames::default(),
+        snapshot: Snapshot::default(),
+    };
+    if options.watch {
+        look.watch(&mut scene)
+    } else if options.json {
+        super::print_json(&look.report(&mut scene)?)
+    } else {
+        let layout = Layout {
+            lines: None,
+            ..layout()
+        };
+        super::print(&look.report(&mut scene)?.table(layout))
+    }
+}
+
+fn say_warnings(warnings: &[config::Warning]) {
+    for warning in warnings {
+        super::warn(&warning.to_string());
+    }
+}
+
+/// What is looked for, and the memory that two looks share.
+struct Look {
+    view: View,
+    users: UserNames,
+    snapshot: Snapshot,
+}
+
+impl Look {
+    fn report(&mut self, scene: &mut Scene) -> Result<ScanReport, Error> {
+        scene.sampler.scan(|_| Bytes::ZERO, &mut self.snapshot)?;
+        let hidepid = scene.sampler.hides_processes();
+        Ok(ScanReport::new(
+            &scene.policy,
+            &self.snapshot,
+            hidepid,
+            &self.view,
+            &mut self.users,
+        ))
+    }
+
+    /// Looks every second until a signal, and leaves the terminal as it was.
+    fn watch(&mut self, scene: &mut Scene) -> Result<(), Error> {
+        if !io::stdout().is_terminal() {
+            return Err(Error::NoTerminal("--watch"));
+        }
+        let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
+        signals::ignore_keys();
+        super::print(ENTER)?;
+        let watched = self.redraw(scene, &signals);
+        super::print(LEAVE)?;
+        watched
+    }
+
+    fn redraw(&mut self, scene: &mut Scene, signals: &Signals) -> Result<(), Error> {
+        let mut poll = Poll::default();
+        let mut next = Instant::now();
+        loop {
+            let text = self.report(scene)?.table(layout());
+            // Each line is overwritten and its rest cleared, so that nothing flickers; the last one
+            // does not scroll.
+            let text = text.trim_end_matches('\n').replace('\n', "\x1b[K\r\n");
+            super::print(&format!("\x1b[H{text}\x1b[K\x1b[J"))?;
+            next = (next + SECOND).max(Instant::now());
+            loop {
+                let left = next.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                poll.wait(iter::once(signals.as_fd()), Some(left))
+                    .map_err(|error| Error::System("poll", error))?;
+                match signals.next() {
+                    // A terminal that is gone says so by SIGHUP.
+                    Some(Request::Stop(_) | Request::Reload) => return Ok(()),
+                    Some(Request::ReopenLog) | None => {}
+                }
+            }
         }
     }
-    let mut sampler = Sampler::new(ProcRoot::system()?);
-    let own = sampler.root().own_pid()?;
-    let pids = loaded.config.whitelist.pids.iter();
-    let pinned = pids
-        .filter_map(|&pid| sampler.identify(pid).ok().flatten())
-        .collect();
-    super::follow_schedule(&mut loaded.config);
-    sampler.inquire(Box::new(Survey::new(&loaded.config)));
-    let policy = Policy {
-        config: loaded.config,
-        pinned,
-        own,
+}
+
+/// The layout of the standard output as it is now.
+pub(crate) fn layout() -> Layout {
+    let stdout = io::stdout();
+    let size = terminal::size(stdout.as_fd());
+    Layout {
+        columns: size.map(|(columns, _)| columns),
+        lines: size.map(|(_, lines)| lines),
+        coloured: wants_colour(&stdout),
+    }
+}
+
+/// The user that `--user` means: by name or, as with chown(1), by number.
+pub(crate) fn wanted_user(filter: &Filter) -> Result<Option<Uid>, Error> {
+    let Some(typed) = &filter.user else {
+        return Ok(None);
     };
-    let mut snapshot = Snapshot::default();
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
-    let hidepid = sampler.hides_processes();
-    let report = ScanReport::new(&policy, &snapshot, hidepid, &mut UserNames::default());
-    if options.json {
-        let json = report
-            .json()
-            .map_err(|error| Error::System("writing JSON", error.into()))?;
-        super::print(&json)
-    } else {
-        super::print(&report.table(wants_colour(&io::stdout())))
+    let by_name =
+        users::uid_of(typed).map_err(|error| Error::System("looking the user up", error))?;
+    match by_name.or_else(|| typed.parse().ok().map(Uid::new)) {
+        Some(uid) => Ok(Some(uid)),
+        None => Err(Error::Usage(cli::Error::Value(
+            "--user".to_owned(),
+            typed.clone(),
+            "a user of this machine".to_owned(),
+        ))),
     }
 }

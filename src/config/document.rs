@@ -127,6 +127,11 @@ impl<'t> Document<'t> {
         })
     }
 
+    /// A part of the text.
+    pub(super) fn source(&self, span: Range<usize>) -> &'t str {
+        self.text.get(span).unwrap_or("")
+    }
+
     /// The place of a byte of the text.
     pub(super) fn place(&self, at: usize) -> Place {
         let line = self.line_starts.partition_point(|start| *start <= at);

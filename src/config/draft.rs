@@ -7,6 +7,7 @@ use super::rule::{self, Rule};
 use super::schedule::Schedule;
 use super::table::{Layer, Setting, Table};
 use super::whitelist::{NamePattern, User, Whitelist};
+use super::written::Written;
 use super::{Config, LogSettings, Origin, Regular, Thresholds, UserLookup};
 use super::{tables, value};
 use crate::units::{Bytes, Metric, Percent, Pid, Uid};
@@ -38,6 +39,8 @@ pub(super) struct Draft {
     /// Those of later files come first.
     rules: Vec<Rule>,
     schedules: Vec<Schedule>,
+    /// All of it as it was written.
+    pub(super) written: Written,
 }
 
 /// What a layer is to the ones below it.
@@ -56,7 +59,7 @@ impl Draft {
     pub(super) fn add(&mut self, file: &Path, text: &str, kind: Kind) -> Vec<Cause> {
         let below = (kind == Kind::DropIn)
             .then(|| (self.pids.take(), self.names.take(), self.users.take()));
-        let causes = self.read(file, text, kind == Kind::Default);
+        let causes = self.read(file, text, kind);
         if let Some((pids, names, users)) = below {
             self.pids = joined(pids, self.pids.take());
             self.names = joined(names, self.names.take());
@@ -65,10 +68,10 @@ impl Draft {
         causes
     }
 
-    fn read(&mut self, file: &Path, text: &str, is_default: bool) -> Vec<Cause> {
+    fn read(&mut self, file: &Path, text: &str, kind: Kind) -> Vec<Cause> {
         let (mut rules, mut schedules) = (Vec::new(), Vec::new());
         let (document, root): (Document<'_>, DeTable<'_>) = Document::parse(file, text);
-        let causes = Layer::read(document, root, is_default, |root| {
+        let (written, causes) = Layer::read(document, root, kind == Kind::Default, |root| {
             root.table("thresholds", |table| self.read_thresholds(table));
             root.table("whitelist", |table| self.read_whitelist(table));
             root.table("settings", |table| self.read_settings(table));
@@ -79,6 +82,7 @@ impl Draft {
                 schedules.extend(tables::schedule(table, place));
             });
         });
+        self.written.overlay(written, kind == Kind::DropIn);
         rules.append(&mut self.rules);
         schedules.append(&mut self.schedules);
         (self.rules, self.schedules) = (rules, schedules);

@@ -198,15 +198,20 @@ impl fmt::Display for Warning {
     }
 }
 
+impl Place {
+    /// The file for people: a plain path as it is, one that needs escapes in quotes.
+    pub fn shown_file(&self) -> String {
+        let quoted = quoted(&self.file);
+        match quoted.strip_prefix('"').and_then(|p| p.strip_suffix('"')) {
+            Some(plain) if !plain.contains('\\') => plain.to_owned(),
+            _ => quoted,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = quoted(&self.file);
-        // A plain path is shown plainly; one that needs escapes keeps its quotes.
-        let path = match quoted.strip_prefix('"').and_then(|p| p.strip_suffix('"')) {
-            Some(plain) if !plain.contains('\\') => plain,
-            _ => &quoted,
-        };
-        write!(f, "{path}:{}:{}", self.line, self.column)
+        write!(f, "{}:{}:{}", self.shown_file(), self.line, self.column)
     }
 }
 

@@ -20,6 +20,7 @@ mod tests;
 mod thresholds;
 mod value;
 mod whitelist;
+mod written;
 
 pub use changes::Change;
 pub use error::{Cause, Error, Place, Warning};
@@ -27,6 +28,7 @@ pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
+pub use written::{Entry, Item, Written};
 
 use crate::escape::Escaped;
 use crate::sys::{effective_uid, users};
@@ -101,6 +103,8 @@ pub struct Loaded {
     pub config: Config,
     /// What the reader should be told about it.
     pub warnings: Vec<Warning>,
+    /// Its values as they were written, and where.
+    pub written: Written,
 }
 
 /// Where a configuration came from.
@@ -199,8 +203,13 @@ impl Config {
         }
         let warnings = draft.resolve_users(lookup);
         let files = dropins.iter().map(|dropin| dropin.file.clone());
+        let written = std::mem::take(&mut draft.written);
         match draft.finish(origin, files.collect()) {
-            Some(config) => Ok(Loaded { config, warnings }),
+            Some(config) => Ok(Loaded {
+                config,
+                warnings,
+                written,
+            }),
             None => Err(Error::new(vec![Cause::Refused {
                 place: None,
                 message: "the built-in defaults are incomplete".to_owned(),

@@ -4,6 +4,8 @@
 use super::document::Document;
 use super::error::{Cause, Place};
 use super::value::{Read, must_be, shown};
+use super::written::{Entry, Item};
+use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -20,6 +22,7 @@ pub(super) struct Layer<'t> {
     is_default: bool,
     known: Vec<(&'static str, &'static str)>,
     unknown: Vec<Unknown>,
+    written: Vec<Entry>,
 }
 
 /// One table of a layer, or the top level, whose name is empty. Empty where the layer has none.
@@ -37,30 +40,43 @@ struct Unknown {
 }
 
 impl<'t> Layer<'t> {
-    /// Reads a whole document and says what is wrong with it.
+    /// Reads a whole document; what it sets, and what is wrong with it.
     pub(super) fn read(
         document: Document<'t>,
         root: DeTable<'t>,
         is_default: bool,
         read: impl FnOnce(&mut Table<'_, 't>),
-    ) -> Vec<Cause> {
+    ) -> (Vec<Entry>, Vec<Cause>) {
         let mut layer = Self {
             document,
             is_default,
             known: Vec::new(),
             unknown: Vec::new(),
+            written: Vec::new(),
         };
         Table::read("", root, &mut layer, read);
         for unknown in std::mem::take(&mut layer.unknown) {
             let message = layer.describe(&unknown);
             layer.document.fault(unknown.at, message);
         }
-        layer.document.into_causes()
+        (layer.written, layer.document.into_causes())
     }
 
     fn setting<T>(&self, value: T, at: usize) -> Setting<T> {
-        let place = (!self.is_default).then(|| self.document.place(at));
+        let place = self.place(at);
         Setting { value, place }
+    }
+
+    /// The place of a byte of the text; None in the built-in defaults.
+    fn place(&self, at: usize) -> Option<Place> {
+        (!self.is_default).then(|| self.document.place(at))
+    }
+
+    fn item(&self, span: Range<usize>) -> Item {
+        Item {
+            place: self.place(span.start),
+            text: self.document.source(span).to_owned(),
+        }
     }
 
     fn keys_of(&self, table: &str) -> impl Iterator<Item = &'static str> {
@@ -204,7 +220,10 @@ impl<'t> Table<'_, 't> {
             return;
         };
         match read(value.get_ref()) {
-            Ok(value) => *slot = Some(self.layer.setting(value, at)),
+            Ok(read) => {
+                *slot = Some(self.layer.setting(read, at));
+                self.note(key, at, value.span(), Vec::new());
+            }
             Err(message) => self.fault(value.span().start, key, &message),
         }
     }
@@ -217,7 +236,7 @@ impl<'t> Table<'_, 't> {
         slot: &mut Option<Vec<Setting<T>>>,
         read: impl Fn(&DeValue<'_>) -> Read<T>,
     ) {
-        let Some((_, value)) = self.take(key) else {
+        let Some((at, value)) = self.take(key) else {
             return;
         };
         let Some(items) = value.get_ref().as_array() else {
@@ -238,6 +257,20 @@ impl<'t> Table<'_, 't> {
             }
         }
         *slot = Some(settings);
+        let items = items.iter().map(|item| self.layer.item(item.span()));
+        self.note(key, at, value.span(), items.collect());
+    }
+
+    /// Keeps what is written for `key`, which begins at `at`.
+    fn note(&mut self, key: &'static str, at: usize, value: Range<usize>, items: Vec<Item>) {
+        let entry = Entry {
+            table: self.name,
+            key,
+            text: self.layer.document.source(value).to_owned(),
+            place: self.layer.place(at),
+            items,
+        };
+        self.layer.written.push(entry);
     }
 
     fn fault(&mut self, at: usize, key: &str, message: &str) {

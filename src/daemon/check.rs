@@ -70,6 +70,9 @@ impl Daemon<'_> {
     }
 
     fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
+        if self.only.is_some() && self.only != process.key() {
+            return None;
+        }
         let memory = &self.snapshot.memory;
         let decision = self.policy.decide(process, memory, &self.ledger, now);
         let key = process.key();
@@ -142,6 +145,9 @@ impl Daemon<'_> {
     fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
         let (process, handle) = self.sampler.hold(seen.pid)?;
         let key = process.key().filter(|key| seen.key() == Some(*key))?;
+        if self.only.is_some_and(|only| only != key) {
+            return None;
+        }
         let decision = self
             .policy
             .decide(&process, &self.snapshot.memory, &self.ledger, now);
@@ -155,11 +161,13 @@ impl Daemon<'_> {
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
+        // It can't be asked any more once it has ended.
+        let unit = self.sampler.unit(&handle);
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
             let found = self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle));
+            self.held.push(Held::new(key, handle, unit.as_ref()));
             return Some(Deed::Ended(process, breach, outcome, found));
         }
         Some(Deed::Ended(process, breach, outcome, None))

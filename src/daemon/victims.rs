@@ -4,6 +4,7 @@ use super::Daemon;
 use crate::act::{Actor, Outcome};
 use crate::policy::{Due, Stage, Victim};
 use crate::report::Event;
+use crate::sample::Name;
 use crate::sys::process::{ProcessHandle, Signal};
 use crate::units::{Bytes, ProcessKey};
 use std::os::fd::BorrowedFd;
@@ -17,11 +18,14 @@ pub(super) const ASKING: Duration = Duration::from_millis(100);
 pub(super) struct Held {
     key: ProcessKey,
     handle: ProcessHandle,
+    /// Its systemd unit, for the record.
+    unit: Option<Name>,
 }
 
 impl Held {
-    pub(super) fn new(key: ProcessKey, handle: ProcessHandle) -> Self {
-        Self { key, handle }
+    pub(super) fn new(key: ProcessKey, handle: ProcessHandle, unit: Option<&Name>) -> Self {
+        let unit = unit.copied();
+        Self { key, handle, unit }
     }
 
     pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
@@ -125,13 +129,18 @@ impl Daemon<'_> {
             }
         }
         let now = Instant::now();
+        let has_news = !ended.is_empty();
         for key in ended {
+            let held = self.held.iter().find(|held| held.key == key);
+            let unit = held.and_then(|held| held.unit);
             if let Some(victim) = self.release(key) {
-                self.reporter.emit(&Event::Ended(
-                    &victim,
-                    now.duration_since(victim.terminated),
-                ));
+                let after = now.duration_since(victim.terminated);
+                self.reporter.emit(&Event::Ended(&victim, after));
+                self.keeper.note_end(&victim, after, unit.as_ref());
             }
+        }
+        if has_news && !self.options.once {
+            self.leave_victims();
         }
     }
 

@@ -193,7 +193,7 @@ impl Policy {
     }
 
     /// What its rule protects this process by.
-    fn rule_exemption(&self, process: &Process) -> Option<Exemption<'_>> {
+    pub fn rule_exemption(&self, process: &Process) -> Option<Exemption<'_>> {
         let (number, rule) = self.rule(process)?;
         match rule.action {
             Action::Kill => None,

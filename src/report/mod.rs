@@ -1,23 +1,47 @@
 //! What happened -> log file, terminal or journal, and syslog; tables for people. May touch files and
 //! sockets; decides nothing.
 
+mod bar;
+mod check;
 mod console;
 mod event;
+mod explain;
 mod file;
 mod health;
+mod history;
+mod keep;
 mod line;
+mod line_of;
 pub mod log;
+mod past;
+mod scan;
+mod selftest;
 mod service;
+mod span;
+mod state;
+mod status;
+mod suggest;
 mod syslog;
 mod table;
 mod users;
 
 pub use self::log::LogSinks;
+pub use check::{CheckReport, Checked};
 pub use console::{Console, ConsoleMode, Style, wants_colour};
 pub use event::Event;
+pub use explain::{Evidence, Explanation};
+pub(crate) use history::seconds;
+pub use history::{History, Past, Record};
+pub use past::PastReport;
+pub use scan::{ScanReport, View};
+pub use selftest::{Outcome, SelftestReport, Step};
 pub use service::Service;
+pub(crate) use span::progress;
+pub use state::{Noted, State, StateFile};
+pub use status::{Situation, StatusReport};
+pub use suggest::{Peaks, Suggestion};
 pub use syslog::SyslogSockets;
-pub use table::ScanReport;
+pub use table::Layout;
 pub use users::UserNames;
 
 use crate::config::LogSettings;

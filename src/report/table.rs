@@ -1,202 +1,115 @@
-//! One look at the machine, for people as a table and for programs as JSON.
+//! A scan as a table: as wide as the terminal, or as its lines are in a pipe.
 
-use super::event::write_memory;
-use super::users::UserNames;
-use crate::escape::Escaped;
-use crate::policy::{Policy, Verdict};
-use crate::sample::{Process, Snapshot};
-use crate::units::{Bytes, Percent, Pid};
-use serde::Serialize;
+use super::bar::bar;
+use super::scan::{Row, ScanReport};
 use std::fmt::Write;
 
-/// How many processes are shown that nothing would happen to.
-const WITHIN_SHOWN: usize = 15;
-
-/// What a scan found, ready to be shown.
-#[derive(Debug, Serialize)]
-pub struct ScanReport {
-    configuration: String,
-    memory: MemoryReport,
-    processes_seen: usize,
-    processes_unreadable: usize,
-    hidepid: bool,
-    processes: Vec<Row>,
-    #[serde(skip)]
-    memory_line: String,
+/// How a table is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    /// The columns of the terminal; None for no limit.
+    pub columns: Option<usize>,
+    /// The lines of the terminal, where the table must fit on it.
+    pub lines: Option<usize>,
+    /// Whether verdicts are in colour.
+    pub coloured: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct MemoryReport {
-    total_bytes: Bytes,
-    used_bytes: Option<Bytes>,
-    used_percent: Option<f64>,
-}
+/// Cells of a bar.
+const BAR: usize = 10;
 
-#[derive(Debug, Serialize)]
-struct Row {
-    pid: Pid,
-    /// Escaped, as in the log.
-    name: Option<String>,
-    user: Option<String>,
-    rss_bytes: Bytes,
-    rss_percent: f64,
-    verdict: Kind,
-    reason: String,
-}
-
-/// The verdict without its reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Within,
-    Spared,
-    Breach,
-}
-
-impl Kind {
-    /// The SGR parameter it is shown with.
-    fn colour(self) -> u8 {
-        match self {
-            Self::Within => 0,
-            Self::Spared => 33,
-            Self::Breach => 31,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::Spared => "spared",
-            Self::Breach => "over",
-        }
-    }
-}
+/// From so many columns on there is room for the share of RAM, and for the bar.
+const RAM_FROM: usize = 60;
+const BAR_FROM: usize = 80;
 
 impl ScanReport {
-    /// Of all processes of `snapshot`, the largest first: those over a threshold and the largest of
-    /// the others.
-    pub fn new(policy: &Policy, snapshot: &Snapshot, hidepid: bool, users: &mut UserNames) -> Self {
-        let mut within = 0;
-        let mut processes = Vec::new();
-        for process in &snapshot.near {
-            let row = Row::new(policy, process, snapshot, users);
-            if row.verdict == Kind::Within {
-                within += 1;
-            }
-            if row.verdict != Kind::Within || within <= WITHIN_SHOWN {
-                processes.push(row);
-            }
-        }
-        let memory = &snapshot.memory;
-        let mut memory_line = String::new();
-        // A String takes any text.
-        let _ = write_memory(&mut memory_line, memory);
-        Self {
-            configuration: policy.config.origin.to_string(),
-            memory: MemoryReport {
-                total_bytes: memory.total,
-                used_bytes: memory.used(),
-                used_percent: memory.used_share().map(Percent::get),
-            },
-            processes_seen: snapshot.scanned,
-            processes_unreadable: snapshot.unreadable.map_or(0, |(count, _)| count),
-            hidepid,
-            processes,
-            memory_line,
-        }
-    }
-
     /// As a table.
-    pub fn table(&self, coloured: bool) -> String {
-        let mut text = format!("{}\nPolicy: {}\n\n", self.memory_line, self.configuration);
+    pub fn table(&self, layout: Layout) -> String {
+        let mut head = Vec::from(self.head());
+        head.push(String::new());
+        let foot = self.foot();
+        let columns = layout.columns.unwrap_or(usize::MAX);
         let user = |row: &Row| row.user.as_deref().map_or(1, |user| user.chars().count());
-        let width = self.processes.iter().map(user).max().unwrap_or(0).max(4);
-        let _ = writeln!(
-            text,
-            "{:>7}  {:width$}  {:>9}  {:>7}  {:<7}  NAME AND REASON",
-            "PID", "USER", "RSS", "RAM", "VERDICT"
-        );
-        for row in &self.processes {
-            let (on, off) = match row.verdict.colour() {
-                colour @ 1.. if coloured => (format!("\x1b[{colour}m"), "\x1b[0m"),
-                _ => (String::new(), ""),
-            };
-            let _ = write!(
-                text,
-                "{:>7}  {:width$}  {:>9}  {:>6.2}%  {on}{:<7}{off}  {}",
-                row.pid.get(),
-                row.user.as_deref().unwrap_or("?"),
-                row.rss_bytes.to_string(),
-                row.rss_percent,
-                row.verdict.word(),
-                row.name.as_deref().unwrap_or("?"),
-            );
-            let _ = match row.reason.as_str() {
-                "" => writeln!(text),
-                reason => writeln!(text, "  ({reason})"),
-            };
-        }
-        let count = |kind| {
-            self.processes
-                .iter()
-                .filter(|row| row.verdict == kind)
-                .count()
+        let user = self.rows().iter().map(user).max().unwrap_or(0).clamp(4, 16);
+        let shape = Shape {
+            user,
+            ram: columns >= RAM_FROM,
+            bar: columns >= BAR_FROM,
+            coloured: layout.coloured,
         };
-        let _ = writeln!(
-            text,
-            "\n{} processes, {} would be ended, {} spared. Nothing was signalled.",
-            self.processes_seen,
-            count(Kind::Breach),
-            count(Kind::Spared)
-        );
-        if self.processes_unreadable > 0 {
-            let _ = writeln!(
-                text,
-                "{} processes can't be read here and are protected.",
-                self.processes_unreadable
-            );
-        }
-        if self.hidepid {
-            let _ = writeln!(
-                text,
-                "/proc is mounted with hidepid: other users' processes are not shown, run it as root."
-            );
+        head.push(shape.titles());
+        let room = layout.lines.map_or(usize::MAX, |lines| {
+            // One line for the blank one below, and one for the cursor.
+            lines.saturating_sub(head.len() + foot.len() + 2)
+        });
+        let rows = self.rows().iter().take(room);
+        let lines = rows.map(|row| shape.line(row, columns));
+        let mut text = String::new();
+        let plain = |line: &String| cut(line, columns);
+        let body = head.iter().map(plain).chain(lines);
+        let tail = std::iter::once(String::new()).chain(foot.iter().map(plain));
+        for line in body.chain(tail) {
+            text.push_str(&line);
+            text.push('\n');
         }
         text
     }
-
-    /// As one JSON object.
-    pub fn json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n")
-    }
 }
 
-impl Row {
-    fn new(policy: &Policy, process: &Process, snapshot: &Snapshot, users: &mut UserNames) -> Self {
-        let (verdict, reason) = match policy.judge(process, &snapshot.memory) {
-            Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
-            Verdict::Spared(exemption) => (Kind::Spared, exemption.to_string()),
-            // What would protect it if it grew is worth knowing beforehand.
-            Verdict::Within => (Kind::Within, protection(policy, process)),
-        };
-        let facts = process.facts.as_ref().ok();
-        Self {
-            pid: process.pid,
-            name: facts.map(|facts| Escaped(facts.name.as_bytes()).to_string()),
-            user: facts.map(|facts| Escaped(users.name(facts.uid)).to_string()),
-            rss_bytes: process.rss,
-            rss_percent: Percent::share(process.rss, snapshot.memory.total).get(),
-            verdict,
-            reason,
+/// The columns that there are.
+struct Shape {
+    user: usize,
+    ram: bool,
+    bar: bool,
+    coloured: bool,
+}
+
+impl Shape {
+    fn titles(&self) -> String {
+        let user = self.user;
+        let mut line = format!("{:>7}  {:user$}  {:>9}", "PID", "USER", "RSS");
+        if self.ram {
+            // A String takes any text, here and below.
+            let _ = write!(line, "  {:>7}", "RAM");
+        }
+        if self.bar {
+            let _ = write!(line, "  {:<16}", "THRESHOLD");
+        }
+        line + "  VERDICT  NAME AND REASON"
+    }
+
+    fn line(&self, row: &Row, columns: usize) -> String {
+        let user = self.user;
+        let name = cut(row.user.as_deref().unwrap_or("?"), user);
+        let rss = row.rss_bytes.to_string();
+        let mut line = format!("{:>7}  {name:user$}  {rss:>9}", row.pid.get());
+        if self.ram {
+            let _ = write!(line, "  {:>6.2}%", row.rss_percent);
+        }
+        if self.bar {
+            let bar = bar(row.threshold_percent, BAR);
+            let _ = write!(line, "  {bar} {:>4.0}%", row.threshold_percent.min(9999.0));
+        }
+        line.push_str("  ");
+        let word = format!("{:<7}", row.verdict.word());
+        let mut rest = format!("  {}", row.name.as_deref().unwrap_or("?"));
+        if !row.reason.is_empty() {
+            let _ = write!(rest, "  ({})", row.reason);
+        }
+        let taken = line.chars().count() + word.len();
+        let rest = cut(&rest, columns.saturating_sub(taken));
+        match row.verdict.colour() {
+            colour @ 1.. if self.coloured => format!("{line}\x1b[{colour}m{word}\x1b[0m{rest}"),
+            _ => line + &word + &rest,
         }
     }
 }
 
-fn protection(policy: &Policy, process: &Process) -> String {
-    let exemption = process
-        .facts
-        .as_ref()
-        .ok()
-        .and_then(|facts| policy.exemption(process.pid, facts));
-    exemption.map_or(String::new(), |exemption| exemption.to_string())
+/// The text, or its beginning with a mark where it has more than `columns` characters.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(columns.saturating_sub(1));
+    kept.chain("~".chars().take(columns)).collect()
 }

@@ -67,6 +67,11 @@ pub(super) fn hides_processes(root: &ProcRoot) -> bool {
         return false;
     }
     // What can't be seen for another reason (a folder of files) has no such mount.
+    is_hidepid()
+}
+
+/// Whether the proc file system of this process is mounted with hidepid.
+pub(super) fn is_hidepid() -> bool {
     let Ok(file) = std::fs::File::open("/proc/self/mountinfo") else {
         return false;
     };

@@ -2,7 +2,10 @@
 //! buffers have grown. Only what passes the sieve is looked at in detail.
 
 use super::inquiry::{Inquiry, NoInquiry};
-use super::{Error, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, system};
+use super::{
+    Error, Name, Portrait, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, portrait,
+    system,
+};
 use crate::sys::fs;
 use crate::sys::process::{ProcessFolder, ProcessHandle};
 use crate::units::{Bytes, Pid, ProcessKey};
@@ -176,10 +179,16 @@ impl Sampler {
     /// One process in detail and held, so that it can be signalled; None if it has ended or can't be
     /// held. What was read is of the very process that is held.
     pub fn hold(&self, pid: Pid) -> Option<(Process, ProcessHandle)> {
-        let folder = ProcessFolder::open(self.root.as_fd(), pid).ok()?;
+        self.try_hold(pid).ok()
+    }
+
+    /// The same, with the kernel's reason where it can't be held: ENOENT or ESRCH if it has ended.
+    pub fn try_hold(&self, pid: Pid) -> io::Result<(Process, ProcessHandle)> {
+        let folder = ProcessFolder::open(self.root.as_fd(), pid)?;
         let handle = ProcessHandle::new(folder);
-        let process = detail::read(&self.root, handle.folder(), self.asking(true))?;
-        Some((process, handle))
+        let process = detail::read(&self.root, handle.folder(), self.asking(true));
+        let process = process.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        Ok((process, handle))
     }
 
     /// What a held process is like now; None if it has ended.
@@ -205,6 +214,21 @@ impl Sampler {
         // Ten digits and the name always fit.
         let _ = write!(path.as_mut_slice(), "{pid}/status");
         detail::read_anonymous(&self.root, CStr::from_bytes_until_nul(&path).ok()?)
+    }
+
+    /// All that is known of a held process, for people; None if it has ended.
+    pub fn portray(&self, handle: &ProcessHandle) -> Option<Portrait> {
+        Portrait::read(handle.folder())
+    }
+
+    /// The systemd unit or cgroup of a held process, without heap allocation.
+    pub fn unit(&self, handle: &ProcessHandle) -> Option<Name> {
+        portrait::unit(handle.folder())
+    }
+
+    /// Whether this /proc is mounted with hidepid, whoever it hides from.
+    pub fn is_hidepid(&self) -> bool {
+        system::is_hidepid()
     }
 
     /// Who has this number now; None if nobody has.

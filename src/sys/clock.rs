@@ -3,7 +3,7 @@
 //! unchanged, glibc only stats it; daylight saving is in its table.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 unsafe extern "C" {
     // POSIX, but missing in the libc crate.
@@ -80,12 +80,26 @@ pub fn local_time(time: SystemTime) -> LocalTime {
     }
 }
 
+/// When this day begins in local time; None for what the C library can't reckon.
+pub fn start_of_day(year: i32, month: i32, day: i32) -> Option<SystemTime> {
+    // SAFETY: tm is a C struct of integers and a pointer, for which all zeros are valid.
+    let mut local: libc::tm = unsafe { std::mem::zeroed() };
+    local.tm_year = year - 1900;
+    local.tm_mon = month - 1;
+    local.tm_mday = day;
+    // Let the time zone say whether daylight saving holds then.
+    local.tm_isdst = -1;
+    // SAFETY: as above; mktime reads and normalises the struct, which lives for the call.
+    let seconds = unsafe { libc::mktime(&raw mut local) };
+    let seconds = u64::try_from(seconds).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::path::Path;
     use std::process::{Command, Output};
-    use std::time::Duration;
 
     const CHILD: &str = "MEMORY_MONITOR_TEST_CLOCK_CHILD";
     const TOKYO: &str = "/usr/share/zoneinfo/Asia/Tokyo";
@@ -133,6 +147,13 @@ mod tests {
         assert_eq!(at(1_743_296_400), "2025-03-30 03:00:00");
         assert_eq!(at(1_761_440_399), "2025-10-26 02:59:59");
         assert_eq!(at(1_761_440_400), "2025-10-26 02:00:00");
+        // In summer midnight is two hours before that of UTC, in winter one.
+        let midnight = |month, day| {
+            let start = start_of_day(2025, month, day).unwrap();
+            start.duration_since(UNIX_EPOCH).unwrap().as_secs()
+        };
+        assert_eq!(midnight(7, 1), 1_751_328_000 - 7200);
+        assert_eq!(midnight(1, 1), 1_735_689_600 - 3600);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod poll;
 pub mod process;
 pub mod signals;
+pub mod terminal;
 pub mod users;
 pub mod writable;
 
@@ -53,6 +54,13 @@ pub fn ticks_per_second() -> u64 {
 pub fn effective_uid() -> Uid {
     // SAFETY: geteuid can't fail and has no arguments.
     Uid::new(unsafe { libc::geteuid() })
+}
+
+/// Whether the service manager has started this process: as its child, and told so.
+pub fn parent_is_manager() -> bool {
+    // SAFETY: getppid can't fail and has no arguments.
+    let parent = unsafe { libc::getppid() };
+    parent == 1 && std::env::var_os("INVOCATION_ID").is_some()
 }
 
 /// The time that sd_notify(3) wants with a reload: CLOCK_MONOTONIC since boot.

@@ -109,6 +109,11 @@ impl ProcessHandle {
         self.send(libc::SIGCONT, is_same)
     }
 
+    /// Asks whether this process may be signalled, by sending it signal 0, which does nothing else.
+    pub fn ask_permission(&self, is_same: &dyn Fn() -> bool) -> io::Result<()> {
+        self.send(0, is_same)
+    }
+
     fn send(&self, signal: libc::c_int, is_same: &dyn Fn() -> bool) -> io::Result<()> {
         // pidfd_send_signal takes a folder of /proc as well, and is two versions older than pidfds.
         let target = self.pidfd().unwrap_or_else(|| self.folder.as_fd());
@@ -142,6 +147,13 @@ impl ProcessHandle {
         // SAFETY: the descriptor is borrowed for the call.
         check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
     }
+}
+
+/// Whether anybody has this number, seen or hidden: a process or one of its threads.
+pub fn exists(pid: Pid) -> bool {
+    // SAFETY: plain integers; signal 0 does nothing, and a Pid is never 0 or negative.
+    let asked = check_int(unsafe { libc::kill(pid.raw(), 0) });
+    asked.map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |_| true)
 }
 
 /// Whether this process has CAP_KILL, and so may signal every user's processes.

@@ -15,6 +15,20 @@ pub enum Request {
     ReopenLog,
 }
 
+/// Makes Ctrl-Z and Ctrl-\ do nothing, where they would leave a terminal in disorder.
+pub fn ignore_keys() {
+    for signal in [libc::SIGTSTP, libc::SIGQUIT] {
+        // SAFETY: no handler is installed, only SIG_IGN.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Makes this process ignore SIGTERM.
+pub fn ignore_terminate() {
+    // SAFETY: no handler is installed, only SIG_IGN.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+}
+
 /// A signalfd(2) for the four signals, which no longer interrupt anything.
 #[derive(Debug)]
 pub struct Signals {

@@ -16,7 +16,7 @@ impl Program {
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let child = kernel::die_with_parent(command)
             .spawn()
-            .map_err(|error| format!("'{}': {error}", command.get_program().display()))?;
+            .map_err(|error| format!("'{}': {error}", command.get_program().to_string_lossy()))?;
         Ok(Self(child))
     }
 

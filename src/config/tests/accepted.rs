@@ -6,8 +6,9 @@ use crate::units::{Bytes, Percent, Pid};
 
 #[test]
 fn the_built_in_defaults_are_those_that_are_documented() {
-    let Loaded { config, warnings } =
-        Config::parse(b"", Origin::BuiltIn(DEFAULT_FILE.into()), &lookup).unwrap();
+    let Loaded {
+        config, warnings, ..
+    } = Config::parse(b"", Origin::BuiltIn(DEFAULT_FILE.into()), &lookup).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(config.origin, Origin::BuiltIn(DEFAULT_FILE.into()));
     assert_eq!(

@@ -37,7 +37,9 @@ fn a_file_is_read_with_the_real_users() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a\u{1b}.toml");
     fs::write(&file, "[whitelist]\nusers = ['root', 'no such user']\n").unwrap();
-    let Loaded { config, warnings } = Config::load(Some(&file)).unwrap();
+    let Loaded {
+        config, warnings, ..
+    } = Config::load(Some(&file)).unwrap();
     assert_eq!(config.origin, Origin::File(file.clone()));
     assert_eq!(config.whitelist.users[0].uid, Some(Uid::ROOT));
     assert_eq!(config.whitelist.users[1].uid, None);

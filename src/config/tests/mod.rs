@@ -7,6 +7,7 @@ mod files;
 mod refused;
 mod rules;
 mod syntax;
+mod written;
 
 use super::*;
 

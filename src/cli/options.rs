@@ -1,0 +1,99 @@
+//! What each command is asked for.
+
+use super::Since;
+use crate::config::NamePattern;
+use crate::report::ConsoleMode;
+use crate::units::Pid;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// The configuration file; None for the usual place.
+    pub config: Option<PathBuf>,
+    /// Signal nobody, whatever the configuration says.
+    pub dry_run: bool,
+    /// End after one check, and after the end of those it asked to end.
+    pub once: bool,
+    /// How much to say on the terminal.
+    pub console: ConsoleMode,
+}
+
+/// How to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// The configuration file; None for the usual place.
+    pub config: Option<PathBuf>,
+    /// Print JSON.
+    pub json: bool,
+    /// How much to say.
+    pub console: ConsoleMode,
+    /// Whom to show.
+    pub filter: Filter,
+    /// Every process, not only the nearest to their thresholds.
+    pub all: bool,
+    /// No more than so many.
+    pub top: Option<NonZeroUsize>,
+    /// Again every second.
+    pub watch: bool,
+    /// Observe for so long and suggest thresholds.
+    pub suggest: Option<Duration>,
+}
+
+/// Which processes or records are wanted; all of them by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// A user's name or number.
+    pub user: Option<String>,
+    /// Their name.
+    pub name: Option<NamePattern>,
+}
+
+/// What to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// Which process.
+    pub pid: Pid,
+    /// The configuration file; None for the usual place.
+    pub config: Option<PathBuf>,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// What to check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The configuration file; None for the usual place.
+    pub config: Option<PathBuf>,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// How to test.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelftestOptions {
+    /// Print JSON.
+    pub json: bool,
+    /// Within the sandbox of the installed unit.
+    pub sandbox: bool,
+}
+
+/// What to tell of the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryOptions {
+    /// Not what is older.
+    pub since: Option<Since>,
+    /// Whom to show.
+    pub filter: Filter,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// How to tell the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusOptions {
+    /// Print JSON.
+    pub json: bool,
+}

@@ -1,0 +1,215 @@
+//! What of the machine is within reach: processes, signals, the kernel's calls, the log's places.
+
+use super::hog::Hog;
+use crate::Error;
+use crate::config::Config;
+use crate::report::{Outcome, Step};
+use crate::sample::{Sampler, Snapshot};
+use crate::sys;
+use crate::units::{Bytes, Pid};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The journal takes a message within milliseconds; a machine may be slow.
+const JOURNAL_LOOKS: u32 = 20;
+
+/// Whom it sees and could signal.
+pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
+    let begun = Instant::now();
+    let mut snapshot = Snapshot::default();
+    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    let scanned = format!("{} processes", snapshot.scanned);
+    let took = begun.elapsed();
+    let step = |what: &str, outcome, detail: &str| {
+        Step::new(what.to_owned(), outcome, Duration::ZERO, detail.to_owned())
+    };
+    let hidden = "/proc is mounted with hidepid, other users' processes are not seen";
+    let mut steps = vec![if sampler.hides_processes() {
+        Step::new(
+            "see all processes".to_owned(),
+            Outcome::Missing,
+            took,
+            hidden.to_owned(),
+        )
+    } else {
+        Step::new("see all processes".to_owned(), Outcome::Ok, took, scanned)
+    }];
+    steps.push(match fs::read_link("/proc/1/exe") {
+        Ok(_) => step("read details of other users' processes", Outcome::Ok, ""),
+        Err(error) => step(
+            "read details of other users' processes",
+            Outcome::Missing,
+            &format!("{error}, it needs CAP_SYS_PTRACE"),
+        ),
+    });
+    let own = sys::effective_uid();
+    let foreign = |pid: Pid| {
+        let (process, handle) = sampler.hold(pid)?;
+        let key = process.key()?;
+        let is_foreign = process
+            .facts
+            .is_ok_and(|facts| facts.uid != own && !facts.is_kernel_thread);
+        is_foreign.then(|| (pid, handle.ask_permission(&|| sampler.is_still(key))))
+    };
+    let asked = snapshot
+        .near
+        .iter()
+        .find_map(|process| foreign(process.pid));
+    let what = "signal other users' processes";
+    steps.push(match asked {
+        Some((pid, Ok(()))) => step(
+            what,
+            Outcome::Ok,
+            &format!("the kernel took signal 0 to PID {pid}"),
+        ),
+        Some((pid, Err(error))) => {
+            let detail = format!("PID {pid}: {error}, it needs CAP_KILL");
+            step(what, Outcome::Missing, &detail)
+        }
+        None if sys::process::may_signal_anybody() => step(
+            what,
+            Outcome::Ok,
+            "by CAP_KILL; nobody else has a process now",
+        ),
+        None => step(what, Outcome::Missing, "it needs CAP_KILL"),
+    });
+    let pidfd = Pid::new(std::process::id())
+        .and_then(|own| sampler.hold(own))
+        .is_some_and(|(_, handle)| handle.pidfd().is_some());
+    steps.push(if pidfd {
+        step("hold a process by pidfd", Outcome::Ok, "")
+    } else {
+        let detail = "Linux before 5.3, or a system call filter; it goes by number and start time";
+        step("hold a process by pidfd", Outcome::Missing, detail)
+    });
+    Ok(steps)
+}
+
+/// Whether the memory of a killed process can be taken back at once.
+pub(super) fn reclaim(sampler: &Sampler) -> Step {
+    let what = "reclaim the memory of a killed process".to_owned();
+    let begun = Instant::now();
+    let mut hog = match Hog::start(true, sampler) {
+        Ok(hog) => hog,
+        Err(error) => return Step::new(what, Outcome::Failed, begun.elapsed(), error.to_string()),
+    };
+    let Some((_, handle)) = sampler.hold(hog.key.pid) else {
+        return Step::new(
+            what,
+            Outcome::Failed,
+            begun.elapsed(),
+            "it can't be held".to_owned(),
+        );
+    };
+    let begun = Instant::now();
+    let reclaimed = hog.kill().and_then(|()| handle.reclaim());
+    let took = begun.elapsed();
+    let (outcome, detail) = match reclaimed.map_err(|error| (error.raw_os_error(), error)) {
+        Ok(()) => (Outcome::Ok, String::new()),
+        Err((Some(libc::ESRCH), _)) => (
+            Outcome::Ok,
+            "it had given its memory back by itself".to_owned(),
+        ),
+        Err((_, error)) => (
+            Outcome::Missing,
+            format!("process_mrelease: {error}; the kernel does it a little later"),
+        ),
+    };
+    Step::new(what, outcome, took, detail)
+}
+
+/// Whether the places of the log of the installed configuration can be written.
+pub(super) fn sinks() -> Vec<Step> {
+    let config = match Config::load(None) {
+        Ok(loaded) => loaded.config,
+        Err(error) => {
+            let detail = error.to_string();
+            let what = "read the installed configuration".to_owned();
+            return vec![Step::new(what, Outcome::Failed, Duration::ZERO, detail)];
+        }
+    };
+    let mut steps = Vec::new();
+    if let Some(file) = &config.log.file {
+        let begun = Instant::now();
+        let what = format!(
+            "write to {}",
+            crate::escape::Escaped(file.as_os_str().as_encoded_bytes())
+        );
+        steps.push(match may_append(file) {
+            Ok(()) => Step::new(what, Outcome::Ok, begun.elapsed(), String::new()),
+            Err(error) => Step::new(what, Outcome::Missing, begun.elapsed(), error.to_string()),
+        });
+    }
+    if config.log.syslog {
+        steps.extend(syslog());
+    }
+    steps
+}
+
+/// Whether the log file can be appended to; leaves no file behind that was not there.
+fn may_append(file: &Path) -> io::Result<()> {
+    if file.exists() {
+        return OpenOptions::new().append(true).open(file).map(drop);
+    }
+    let probe = file.with_extension(format!("selftest-{}", std::process::id()));
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)?;
+    fs::remove_file(probe)
+}
+
+/// Sends a line to syslog and looks for it in the journal.
+fn syslog() -> Vec<Step> {
+    let begun = Instant::now();
+    let mark = format!("selftest of PID {}", std::process::id());
+    let sent = UnixDatagram::unbound().and_then(|socket| {
+        // LOG_DAEMON | LOG_DEBUG.
+        socket.send_to(format!("<31>memory-monitor: {mark}").as_bytes(), "/dev/log")
+    });
+    let syslog = "send to syslog".to_owned();
+    if let Err(error) = sent {
+        let detail = format!("/dev/log: {error}");
+        return vec![Step::new(syslog, Outcome::Missing, begun.elapsed(), detail)];
+    }
+    let sent = Step::new(syslog, Outcome::Ok, begun.elapsed(), String::new());
+    let begun = Instant::now();
+    let mut outcome = (
+        Outcome::Missing,
+        "it did not arrive, or may not be read here".to_owned(),
+    );
+    for _ in 0..JOURNAL_LOOKS {
+        let found = Command::new("journalctl")
+            .args([
+                "--quiet",
+                "--identifier=memory-monitor",
+                "--since=-1min",
+                "--output=cat",
+                "--no-pager",
+            ])
+            .output();
+        match found {
+            Ok(output) if String::from_utf8_lossy(&output.stdout).contains(&mark) => {
+                outcome = (Outcome::Ok, String::new());
+                break;
+            }
+            Ok(_) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => {
+                outcome = (Outcome::Missing, format!("journalctl: {error}"));
+                break;
+            }
+        }
+    }
+    let (outcome, detail) = outcome;
+    let found = Step::new(
+        "find it in the journal".to_owned(),
+        outcome,
+        begun.elapsed(),
+        detail,
+    );
+    vec![sent, found]
+}

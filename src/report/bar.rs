@@ -1,0 +1,38 @@
+//! Bars of characters. Pure.
+
+/// A bar of `cells` cells, as full as `percent` of 100 says: something shows as one cell at least,
+/// and only 100 and more as all of them.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+pub(crate) fn bar(percent: f64, cells: usize) -> String {
+    let full = (percent / 100.0 * cells as f64) as usize;
+    let full = if percent >= 100.0 {
+        cells
+    } else {
+        full.clamp(usize::from(percent >= 1.0), cells.saturating_sub(1))
+    };
+    "#".repeat(full) + &".".repeat(cells - full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_at_the_threshold_and_not_before() {
+        for (percent, shown) in [
+            (0.0, ".........."),
+            (0.9, ".........."),
+            (1.0, "#........."),
+            (49.0, "####......"),
+            (99.9, "#########."),
+            (100.0, "##########"),
+            (700.0, "##########"),
+        ] {
+            assert_eq!(bar(percent, 10), shown, "{percent}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The line of the configuration that decides.
+
+use crate::config::{Config, Place, Rule, Written};
+use crate::escape::OneLine;
+use crate::policy::{Exemption, Limit};
+use std::fmt;
+
+/// A value of the configuration and where it is set.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigLine {
+    place: Option<Place>,
+    text: String,
+}
+
+impl fmt::Display for ConfigLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}:{}: ", place.shown_file(), place.line)?,
+            None => f.write_str("built-in default: ")?,
+        }
+        OneLine(&self.text).fmt(f)
+    }
+}
+
+/// The line of a threshold.
+pub(crate) fn of_limit(limit: &Limit, written: &Written) -> Option<ConfigLine> {
+    let key = match limit {
+        Limit::Percent(_) => "ram_percent_threshold",
+        Limit::Amount(_) => "ram_gb_threshold",
+    };
+    of_key("thresholds", key, written)
+}
+
+/// The line of one key.
+pub(crate) fn of_key(table: &str, key: &str, written: &Written) -> Option<ConfigLine> {
+    let entry = written.entry(table, key)?;
+    Some(ConfigLine {
+        place: entry.place.clone(),
+        text: format!("{key} = {}", entry.text),
+    })
+}
+
+/// The line where a rule begins.
+pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
+    ConfigLine {
+        place: rule.place.clone(),
+        text: format!("[[rule]] {rule}"),
+    }
+}
+
+/// The line of what protects a process; None for what no configuration changes.
+pub(crate) fn of_exemption(
+    exemption: &Exemption<'_>,
+    config: &Config,
+    written: &Written,
+) -> Option<ConfigLine> {
+    let whitelist = &config.whitelist;
+    let (key, index) = match exemption {
+        Exemption::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
+        Exemption::Name(name) => ("names", whitelist.names.iter().position(|own| own == *name)),
+        Exemption::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
+        Exemption::Root => return of_key("whitelist", "protect_root", written),
+        Exemption::Rule(_, rule) | Exemption::WarnOnly(_, rule) => return Some(of_rule(rule)),
+        Exemption::Unreadable(_)
+        | Exemption::Init
+        | Exemption::KernelThread
+        | Exemption::Itself
+        | Exemption::OomScoreAdj => return None,
+    };
+    let item = written.entry("whitelist", key)?.items.get(index?)?;
+    Some(ConfigLine {
+        place: item.place.clone(),
+        text: format!("{key} has {}", item.text),
+    })
+}

@@ -1,0 +1,125 @@
+//! What the daemon leaves for `status` in /run/memory-monitor/status.json after each check.
+
+use super::keep::{self, Once};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// How things are with the daemon. Times are seconds since 1970, names escaped as in the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The daemon's version.
+    pub version: String,
+    /// Its number.
+    pub pid: u32,
+    /// With the number: its identity.
+    pub start_time: u64,
+    /// When it was started.
+    pub started: u64,
+    /// Whether systemd runs it.
+    pub is_service: bool,
+    /// Which configuration it has, in words.
+    pub configuration: String,
+    /// The file it was started with; None for the usual place.
+    pub config_file: Option<PathBuf>,
+    /// When it read it.
+    pub config_loaded: u64,
+    /// Whether it signals nobody.
+    pub dry_run: bool,
+    /// When it last looked.
+    pub last_check: u64,
+    /// When it will look again.
+    pub next_check: u64,
+    /// How many processes it saw.
+    pub scanned: usize,
+    /// How many it has ended since it was started.
+    pub ended: u64,
+    /// Whom it has asked to end and who is still there.
+    pub ending: Vec<Noted>,
+    /// Who is over a threshold and protected.
+    pub spared: Vec<Noted>,
+}
+
+/// A process and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// Its user.
+    pub user: String,
+    /// Its memory.
+    pub rss_bytes: u64,
+    /// Why it is spared, or how far its end has come.
+    pub note: String,
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct StateFile {
+    path: PathBuf,
+    mode: u32,
+    once: Once,
+}
+
+impl StateFile {
+    /// In the runtime folder of the service, or where it would be. Where /proc keeps users' processes
+    /// from each other, so does the file.
+    pub fn usual(is_private: bool) -> Self {
+        let folder = keep::folder("RUNTIME_DIRECTORY", "/run/memory-monitor");
+        Self {
+            path: folder.join("status.json"),
+            mode: if is_private { 0o640 } else { 0o644 },
+            once: Once::default(),
+        }
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes it as a whole: a reader sees the old one or the new one.
+    pub fn write(&mut self, state: &State) {
+        let result = self.try_write(state);
+        self.once.note("status", &self.path, result);
+    }
+
+    fn try_write(&self, state: &State) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            keep::make_folder(folder)?;
+        }
+        let new = self.path.with_extension("new");
+        let mut text = serde_json::to_vec(state)?;
+        text.push(b'\n');
+        // One that a crash has left may be another user's, or a link.
+        let _ = fs::remove_file(&new);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(self.mode)
+            .open(&new)?;
+        // The unit's umask is for logs.
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(self.mode);
+        file.set_permissions(permissions)?;
+        file.write_all(&text)?;
+        fs::rename(&new, &self.path)
+    }
+
+    /// Takes it away when the daemon stops, unless another one has written it since.
+    pub fn remove(&self, pid: u32) {
+        if self.read().is_ok_and(|state| state.pid == pid) {
+            // It is only tidier without.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// Reads it.
+    pub fn read(&self) -> io::Result<State> {
+        let text = fs::read(&self.path)?;
+        serde_json::from_slice(&text).map_err(io::Error::from)
+    }
+}
