@@ -5,6 +5,7 @@ mod check;
 mod early;
 mod endure;
 mod record;
+mod schedule;
 #[cfg(test)]
 mod tests;
 mod victims;
@@ -13,7 +14,7 @@ use crate::Error;
 use crate::act::Actor;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
-use crate::policy::{Ledger, Policy, Stage};
+use crate::policy::{Ledger, Policy, Stage, Survey, Timed};
 use crate::report::{Event, Reporter, Service};
 use crate::sample::{ProcRoot, Sampler, Snapshot};
 use crate::sys;
@@ -25,6 +26,7 @@ use crate::units::ProcessKey;
 use check::{Deed, Occasion};
 use early::Early;
 use record::Keeper;
+use schedule::Following;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -82,6 +84,8 @@ struct Daemon<'o> {
     keeper: Keeper,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
+    /// Which schedule holds.
+    following: Following,
 }
 
 impl<'o> Daemon<'o> {
@@ -115,8 +119,9 @@ impl<'o> Daemon<'o> {
             deeds: Vec::with_capacity(ROOM),
             keeper,
             unreadable_said: None,
+            following: Following::default(),
         };
-        daemon.enforce(loaded, |config| Event::Started(config));
+        daemon.enforce(loaded, false);
         if !may_signal_anybody() {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
@@ -133,6 +138,9 @@ impl<'o> Daemon<'o> {
         self.leave_state(next_check);
         loop {
             let now = Instant::now();
+            if self.follow_schedule() {
+                next_check = next_check.min(now + self.policy.config.check_interval);
+            }
             if now >= next_check {
                 self.check(Occasion::Regular, now);
                 let interval = self.policy.config.check_interval;
@@ -147,6 +155,7 @@ impl<'o> Daemon<'o> {
             } else if self.is_early_scan_due(now) && self.check(Occasion::Early, now) {
                 self.leave_state(next_check);
             }
+            self.attend_timed(Instant::now());
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
             self.sleep(signals, Some(next_check));
@@ -171,7 +180,10 @@ impl<'o> Daemon<'o> {
 
     fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
         self.service.ready();
+        self.follow_schedule();
         self.scan_and_act(Occasion::Regular, Instant::now())?;
+        // Who must be over for some time is not ended by one look.
+        self.ledger.timed = Timed::default();
         while self
             .ledger
             .victims()
@@ -207,6 +219,8 @@ impl<'o> Daemon<'o> {
             self.ledger.next_deadline(self.policy.config.term_timeout),
             self.service.sign_of_life_interval().map(|time| now + time),
             must_ask.then_some(now + victims::ASKING),
+            self.following.next,
+            self.ledger.timed.next_look(),
         ];
         let first = deadlines.into_iter().flatten().min();
         let timeout = first.map(|then| then.saturating_duration_since(now));
@@ -231,7 +245,7 @@ impl<'o> Daemon<'o> {
         match loaded {
             Ok(loaded) => {
                 self.reporter.apply(&loaded.config.log);
-                self.enforce(loaded, |config| Event::Reloaded(config));
+                self.enforce(loaded, true);
                 self.set_early_scan();
             }
             Err(refused) => {
@@ -245,14 +259,23 @@ impl<'o> Daemon<'o> {
     }
 
     /// Puts a configuration into force and says so.
-    fn enforce(&mut self, loaded: Loaded, event: fn(&Config) -> Event<'_>) {
+    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
         let Loaded {
             mut config,
             warnings,
             ..
         } = loaded;
         config.dry_run |= self.options.dry_run;
-        self.reporter.emit(&event(&config));
+        self.reporter.emit(&if is_reload {
+            Event::Reloaded(&config)
+        } else {
+            Event::Started(&config)
+        });
+        if is_reload {
+            for change in self.policy.config.changes(&config) {
+                self.reporter.emit(&Event::Changed(&change));
+            }
+        }
         self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
@@ -264,11 +287,14 @@ impl<'o> Daemon<'o> {
                 Ok(None) | Err(_) => self.reporter.emit(&Event::PinMissing(pid)),
             }
         }
+        self.sampler.inquire(Box::new(Survey::new(&config)));
         self.policy = Policy {
             config,
             pinned,
             own: self.policy.own,
         };
+        // What holds at this time of the week is looked up again, and said.
+        self.following = Following::default();
     }
 
     fn actor(&self) -> Actor {

@@ -46,6 +46,12 @@ impl Bytes {
         self.0 as f64 / Self::PER_GB
     }
 
+    /// The sum, or the most there can be.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The difference, or nothing where `other` is the larger.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
@@ -57,6 +63,36 @@ impl Bytes {
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}GB", self.gb())
+    }
+}
+
+/// By what the memory of a process is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Resident memory: shared pages count in full in every process that maps them.
+    #[default]
+    Rss,
+    /// Resident memory with each shared page divided among those who share it.
+    Pss,
+    /// Memory that no file backs, resident or swapped out.
+    Anon,
+}
+
+impl Metric {
+    /// As it is written in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rss => "rss",
+            Self::Pss => "pss",
+            Self::Anon => "anon",
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -162,7 +198,7 @@ impl fmt::Display for Uid {
 }
 
 /// When a process was started, in clock ticks since boot: field 22 of /proc/PID/stat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct StartTime(pub u64);
 
 /// Which process: a number alone may have passed to another one.

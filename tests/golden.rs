@@ -6,7 +6,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::config::Config;
-use memory_monitor::policy::Policy;
+use memory_monitor::policy::{Policy, Survey};
 use memory_monitor::report::{Layout, ScanReport, UserNames, View};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::{Bytes, Pid};
@@ -55,6 +55,7 @@ fn agrees(folder: &Path) -> Result<(), Failed> {
 fn look(folder: &Path) -> Result<String, Failed> {
     let config = Config::load(Some(&folder.join("config.toml")))?.config;
     let mut sampler = Sampler::new(ProcRoot::open(&folder.join("proc"), PAGE_SIZE)?);
+    sampler.inquire(Box::new(Survey::new(&config)));
     let pins = config.whitelist.pids.iter();
     let pinned = pins
         .filter_map(|&pid| sampler.identify(pid).ok().flatten())

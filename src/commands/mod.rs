@@ -10,8 +10,18 @@ pub(crate) mod status;
 mod suggest;
 
 use crate::Error;
+use crate::config::Config;
+use crate::config::schedule::WeekMinute;
+use crate::sys::clock::local_time;
 use serde::Serialize;
 use std::io::{self, Write};
+use std::time::SystemTime;
+
+/// Puts into force what the schedules say at this time of the week.
+pub(crate) fn follow_schedule(config: &mut Config) {
+    let now = local_time(SystemTime::now());
+    config.follow(WeekMinute::new(now.weekday, now.minute_of_day()));
+}
 
 /// Writes to the standard output. A reader that went away, as `head` does, is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Error> {

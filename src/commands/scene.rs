@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
-use crate::policy::Policy;
+use crate::policy::{Policy, Survey};
 use crate::sample::{ProcRoot, Sampler};
 use std::path::Path;
 
@@ -16,11 +16,13 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn open(config: Option<&Path>) -> Result<Self, Error> {
         let Loaded {
-            config,
+            mut config,
             warnings,
             written,
         } = Config::load(config)?;
-        let sampler = Sampler::new(ProcRoot::system()?);
+        super::follow_schedule(&mut config);
+        let mut sampler = Sampler::new(ProcRoot::system()?);
+        sampler.inquire(Box::new(Survey::new(&config)));
         // The daemon protects itself, not this command.
         let own = match super::status::daemon(&sampler) {
             Some(daemon) => daemon,

@@ -144,6 +144,12 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// The byte of the text where the line of a place begins.
+    pub(super) fn offset(&self, place: &Place) -> usize {
+        let start = self.line_starts.get(place.line.wrapping_sub(1)).copied();
+        start.unwrap_or(0) + place.column.saturating_sub(1)
+    }
+
     /// Everything that is wrong, in the order of the text.
     pub(super) fn into_causes(mut self) -> Vec<Cause> {
         self.faults.sort_by_key(|fault| fault.at);

@@ -3,12 +3,14 @@
 
 use super::document::Document;
 use super::error::{Cause, Warning};
+use super::rule::{self, Rule};
+use super::schedule::Schedule;
 use super::table::{Layer, Setting, Table};
-use super::value;
 use super::whitelist::{NamePattern, User, Whitelist};
 use super::written::Written;
-use super::{Config, LogSettings, Origin, Thresholds, UserLookup};
-use crate::units::{Bytes, Percent, Pid, Uid};
+use super::{Config, LogSettings, Origin, Regular, Thresholds, UserLookup};
+use super::{tables, value};
+use crate::units::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -32,20 +34,59 @@ pub(super) struct Draft {
     log_level: Option<Setting<LevelFilter>>,
     term_timeout: Option<Setting<Duration>>,
     max_kills_per_minute: Option<Setting<Option<NonZeroU32>>>,
+    sustained: Option<Setting<Duration>>,
+    metric: Option<Setting<Metric>>,
+    warn_percent: Option<Setting<Option<Percent>>>,
+    /// Those of later files come first.
+    rules: Vec<Rule>,
+    schedules: Vec<Schedule>,
     /// All of it as it was written.
     pub(super) written: Written,
 }
 
+/// What a layer is to the ones below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The shipped default.
+    Default,
+    /// The configuration file: its lists replace those of the default.
+    File,
+    /// A drop-in: its lists are added.
+    DropIn,
+}
+
 impl Draft {
     /// Puts the text of one file on top of what is there; says all that is wrong with it.
-    pub(super) fn add(&mut self, file: &Path, text: &str, is_default: bool) -> Vec<Cause> {
+    pub(super) fn add(&mut self, file: &Path, text: &str, kind: Kind) -> Vec<Cause> {
+        let below = (kind == Kind::DropIn)
+            .then(|| (self.pids.take(), self.names.take(), self.users.take()));
+        let causes = self.read(file, text, kind);
+        if let Some((pids, names, users)) = below {
+            self.pids = joined(pids, self.pids.take());
+            self.names = joined(names, self.names.take());
+            self.users = joined(users, self.users.take());
+        }
+        causes
+    }
+
+    fn read(&mut self, file: &Path, text: &str, kind: Kind) -> Vec<Cause> {
+        let (mut rules, mut schedules) = (Vec::new(), Vec::new());
         let (document, root): (Document<'_>, DeTable<'_>) = Document::parse(file, text);
-        let (written, causes) = Layer::read(document, root, is_default, |root| {
+        let (written, causes) = Layer::read(document, root, kind == Kind::Default, |root| {
             root.table("thresholds", |table| self.read_thresholds(table));
             root.table("whitelist", |table| self.read_whitelist(table));
             root.table("settings", |table| self.read_settings(table));
+            root.tables("rule", "[rule]", |table, place| {
+                rules.extend(tables::rule(table, place));
+            });
+            root.tables("schedule", "[schedule]", |table, place| {
+                schedules.extend(tables::schedule(table, place));
+            });
         });
-        self.written.overlay(written);
+        self.written.overlay(written, kind == Kind::DropIn);
+        rules.append(&mut self.rules);
+        schedules.append(&mut self.schedules);
+        (self.rules, self.schedules) = (rules, schedules);
         causes
     }
 
@@ -62,6 +103,12 @@ impl Draft {
             value::seconds(0.1..=86_400.0),
         );
         table.value("early_scan", &mut self.early_scan, value::boolean);
+        table.value(
+            "sustained",
+            &mut self.sustained,
+            value::seconds(0.0..=86_400.0),
+        );
+        table.value("metric", &mut self.metric, value::metric);
     }
 
     fn read_whitelist(&mut self, table: &mut Table<'_, '_>) {
@@ -86,6 +133,7 @@ impl Draft {
             &mut self.max_kills_per_minute,
             value::kill_limit,
         );
+        table.value("warn_percent", &mut self.warn_percent, value::warn_percent);
     }
 
     /// What is wrong with values that are fine each by itself.
@@ -127,6 +175,10 @@ impl Draft {
             }
         }
         warnings.extend(self.unprotected_root());
+        for rule in &mut self.rules {
+            warnings.extend(rule.resolve_user(lookup));
+        }
+        warnings.extend(rule::unreachable(&self.rules));
         warnings
     }
 
@@ -144,15 +196,27 @@ impl Draft {
     }
 
     /// The configuration, once every key has its value.
-    pub(super) fn finish(self, origin: Origin) -> Option<Config> {
+    pub(super) fn finish(self, origin: Origin, drop_ins: Vec<PathBuf>) -> Option<Config> {
+        let thresholds = Thresholds::new(
+            self.ram_percent_threshold?.value,
+            self.ram_gb_threshold?.value,
+        )?;
+        let check_interval = self.check_interval?.value;
         Some(Config {
             origin,
-            thresholds: Thresholds::new(
-                self.ram_percent_threshold?.value,
-                self.ram_gb_threshold?.value,
-            )?,
-            check_interval: self.check_interval?.value,
+            drop_ins,
+            thresholds,
+            check_interval,
+            regular: Regular {
+                thresholds,
+                check_interval,
+            },
             early_scan: self.early_scan?.value,
+            sustained: self.sustained?.value,
+            metric: self.metric?.value,
+            warn_percent: self.warn_percent?.value,
+            rules: self.rules,
+            schedules: self.schedules,
             whitelist: Whitelist {
                 pids: values(self.pids?),
                 names: values(self.names?),
@@ -168,6 +232,17 @@ impl Draft {
             term_timeout: self.term_timeout?.value,
             max_kills_per_minute: self.max_kills_per_minute?.value,
         })
+    }
+}
+
+/// The list of the files below, then that of this one.
+fn joined<T>(below: Option<Vec<T>>, own: Option<Vec<T>>) -> Option<Vec<T>> {
+    match (below, own) {
+        (Some(mut below), Some(own)) => {
+            below.extend(own);
+            Some(below)
+        }
+        (below, own) => below.or(own),
     }
 }
 

@@ -50,6 +50,24 @@ pub enum Warning {
         /// Why not.
         error: io::Error,
     },
+    /// The user of a rule does not exist.
+    RuleUser {
+        /// Where the rule begins.
+        place: Option<Place>,
+        /// As written.
+        user: String,
+    },
+    /// A rule that can never match.
+    RuleUnreachable {
+        /// Where it begins.
+        place: Option<Place>,
+        /// Its number in the order in which the rules are tried.
+        number: usize,
+        /// The number of the earlier rule that takes all of its processes.
+        earlier: usize,
+        /// Where that one begins.
+        earlier_place: Option<Place>,
+    },
     /// `users` names root, but nothing says whether root is to be protected.
     RootNotProtected {
         /// Where root is named.
@@ -145,6 +163,31 @@ impl fmt::Display for Warning {
                 place.as_ref(),
                 format_args!("user {user:?} protects nobody, cannot look it up: {error}"),
             ),
+            Self::RuleUser { place, user } => located(
+                f,
+                place.as_ref(),
+                format_args!(
+                    "user {user:?} does not exist, this rule matches nobody until it does"
+                ),
+            ),
+            Self::RuleUnreachable {
+                place,
+                number,
+                earlier,
+                earlier_place,
+            } => {
+                let at = earlier_place
+                    .as_ref()
+                    .map_or(String::new(), |place| format!(" at {place}"));
+                located(
+                    f,
+                    place.as_ref(),
+                    format_args!(
+                        "rule {number} can never match: rule {earlier}{at} comes first and takes \
+                         all that it would, put the narrower one first"
+                    ),
+                )
+            }
             Self::RootNotProtected { place } => located(
                 f,
                 Some(place),

@@ -25,10 +25,13 @@ pub(super) fn read_if_exists(file: &Path) -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn try_read(file: &Path) -> io::Result<Vec<u8>> {
+    read_open(&mut File::open(file)?)
+}
+
+/// The bytes of an open file.
+pub(super) fn read_open(file: &mut File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(file)?
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut bytes)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,

@@ -1,15 +1,20 @@
-//! The text of one TOML file -> [`Config`], valid by construction. May read that file and look up
+//! TOML text -> [`Config`], valid by construction. May read that file and look up
 //! users; touches neither /proc nor signals nor the log.
 //!
-//! A configuration is made of layers: the shipped default, which is compiled in, then the file. Each
+//! A configuration is made of layers: the shipped default, which is compiled in, the file, then its drop-ins (`dropins`). Each
 //! layer wins over the ones before it (`draft`), is parsed as far as it can be (`document`) and read
 //! key by key (`table`, `value`), so that all that is wrong with it is said at once (`error`).
 
+mod changes;
 mod document;
 mod draft;
+mod dropins;
 mod error;
 mod file;
+mod rule;
+pub mod schedule;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -17,15 +22,20 @@ mod value;
 mod whitelist;
 mod written;
 
+pub use changes::Change;
 pub use error::{Cause, Error, Place, Warning};
+pub use rule::{Action, Matcher, Rule, UserMatcher};
+pub use schedule::Schedule;
 pub use thresholds::Thresholds;
 pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
 pub use written::{Entry, Item, Written};
 
 use crate::escape::Escaped;
-use crate::sys::users;
-use crate::units::Uid;
-use draft::Draft;
+use crate::sys::{effective_uid, users};
+use crate::units::{Metric, Percent, Uid};
+use draft::{Draft, Kind};
+use dropins::DropIn;
+use schedule::WeekMinute;
 use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
@@ -47,12 +57,26 @@ pub type UserLookup<'a> = &'a dyn Fn(&str) -> io::Result<Option<Uid>>;
 pub struct Config {
     /// Where it came from.
     pub origin: Origin,
-    /// What a process may have.
+    /// The drop-ins on top of it, in the order in which they were read.
+    pub drop_ins: Vec<PathBuf>,
+    /// What a process may have now: a schedule may say something else than `[thresholds]`.
     pub thresholds: Thresholds,
-    /// The time between two checks.
+    /// The time between two checks, now.
     pub check_interval: Duration,
     /// Whether to look between checks when a process could have crossed a threshold.
     pub early_scan: bool,
+    /// Both as they are when no schedule holds.
+    pub regular: Regular,
+    /// How long a process must be over a threshold before it is ended.
+    pub sustained: Duration,
+    /// By what memory is measured.
+    pub metric: Metric,
+    /// The share of a threshold at which there is an early warning; None for none.
+    pub warn_percent: Option<Percent>,
+    /// The rules in the order in which they are tried.
+    pub rules: Vec<Rule>,
+    /// The schedules in the order in which they are tried.
+    pub schedules: Vec<Schedule>,
     /// Who is protected.
     pub whitelist: Whitelist,
     /// Decide and report, but signal nobody.
@@ -63,6 +87,15 @@ pub struct Config {
     pub term_timeout: Duration,
     /// How many processes may be ended within a minute; None for no limit.
     pub max_kills_per_minute: Option<NonZeroU32>,
+}
+
+/// What `[thresholds]` says, to which a schedule that ends gives way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regular {
+    /// What a process may have.
+    pub thresholds: Thresholds,
+    /// The time between two checks.
+    pub check_interval: Duration,
 }
 
 /// A valid configuration and what is doubtful about it.
@@ -110,8 +143,22 @@ pub struct LogSettings {
 }
 
 impl Config {
+    /// Puts into force what holds at this time of the week; the place of the schedule that does.
+    pub fn follow(&mut self, at: WeekMinute) -> Option<usize> {
+        let index = schedule::in_force(&self.schedules, at);
+        let schedule = index.and_then(|index| self.schedules.get(index));
+        let regular = self.regular;
+        self.thresholds = schedule
+            .and_then(|schedule| schedule.thresholds)
+            .unwrap_or(regular.thresholds);
+        self.check_interval = schedule
+            .and_then(|schedule| schedule.check_interval)
+            .unwrap_or(regular.check_interval);
+        index
+    }
+
     /// Reads the file that was named, which must exist, or [`DEFAULT_FILE`], in whose absence the
-    /// built-in defaults hold.
+    /// built-in defaults hold; then the drop-ins beside it.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         let default = Path::new(DEFAULT_FILE);
         let text = match file {
@@ -119,26 +166,47 @@ impl Config {
             None => file::read_if_exists(default)?,
         };
         let file = file.unwrap_or(default).to_owned();
-        match text {
-            Some(text) => Self::parse(&text, Origin::File(file), &users::uid_of),
-            None => Self::parse(b"", Origin::BuiltIn(file), &users::uid_of),
-        }
+        let dropins = dropins::read(&file, effective_uid() == Uid::ROOT)?;
+        let (text, origin) = match text {
+            Some(text) => (text, Origin::File(file)),
+            None => (Vec::new(), Origin::BuiltIn(file)),
+        };
+        Self::parse_all(&text, &dropins, origin, &users::uid_of)
     }
 
     /// Reads a text, on top of the built-in defaults.
     pub fn parse(text: &[u8], origin: Origin, lookup: UserLookup<'_>) -> Result<Loaded, Error> {
+        Self::parse_all(text, &[], origin, lookup)
+    }
+
+    /// Reads a text and its drop-ins, each on top of what comes before it.
+    fn parse_all(
+        text: &[u8],
+        dropins: &[DropIn],
+        origin: Origin,
+        lookup: UserLookup<'_>,
+    ) -> Result<Loaded, Error> {
         let (Origin::File(file) | Origin::BuiltIn(file)) = &origin;
-        let text = document::utf8(file, text).map_err(|cause| Error::new(vec![cause]))?;
         let mut draft = Draft::default();
-        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, true);
-        causes.extend(draft.add(file, text, false));
+        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, Kind::Default);
+        let main = (file, text, Kind::File);
+        let dropped = dropins
+            .iter()
+            .map(|dropin| (&dropin.file, &*dropin.text, Kind::DropIn));
+        for (file, text, kind) in std::iter::once(main).chain(dropped) {
+            match document::utf8(file, text) {
+                Ok(text) => causes.extend(draft.add(file, text, kind)),
+                Err(cause) => causes.push(cause),
+            }
+        }
         causes.extend(draft.contradiction());
         if !causes.is_empty() {
             return Err(Error::new(causes));
         }
         let warnings = draft.resolve_users(lookup);
+        let files = dropins.iter().map(|dropin| dropin.file.clone());
         let written = std::mem::take(&mut draft.written);
-        match draft.finish(origin) {
+        match draft.finish(origin, files.collect()) {
             Some(config) => Ok(Loaded {
                 config,
                 warnings,

@@ -160,6 +160,55 @@ impl<'t> Table<'_, 't> {
         Table::read(name, entries, self.layer, read);
     }
 
+    /// Reads each table `[[key]]`; `name` is `key` in brackets of its own, as messages show it. The
+    /// places are those where the tables begin.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        name: &'static str,
+        mut read: impl FnMut(&mut Table<'_, 't>, Option<Place>),
+    ) {
+        let fault = |document: &mut Document<'_>, at, value: &DeValue<'_>| {
+            let message = must_be(&format!("tables that begin with [{name}]"), value);
+            document.fault(at, format!("\"{key}\" {message}"));
+        };
+        let Some((at, value)) = self.take(key) else {
+            // The keys of such a table are known all the same, for hints.
+            let mut probe = Table {
+                layer: self.layer,
+                name,
+                entries: DeTable::new(),
+            };
+            return read(&mut probe, None);
+        };
+        let items = match value.into_inner() {
+            DeValue::Array(items) => items,
+            other => return fault(&mut self.layer.document, at, &other),
+        };
+        for item in items {
+            let at = item.span().start;
+            let place = (!self.layer.is_default).then(|| self.layer.document.place(at));
+            match item.into_inner() {
+                DeValue::Table(entries) => {
+                    Table::read(name, entries, self.layer, |table| read(table, place));
+                }
+                other => fault(&mut self.layer.document, at, &other),
+            }
+        }
+    }
+
+    /// Whether one of these keys is given, whatever its value.
+    pub(super) fn has_any(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.entries.contains_key(*key))
+    }
+
+    /// Says that this table as a whole, or a combination of its values, is wrong.
+    pub(super) fn refuse(&mut self, place: Option<&Place>, message: &str) {
+        let at = place.map_or(0, |place| self.layer.document.offset(place));
+        let message = format!("[{}] {message}", self.name);
+        self.layer.document.fault(at, message);
+    }
+
     /// Reads the value of `key` into `slot`; leaves what a layer below has set where it is not given.
     pub(super) fn value<T>(
         &mut self,

@@ -1,9 +1,10 @@
 //! Readers of single values: a TOML value -> what it means, or a sentence that says what is allowed
 //! and what was found instead.
 
+use super::rule::{Action, UserMatcher};
 use super::table::nearest;
 use super::whitelist::{NamePattern, User};
-use crate::units::{Bytes, Percent, Pid, Uid};
+use crate::units::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -55,6 +56,15 @@ pub(super) fn seconds(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Re
     }
 }
 
+/// A share of a threshold; None for 0, which is none.
+pub(super) fn warn_percent(value: &DeValue<'_>) -> Read<Option<Percent>> {
+    number(value)
+        .filter(|percent| (0.0..100.0).contains(percent))
+        .and_then(Percent::new)
+        .map(|percent| (percent.get() > 0.0).then_some(percent))
+        .ok_or_else(|| must_be_bare("a number from 0 to below 100 (0 for no warning)", value))
+}
+
 /// A number of processes a minute; None for 0, which is no limit.
 pub(super) fn kill_limit(value: &DeValue<'_>) -> Read<Option<NonZeroU32>> {
     integer(value)
@@ -96,6 +106,118 @@ pub(super) fn log_level(value: &DeValue<'_>) -> Read<LevelFilter> {
 }
 
 const LEVEL_NAMES: &str = "\"error\", \"warn\", \"info\" or \"debug\"";
+
+/// By what memory is measured.
+pub(super) fn metric(value: &DeValue<'_>) -> Read<Metric> {
+    word(
+        value,
+        [Metric::Rss, Metric::Pss, Metric::Anon],
+        Metric::name,
+    )
+}
+
+/// What becomes of a process.
+pub(super) fn action(value: &DeValue<'_>) -> Read<Action> {
+    word(
+        value,
+        [Action::Kill, Action::Warn, Action::Protect],
+        Action::name,
+    )
+}
+
+/// One of a few words.
+fn word<T: Copy, const N: usize>(
+    value: &DeValue<'_>,
+    words: [T; N],
+    name: impl Fn(T) -> &'static str,
+) -> Read<T> {
+    let names = || words.iter().map(|word| name(*word));
+    let typed = value.as_str().unwrap_or_default();
+    words
+        .iter()
+        .copied()
+        .find(|word| name(*word).eq_ignore_ascii_case(typed))
+        .ok_or_else(|| {
+            let quoted: Vec<_> = names().map(|name| format!("\"{name}\"")).collect();
+            let (last, first) = quoted
+                .split_last()
+                .map_or(("", String::new()), |(l, f)| (l.as_str(), f.join(", ")));
+            let hint = nearest(typed, names())
+                .map(|near| format!(", did you mean \"{near}\"?"))
+                .unwrap_or_default();
+            format!("{}{hint}", must_be(&format!("{first} or {last}"), value))
+        })
+}
+
+/// A time of day in minutes. 24:00 is the end of the day.
+pub(super) fn minute_of_day(value: &DeValue<'_>) -> Read<u16> {
+    let parse = |text: &str| {
+        let (hours, minutes) = text.split_once(':')?;
+        let digits = |text: &str| match text.len() {
+            1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse::<u16>().ok(),
+            _ => None,
+        };
+        let (hours, minutes) = (digits(hours)?, digits(minutes).filter(|m| *m < 60)?);
+        let minute = hours * 60 + minutes;
+        (minute <= 24 * 60).then_some(minute)
+    };
+    value
+        .as_str()
+        .and_then(parse)
+        .ok_or_else(|| must_be("a time of day such as \"09:00\"", value))
+}
+
+/// A day of the week, 0 for Monday; its first three letters are enough.
+pub(super) fn day(value: &DeValue<'_>) -> Read<usize> {
+    const LONG: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let typed = value.as_str().unwrap_or_default().to_ascii_lowercase();
+    let is_day = |day: &&str| typed == **day || day.get(..3) == Some(typed.as_str());
+    LONG.iter().position(is_day).ok_or_else(|| {
+        must_be(
+            "days in quotes: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"",
+            value,
+        )
+    })
+}
+
+/// A pattern of a rule.
+pub(super) fn pattern(value: &DeValue<'_>) -> Read<NamePattern> {
+    let Some(text) = value.as_str() else {
+        return Err(must_be("text in quotes", value));
+    };
+    NamePattern::new(text).map_err(|error| format!("is {}: {error}", shown(text)))
+}
+
+/// The user of a rule: a name, a glob or a number.
+pub(super) fn user_pattern(value: &DeValue<'_>) -> Read<UserMatcher> {
+    if value.as_str().is_some() {
+        return pattern(value).map(|pattern| UserMatcher {
+            pattern,
+            uids: Vec::new(),
+        });
+    }
+    uid(integer(value))
+        .and_then(|uid| {
+            Some(UserMatcher {
+                pattern: NamePattern::new(&uid.to_string()).ok()?,
+                uids: vec![uid],
+            })
+        })
+        .ok_or_else(|| {
+            must_be(
+                "a user name in quotes, or a number from 0 to 4294967294",
+                value,
+            )
+        })
+}
 
 /// A process number.
 pub(super) fn pid(value: &DeValue<'_>) -> Read<Pid> {

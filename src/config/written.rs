@@ -46,15 +46,24 @@ impl Written {
             .find(|entry| (entry.table, entry.key) == (table, key))
     }
 
-    /// Puts the entries of a further layer on top.
-    pub(super) fn overlay(&mut self, layer: Vec<Entry>) {
-        for entry in layer {
+    /// Puts the entries of a further layer on top; with `adds`, its lists add to those below. Tables
+    /// that can be given several times have no one place for a key, and are left out.
+    pub(super) fn overlay(&mut self, layer: Vec<Entry>, adds: bool) {
+        let single = |entry: &Entry| !entry.table.starts_with('[');
+        for mut entry in layer.into_iter().filter(single) {
             let same = self
                 .entries
                 .iter_mut()
                 .find(|below| (below.table, below.key) == (entry.table, entry.key));
             match same {
-                Some(below) => *below = entry,
+                Some(below) => {
+                    if adds && !below.items.is_empty() && !entry.items.is_empty() {
+                        let mut items = std::mem::take(&mut below.items);
+                        items.append(&mut entry.items);
+                        entry.items = items;
+                    }
+                    *below = entry;
+                }
                 None => self.entries.push(entry),
             }
         }

@@ -5,21 +5,25 @@ use super::Daemon;
 use super::victims::Held;
 use crate::Error;
 use crate::act::Outcome;
-use crate::policy::{Breach, Decision, Said, Verdict};
+use crate::policy::{Breach, Decision, Loop, Said, Verdict, Wait};
 use crate::report::Event;
 use crate::sample::Process;
 use crate::sys;
 use crate::sys::process::Signal;
 use crate::units::Percent;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What was done about a process over a threshold.
 #[derive(Debug)]
 pub(super) enum Deed {
-    /// It was to be ended, with this outcome.
-    Ended(Process, Breach, Outcome),
+    /// It was to be ended, with this outcome; its unit, where that was ended again and again.
+    Ended(Process, Breach, Outcome, Option<Loop>),
     /// It was left alone.
     Left(Process),
+    /// It is near this threshold, which is news.
+    Near(Process, Breach),
+    /// It is not ended yet, which is news.
+    Waits(Process, Breach, Wait, Duration),
 }
 
 /// Why a check is made.
@@ -67,6 +71,7 @@ impl Daemon<'_> {
         }
         self.deeds = deeds;
         self.ledger.forget_others(&self.snapshot.near);
+        self.ledger.forget_unseen(now);
         self.report_unreadable();
         self.notice_ended_pins();
         if is_regular {
@@ -81,6 +86,7 @@ impl Daemon<'_> {
     /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so
     /// that it works when there is no memory left.
     pub(super) fn scan_and_signal(&mut self, now: Instant) -> Result<(), Error> {
+        self.set_start_clock();
         let policy = &self.policy;
         self.sampler
             .scan(|memory| policy.sieve(memory), &mut self.snapshot)?;
@@ -105,18 +111,71 @@ impl Daemon<'_> {
         if self.only.is_some() && self.only != process.key() {
             return None;
         }
-        match self
-            .policy
-            .decide(process, &self.snapshot.memory, &self.ledger, now)
-        {
+        let memory = &self.snapshot.memory;
+        let decision = self.policy.decide(process, memory, &self.ledger, now);
+        let key = process.key();
+        let is_news = match (&decision, key) {
+            (Decision::Leave | Decision::Spare(_) | Decision::Await, Some(key)) => {
+                self.ledger.timed.forget(key);
+                false
+            }
+            (Decision::Warn(_), Some(key)) => {
+                self.ledger.timed.forget(key);
+                self.ledger.record_approach(key, now)
+            }
+            (Decision::Wait(_, _, until), Some(key)) => {
+                self.ledger.timed.record(key, now, Some(*until));
+                self.ledger.record_approach(key, now);
+                self.ledger.is_news(key, Said::Waits)
+            }
+            (Decision::Terminate(_) | Decision::Withhold(_), Some(key)) => {
+                self.ledger.timed.record(key, now, None);
+                self.ledger.record_approach(key, now);
+                false
+            }
+            (_, None) => false,
+        };
+        match decision {
             Decision::Leave => None,
             Decision::Spare(_) | Decision::Withhold(_) => Some(Deed::Left(*process)),
             Decision::Await => {
-                self.ledger.record_rss(process.key()?, process.rss);
+                self.ledger.record_rss(key?, process.rss);
                 None
             }
+            Decision::Warn(breach) => is_news.then_some(Deed::Near(*process, breach)),
+            Decision::Wait(breach, wait, until) => is_news.then(|| {
+                let left = until.saturating_duration_since(now);
+                Deed::Waits(*process, breach, wait, left)
+            }),
             Decision::Terminate(_) => self.terminate(process, now),
         }
+    }
+
+    /// Looks at those who wait for their end when that is due.
+    pub(super) fn attend_timed(&mut self, now: Instant) {
+        if self.ledger.timed.due(now).is_none() {
+            return;
+        }
+        self.set_start_clock();
+        // Whether the machine is short of memory counts now, not at the last check.
+        if let Ok(memory) = self.sampler.memory() {
+            self.snapshot.memory = memory;
+        }
+        while let Some(key) = self.ledger.timed.due(now) {
+            let looked = self.sampler.look(key.pid);
+            let Some(process) = looked.filter(|process| process.key() == Some(key)) else {
+                self.ledger.timed.forget(key);
+                continue;
+            };
+            if let Some(deed) = self.treat(&process, now) {
+                self.report(&deed, false);
+            }
+        }
+    }
+
+    /// Tells the ledger how late it is by the clock that the start times of processes count by.
+    fn set_start_clock(&mut self) {
+        self.ledger.restarts.set_clock(sys::start_time_now());
     }
 
     /// Looks and decides once more on the process that is held now, then signals that very process.
@@ -130,6 +189,13 @@ impl Daemon<'_> {
         let decision = self
             .policy
             .decide(&process, &self.snapshot.memory, &self.ledger, now);
+        if let Decision::Wait(breach, wait, until) = decision {
+            // Only now it is known which unit it belongs to.
+            self.ledger.timed.record(key, now, Some(until));
+            let left = until.saturating_duration_since(now);
+            let is_news = self.ledger.is_news(key, Said::Waits);
+            return is_news.then_some(Deed::Waits(process, breach, wait, left));
+        }
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
@@ -138,19 +204,24 @@ impl Daemon<'_> {
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
-            self.ledger.record_terminated(key, process, breach, now);
+            let found = self.ledger.record_terminated(key, process, breach, now);
             self.held.push(Held::new(key, handle, unit.as_ref()));
+            return Some(Deed::Ended(process, breach, outcome, found));
         }
-        Some(Deed::Ended(process, breach, outcome))
+        Some(Deed::Ended(process, breach, outcome, None))
     }
 
     /// What a dry run would do is repeated at each regular check only.
     fn report(&mut self, deed: &Deed, is_regular: bool) {
         match deed {
-            Deed::Ended(process, breach, outcome) => match outcome {
+            Deed::Ended(process, breach, outcome, found) => match outcome {
                 Outcome::Signalled => {
                     self.reporter.emit(&Event::Killing(process, breach));
                     self.reporter.emit(&Event::Reason(process, breach));
+                    if let Some(found) = found {
+                        let wait = found.until.saturating_duration_since(Instant::now());
+                        self.reporter.emit(&Event::RestartLoop(found, wait));
+                    }
                 }
                 Outcome::Pretended if self.is_news(process, Said::Pretended) || is_regular => {
                     self.reporter.emit(&Event::WouldKill(process, breach));
@@ -166,6 +237,11 @@ impl Daemon<'_> {
                 }
             },
             Deed::Left(process) => self.report_left(process),
+            Deed::Near(process, breach) => self.reporter.emit(&Event::Near(process, breach)),
+            Deed::Waits(process, breach, wait, left) => {
+                self.reporter
+                    .emit(&Event::Waits(process, breach, wait, *left));
+            }
         }
     }
 
@@ -235,6 +311,6 @@ impl Daemon<'_> {
 
 impl Deed {
     fn has_signalled(&self) -> bool {
-        matches!(self, Self::Ended(_, _, Outcome::Signalled))
+        matches!(self, Self::Ended(_, _, Outcome::Signalled, _))
     }
 }

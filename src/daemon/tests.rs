@@ -132,7 +132,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
                 daemon.scan_and_signal(now).unwrap();
             }
             steps.push((ALLOCATIONS.get() - before.0, faults() - before.1));
-            if !daemon.deeds.is_empty() {
+            if !daemon.held.is_empty() {
                 break;
             }
             if is_due {

@@ -2,6 +2,8 @@
 //! said already. Times are handed in.
 
 use super::Breach;
+use super::restarts::{Loop, Restarts};
+use super::timed::Timed;
 use crate::sample::Process;
 use crate::sys::process::Signal;
 use crate::units::{Bytes, ProcessKey};
@@ -82,6 +84,19 @@ pub enum Said {
     Withheld,
     /// It would have been ended, but this is a dry run.
     Pretended,
+    /// It is over a threshold but waits for its end.
+    Waits,
+}
+
+/// Not more often than this an early warning is given of one process.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
+
+/// A process that an early warning was given of.
+#[derive(Clone, Copy, Debug)]
+struct Warned {
+    key: ProcessKey,
+    said: Instant,
+    seen: Instant,
 }
 
 /// Who was asked to end and when, and what was said.
@@ -91,6 +106,11 @@ pub struct Ledger {
     /// When processes were asked to end within the last minute, the oldest first.
     terminated: VecDeque<Instant>,
     said: Vec<(ProcessKey, Said)>,
+    warned: Vec<Warned>,
+    /// Since when processes have been over their thresholds.
+    pub timed: Timed,
+    /// Units that come back as often as they are ended.
+    pub restarts: Restarts,
 }
 
 impl Ledger {
@@ -100,6 +120,9 @@ impl Ledger {
             victims: Vec::with_capacity(victims),
             terminated: VecDeque::with_capacity(victims),
             said: Vec::with_capacity(victims),
+            warned: Vec::with_capacity(victims),
+            timed: Timed::default(),
+            restarts: Restarts::default(),
         }
     }
 
@@ -121,14 +144,15 @@ impl Ledger {
             .count()
     }
 
-    /// A process was sent SIGTERM.
+    /// A process was sent SIGTERM. Where its unit has come back after it was ended before, that loop.
     pub fn record_terminated(
         &mut self,
         key: ProcessKey,
         process: Process,
         breach: Breach,
         now: Instant,
-    ) {
+    ) -> Option<Loop> {
+        self.timed.forget(key);
         while self
             .terminated
             .front()
@@ -144,6 +168,32 @@ impl Ledger {
             last_rss: process.rss,
             terminated: now,
             stage: Stage::Terminating,
+        });
+        let unit = process.findings.unit?;
+        let name = process.facts.ok()?.name;
+        self.restarts.record((unit, name, key.start_time), now)
+    }
+
+    /// A process is seen near its threshold; whether an early warning is due: once for each rise, and
+    /// not for one that goes up and down all the time.
+    pub fn record_approach(&mut self, key: ProcessKey, now: Instant) -> bool {
+        if let Some(warned) = self.warned.iter_mut().find(|warned| warned.key == key) {
+            warned.seen = now;
+            return false;
+        }
+        self.warned.push(Warned {
+            key,
+            said: now,
+            seen: now,
+        });
+        true
+    }
+
+    /// After a look at everybody at `now`: who was not seen near a threshold then is below.
+    pub fn forget_unseen(&mut self, now: Instant) {
+        self.timed.forget_unseen(now);
+        self.warned.retain(|warned| {
+            warned.seen == now || now.saturating_duration_since(warned.said) < WARNING_PAUSE
         });
     }
 
@@ -206,7 +256,7 @@ mod tests {
     use super::*;
     use crate::policy::Limit;
     use crate::policy::tests::process;
-    use crate::units::{Percent, Pid, StartTime};
+    use crate::units::{Metric, Percent, Pid, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
         ProcessKey {
@@ -219,8 +269,12 @@ mod tests {
         let share = Percent::new(50.0).unwrap();
         Breach {
             rss: Bytes::new(1),
+            metric: Metric::Rss,
+            memory: Bytes::new(1),
             share,
             limit: Limit::Percent(share),
+            rule: None,
+            sustained: Duration::ZERO,
         }
     }
 
@@ -251,6 +305,23 @@ mod tests {
         assert_eq!(ledger.next_deadline(seconds(5)), None);
         assert!(ledger.remove(key(5)).is_some());
         assert!(ledger.remove(key(5)).is_none());
+    }
+
+    #[test]
+    fn warns_once_for_each_rise() {
+        let start = Instant::now();
+        let at = |s| start + seconds(s);
+        let mut ledger = Ledger::default();
+        assert!(ledger.record_approach(key(5), at(0)));
+        ledger.forget_unseen(at(0));
+        assert!(!ledger.record_approach(key(5), at(30)));
+        ledger.forget_unseen(at(30));
+        // Below at one look, and up again within a minute: nothing new.
+        ledger.forget_unseen(at(40));
+        assert!(!ledger.record_approach(key(5), at(50)));
+        ledger.forget_unseen(at(50));
+        ledger.forget_unseen(at(70));
+        assert!(ledger.record_approach(key(5), at(80)));
     }
 
     #[test]

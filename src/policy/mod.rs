@@ -3,14 +3,22 @@
 
 pub mod headroom;
 mod ledger;
+mod limits;
+mod restarts;
+mod survey;
+mod timed;
 mod verdict;
 
 pub use headroom::{Next, Tick};
 pub use ledger::{Due, Ledger, Said, Stage, Victim};
-pub use verdict::{Breach, Exemption, Limit, Verdict};
+pub use limits::Limits;
+pub use restarts::{Loop, Restarts};
+pub use survey::Survey;
+pub use timed::Timed;
+pub use verdict::{Breach, Exemption, Limit, Verdict, Wait};
 
-use crate::config::{Config, Thresholds, UserProtection};
-use crate::sample::{Facts, Process, SystemMemory};
+use crate::config::{Action, Config, Rule, Thresholds, UserProtection};
+use crate::sample::{Facts, Process, SystemMemory, Unreadable};
 use crate::units::{Bytes, Percent, Pid, ProcessKey};
 use std::time::Instant;
 
@@ -30,6 +38,7 @@ pub struct Policy {
 }
 
 /// What to do about one process.
+#[allow(clippy::large_enum_variant)] // as for Wait
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decision<'p> {
     /// Nothing.
@@ -38,6 +47,10 @@ pub enum Decision<'p> {
     Spare(Exemption<'p>),
     /// Nothing more: it was asked to end already.
     Await,
+    /// Nothing yet, but it is near its threshold; the one it is nearest to.
+    Warn(Breach),
+    /// Nothing before this time.
+    Wait(Breach, Wait, Instant),
     /// End it.
     Terminate(Breach),
     /// It should end, but the limit of kills in a minute is reached.
@@ -45,9 +58,9 @@ pub enum Decision<'p> {
 }
 
 impl Policy {
-    /// Nothing with this much memory or less can be over a threshold.
+    /// Nothing with this much RSS or less is worth a look: not over a threshold, nor near one.
     pub fn sieve(&self, memory: &SystemMemory) -> Bytes {
-        self.config.thresholds.lowest(memory.total)
+        survey::sieve(&self.config, memory.total)
     }
 
     /// What to do about this process now.
@@ -62,12 +75,15 @@ impl Policy {
             return Decision::Await;
         }
         match self.judge(process, memory) {
-            Verdict::Within => Decision::Leave,
+            Verdict::Within => self
+                .approach(process, memory)
+                .map_or(Decision::Leave, Decision::Warn),
             Verdict::Spared(exemption) => Decision::Spare(exemption),
-            Verdict::Breach(breach) if self.is_limit_reached(ledger, now) => {
-                Decision::Withhold(breach)
-            }
-            Verdict::Breach(breach) => Decision::Terminate(breach),
+            Verdict::Breach(breach) => match wait(process, &breach, memory, ledger, now) {
+                Some((wait, until)) => Decision::Wait(breach, wait, until),
+                None if self.is_limit_reached(ledger, now) => Decision::Withhold(breach),
+                None => Decision::Terminate(breach),
+            },
         }
     }
 
@@ -78,12 +94,71 @@ impl Policy {
             // Doubt never kills, whatever the size may be.
             Err(unreadable) => return Verdict::Spared(Exemption::Unreadable(*unreadable)),
         };
-        match self.breach(process.rss, memory.total) {
-            None => Verdict::Within,
-            Some(breach) => match self.exemption(process.pid, facts) {
-                Some(exemption) => Verdict::Spared(exemption),
-                None => Verdict::Breach(breach),
+        let total = memory.total;
+        let breach = match self.doubt(process, total) {
+            Ok(()) => self.breach(process, total, None),
+            Err(unreadable) => {
+                // Something protects it for sure, or the doubt does.
+                let exemption = self.exemption(process.pid, facts);
+                let doubt = Exemption::Unreadable(unreadable);
+                return Verdict::Spared(exemption.unwrap_or(doubt));
+            }
+        };
+        let Some(breach) = breach else {
+            return Verdict::Within;
+        };
+        let exemption = self
+            .exemption(process.pid, facts)
+            .or_else(|| self.rule_exemption(process));
+        exemption.map_or(Verdict::Breach(breach), Verdict::Spared)
+    }
+
+    /// The limits of this process: its rule's, or everybody's.
+    pub fn limits(&self, process: &Process) -> Limits {
+        let rule = self.rule(process).map(|(_, rule)| rule);
+        Limits::general(&self.config).of_rule(rule)
+    }
+
+    /// The rule that matches this process, with its number from 1.
+    pub fn rule(&self, process: &Process) -> Option<(usize, &Rule)> {
+        survey::rule_of(&self.config.rules, process.findings.class)
+    }
+
+    /// The threshold that this process, which is over none, is near to: where it is ended at that
+    /// threshold, or a rule wants a warning.
+    pub fn approach(&self, process: &Process, memory: &SystemMemory) -> Option<Breach> {
+        let share = self.config.warn_percent?;
+        let facts = process.facts.as_ref().ok()?;
+        let breach = self.breach(process, memory.total, Some(share))?;
+        let is_protected = matches!(self.rule_exemption(process), Some(Exemption::Rule(..)))
+            || self.exemption(process.pid, facts).is_some();
+        (!is_protected).then_some(breach)
+    }
+
+    /// What of a process that may be over its threshold can't be told.
+    fn doubt(&self, process: &Process, total: Bytes) -> Result<(), Unreadable> {
+        let is_over = |thresholds: Thresholds| process.rss > thresholds.lowest(total);
+        let limits = self.limits(process);
+        match process.findings.class {
+            None if !self.config.rules.is_empty() => Err(Unreadable {
+                file: "rules were not asked for",
+                errno: None,
+            }),
+            // An earlier rule might be its own: it counts where it could make a difference, that is,
+            // where the process is over the limits of the one or of the other.
+            Some(class) => match class.doubt {
+                Some((place, unreadable)) => {
+                    let rule = self.config.rules.get(usize::from(place));
+                    let other = Limits::general(&self.config).of_rule(rule);
+                    if is_over(limits.thresholds) || is_over(other.thresholds) {
+                        Err(unreadable)
+                    } else {
+                        Ok(())
+                    }
+                }
+                None => process.memory().map(drop),
             },
+            None => Ok(()),
         }
     }
 
@@ -91,27 +166,51 @@ impl Policy {
     /// is protected or can't be judged.
     pub fn limit(&self, process: &Process, memory: &SystemMemory) -> Option<Bytes> {
         let facts = process.facts.as_ref().ok()?;
-        let is_protected = self.exemption(process.pid, facts).is_some();
-        (!is_protected).then(|| self.config.thresholds.lowest(memory.total))
+        let is_protected =
+            self.exemption(process.pid, facts).is_some() || self.rule_exemption(process).is_some();
+        (!is_protected).then(|| self.limits(process).thresholds.lowest(memory.total))
     }
 
-    /// The threshold that this much memory is over.
-    fn breach(&self, rss: Bytes, total: Bytes) -> Option<Breach> {
-        let over_percent =
-            |percent: Percent| (rss > percent.of(total)).then_some(Limit::Percent(percent));
-        let over_amount = |amount: Bytes| (rss > amount).then_some(Limit::Amount(amount));
-        let limit = match self.config.thresholds {
-            Thresholds::Percent(percent) => over_percent(percent),
-            Thresholds::Amount(amount) => over_amount(amount),
-            Thresholds::Either(percent, amount) => {
-                over_percent(percent).or_else(|| over_amount(amount))
-            }
-        }?;
+    /// The threshold that this process is over; with `share`, this share of a threshold.
+    fn breach(&self, process: &Process, total: Bytes, share: Option<Percent>) -> Option<Breach> {
+        let Limits {
+            thresholds,
+            metric,
+            sustained,
+        } = self.limits(process);
+        let memory = process.memory().ok()?;
+        let is_over = |limit: Bytes| memory > share.map_or(limit, |share| share.of(limit));
+        let percent = || {
+            thresholds
+                .percent()
+                .filter(|percent| is_over(percent.of(total)))
+                .map(Limit::Percent)
+        };
+        let amount = || {
+            thresholds
+                .amount()
+                .filter(|amount| is_over(*amount))
+                .map(Limit::Amount)
+        };
         Some(Breach {
-            rss,
-            share: Percent::share(rss, total),
-            limit,
+            rss: process.rss,
+            metric,
+            memory,
+            share: Percent::share(memory, total),
+            limit: percent().or_else(amount)?,
+            rule: self.rule(process).map(|(number, _)| number),
+            sustained,
         })
+    }
+
+    /// What its rule protects this process by.
+    pub fn rule_exemption(&self, process: &Process) -> Option<Exemption<'_>> {
+        let (number, rule) = self.rule(process)?;
+        match rule.action {
+            Action::Kill => None,
+            Action::Warn => Some(Exemption::WarnOnly(number, rule)),
+            Action::Protect => Some(Exemption::Rule(number, rule)),
+        }
     }
 
     /// What protects this process, however large it is.
@@ -148,6 +247,29 @@ impl Policy {
             .max_kills_per_minute
             .is_some_and(|limit| ledger.terminated_within_minute(now) >= limit.get() as usize)
     }
+}
+
+/// Why a process is not ended before some later time.
+fn wait(
+    process: &Process,
+    breach: &Breach,
+    memory: &SystemMemory,
+    ledger: &Ledger,
+    now: Instant,
+) -> Option<(Wait, Instant)> {
+    let key = process.key()?;
+    let until = ledger.timed.since(key).unwrap_or(now) + breach.sustained;
+    if now < until {
+        return Some((Wait::Sustained(breach.sustained), until));
+    }
+    // A machine that is short of memory has no time to wait for a unit to settle.
+    if memory.is_short() {
+        return None;
+    }
+    let unit = process.findings.unit?;
+    let name = process.facts.as_ref().ok()?.name;
+    let found = ledger.restarts.wait((unit, name, key.start_time), now)?;
+    Some((Wait::Restart(found), found.until))
 }
 
 #[cfg(test)]

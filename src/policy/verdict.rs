@@ -1,10 +1,12 @@
 //! What a decision says of a process, in words that every front prints alike.
 
-use crate::config::{NamePattern, User};
+use super::restarts::Loop;
+use crate::config::{NamePattern, Rule, User};
 use crate::escape::Escaped;
 use crate::sample::Unreadable;
-use crate::units::{Bytes, Percent, Pid};
+use crate::units::{Bytes, Metric, Percent, Pid};
 use std::fmt;
+use std::time::Duration;
 
 /// What a process is, whatever was done about it before.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,10 +24,65 @@ pub enum Verdict<'p> {
 pub struct Breach {
     /// Its resident memory.
     pub rss: Bytes,
+    /// By what its memory is measured.
+    pub metric: Metric,
+    /// Its memory by that measure.
+    pub memory: Bytes,
     /// The same as a share of MemTotal.
     pub share: Percent,
     /// The threshold; the percentage where it is over both.
     pub limit: Limit,
+    /// The number of the rule that the threshold holds for, from 1; None where no rule matches.
+    pub rule: Option<usize>,
+    /// How long it must be over.
+    pub sustained: Duration,
+}
+
+/// `ram_gb_threshold = 2.00GB (metric pss, rule 2, for 60 s)`.
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.limit.fmt(f)?;
+        let mut separator = " (";
+        let mut part = |f: &mut fmt::Formatter<'_>, part: fmt::Arguments<'_>| {
+            let written = write!(f, "{separator}{part}");
+            separator = ", ";
+            written
+        };
+        if self.metric != Metric::Rss {
+            part(f, format_args!("metric {}", self.metric))?;
+        }
+        if let Some(rule) = self.rule {
+            part(f, format_args!("rule {rule}"))?;
+        }
+        if self.sustained > Duration::ZERO {
+            part(f, format_args!("for {} s", self.sustained.as_secs_f64()))?;
+        }
+        f.write_str(if separator == ", " { ")" } else { "" })
+    }
+}
+
+/// Why a process that is over its threshold is not ended yet.
+#[allow(clippy::large_enum_variant)] // a unit's name in a fixed place costs no allocation
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wait {
+    /// It must be over for so long.
+    Sustained(Duration),
+    /// Its unit was started again after it was ended.
+    Restart(Loop),
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sustained(time) => write!(f, "sustained = {}", time.as_secs_f64()),
+            Self::Restart(found) => write!(
+                f,
+                "restart loop, unit {} was ended {} times",
+                Escaped(found.unit.as_bytes()),
+                found.rounds
+            ),
+        }
+    }
 }
 
 /// One of the two thresholds.
@@ -67,6 +124,10 @@ pub enum Exemption<'p> {
     User(&'p User),
     /// It is root's and `protect_root` is true.
     Root,
+    /// The rule with this number protects it.
+    Rule(usize, &'p Rule),
+    /// The rule with this number only reports it.
+    WarnOnly(usize, &'p Rule),
 }
 
 impl fmt::Display for Exemption<'_> {
@@ -87,6 +148,15 @@ impl fmt::Display for Exemption<'_> {
             }
             Self::User(user) => write!(f, "whitelist.users has {}", Escaped(user.text.as_bytes())),
             Self::Root => f.write_str("whitelist.protect_root is true"),
+            Self::Rule(number, rule) => write_rule(f, *number, rule, "protects it"),
+            Self::WarnOnly(number, rule) => write_rule(f, *number, rule, "only warns"),
         }
+    }
+}
+
+fn write_rule(f: &mut fmt::Formatter<'_>, number: usize, rule: &Rule, what: &str) -> fmt::Result {
+    match &rule.place {
+        Some(place) => write!(f, "rule {number} at {place} {what}"),
+        None => write!(f, "rule {number} {what}"),
     }
 }

@@ -4,8 +4,9 @@ use super::users::UserNames;
 use crate::Error;
 use crate::config;
 use crate::escape::Escaped;
-use crate::policy::{Breach, Exemption, Victim};
+use crate::policy::{Breach, Exemption, Loop, Victim, Wait};
 use crate::sample::{Process, SystemMemory};
+use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
 use crate::units::{Bytes, Percent, Pid};
 use std::fmt::{self, Write};
@@ -23,6 +24,10 @@ pub enum Event<'e> {
     Reloaded(&'e config::Config),
     /// The configuration was read again and refused; one cause of possibly several.
     ReloadRefused(&'e str),
+    /// One thing that a reload has changed.
+    Changed(&'e config::Change),
+    /// Another schedule holds, or none, until this time.
+    Schedule(&'e config::Config, Option<usize>, Option<LocalTime>),
     /// A number of `whitelist.pids` that nobody had when the configuration was read.
     PinMissing(Pid),
     /// A process that was protected by its number has ended.
@@ -59,6 +64,12 @@ pub enum Event<'e> {
     Reason(&'e Process, &'e Breach),
     /// A process is over a threshold but protected.
     Spared(&'e Process, Percent, Exemption<'e>),
+    /// A process is near its threshold: the early warning.
+    Near(&'e Process, &'e Breach),
+    /// A process is over its threshold and ended later, after this time.
+    Waits(&'e Process, &'e Breach, &'e Wait, Duration),
+    /// A unit comes back as often as it is ended; the next time it has so long.
+    RestartLoop(&'e Loop, Duration),
     /// A process is over a threshold, but too many were ended in the last minute.
     Withheld(&'e Process, &'e Breach, u32),
     /// The kernel does not let us signal a process.
@@ -93,15 +104,26 @@ impl Event<'_> {
             | Self::Unreadable { .. }
             | Self::Killing(..)
             | Self::WouldKill(..)
+            | Self::Near(..)
+            | Self::RestartLoop(..)
+            | Self::Waits(_, _, Wait::Restart(_), _)
+            | Self::Spared(_, _, Exemption::WarnOnly(..))
             | Self::NotPermitted(..)
             | Self::Escalating(_)
             | Self::Survives(..) => log::Level::Warn,
+            // A size or a rule that can't be told: the process goes on, but somebody should know.
+            Self::Spared(process, _, Exemption::Unreadable(_)) if process.facts.is_ok() => {
+                log::Level::Warn
+            }
             Self::Started(_)
             | Self::Reloaded(_)
+            | Self::Changed(_)
+            | Self::Schedule(..)
             | Self::Memory(_)
             | Self::ScanComplete { .. }
             | Self::Reason(..)
             | Self::Spared(..)
+            | Self::Waits(..)
             | Self::LetGo(_)
             | Self::Ended(..)
             | Self::Stopping(_) => log::Level::Info,
@@ -110,6 +132,7 @@ impl Event<'_> {
     }
 
     /// Its text in one line, appended to `out`.
+    #[allow(clippy::too_many_lines)] // an arm an event
     pub fn write(&self, out: &mut String, users: &mut UserNames) -> fmt::Result {
         match self {
             Self::Started(config) => {
@@ -162,15 +185,24 @@ impl Event<'_> {
                 write_breach(out, users, process, breach)
             }
             Self::Reason(process, breach) => {
-                write!(out, "Reason: PID={} is over {}", process.pid, breach.limit)
+                write!(out, "Reason: PID={} is over {breach}", process.pid)
             }
+            Self::Near(process, breach) => {
+                out.write_str("Near its threshold: ")?;
+                write_breach(out, users, process, breach)?;
+                write!(out, ", Threshold: {breach}")
+            }
+            Self::Waits(process, breach, wait, left) => {
+                let left = left.as_secs_f64();
+                write!(out, "Over its threshold, ended in {left:.0} s if it still is: ")?;
+                write_breach(out, users, process, breach)?;
+                write!(out, ", Reason: {wait}")
+            }
+            Self::RestartLoop(found, wait) => write_restart_loop(out, found, *wait),
+            Self::Changed(change) => write!(out, "Configuration changed: {change}"),
+            Self::Schedule(config, schedule, next) => write_schedule(out, config, *schedule, *next),
             Self::Spared(process, share, exemption) => {
-                out.write_str("Spared process: ")?;
-                write_process(out, users, process)?;
-                if !matches!(exemption, Exemption::Unreadable(_)) {
-                    write_ram(out, process.rss, *share)?;
-                }
-                write!(out, ", Reason: {exemption}")
+                write_spared(out, users, process, *share, exemption)
             }
             Self::Withheld(process, breach, limit) => {
                 write!(out, "Limit of {limit} kills a minute reached, not ended: ")?;
@@ -228,7 +260,22 @@ pub(super) fn write_memory(out: &mut String, memory: &SystemMemory) -> fmt::Resu
 
 /// `configuration "/etc/memory-monitor/config.toml", over 10.00% of RAM or 2.00GB, every 30 s`.
 fn write_config(out: &mut String, config: &config::Config) -> fmt::Result {
-    write!(out, "{}, ends processes over ", config.origin)?;
+    write!(out, "{}", config.origin)?;
+    match config.drop_ins.len() {
+        0 => {}
+        1 => out.write_str(" and 1 drop-in")?,
+        count => write!(out, " and {count} drop-ins")?,
+    }
+    out.write_str(", ends processes over ")?;
+    write_values(out, config)?;
+    out.write_str(if config.dry_run {
+        ", dry run: signals nobody"
+    } else {
+        ""
+    })
+}
+
+fn write_values(out: &mut String, config: &config::Config) -> fmt::Result {
     let thresholds = config.thresholds;
     match (thresholds.percent(), thresholds.amount()) {
         (Some(percent), Some(amount)) => write!(out, "{percent} of RAM or {amount}")?,
@@ -240,12 +287,54 @@ fn write_config(out: &mut String, config: &config::Config) -> fmt::Result {
         out,
         ", looks every {} s",
         config.check_interval.as_secs_f64()
-    )?;
-    out.write_str(if config.dry_run {
-        ", dry run: signals nobody"
-    } else {
-        ""
-    })
+    )
+}
+
+fn write_restart_loop(out: &mut String, found: &Loop, wait: Duration) -> fmt::Result {
+    write!(
+        out,
+        "Restart loop: Unit={} was ended {} times and came back each time, the next time it has \
+         {:.0} s",
+        Escaped(found.unit.as_bytes()),
+        found.rounds,
+        wait.as_secs_f64()
+    )
+}
+
+/// `Schedule 1 in force: ..., until 2025-10-03 17:00:00`.
+fn write_schedule(
+    out: &mut String,
+    config: &config::Config,
+    schedule: Option<usize>,
+    next: Option<LocalTime>,
+) -> fmt::Result {
+    match schedule {
+        Some(place) => write!(out, "Schedule {} in force: ends processes over ", place + 1)?,
+        None => out.write_str("No schedule in force: ends processes over ")?,
+    }
+    write_values(out, config)?;
+    match next {
+        Some(next) => write!(out, ", until {next}"),
+        None => Ok(()),
+    }
+}
+
+fn write_spared(
+    out: &mut String,
+    users: &mut UserNames,
+    process: &Process,
+    share: Percent,
+    exemption: &Exemption<'_>,
+) -> fmt::Result {
+    out.write_str(match exemption {
+        Exemption::WarnOnly(..) => "Over its threshold, only reported: ",
+        _ => "Spared process: ",
+    })?;
+    write_process(out, users, process)?;
+    if process.facts.is_ok() {
+        write_ram(out, process.memory().unwrap_or(process.rss), share)?;
+    }
+    write!(out, ", Reason: {exemption}")
 }
 
 /// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`.
@@ -256,7 +345,7 @@ fn write_breach(
     breach: &Breach,
 ) -> fmt::Result {
     write_process(out, users, process)?;
-    write_ram(out, breach.rss, breach.share)
+    write_ram(out, breach.memory, breach.share)
 }
 
 fn write_ram(out: &mut String, rss: Bytes, share: Percent) -> fmt::Result {

@@ -55,7 +55,9 @@ impl Explanation {
             policy, process, ..
         } = evidence;
         let exemption = match &process.facts {
-            Ok(facts) => policy.exemption(process.pid, facts),
+            Ok(facts) => policy
+                .exemption(process.pid, facts)
+                .or_else(|| policy.rule_exemption(process)),
             Err(unreadable) => Some(Exemption::Unreadable(*unreadable)),
         };
         let mut tests = protections(evidence, exemption.as_ref(), users);

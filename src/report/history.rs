@@ -65,7 +65,7 @@ impl Record {
             unit: unit.map(|unit| shown(unit.as_bytes())),
             rss_bytes: victim.breach.rss.get(),
             rss_percent: victim.breach.share.get(),
-            threshold: victim.breach.limit.to_string(),
+            threshold: victim.breach.to_string(),
             signal: victim.signal().name().to_owned(),
             seconds: after.as_secs_f64(),
             freed_bytes: victim.last_rss.get(),

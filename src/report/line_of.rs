@@ -1,6 +1,6 @@
 //! The line of the configuration that decides.
 
-use crate::config::{Config, Place, Written};
+use crate::config::{Config, Place, Rule, Written};
 use crate::escape::OneLine;
 use crate::policy::{Exemption, Limit};
 use std::fmt;
@@ -40,6 +40,14 @@ pub(crate) fn of_key(table: &str, key: &str, written: &Written) -> Option<Config
     })
 }
 
+/// The line where a rule begins.
+pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
+    ConfigLine {
+        place: rule.place.clone(),
+        text: format!("[[rule]] {rule}"),
+    }
+}
+
 /// The line of what protects a process; None for what no configuration changes.
 pub(crate) fn of_exemption(
     exemption: &Exemption<'_>,
@@ -52,6 +60,7 @@ pub(crate) fn of_exemption(
         Exemption::Name(name) => ("names", whitelist.names.iter().position(|own| own == *name)),
         Exemption::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
         Exemption::Root => return of_key("whitelist", "protect_root", written),
+        Exemption::Rule(_, rule) | Exemption::WarnOnly(_, rule) => return Some(of_rule(rule)),
         Exemption::Unreadable(_)
         | Exemption::Init
         | Exemption::KernelThread

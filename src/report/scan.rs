@@ -200,7 +200,8 @@ impl ScanReport {
 
 /// The memory of a process as a share of the lowest threshold that holds for it.
 fn share_of_threshold(policy: &Policy, process: &Process, memory: &SystemMemory) -> Percent {
-    Percent::share(process.rss, policy.sieve(memory))
+    let lowest = policy.limits(process).thresholds.lowest(memory.total);
+    Percent::share(process.memory().unwrap_or(process.rss), lowest)
 }
 
 impl Row {
@@ -213,7 +214,7 @@ impl Row {
         users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
-            Verdict::Breach(breach) => (Kind::Breach, format!("over {}", breach.limit)),
+            Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
             Verdict::Spared(exemption) => (Kind::Spared, exemption.to_string()),
             // What would protect it if it grew is worth knowing beforehand.
             Verdict::Within => (Kind::Within, protection(policy, process)),

@@ -1,11 +1,12 @@
 //! One process in detail, all of it read through one open folder /proc/PID, so that it is about one
 //! process.
 
+use super::inquiry::{self, Findings, Inquiry};
 use super::name::{Name, full_name};
 use super::{ProcRoot, parse};
 use crate::sys::fs;
 use crate::sys::process::ProcessFolder;
-use crate::units::{Bytes, Pid, ProcessKey, StartTime, Uid};
+use crate::units::{Bytes, Metric, Pid, ProcessKey, StartTime, Uid};
 use std::ffi::CStr;
 use std::fmt;
 use std::io::{self, Write};
@@ -26,6 +27,8 @@ pub struct Process {
     pub rss: Bytes,
     /// What else is known of it.
     pub facts: Result<Facts, Unreadable>,
+    /// What the policy asked of it.
+    pub findings: Findings,
 }
 
 /// What a decision rests on beside the memory.
@@ -87,6 +90,23 @@ impl fmt::Display for Unreadable {
 }
 
 impl Process {
+    /// One of which nothing is known but why.
+    pub(super) fn unreadable(pid: Pid, unreadable: Unreadable) -> Self {
+        Self {
+            pid,
+            rss: Bytes::ZERO,
+            facts: Err(unreadable),
+            findings: Findings::default(),
+        }
+    }
+
+    /// Its memory by the metric that was asked for, RSS where none was; or why that can't be read.
+    pub fn memory(&self) -> Result<Bytes, Unreadable> {
+        self.findings
+            .memory
+            .map_or(Ok(self.rss), |(_, memory)| memory)
+    }
+
     /// Its identity, where it is known.
     pub fn key(&self) -> Option<ProcessKey> {
         let start_time = self.facts.as_ref().ok()?.start_time;
@@ -110,26 +130,58 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
+/// What is asked when a process is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'s> {
+    /// The policy's questions.
+    pub(super) inquiry: &'s dyn Inquiry,
+    /// MemTotal.
+    pub(super) total: Bytes,
+    /// Whether its unit is wanted.
+    pub(super) unit: bool,
+}
+
 /// Reads the process behind an open folder; None if it has ended.
-pub(super) fn read(root: &ProcRoot, folder: &ProcessFolder) -> Option<Process> {
+pub(super) fn read(root: &ProcRoot, folder: &ProcessFolder, asking: Asking<'_>) -> Option<Process> {
+    match try_read(root, folder, asking) {
+        Ok(process) => Some(process),
+        Err(Failure::Unreadable(unreadable)) => Some(Process::unreadable(folder.pid(), unreadable)),
+        Err(Failure::Gone) => None,
+    }
+}
+
+fn try_read(
+    root: &ProcRoot,
+    folder: &ProcessFolder,
+    asking: Asking<'_>,
+) -> Result<Process, Failure> {
     let pid = folder.pid();
-    let facts = match read_facts(folder) {
-        Ok(facts) => Ok(facts),
-        Err(Failure::Unreadable(unreadable)) => Err(unreadable),
-        Err(Failure::Gone) => return None,
+    let (facts, anonymous) = match read_facts(folder) {
+        Ok((facts, anonymous)) => (Ok(facts), anonymous),
+        Err(Failure::Unreadable(unreadable)) => (Err(unreadable), None),
+        Err(Failure::Gone) => return Err(Failure::Gone),
     };
-    let rss = match read_rss(root, folder) {
-        Ok(rss) => rss,
-        Err(Failure::Gone) => return None,
-        Err(Failure::Unreadable(unreadable)) => {
-            return Some(Process {
-                pid,
-                rss: Bytes::ZERO,
-                facts: Err(unreadable),
-            });
-        }
-    };
-    Some(Process { pid, rss, facts })
+    let rss = read_rss(root, folder)?;
+    let mut findings = Findings::default();
+    if let Ok(facts) = &facts {
+        let class = inquiry::classify(folder, asking.inquiry, facts)?;
+        findings.class = Some(class);
+        let metric = asking.inquiry.metric(class, rss, asking.total);
+        let memory = match metric {
+            Metric::Rss => None,
+            Metric::Pss => inquiry::read_pss(folder),
+            // A main thread that has exited shows none, as a kernel before 4.5: RSS stands.
+            Metric::Anon => anonymous.map(Ok),
+        };
+        findings.memory = memory.map(|memory| (metric, memory));
+        findings.unit = asking.unit.then(|| inquiry::read_unit(folder)).flatten();
+    }
+    Ok(Process {
+        pid,
+        rss,
+        facts,
+        findings,
+    })
 }
 
 /// The start time alone, for comparing identities.
@@ -141,7 +193,8 @@ pub(super) fn read_start_time(folder: &ProcessFolder) -> io::Result<StartTime> {
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
+/// The facts, and the anonymous memory, which stands in one of the files they are read from.
+fn read_facts(folder: &ProcessFolder) -> Result<(Facts, Option<Bytes>), Failure> {
     let mut buffer = [0; BUFFER];
     let text = read_file(folder, c"stat", "stat", &mut buffer)?;
     let stat = parse::stat(text).ok_or_else(|| nonsense("stat"))?;
@@ -159,18 +212,20 @@ fn read_facts(folder: &ProcessFolder) -> Result<Facts, Failure> {
     };
     let text = read_file(folder, c"status", "status", &mut buffer)?;
     let uid = parse::real_uid(text).ok_or_else(|| nonsense("status"))?;
+    let anonymous = inquiry::anonymous(text);
     let text = read_file(folder, c"oom_score_adj", "oom_score_adj", &mut buffer)?;
     let oom_score_adj = parse::integer(text)
         .and_then(|value| i16::try_from(value).ok())
         .ok_or_else(|| nonsense("oom_score_adj"))?;
-    Ok(Facts {
+    let facts = Facts {
         start_time,
         name,
         uid,
         state,
         is_kernel_thread,
         oom_score_adj,
-    })
+    };
+    Ok((facts, anonymous))
 }
 
 /// RSS by statm. A process whose main thread has exited shows zeros there while its other threads
@@ -249,4 +304,11 @@ pub(super) fn read_file<'b>(
             })
         }
     })
+}
+
+/// The anonymous memory of the process whose status is at `status` below the root; None if it can't
+/// be told, which the detailed look then finds out.
+pub(super) fn read_anonymous(root: &ProcRoot, status: &CStr) -> Option<Bytes> {
+    let mut buffer = [0; BUFFER];
+    inquiry::anonymous(fs::read_at(root.as_fd(), status, &mut buffer).ok()?)
 }

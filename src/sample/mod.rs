@@ -3,6 +3,7 @@
 //! read is reported as such, and never ends a scan.
 
 mod detail;
+mod inquiry;
 mod largest;
 mod name;
 mod parse;
@@ -13,6 +14,7 @@ mod walk;
 mod watch;
 
 pub use detail::{Facts, Process, State, Unreadable};
+pub use inquiry::{Class, Findings, Inquiry, Known, Subject, Wanted};
 pub use largest::Largest;
 pub use name::Name;
 pub use portrait::Portrait;

@@ -82,15 +82,7 @@ pub(super) fn unit(cgroup: &[u8]) -> Option<&[u8]> {
         b".swap",
         b".slice",
     ];
-    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
-    let path = unified.filter(|path| *path != b"/").or_else(|| {
-        lines(cgroup).find_map(|line| {
-            let at = line
-                .windows(14)
-                .position(|part| part == b":name=systemd:")?;
-            line.get(at + 14..)
-        })
-    })?;
+    let path = cgroup_path(cgroup)?;
     let parts = || {
         path.split(|&byte| byte == b'/')
             .filter(|part| !part.is_empty())
@@ -106,6 +98,8 @@ pub struct Meminfo {
     pub total: Bytes,
     /// MemAvailable; missing before Linux 3.14.
     pub available: Option<Bytes>,
+    /// SwapTotal - SwapFree; nothing where the kernel has no swap.
+    pub swap_used: Bytes,
 }
 
 /// /proc/meminfo.
@@ -114,6 +108,22 @@ pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
     Some(Meminfo {
         total,
         available: amount(text, b"MemAvailable"),
+        swap_used: amount(text, b"SwapTotal")
+            .zip(amount(text, b"SwapFree"))
+            .map_or(Bytes::ZERO, |(total, free)| total.saturating_sub(free)),
+    })
+}
+
+/// The path of the unified hierarchy in /proc/PID/cgroup, or of systemd's own on older machines.
+pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
+    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
+    unified.filter(|path| *path != b"/").or_else(|| {
+        lines(cgroup).find_map(|line| {
+            let at = line
+                .windows(14)
+                .position(|part| part == b":name=systemd:")?;
+            line.get(at + 14..)
+        })
     })
 }
 
@@ -225,10 +235,13 @@ mod tests {
             real_uid(b"Name:\tUid:\\n0\nUid:\t7\t0\t0\t0\n"),
             Some(Uid::new(7))
         );
-        let meminfo = meminfo(b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\n");
+        let meminfo = meminfo(
+            b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n",
+        );
         let expected = Meminfo {
             total: Bytes::new(2 << 20),
             available: Some(Bytes::new(1 << 20)),
+            swap_used: Bytes::from_kib(7),
         };
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));

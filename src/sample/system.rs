@@ -14,6 +14,8 @@ pub struct SystemMemory {
     pub total: Bytes,
     /// MemAvailable; None before Linux 3.14, which does not say.
     pub available: Option<Bytes>,
+    /// Swap in use: no process can have more of its memory there.
+    pub swap_used: Bytes,
 }
 
 impl SystemMemory {
@@ -25,17 +27,30 @@ impl SystemMemory {
                 path: root.path_of("meminfo"),
                 source,
             })?;
-        let parse::Meminfo { total, available } =
-            parse::meminfo(text).ok_or_else(|| Error::Format {
-                path: root.path_of("meminfo"),
-            })?;
-        Ok(Self { total, available })
+        let parse::Meminfo {
+            total,
+            available,
+            swap_used,
+        } = parse::meminfo(text).ok_or_else(|| Error::Format {
+            path: root.path_of("meminfo"),
+        })?;
+        Ok(Self {
+            total,
+            available,
+            swap_used,
+        })
     }
 
     /// MemTotal - MemAvailable.
     pub fn used(&self) -> Option<Bytes> {
         self.available
             .map(|available| self.total.saturating_sub(available))
+    }
+
+    /// Whether less than a tenth is available.
+    pub fn is_short(&self) -> bool {
+        self.available
+            .is_some_and(|available| available.get() < self.total.get() / 10)
     }
 
     /// Used memory as a share of MemTotal.

@@ -1,6 +1,7 @@
 //! The hot walk: one look at every process, three system calls each and no heap allocation once its
 //! buffers have grown. Only what passes the sieve is looked at in detail.
 
+use super::inquiry::{Inquiry, NoInquiry};
 use super::{
     Error, Name, Portrait, ProcRoot, Process, Snapshot, SystemMemory, detail, parse, portrait,
     system,
@@ -8,9 +9,10 @@ use super::{
 use crate::sys::fs;
 use crate::sys::process::{ProcessFolder, ProcessHandle};
 use crate::units::{Bytes, Pid, ProcessKey};
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 /// getdents64 takes as much at once as it is given: 32 KiB hold about 1,300 processes.
@@ -26,6 +28,12 @@ pub struct Sampler {
     entries: Box<[u8]>,
     /// Numbers of the processes over the sieve in the running walk.
     candidates: Vec<Pid>,
+    /// Numbers of those below it that may have enough in swap to be over theirs.
+    swapped: Vec<Pid>,
+    /// What the policy wants to know of those near a threshold.
+    inquiry: Box<dyn Inquiry>,
+    /// MemTotal when it was last read.
+    total: Cell<Bytes>,
 }
 
 /// What the walk sees of one process.
@@ -48,7 +56,15 @@ impl Sampler {
             root,
             entries: vec![0; ENTRIES].into(),
             candidates: Vec::with_capacity(CANDIDATES),
+            swapped: Vec::with_capacity(CANDIDATES),
+            inquiry: Box::new(NoInquiry),
+            total: Cell::new(Bytes::ZERO),
         }
+    }
+
+    /// From now on asks this of every process that is looked at in detail.
+    pub fn inquire(&mut self, inquiry: Box<dyn Inquiry>) {
+        self.inquiry = inquiry;
     }
 
     /// The proc root it looks at.
@@ -58,7 +74,9 @@ impl Sampler {
 
     /// The machine's memory.
     pub fn memory(&self) -> Result<SystemMemory, Error> {
-        SystemMemory::read(&self.root)
+        let memory = SystemMemory::read(&self.root)?;
+        self.total.set(memory.total);
+        Ok(memory)
     }
 
     /// Whether hidepid keeps other users' processes from this one.
@@ -79,14 +97,27 @@ impl Sampler {
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
         snapshot.below.clear(Bytes::new(sieve.get() / 8));
+        let anonymous_sieve = self.inquiry.anonymous_sieve(snapshot.memory.total);
+        // Who is measured by anonymous memory may have little of it resident; but it has no more of
+        // it in swap than there is in swap at all. Without swap in use nobody is looked at here.
+        let swap_floor = anonymous_sieve
+            .filter(|_| snapshot.memory.swap_used > Bytes::ZERO)
+            .map(|sieve| sieve.saturating_sub(snapshot.memory.swap_used));
         let mut candidates = std::mem::take(&mut self.candidates);
+        let mut swapped = std::mem::take(&mut self.swapped);
         candidates.clear();
+        swapped.clear();
         let walked = self.walk(|pid, seen| {
             snapshot.scanned += 1;
             match seen {
                 Seen::Rss(rss) if rss > sieve => candidates.push(pid),
                 Seen::DeadLeader => candidates.push(pid),
-                Seen::Rss(rss) => snapshot.below.offer(pid, rss),
+                Seen::Rss(rss) => {
+                    if swap_floor.is_some_and(|floor| rss >= floor) {
+                        swapped.push(pid);
+                    }
+                    snapshot.below.offer(pid, rss);
+                }
                 Seen::Nothing => {}
                 Seen::Unreadable(errno) => {
                     let (count, first) = snapshot.unreadable.unwrap_or((0, errno));
@@ -94,14 +125,20 @@ impl Sampler {
                 }
             }
         });
+        if let Some(sieve) = anonymous_sieve {
+            let is_over = |pid: &Pid| self.anonymous(*pid).is_some_and(|memory| memory > sieve);
+            candidates.extend(swapped.iter().copied().filter(is_over));
+        }
         let looks = candidates.iter().filter_map(|&pid| self.look(pid));
-        snapshot
-            .near
-            .extend(looks.filter(|process| process.rss > sieve || process.facts.is_err()));
+        let is_near = |process: &Process| {
+            let is_by_other = |memory| anonymous_sieve.is_some_and(|sieve| memory > sieve);
+            process.rss > sieve || process.facts.is_err() || process.memory().is_ok_and(is_by_other)
+        };
+        snapshot.near.extend(looks.filter(is_near));
         snapshot
             .near
             .sort_unstable_by_key(|process| (Reverse(process.rss), process.pid));
-        self.candidates = candidates;
+        (self.candidates, self.swapped) = (candidates, swapped);
         walked
     }
 
@@ -136,18 +173,14 @@ impl Sampler {
     /// One process in detail; None if it has ended. What can't be opened counts as unreadable.
     pub fn look(&self, pid: Pid) -> Option<Process> {
         match ProcessFolder::open(self.root.as_fd(), pid) {
-            Ok(folder) => detail::read(&self.root, &folder),
+            Ok(folder) => detail::read(&self.root, &folder, self.asking(false)),
             Err(error) if detail::is_gone(&error) => None,
             Err(error) => {
                 let unreadable = detail::Unreadable {
                     file: "",
                     errno: error.raw_os_error(),
                 };
-                Some(Process {
-                    pid,
-                    rss: Bytes::ZERO,
-                    facts: Err(unreadable),
-                })
+                Some(Process::unreadable(pid, unreadable))
             }
         }
     }
@@ -162,14 +195,34 @@ impl Sampler {
     pub fn try_hold(&self, pid: Pid) -> io::Result<(Process, ProcessHandle)> {
         let folder = ProcessFolder::open(self.root.as_fd(), pid)?;
         let handle = ProcessHandle::new(folder);
-        let process = detail::read(&self.root, handle.folder());
+        let process = detail::read(&self.root, handle.folder(), self.asking(true));
         let process = process.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         Ok((process, handle))
     }
 
     /// What a held process is like now; None if it has ended.
     pub fn look_again(&self, handle: &ProcessHandle) -> Option<Process> {
-        detail::read(&self.root, handle.folder())
+        detail::read(&self.root, handle.folder(), self.asking(true))
+    }
+
+    fn asking(&self, unit: bool) -> detail::Asking<'_> {
+        if self.total.get() == Bytes::ZERO {
+            // Without it, shares are of nothing, which the policy takes for off.
+            let _ = self.memory();
+        }
+        detail::Asking {
+            inquiry: &*self.inquiry,
+            total: self.total.get(),
+            unit,
+        }
+    }
+
+    /// The anonymous memory of a process; None if it has ended or would not say.
+    fn anonymous(&self, pid: Pid) -> Option<Bytes> {
+        let mut path = [0; 32];
+        // Ten digits and the name always fit.
+        let _ = write!(path.as_mut_slice(), "{pid}/status");
+        detail::read_anonymous(&self.root, CStr::from_bytes_until_nul(&path).ok()?)
     }
 
     /// All that is known of a held process, for people; None if it has ended.

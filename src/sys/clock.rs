@@ -29,6 +29,15 @@ pub struct LocalTime {
     pub minute: i32,
     /// The second, 0 to 60.
     pub second: i32,
+    /// The day of the week, 0 for Monday.
+    pub weekday: u16,
+}
+
+impl LocalTime {
+    /// The minute of the day, 0 to 1439.
+    pub fn minute_of_day(&self) -> u16 {
+        u16::try_from(self.hour * 60 + self.minute).unwrap_or(0)
+    }
 }
 
 impl fmt::Display for LocalTime {
@@ -67,6 +76,7 @@ pub fn local_time(time: SystemTime) -> LocalTime {
         hour: local.tm_hour,
         minute: local.tm_min,
         second: local.tm_sec,
+        weekday: u16::try_from((local.tm_wday + 6) % 7).unwrap_or(0),
     }
 }
 
@@ -154,6 +164,8 @@ mod tests {
             return;
         }
         assert_eq!(at(0), "1970-01-01 00:00:00");
+        let leap = local_time(UNIX_EPOCH + Duration::from_secs(951_782_400 + 3660));
+        assert_eq!((leap.weekday, leap.minute_of_day()), (1, 61));
         assert_eq!(at(951_782_400), "2000-02-29 00:00:00");
         let half = UNIX_EPOCH - Duration::from_millis(500);
         assert_eq!(local_time(half).to_string(), "1969-12-31 23:59:59");

@@ -15,7 +15,7 @@ pub mod terminal;
 pub mod users;
 pub mod writable;
 
-use crate::units::Uid;
+use crate::units::{StartTime, Uid};
 use std::io;
 use std::time::Duration;
 
@@ -78,6 +78,14 @@ pub fn cpu_time() -> Duration {
 /// The time since boot, suspended times included: the start times in /proc/PID/stat count from there.
 pub fn boot_clock() -> Duration {
     read_clock(libc::CLOCK_BOOTTIME)
+}
+
+/// The start time of a process that is started now.
+pub fn start_time_now() -> StartTime {
+    let ticks = ticks_per_second();
+    let clock = boot_clock();
+    let part = u64::from(clock.subsec_nanos()) * ticks / 1_000_000_000;
+    StartTime(clock.as_secs() * ticks + part)
 }
 
 fn read_clock(clock: libc::clockid_t) -> Duration {

@@ -31,6 +31,29 @@ pub fn name_of(uid: Uid) -> io::Result<Option<Vec<u8>>> {
     )
 }
 
+/// The users whose names `is_meant` takes, among those that the user database lists (getpwent(3)).
+/// Large directories list nobody by default: there a user is found by the full name only.
+pub fn uids_of(mut is_meant: impl FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>> {
+    let mut uids = Vec::new();
+    // SAFETY: no thread of this program uses the list of users, which has one place for all.
+    unsafe { libc::setpwent() };
+    loop {
+        // SAFETY: as above; the entry is used up before the next call.
+        let entry = unsafe { libc::getpwent() };
+        if entry.is_null() {
+            break;
+        }
+        // SAFETY: not null, so it points to an entry with a NUL-terminated name.
+        let (name, uid) = unsafe { (CStr::from_ptr((*entry).pw_name), (*entry).pw_uid) };
+        if is_meant(name) {
+            uids.push(Uid::new(uid));
+        }
+    }
+    // SAFETY: as above.
+    unsafe { libc::endpwent() };
+    Ok(uids)
+}
+
 /// Calls a `getpw*_r` function with a buffer that grows until the entry fits.
 fn lookup<T>(
     call: impl Fn(*mut libc::passwd, *mut libc::c_char, usize, *mut *mut libc::passwd) -> i32,

@@ -20,6 +20,7 @@ mod machine;
 mod names;
 mod old_kernels;
 mod os;
+mod policy;
 mod protection;
 mod rotation;
 mod running;
@@ -41,6 +42,7 @@ fn main() {
         log_file::CASES,
         names::CASES,
         old_kernels::CASES,
+        policy::CASES,
         protection::CASES,
         rotation::CASES,
         running::CASES,

@@ -1,8 +1,11 @@
 //! The room as a whole: text in, configuration or causes out.
 
 mod accepted;
+mod changes;
+mod dropins;
 mod files;
 mod refused;
+mod rules;
 mod syntax;
 mod written;
 

@@ -34,7 +34,10 @@ fn unknown_keys_and_tables_are_refused_with_what_was_probably_meant() {
             "[setings]",
             "c.toml:1:1: unknown table [setings], did you mean [settings]?",
         ),
-        ("\n[[rule]]\nname = 'x'", "c.toml:2:1: unknown table [rule]"),
+        (
+            "\n[[ruler]]\nname = 'x'",
+            "c.toml:2:1: unknown table [ruler], did you mean [rule]?",
+        ),
         (
             "[whitelist.more]",
             "c.toml:1:1: unknown table [whitelist.more]",

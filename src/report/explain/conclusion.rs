@@ -24,14 +24,19 @@ impl Conclusion {
         let config = &policy.config;
         let (verdict, sentence, line) = match policy.judge(process, memory) {
             Verdict::Breach(breach) => {
-                let over = format!("it is over {}", breach.limit);
+                let over = format!("it is over {breach}");
                 let (sentence, line) = if config.dry_run {
                     (
                         format!("it would be reported, not ended: {over}, and dry_run is true"),
                         line_of::of_key("settings", "dry_run", written),
                     )
                 } else {
-                    let line = line_of::of_limit(&breach.limit, written);
+                    let line = match policy.rule(process) {
+                        Some((_, rule)) if rule.thresholds.is_some() => {
+                            Some(line_of::of_rule(rule))
+                        }
+                        _ => line_of::of_limit(&breach.limit, written),
+                    };
                     match &evidence.permission {
                         Ok(()) => (format!("a check would end it: {over}"), line),
                         Err(error) => (

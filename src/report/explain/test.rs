@@ -85,6 +85,7 @@ pub(super) fn protections(
                 none_of(whitelist.users.len(), &user)
             },
         ),
+        ("rule that spares", rule_of(evidence)),
     ];
     let deciding = exemption.map(step);
     let answer = |(place, (test, detail))| {
@@ -105,6 +106,16 @@ pub(super) fn protections(
     steps.into_iter().enumerate().map(answer).collect()
 }
 
+/// The rule that matches.
+fn rule_of(evidence: &Evidence<'_>) -> String {
+    let rules = &evidence.policy.config.rules;
+    match evidence.policy.rule(evidence.process) {
+        Some((number, rule)) => format!("rule {number} matches: {rule}"),
+        None if rules.is_empty() => "there are no rules".to_owned(),
+        None => format!("none of {} rules matches", rules.len()),
+    }
+}
+
 /// The place of a protection in the order of the tests.
 fn step(exemption: &Exemption<'_>) -> usize {
     match exemption {
@@ -116,12 +127,15 @@ fn step(exemption: &Exemption<'_>) -> usize {
         Exemption::Pid(_) => 5,
         Exemption::Name(_) => 6,
         Exemption::User(_) | Exemption::Root => 7,
+        Exemption::Rule(..) | Exemption::WarnOnly(..) => 8,
     }
 }
 
 pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
-    let thresholds = evidence.policy.config.thresholds;
-    let (rss, total) = (evidence.process.rss, evidence.memory.total);
+    let process = evidence.process;
+    let thresholds = evidence.policy.limits(process).thresholds;
+    let rss = process.memory().unwrap_or(process.rss);
+    let total = evidence.memory.total;
     let share = Percent::share(rss, total);
     let test = |test, limit: Option<(Bytes, String)>| match limit {
         None => Test {

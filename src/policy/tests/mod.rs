@@ -1,8 +1,10 @@
 //! Decisions as tables of cases.
 
+mod rules;
+
 use super::*;
 use crate::config::Origin;
-use crate::sample::{Name, State, Unreadable};
+use crate::sample::{Findings, Name, State, Unreadable};
 use crate::units::{StartTime, Uid};
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ pub(super) fn process(pid: u32) -> Process {
         pid: Pid::new(pid).unwrap(),
         rss: Bytes::new(3 * GB),
         facts: Ok(facts),
+        findings: Findings::default(),
     }
 }
 
@@ -50,6 +53,7 @@ fn memory() -> SystemMemory {
     SystemMemory {
         total: Bytes::new(100 * GB),
         available: Some(Bytes::new(50 * GB)),
+        swap_used: Bytes::ZERO,
     }
 }
 
@@ -67,7 +71,8 @@ fn either_threshold_is_enough_and_must_be_passed() {
         (10.0, "inf", 10 * GB + 1, "ram_percent_threshold = 10.00%"),
     ] {
         let policy = policy(&format!(
-            "[thresholds]\nram_percent_threshold = {percent:?}\nram_gb_threshold = {gb}\n"
+            "[thresholds]\nram_percent_threshold = {percent:?}\nram_gb_threshold = {gb}\n\
+             [settings]\nwarn_percent = 0\n"
         ));
         let process = Process {
             rss: Bytes::new(rss),

@@ -1,0 +1,190 @@
+//! Drop-ins, as real files in a folder of their own.
+
+use super::super::*;
+use crate::units::Bytes;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+struct Etc(tempfile::TempDir);
+
+impl Etc {
+    fn new(main: &str) -> Self {
+        let etc = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(etc.path("config.d")).unwrap();
+        etc.mode("config.d", 0o755);
+        etc.write("config.toml", main);
+        etc
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        self.mode(name, 0o644);
+    }
+
+    fn load(&self) -> Result<Loaded, String> {
+        // The folder's name is another one each time.
+        let folder = format!("{}/", self.0.path().display());
+        Config::load(Some(&self.path("config.toml")))
+            .map_err(|error| error.to_string().replace(&folder, ""))
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap().config
+    }
+}
+
+fn names(config: &Config) -> Vec<String> {
+    let names = config.whitelist.names.iter();
+    names
+        .map(|name| name.text().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn later_values_win_lists_are_added_and_rules_come_first() {
+    let etc = Etc::new(
+        "[thresholds]\nram_gb_threshold = 1\ncheck_interval = 7\n[whitelist]\nnames = [\"a\"]\n\
+         [[rule]]\nname = \"main\"\n",
+    );
+    etc.write(
+        "config.d/20-late.toml",
+        "[thresholds]\nram_gb_threshold = 3\n[whitelist]\nnames = [\"c\"]\nusers = [1001]\n\
+         [[rule]]\nname = \"late\"\n",
+    );
+    etc.write(
+        "config.d/10-early.toml",
+        "[thresholds]\nram_gb_threshold = 2\ncheck_interval = 8\n[whitelist]\nnames = [\"b\"]\n\
+         [[rule]]\nname = \"early 1\"\n[[rule]]\nname = \"early 2\"\n",
+    );
+    for name in ["30.toml.bak", ".hidden.toml", "README", "40.toml~"] {
+        etc.write(&format!("config.d/{name}"), "nonsense");
+    }
+    let config = etc.config();
+    assert_eq!(config.thresholds.amount(), Bytes::from_gb(3.0));
+    assert_eq!(config.check_interval, Duration::from_secs(8));
+    assert_eq!(names(&config), ["a", "b", "c"]);
+    // Added to what is below, which is the default here.
+    let users = config.whitelist.users.iter();
+    let users: Vec<_> = users.map(|user| user.text.as_str()).collect();
+    assert_eq!(users, ["root", "1001"]);
+    let rules = config.rules.iter();
+    let rules: Vec<_> = rules
+        .map(|rule| rule.matcher.name.as_ref().unwrap().text())
+        .collect();
+    assert_eq!(rules, [c"late", c"early 1", c"early 2", c"main"]);
+    let place = config.rules[0].place.as_ref().unwrap();
+    assert!(place.to_string().ends_with("config.d/20-late.toml:6:1"));
+    assert_eq!(
+        config.drop_ins,
+        [
+            etc.path("config.d/10-early.toml"),
+            etc.path("config.d/20-late.toml")
+        ]
+    );
+}
+
+#[test]
+fn new_and_removed_files_are_seen_at_the_next_load() {
+    let etc = Etc::new("");
+    let before = etc.config();
+    etc.write("config.d/a.toml", "[settings]\nterm_timeout = 9\n");
+    let with = etc.config();
+    let changes: Vec<_> = before
+        .changes(&with)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(changes[0], "term_timeout: 5 -> 9");
+    assert!(
+        changes[1].ends_with("config.d/a.toml\" added"),
+        "{changes:?}"
+    );
+    fs::remove_file(etc.path("config.d/a.toml")).unwrap();
+    assert_eq!(etc.config(), before);
+    fs::remove_dir(etc.path("config.d")).unwrap();
+    assert_eq!(etc.config(), before);
+}
+
+#[test]
+fn each_error_names_its_file() {
+    let etc = Etc::new("[thresholds]\ncheck_interval = 0\n");
+    etc.write("config.d/a.toml", "[settings]\ndry_run = 1\n");
+    etc.write("config.d/b.toml", "[whitelist]\nnames = \"x\"\n");
+    etc.write("config.d/c.toml", "[settings]\n");
+    fs::write(etc.path("config.d/d.toml"), b"#\xff").unwrap();
+    assert_eq!(
+        etc.load().unwrap_err(),
+        "config.toml:2:18: \"check_interval\" in [thresholds] must be a number of seconds from 0.1 to \
+         86400, found 0\n\
+         config.d/a.toml:2:11: \"dry_run\" in [settings] must be true or false, found 1\n\
+         config.d/b.toml:2:9: \"names\" in [whitelist] must be a list, found the string \"x\", write \
+         [\"x\"]\n\
+         config.d/d.toml:1:2: not UTF-8: byte 0xff, save the file in UTF-8"
+    );
+}
+
+#[test]
+fn both_thresholds_off_across_files_are_refused() {
+    let etc = Etc::new("[thresholds]\nram_gb_threshold = inf\n");
+    etc.write(
+        "config.d/a.toml",
+        "[thresholds]\nram_percent_threshold = 100\n",
+    );
+    let refused = etc.load().unwrap_err();
+    assert!(refused.contains("both thresholds are off"), "{refused}");
+}
+
+#[test]
+fn a_configuration_of_another_name_has_no_drop_ins() {
+    let etc = Etc::new("");
+    etc.write("other.toml", "");
+    etc.write("config.d/a.toml", "[settings]\nterm_timeout = 9\n");
+    let config = Config::load(Some(&etc.path("other.toml"))).unwrap().config;
+    assert_eq!(config.term_timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn root_takes_only_what_root_alone_can_write() {
+    if effective_uid() != Uid::ROOT {
+        println!("skipped: needs root to give files away");
+        return;
+    }
+    let etc = Etc::new("");
+    etc.write("config.d/group.toml", "");
+    etc.mode("config.d/group.toml", 0o664);
+    etc.write("config.d/others.toml", "");
+    etc.mode("config.d/others.toml", 0o646);
+    etc.write("config.d/theirs.toml", "");
+    chown(etc.path("config.d/theirs.toml"), Some(1000), None).unwrap();
+    etc.write("elsewhere", "");
+    chown(etc.path("elsewhere"), Some(1000), None).unwrap();
+    symlink(etc.path("elsewhere"), etc.path("config.d/link.toml")).unwrap();
+    etc.write("config.d/fine.toml", "");
+    assert_eq!(
+        etc.load().unwrap_err(),
+        "\"config.d/group.toml\" can be written by others than root: chmod go-w \"config.d/group.toml\"\n\
+         \"config.d/link.toml\" belongs to uid 1000, not to root: chown root \"config.d/link.toml\"\n\
+         \"config.d/others.toml\" can be written by others than root: chmod go-w \"config.d/others.toml\"\n\
+         \"config.d/theirs.toml\" belongs to uid 1000, not to root: chown root \"config.d/theirs.toml\""
+    );
+    let etc = Etc::new("");
+    etc.write("config.d/fine.toml", "");
+    assert!(etc.load().is_ok());
+    etc.mode("config.d", 0o777);
+    let refused = etc.load().unwrap_err();
+    assert!(
+        refused.starts_with("\"config.d\" can be written by others"),
+        "{refused}"
+    );
+    // A normal user's own files are the user's own business.
+    let main = etc.path("config.toml");
+    assert_eq!(dropins::read(&main, false).unwrap().len(), 1);
+}

@@ -1,0 +1,365 @@
+//! Rules, metrics, times and warnings as tables of cases.
+
+use super::*;
+use crate::sample::{Class, Inquiry, Subject};
+use crate::units::Metric;
+use std::ffi::CStr;
+
+/// What a process is beside its facts.
+#[derive(Clone, Copy)]
+struct Traits {
+    exe: Result<&'static CStr, Unreadable>,
+    cmdline: &'static CStr,
+    cgroup: &'static CStr,
+}
+
+const CHROME: Traits = Traits {
+    exe: Ok(c"/opt/google/chrome/chrome"),
+    cmdline: c"/opt/google/chrome/chrome --type=renderer --lang=en",
+    cgroup: c"/user.slice/user-1000.slice/user@1000.service/app.slice/app-chrome.scope",
+};
+
+const DENIED: Unreadable = Unreadable {
+    file: "exe",
+    errno: Some(13),
+};
+
+/// The process with its class and, where the policy asks for it, its memory by another metric.
+fn classified(policy: &Policy, mut process: Process, traits: Traits, other: u64) -> Process {
+    let survey = Survey::new(&policy.config);
+    let wanted = survey.wanted();
+    let facts = process.facts.unwrap();
+    let class = survey.classify(&Subject {
+        facts: &facts,
+        exe: wanted.exe.then_some(traits.exe),
+        cmdline: wanted.cmdline.then_some(Ok(traits.cmdline)),
+        cgroup: wanted.cgroup.then_some(Ok(traits.cgroup)),
+    });
+    process.findings.class = Some(class);
+    let metric = survey.metric(class, process.rss, memory().total);
+    process.findings.memory = (metric != Metric::Rss).then_some((metric, Ok(Bytes::new(other))));
+    process
+}
+
+fn class(rules: &str, process: &Process, traits: Traits) -> Class {
+    let policy = policy(rules);
+    let class = classified(&policy, *process, traits, 0).findings.class;
+    class.unwrap()
+}
+
+fn verdict(policy: &Policy, process: &Process) -> String {
+    match policy.judge(process, &memory()) {
+        Verdict::Within => "within".to_owned(),
+        Verdict::Breach(breach) => format!("over {breach}"),
+        Verdict::Spared(exemption) => exemption.to_string(),
+    }
+}
+
+#[test]
+fn what_is_given_must_all_match() {
+    for (rule, matches) in [
+        ("name = \"hog\"", true),
+        ("name = \"h*\"", true),
+        ("name = \"hogs\"", false),
+        ("user = \"john\"", true),
+        ("user = 1000", true),
+        ("user = 1001", false),
+        ("exe = \"/opt/google/*\"", true),
+        ("exe = \"*/chromium\"", false),
+        ("cmdline = \"*--type=renderer*\"", true),
+        ("cmdline = \"*--type=gpu*\"", false),
+        ("unit = \"user@*.service\"", true),
+        ("unit = \"app-chrome.scope\"", true),
+        ("unit = \"/user.slice/*\"", true),
+        ("unit = \"cron.service\"", false),
+        ("name = \"hog\"\nuser = 1001", false),
+        (
+            "name = \"hog\"\nuser = 1000\nexe = \"*chrome\"\ncmdline = \"*en\"\nunit = \"*.scope\"",
+            true,
+        ),
+    ] {
+        let class = class(&format!("[[rule]]\n{rule}\n"), &process(42), CHROME);
+        assert_eq!(
+            (class.rule.is_some(), class.doubt),
+            (matches, None),
+            "{rule}"
+        );
+    }
+}
+
+#[test]
+fn the_first_rule_that_matches_counts() {
+    let rules = "[[rule]]\nname = \"x\"\n[[rule]]\nname = \"h*\"\n[[rule]]\nname = \"hog\"\n";
+    assert_eq!(class(rules, &process(42), CHROME).rule, Some(1));
+    assert_eq!(class("", &process(42), CHROME).rule, None);
+}
+
+#[test]
+fn rules_have_thresholds_metric_and_action_of_their_own() {
+    // The process has 3 GB of RSS; the machine has 100 GB.
+    for (rule, other, expected) in [
+        ("", 0, "over ram_gb_threshold = 2.00GB (rule 1)"),
+        ("ram_gb_threshold = 4", 0, "within"),
+        // A rule that gives one threshold has only that one.
+        ("ram_percent_threshold = 50", 0, "within"),
+        (
+            "ram_percent_threshold = 1.5",
+            0,
+            "over ram_percent_threshold = 1.50% (rule 1)",
+        ),
+        ("metric = \"pss\"", 1, "within"),
+        (
+            "metric = \"pss\"\nsustained = 1.5",
+            5 * GB / 2,
+            "over ram_gb_threshold = 2.00GB (metric pss, rule 1, for 1.5 s)",
+        ),
+        ("metric = \"anon\"", 1, "within"),
+        (
+            "metric = \"anon\"",
+            9 * GB,
+            "over ram_gb_threshold = 2.00GB (metric anon, rule 1)",
+        ),
+        ("action = \"warn\"", 0, "rule 1 at test.toml:1:1 only warns"),
+        (
+            "action = \"protect\"",
+            0,
+            "rule 1 at test.toml:1:1 protects it",
+        ),
+        ("action = \"protect\"\nram_gb_threshold = 4", 0, "within"),
+        (
+            "action = \"kill\"",
+            0,
+            "over ram_gb_threshold = 2.00GB (rule 1)",
+        ),
+    ] {
+        let policy = policy(&format!("[[rule]]\nname = \"hog\"\n{rule}\n"));
+        let process = classified(&policy, process(42), CHROME, other);
+        assert_eq!(verdict(&policy, &process), expected, "{rule}");
+    }
+}
+
+#[test]
+fn the_whitelist_and_the_built_in_protections_come_before_the_rules() {
+    let policy =
+        policy("[whitelist]\nnames = [\"sshd\"]\n[[rule]]\nname = \"*\"\nram_gb_threshold = 1\n");
+    let sshd = with(|facts| facts.name = Name::new(b"sshd"));
+    let sshd = classified(&policy, sshd, CHROME, 0);
+    assert_eq!(verdict(&policy, &sshd), "whitelist.names has sshd");
+    let init = classified(&policy, process(1), CHROME, 0);
+    assert_eq!(verdict(&policy, &init), "pid 1 is always protected");
+}
+
+#[test]
+fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
+    let hidden = Traits {
+        exe: Err(DENIED),
+        ..CHROME
+    };
+    let denied = "can't be read (exe: Permission denied (os error 13))";
+    for (rules, expected) in [
+        ("exe = \"/opt/*\"\naction = \"protect\"", denied),
+        // Over the rule's threshold only: it might be ended, so it is spared, and said.
+        ("exe = \"/opt/*\"\nram_gb_threshold = 1", denied),
+        // Another pattern says no: what can't be read does not matter.
+        (
+            "exe = \"/opt/*\"\nname = \"x\"\naction = \"protect\"",
+            "over ram_gb_threshold = 2.00GB",
+        ),
+        (
+            "name = \"hog\"\n[[rule]]\nexe = \"/opt/*\"",
+            "over ram_gb_threshold = 2.00GB (rule 1)",
+        ),
+    ] {
+        let policy = policy(&format!("[[rule]]\n{rules}\n"));
+        let process = classified(&policy, process(42), hidden, 0);
+        assert_eq!(verdict(&policy, &process), expected, "{rules}");
+    }
+    // Under all thresholds there is nothing to doubt.
+    let policy = policy("[[rule]]\nexe = \"/opt/*\"\n");
+    let small = Process {
+        rss: Bytes::new(GB),
+        ..process(42)
+    };
+    let small = classified(&policy, small, hidden, 0);
+    assert_eq!(verdict(&policy, &small), "within");
+    // Memory that can't be read is no reason to end either.
+    let policy = super::policy("[thresholds]\nmetric = \"pss\"\n");
+    let mut process = classified(&policy, process(42), CHROME, 9 * GB);
+    process.findings.memory = Some((Metric::Pss, Err(DENIED)));
+    assert_eq!(verdict(&policy, &process), denied);
+}
+
+#[test]
+fn rules_that_nobody_asked_about_spare() {
+    let policy = policy("[[rule]]\nname = \"x\"\n");
+    let shown = verdict(&policy, &process(42));
+    assert!(shown.starts_with("can't be read"), "{shown}");
+}
+
+#[test]
+fn the_sieve_is_the_lowest_threshold_of_all_and_of_the_warning() {
+    let sieve = |text: &str| {
+        let policy = policy(&format!("{text}\n"));
+        let warn = policy.sieve(&memory()).get();
+        let anonymous = Survey::new(&policy.config).anonymous_sieve(memory().total);
+        (warn, anonymous.map(Bytes::get))
+    };
+    let off = "[settings]\nwarn_percent = 0\n";
+    for (text, expected) in [
+        (off.to_owned(), (2 * GB, None)),
+        (String::new(), (2 * GB * 4 / 5, None)),
+        (
+            format!("{off}[[rule]]\nname = \"x\"\nram_gb_threshold = 1"),
+            (GB, None),
+        ),
+        (
+            format!("{off}[[rule]]\nname = \"x\"\nram_gb_threshold = 4"),
+            (2 * GB, None),
+        ),
+        (
+            format!("{off}[[rule]]\nname = \"x\"\nram_gb_threshold = 1\naction = \"protect\""),
+            (2 * GB, None),
+        ),
+        (
+            format!("{off}[[rule]]\nname = \"x\"\nram_gb_threshold = 4\nmetric = \"anon\""),
+            (2 * GB, Some(4 * GB)),
+        ),
+        (
+            format!("{off}[thresholds]\nmetric = \"anon\""),
+            (2 * GB, Some(2 * GB)),
+        ),
+    ] {
+        assert_eq!(sieve(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn pss_is_read_only_of_what_rss_lets_through() {
+    let policy = policy("[thresholds]\nmetric = \"pss\"\n[settings]\nwarn_percent = 0\n");
+    let survey = Survey::new(&policy.config);
+    let metric = |rss| survey.metric(Class::default(), Bytes::new(rss), memory().total);
+    assert_eq!(metric(2 * GB), Metric::Rss);
+    assert_eq!(metric(2 * GB + 1), Metric::Pss);
+}
+
+#[test]
+fn the_early_warning_comes_at_its_share_and_only_to_those_it_concerns() {
+    for (text, expected) in [
+        ("", None),
+        (
+            "[thresholds]\nram_gb_threshold = 3.5",
+            Some("ram_gb_threshold = 3.50GB"),
+        ),
+        (
+            "[thresholds]\nram_gb_threshold = 3.5\n[settings]\nwarn_percent = 0",
+            None,
+        ),
+        (
+            "[thresholds]\nram_gb_threshold = 3.5\n[settings]\nwarn_percent = 90",
+            None,
+        ),
+        (
+            "[thresholds]\nram_gb_threshold = 3.5\n[whitelist]\nnames = [\"hog\"]",
+            None,
+        ),
+        (
+            "[thresholds]\nram_gb_threshold = 3.5\n[[rule]]\nname = \"hog\"\naction = \"protect\"",
+            None,
+        ),
+        (
+            "[[rule]]\nname = \"hog\"\naction = \"warn\"\nram_gb_threshold = 3.5",
+            Some("ram_gb_threshold = 3.50GB (rule 1)"),
+        ),
+    ] {
+        let policy = policy(&format!("{text}\n"));
+        let process = classified(&policy, process(42), CHROME, 0);
+        let ledger = Ledger::default();
+        let shown = match policy.decide(&process, &memory(), &ledger, Instant::now()) {
+            Decision::Warn(breach) => Some(breach.to_string()),
+            Decision::Leave | Decision::Terminate(_) | Decision::Spare(_) => None,
+            decision => panic!("{decision:?}"),
+        };
+        assert_eq!(shown.as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_process_must_be_over_at_each_look_for_its_time() {
+    let policy = policy("[thresholds]\nsustained = 60\n");
+    let process = classified(&policy, process(42), CHROME, 0);
+    let key = process.key().unwrap();
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut ledger = Ledger::default();
+    let mut look = |seconds| match policy.decide(&process, &memory(), &ledger, at(seconds)) {
+        Decision::Wait(_, Wait::Sustained(_), until) => {
+            ledger.timed.record(key, at(seconds), Some(until));
+            Some(until)
+        }
+        Decision::Terminate(_) => None,
+        decision => panic!("{decision:?}"),
+    };
+    assert_eq!(look(0), Some(at(60)));
+    assert_eq!(look(30), Some(at(60)));
+    assert_eq!(look(59), Some(at(60)));
+    assert_eq!(look(60), None);
+    ledger.timed.forget(key);
+    let decision = policy.decide(&process, &memory(), &ledger, at(61));
+    assert!(matches!(decision, Decision::Wait(_, _, until) if until == at(121)));
+}
+
+#[test]
+fn a_restart_loop_waits_unless_the_machine_is_short_of_memory() {
+    let policy = policy("");
+    let start = Instant::now();
+    let mut process = classified(&policy, process(42), CHROME, 0);
+    process.findings.unit = Some(Name::new(b"a.service"));
+    let mut ledger = Ledger::default();
+    ledger.restarts.set_clock(StartTime(10));
+    let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, start) else {
+        panic!("not to be ended");
+    };
+    let key = process.key().unwrap();
+    assert_eq!(ledger.record_terminated(key, process, breach, start), None);
+    let mut again = process;
+    again.pid = Pid::new(43).unwrap();
+    again.facts.as_mut().unwrap().start_time = StartTime(11);
+    let decide = |memory: &SystemMemory, seconds| {
+        let now = start + Duration::from_secs(seconds);
+        match policy.decide(&again, memory, &ledger, now) {
+            Decision::Wait(_, Wait::Restart(found), until) => Some((found.rounds, until - start)),
+            Decision::Terminate(_) => None,
+            decision => panic!("{decision:?}"),
+        }
+    };
+    assert_eq!(decide(&memory(), 1), Some((1, Duration::from_secs(5))));
+    assert_eq!(decide(&memory(), 5), None);
+    let short = SystemMemory {
+        available: Some(Bytes::new(9 * GB)),
+        ..memory()
+    };
+    assert_eq!(decide(&short, 1), None);
+}
+
+#[test]
+fn a_schedule_changes_thresholds_until_it_ends() {
+    let text = "[thresholds]\nram_gb_threshold = 2\n[[schedule]]\nfrom = \"22:00\"\nto = \"6:00\"\n\
+                days = [\"fri\"]\nram_gb_threshold = 8\ncheck_interval = 300\n\
+                [[rule]]\nname = \"other\"\nram_gb_threshold = 1\n";
+    let mut policy = policy(text);
+    let mut at = |day, minute| {
+        policy
+            .config
+            .follow(crate::config::schedule::WeekMinute::new(day, minute));
+        let process = classified(&policy, process(42), CHROME, 0);
+        (
+            verdict(&policy, &process),
+            policy.config.check_interval.as_secs(),
+        )
+    };
+    let over = "over ram_gb_threshold = 2.00GB".to_owned();
+    assert_eq!(at(4, 21 * 60), (over.clone(), 30));
+    assert_eq!(at(4, 22 * 60), ("within".to_owned(), 300));
+    assert_eq!(at(5, 5 * 60), ("within".to_owned(), 300));
+    assert_eq!(at(5, 6 * 60), (over, 30));
+}

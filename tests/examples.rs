@@ -1,0 +1,86 @@
+//! The example configurations that are shipped: each is accepted without a doubt, and means what its
+//! comments say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use memory_monitor::config::{Action, Config, Loaded, Origin};
+use memory_monitor::units::{Metric, Uid};
+use std::io;
+use std::path::Path;
+
+/// Every user that an example names exists here.
+#[allow(clippy::unnecessary_wraps)] // the shape of a user lookup
+fn lookup(name: &str) -> io::Result<Option<Uid>> {
+    Ok(Some(if name == "root" {
+        Uid::ROOT
+    } else {
+        Uid::new(1000)
+    }))
+}
+
+fn example(name: &str) -> Config {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
+    let text = std::fs::read(folder.join(name)).unwrap();
+    let Loaded {
+        config, warnings, ..
+    } = Config::parse(&text, Origin::File(name.into()), &lookup)
+        .map_err(|refused| refused.to_string())
+        .unwrap();
+    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    // Whether a group of users exists is the machine's affair.
+    let doubts: Vec<_> = warnings
+        .iter()
+        .filter(|warning| !warning.contains("does not exist"))
+        .collect();
+    assert!(doubts.is_empty(), "{name}: {doubts:?}");
+    config
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "ci-runner.toml",
+            "database-server.toml",
+            "desktop.toml",
+            "login-node.toml",
+            "server.toml"
+        ]
+    );
+    for name in names {
+        assert_eq!(example(&name).drop_ins, Vec::<std::path::PathBuf>::new());
+    }
+}
+
+#[test]
+fn examples_mean_what_they_say() {
+    let database = example("database-server.toml");
+    assert_eq!(database.metric, Metric::Pss);
+    let actions: Vec<_> = database.rules.iter().map(|rule| rule.action).collect();
+    assert_eq!(actions, [Action::Protect, Action::Warn, Action::Kill]);
+    let postmaster = database.rules[0].matcher.cmdline.as_ref().unwrap();
+    assert!(
+        postmaster.matches(c"/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main")
+    );
+    assert!(!postmaster.matches(c"postgres: 15/main: john shop [local] SELECT"));
+
+    let desktop = example("desktop.toml");
+    let tab = desktop.rules[0].matcher.cmdline.as_ref().unwrap();
+    assert!(tab.matches(c"/usr/lib/chromium/chromium --type=renderer --crashpad-handler-pid=0"));
+    assert!(!tab.matches(c"/usr/lib/chromium/chromium --type=gpu-process"));
+
+    let login = example("login-node.toml");
+    let everybody = login.rules.last().unwrap().matcher.unit.as_ref().unwrap();
+    assert!(everybody.matches_unit(c"/user.slice/user-1000.slice/session-3.scope"));
+    assert!(!everybody.matches_unit(c"/system.slice/sshd.service"));
+
+    assert_eq!(example("ci-runner.toml").metric, Metric::Anon);
+}
