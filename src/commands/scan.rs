@@ -98,7 +98,7 @@ impl Look {
     }
 
     fn redraw(&mut self, scene: &mut Scene, signals: &Signals) -> Result<(), Error> {
-        let mut poll = Poll::default();
+        let mut poll = Poll::with_room(1);
         let mut next = Instant::now();
         loop {
             let text = self.report(scene)?.table(layout());

@@ -22,7 +22,7 @@ pub(crate) fn observe(scene: &mut Scene, time: Duration) -> Result<Suggestion, E
     let mut peaks = Peaks::default();
     let mut users = UserNames::default();
     let mut snapshot = Snapshot::default();
-    let mut poll = Poll::default();
+    let mut poll = Poll::with_room(1);
     let begun = Instant::now();
     let has_terminal = io::stderr().is_terminal();
     loop {

@@ -1,18 +1,21 @@
 //! Why one process is, or is not, ended: each test with its answer, for people and for programs.
 
-use super::line_of::{self, ConfigLine};
-use super::span::ago;
+mod conclusion;
+mod subject;
+mod test;
+
 use super::users::UserNames;
 use crate::config::Written;
-use crate::escape::Escaped;
-use crate::policy::{Exemption, Limit, Policy, Verdict};
-use crate::sample::{Facts, Portrait, Process, SystemMemory, Unreadable};
-use crate::sys::clock::local_time;
-use crate::units::{Bytes, Percent, Pid};
+use crate::policy::{Exemption, Policy};
+use crate::sample::{Portrait, Process, SystemMemory};
+use crate::units::{Bytes, Percent};
+use conclusion::Conclusion;
 use serde::Serialize;
 use std::fmt::Write;
 use std::io;
 use std::time::SystemTime;
+use subject::Subject;
+use test::{Answer, Test, protections, thresholds};
 
 /// What an explanation is made from.
 #[derive(Debug)]
@@ -43,64 +46,6 @@ pub struct Explanation {
     sentence: String,
     /// The line of the configuration that decides; None where none does.
     decided_by: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Subject {
-    pid: Pid,
-    name: Option<String>,
-    user: Option<String>,
-    uid: Option<u32>,
-    exe: Option<String>,
-    unit: Option<String>,
-    started: Option<String>,
-    #[serde(skip)]
-    age: Option<String>,
-    rss_bytes: Bytes,
-    rss_percent: f64,
-    pss_bytes: Option<Bytes>,
-    anonymous_bytes: Option<Bytes>,
-    swap_bytes: Option<Bytes>,
-    /// What the kernel would not say.
-    unreadable: Vec<String>,
-    #[serde(skip)]
-    thread_of: Option<Pid>,
-}
-
-#[derive(Debug, Serialize)]
-struct Test {
-    name: &'static str,
-    answer: Answer,
-    detail: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-enum Answer {
-    #[serde(rename = "yes")]
-    Yes,
-    #[serde(rename = "no")]
-    No,
-    /// Not asked any more, because a test before it has decided.
-    #[serde(rename = "not reached")]
-    NotReached,
-    /// The threshold is off.
-    #[serde(rename = "off")]
-    Off,
-}
-
-impl Answer {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::NotReached => "-",
-            Self::Off => "off",
-        }
-    }
-
-    fn of(answer: bool) -> Self {
-        if answer { Self::Yes } else { Self::No }
-    }
 }
 
 impl Explanation {
@@ -206,240 +151,5 @@ impl Explanation {
             writeln!(out, "Decided by {line}")?;
         }
         Ok(())
-    }
-}
-
-/// What the tests come to.
-struct Conclusion {
-    verdict: &'static str,
-    sentence: String,
-    line: Option<ConfigLine>,
-}
-
-impl Conclusion {
-    fn new(evidence: &Evidence<'_>, exemption: Option<Exemption<'_>>) -> Self {
-        let Evidence {
-            policy,
-            written,
-            process,
-            memory,
-            ..
-        } = evidence;
-        let config = &policy.config;
-        let (verdict, sentence, line) = match policy.judge(process, memory) {
-            Verdict::Breach(breach) => {
-                let over = format!("it is over {}", breach.limit);
-                let (sentence, line) = if config.dry_run {
-                    (
-                        format!("it would be reported, not ended: {over}, and dry_run is true"),
-                        line_of::of_key("settings", "dry_run", written),
-                    )
-                } else {
-                    let line = line_of::of_limit(&breach.limit, written);
-                    match &evidence.permission {
-                        Ok(()) => (format!("a check would end it: {over}"), line),
-                        Err(error) => (
-                            format!(
-                                "a check by this user could not end it ({error}), though {over}"
-                            ),
-                            line,
-                        ),
-                    }
-                };
-                ("over", sentence, line)
-            }
-            Verdict::Spared(exemption) => {
-                let sentence = match exemption {
-                    Exemption::Unreadable(_) => {
-                        format!("it is spared, doubt never kills: {exemption}")
-                    }
-                    _ => format!("it is spared, although it is over a threshold: {exemption}"),
-                };
-                let line = line_of::of_exemption(&exemption, config, written);
-                ("spared", sentence, line)
-            }
-            Verdict::Within => {
-                let sentence = match &exemption {
-                    None => "it is left alone: it is over no threshold".to_owned(),
-                    Some(exemption) => format!(
-                        "it is left alone: it is over no threshold, and would be spared if it were: {exemption}"
-                    ),
-                };
-                let lowest = nearest_limit(policy, memory.total);
-                let line = lowest.and_then(|limit| line_of::of_limit(&limit, written));
-                ("within", sentence, line)
-            }
-        };
-        Self {
-            verdict,
-            sentence: sentence + ".",
-            line,
-        }
-    }
-}
-
-/// The threshold that would be crossed first.
-fn nearest_limit(policy: &Policy, total: Bytes) -> Option<Limit> {
-    let thresholds = policy.config.thresholds;
-    let percent = thresholds
-        .percent()
-        .zip(thresholds.percent_of(total))
-        .map(|(percent, bytes)| (bytes, Limit::Percent(percent)));
-    let amount = thresholds
-        .amount()
-        .map(|bytes| (bytes, Limit::Amount(bytes)));
-    [percent, amount]
-        .into_iter()
-        .flatten()
-        .min_by_key(|(bytes, _)| *bytes)
-        .map(|(_, limit)| limit)
-}
-
-/// The tests that protect, in their order: the one that answers yes decides, the others after it are
-/// not made.
-fn protections(
-    evidence: &Evidence<'_>,
-    exemption: Option<&Exemption<'_>>,
-    users: &mut UserNames,
-) -> Vec<Test> {
-    let whitelist = &evidence.policy.config.whitelist;
-    let facts = evidence.process.facts.as_ref().ok();
-    let name = facts.map_or(String::new(), |facts| {
-        Escaped(facts.name.as_bytes()).to_string()
-    });
-    let user = facts.map_or(String::new(), |facts| {
-        Escaped(users.name(facts.uid)).to_string()
-    });
-    let none_of = |count: usize, what: &str| match count {
-        0 => "the list is empty".to_owned(),
-        1 => format!("its one entry is not {what}"),
-        count => format!("none of {count} entries is {what}"),
-    };
-    let adj = |facts: &Facts| format!("it is {}", facts.oom_score_adj);
-    let is_root = facts.is_some_and(|facts| facts.uid == crate::units::Uid::ROOT);
-    let steps = [
-        ("something is unreadable", String::new()),
-        ("pid 1", String::new()),
-        ("kernel thread", String::new()),
-        ("memory-monitor itself", String::new()),
-        ("oom_score_adj -1000", facts.map_or(String::new(), adj)),
-        (
-            "whitelist.pids",
-            none_of(whitelist.pids.len(), "this process"),
-        ),
-        ("whitelist.names", none_of(whitelist.names.len(), &name)),
-        (
-            "whitelist.users",
-            if is_root {
-                "root is protected only with protect_root = true".to_owned()
-            } else {
-                none_of(whitelist.users.len(), &user)
-            },
-        ),
-    ];
-    let deciding = exemption.map(step);
-    let answer = |(place, (test, detail))| {
-        let (answer, detail) = match deciding {
-            Some(deciding) if place > deciding => (Answer::NotReached, String::new()),
-            Some(deciding) if place == deciding => {
-                let said = exemption.map_or(String::new(), ToString::to_string);
-                (Answer::Yes, said)
-            }
-            _ => (Answer::No, detail),
-        };
-        Test {
-            name: test,
-            answer,
-            detail,
-        }
-    };
-    steps.into_iter().enumerate().map(answer).collect()
-}
-
-/// The place of a protection in the order of the tests.
-fn step(exemption: &Exemption<'_>) -> usize {
-    match exemption {
-        Exemption::Unreadable(_) => 0,
-        Exemption::Init => 1,
-        Exemption::KernelThread => 2,
-        Exemption::Itself => 3,
-        Exemption::OomScoreAdj => 4,
-        Exemption::Pid(_) => 5,
-        Exemption::Name(_) => 6,
-        Exemption::User(_) | Exemption::Root => 7,
-    }
-}
-
-fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
-    let thresholds = evidence.policy.config.thresholds;
-    let (rss, total) = (evidence.process.rss, evidence.memory.total);
-    let share = Percent::share(rss, total);
-    let test = |test, limit: Option<(Bytes, String)>| match limit {
-        None => Test {
-            name: test,
-            answer: Answer::Off,
-            detail: String::new(),
-        },
-        Some((limit, shown)) => {
-            let is_over = rss > limit;
-            let relation = if is_over { "over" } else { "not over" };
-            Test {
-                name: test,
-                answer: Answer::of(is_over),
-                detail: format!("{rss} ({share}) is {relation} {shown}"),
-            }
-        }
-    };
-    let percent = thresholds.percent().zip(thresholds.percent_of(total));
-    let percent = percent.map(|(percent, bytes)| (bytes, format!("{percent} = {bytes}")));
-    let amount = thresholds.amount().map(|bytes| (bytes, bytes.to_string()));
-    [
-        test("ram_percent_threshold", percent),
-        test("ram_gb_threshold", amount),
-    ]
-}
-
-impl Subject {
-    fn new(evidence: &Evidence<'_>, users: &mut UserNames) -> Self {
-        let Evidence {
-            process, portrait, ..
-        } = evidence;
-        let facts = process.facts.as_ref();
-        let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        let exe = portrait.exe.as_ref();
-        let pss = portrait.pss.as_ref();
-        let failures = [
-            facts.err(),
-            exe.and_then(|exe| exe.as_ref().err()),
-            pss.and_then(|pss| pss.as_ref().err()),
-        ];
-        let facts = facts.ok();
-        Self {
-            pid: process.pid,
-            name: facts.map(|facts| shown(facts.name.as_bytes())),
-            user: facts.map(|facts| shown(users.name(facts.uid))),
-            uid: facts.map(|facts| facts.uid.get()),
-            exe: match exe {
-                None => Some("none".to_owned()),
-                Some(exe) => exe.as_ref().ok().map(|exe| shown(exe)),
-            },
-            unit: portrait.unit.as_deref().map(shown),
-            started: evidence.started.map(|start| local_time(start).to_string()),
-            age: evidence.started.map(|start| ago(start, SystemTime::now())),
-            rss_bytes: process.rss,
-            rss_percent: Percent::share(process.rss, evidence.memory.total).get(),
-            pss_bytes: match pss {
-                None => Some(Bytes::ZERO),
-                Some(pss) => pss.as_ref().ok().copied(),
-            },
-            anonymous_bytes: portrait.anonymous,
-            swap_bytes: portrait.swap,
-            unreadable: failures
-                .into_iter()
-                .flatten()
-                .map(Unreadable::to_string)
-                .collect(),
-            thread_of: portrait.thread_of,
-        }
     }
 }

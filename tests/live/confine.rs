@@ -111,7 +111,9 @@ fn run_inside(name: &str) -> Result<(), Failed> {
     command
         .arg(this)
         .args([WORD, name])
-        .env("TMPDIR", folder.path());
+        .env("TMPDIR", folder.path())
+        .env("STATE_DIRECTORY", folder.path())
+        .env("RUNTIME_DIRECTORY", folder.path());
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());

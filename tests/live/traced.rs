@@ -37,7 +37,6 @@ fn trace(machine: &Machine, scans: usize, options: &[&str]) -> Vec<String> {
 }
 
 fn one_wake_up_an_interval() {
-    // Early scan has wake-ups of its own.
     let machine = Machine::new()
         .with("thresholds.check_interval", "0.2")
         .with("thresholds.early_scan", "false");

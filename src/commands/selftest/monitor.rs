@@ -90,7 +90,7 @@ type Heard = (Duration, String);
 fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
     let mut lines = Vec::new();
     let mut heard = Vec::new();
-    let mut poll = Poll::default();
+    let mut poll = Poll::with_room(1);
     let Some(mut stderr) = child.stderr.take() else {
         return Ok(lines);
     };

@@ -1,0 +1,149 @@
+//! The tests of a check, in their order, each with its answer and its figures.
+
+use super::Evidence;
+use crate::escape::Escaped;
+use crate::policy::Exemption;
+use crate::report::users::UserNames;
+use crate::sample::Facts;
+use crate::units::{Bytes, Percent};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Test {
+    pub(super) name: &'static str,
+    pub(super) answer: Answer,
+    pub(super) detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Answer {
+    #[serde(rename = "yes")]
+    Yes,
+    #[serde(rename = "no")]
+    No,
+    /// Not asked any more, because a test before it has decided.
+    #[serde(rename = "not reached")]
+    NotReached,
+    /// The threshold is off.
+    #[serde(rename = "off")]
+    Off,
+}
+
+impl Answer {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::NotReached => "-",
+            Self::Off => "off",
+        }
+    }
+
+    pub(super) fn of(answer: bool) -> Self {
+        if answer { Self::Yes } else { Self::No }
+    }
+}
+
+/// The tests that protect, in their order: the one that answers yes decides, the others after it are
+/// not made.
+pub(super) fn protections(
+    evidence: &Evidence<'_>,
+    exemption: Option<&Exemption<'_>>,
+    users: &mut UserNames,
+) -> Vec<Test> {
+    let whitelist = &evidence.policy.config.whitelist;
+    let facts = evidence.process.facts.as_ref().ok();
+    let name = facts.map_or(String::new(), |facts| {
+        Escaped(facts.name.as_bytes()).to_string()
+    });
+    let user = facts.map_or(String::new(), |facts| {
+        Escaped(users.name(facts.uid)).to_string()
+    });
+    let none_of = |count: usize, what: &str| match count {
+        0 => "the list is empty".to_owned(),
+        1 => format!("its one entry is not {what}"),
+        count => format!("none of {count} entries is {what}"),
+    };
+    let adj = |facts: &Facts| format!("it is {}", facts.oom_score_adj);
+    let is_root = facts.is_some_and(|facts| facts.uid == crate::units::Uid::ROOT);
+    let steps = [
+        ("something is unreadable", String::new()),
+        ("pid 1", String::new()),
+        ("kernel thread", String::new()),
+        ("memory-monitor itself", String::new()),
+        ("oom_score_adj -1000", facts.map_or(String::new(), adj)),
+        (
+            "whitelist.pids",
+            none_of(whitelist.pids.len(), "this process"),
+        ),
+        ("whitelist.names", none_of(whitelist.names.len(), &name)),
+        (
+            "whitelist.users",
+            if is_root {
+                "root is protected only with protect_root = true".to_owned()
+            } else {
+                none_of(whitelist.users.len(), &user)
+            },
+        ),
+    ];
+    let deciding = exemption.map(step);
+    let answer = |(place, (test, detail))| {
+        let (answer, detail) = match deciding {
+            Some(deciding) if place > deciding => (Answer::NotReached, String::new()),
+            Some(deciding) if place == deciding => {
+                let said = exemption.map_or(String::new(), ToString::to_string);
+                (Answer::Yes, said)
+            }
+            _ => (Answer::No, detail),
+        };
+        Test {
+            name: test,
+            answer,
+            detail,
+        }
+    };
+    steps.into_iter().enumerate().map(answer).collect()
+}
+
+/// The place of a protection in the order of the tests.
+fn step(exemption: &Exemption<'_>) -> usize {
+    match exemption {
+        Exemption::Unreadable(_) => 0,
+        Exemption::Init => 1,
+        Exemption::KernelThread => 2,
+        Exemption::Itself => 3,
+        Exemption::OomScoreAdj => 4,
+        Exemption::Pid(_) => 5,
+        Exemption::Name(_) => 6,
+        Exemption::User(_) | Exemption::Root => 7,
+    }
+}
+
+pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
+    let thresholds = evidence.policy.config.thresholds;
+    let (rss, total) = (evidence.process.rss, evidence.memory.total);
+    let share = Percent::share(rss, total);
+    let test = |test, limit: Option<(Bytes, String)>| match limit {
+        None => Test {
+            name: test,
+            answer: Answer::Off,
+            detail: String::new(),
+        },
+        Some((limit, shown)) => {
+            let is_over = rss > limit;
+            let relation = if is_over { "over" } else { "not over" };
+            Test {
+                name: test,
+                answer: Answer::of(is_over),
+                detail: format!("{rss} ({share}) is {relation} {shown}"),
+            }
+        }
+    };
+    let percent = thresholds.percent().zip(thresholds.percent_of(total));
+    let percent = percent.map(|(percent, bytes)| (bytes, format!("{percent} = {bytes}")));
+    let amount = thresholds.amount().map(|bytes| (bytes, bytes.to_string()));
+    [
+        test("ram_percent_threshold", percent),
+        test("ram_gb_threshold", amount),
+    ]
+}
