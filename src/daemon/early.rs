@@ -123,6 +123,9 @@ impl Early {
             self.paid_until = self.paid_until.max(now) + cost * PRICE;
             // Who made it necessary may be watched only now: another look shows how fast it grows.
             self.next_tick = self.next_tick.min(now + headroom::SOONEST);
+        } else {
+            // The suspicion that led here was right.
+            self.paid_until = now;
         }
         if is_over {
             self.next_tick = now;
