@@ -2,7 +2,11 @@
 //! poll(2) and holds no rule, no parser and no text of its own.
 
 mod check;
+mod early;
+mod endure;
 mod record;
+#[cfg(test)]
+mod tests;
 mod victims;
 
 use crate::Error;
@@ -13,11 +17,13 @@ use crate::policy::{Ledger, Policy, Stage};
 use crate::report::{Event, Reporter, Service};
 use crate::sample::{ProcRoot, Sampler, Snapshot};
 use crate::sys;
+use crate::sys::memory;
 use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use crate::units::ProcessKey;
-use check::Deed;
+use check::{Deed, Occasion};
+use early::Early;
 use record::Keeper;
 use std::iter;
 use std::os::fd::AsFd;
@@ -27,6 +33,9 @@ use victims::Held;
 /// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
 /// short enough to miss nothing.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// So many processes over their thresholds at once are dealt with without a heap allocation.
+const ROOM: usize = 64;
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
@@ -39,7 +48,9 @@ pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(),
 }
 
 fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
-    // First of all, so that no signal ends the program while it starts.
+    // Before anything is allocated, so that all of it comes from what was touched.
+    memory::touch();
+    // So early that no signal ends the program while it starts.
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let loaded = Config::load(options.config.as_deref())?;
     let mut daemon = Daemon::start(options, only, loaded)?;
@@ -63,6 +74,8 @@ struct Daemon<'o> {
     poll: Poll,
     reporter: Reporter,
     service: Service,
+    /// What looks between the checks, where that is wanted.
+    early: Option<Early>,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
     /// What is left for the commands.
@@ -92,13 +105,14 @@ impl<'o> Daemon<'o> {
             only,
             policy,
             sampler,
-            snapshot: Snapshot::default(),
-            ledger: Ledger::default(),
-            held: Vec::new(),
-            poll: Poll::default(),
+            snapshot: Snapshot::with_room(ROOM),
+            ledger: Ledger::with_room(ROOM),
+            held: Vec::with_capacity(ROOM),
+            poll: Poll::with_room(ROOM),
+            early: None,
             reporter,
             service,
-            deeds: Vec::new(),
+            deeds: Vec::with_capacity(ROOM),
             keeper,
             unreadable_said: None,
         };
@@ -113,13 +127,14 @@ impl<'o> Daemon<'o> {
     }
 
     fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
+        self.brace();
         let mut next_check = Instant::now();
         self.service.ready();
         self.leave_state(next_check);
         loop {
             let now = Instant::now();
             if now >= next_check {
-                self.check(now);
+                self.check(Occasion::Regular, now);
                 let interval = self.policy.config.check_interval;
                 // Counted from when it was due, so that the checks don't drift; a machine that was
                 // suspended or overloaded makes up for missed checks with one.
@@ -129,6 +144,8 @@ impl<'o> Daemon<'o> {
                 }
                 self.report_status(next_check);
                 self.leave_state(next_check);
+            } else if self.is_early_scan_due(now) {
+                self.check(Occasion::Early, now);
             }
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
@@ -154,7 +171,7 @@ impl<'o> Daemon<'o> {
 
     fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
         self.service.ready();
-        self.scan_and_act(Instant::now())?;
+        self.scan_and_act(Occasion::Regular, Instant::now())?;
         while self
             .ledger
             .victims()
@@ -171,27 +188,32 @@ impl<'o> Daemon<'o> {
         Ok(())
     }
 
-    /// Sleeps until a signal, the end of a victim, the next thing due for one, or `deadline`.
-    fn sleep(&mut self, signals: &Signals, deadline: Option<Instant>) {
+    /// A tick, where one is due or the kernel has reported pressure: whether a scan can't wait.
+    fn is_early_scan_due(&mut self, now: Instant) -> bool {
+        let is_pressed = self.poll.is_urgent();
+        self.early.as_mut().is_some_and(|early| {
+            (is_pressed || now >= early.next_tick()) && early.calls_for_scan(is_pressed, now)
+        })
+    }
+
+    /// Sleeps until a signal, the end of a victim, word of memory pressure, or the first of all that is due
+    /// at a time: `next_check`, a tick, the next thing for a victim, a sign of life.
+    fn sleep(&mut self, signals: &Signals, next_check: Option<Instant>) {
         let now = Instant::now();
-        let timeout = [
-            deadline.map(|then| then.saturating_duration_since(now)),
-            self.ledger
-                .next_deadline(self.policy.config.term_timeout)
-                .map(|then| then.saturating_duration_since(now)),
-            self.service.sign_of_life_interval(),
-            self.held
-                .iter()
-                .any(Held::must_be_asked)
-                .then_some(victims::ASKING),
+        let must_ask = self.held.iter().any(Held::must_be_asked);
+        let deadlines = [
+            next_check,
+            self.early.as_ref().map(Early::next_tick),
+            self.ledger.next_deadline(self.policy.config.term_timeout),
+            self.service.sign_of_life_interval().map(|time| now + time),
+            must_ask.then_some(now + victims::ASKING),
         ];
+        let first = deadlines.into_iter().flatten().min();
+        let timeout = first.map(|then| then.saturating_duration_since(now));
         let pidfds = self.held.iter().filter_map(Held::pidfd);
         let descriptors = iter::once(signals.as_fd()).chain(pidfds);
-        if self
-            .poll
-            .wait(descriptors, timeout.into_iter().flatten().min())
-            .is_err()
-        {
+        let pressure = self.early.as_ref().and_then(Early::pressure);
+        if self.poll.wait(descriptors, pressure, timeout).is_err() {
             std::thread::sleep(PAUSE);
         }
         self.notice_ends();
@@ -206,6 +228,7 @@ impl<'o> Daemon<'o> {
             Ok(loaded) => {
                 self.reporter.apply(&loaded.config.log);
                 self.enforce(loaded, |config| Event::Reloaded(config));
+                self.set_early_scan();
             }
             Err(refused) => {
                 for cause in refused.to_string().lines() {

@@ -81,6 +81,7 @@ fn almost_toml() -> impl Strategy<Value = String> {
         "ram_gb_threshold",
         "ram_percent_threshold",
         "check_interval",
+        "early_scan",
         "names",
         "users",
         "pids",

@@ -98,7 +98,7 @@ impl Look {
     }
 
     fn redraw(&mut self, scene: &mut Scene, signals: &Signals) -> Result<(), Error> {
-        let mut poll = Poll::default();
+        let mut poll = Poll::with_room(1);
         let mut next = Instant::now();
         loop {
             let text = self.report(scene)?.table(layout());
@@ -112,7 +112,7 @@ impl Look {
                 if left.is_zero() {
                     break;
                 }
-                poll.wait(iter::once(signals.as_fd()), Some(left))
+                poll.wait(iter::once(signals.as_fd()), None, Some(left))
                     .map_err(|error| Error::System("poll", error))?;
                 match signals.next() {
                     // A terminal that is gone says so by SIGHUP.

@@ -21,6 +21,7 @@ pub(super) struct Draft {
     ram_percent_threshold: Option<Setting<Option<Percent>>>,
     ram_gb_threshold: Option<Setting<Option<Bytes>>>,
     check_interval: Option<Setting<Duration>>,
+    early_scan: Option<Setting<bool>>,
     pids: Option<Vec<Setting<Pid>>>,
     names: Option<Vec<Setting<NamePattern>>>,
     users: Option<Vec<Setting<User>>>,
@@ -60,6 +61,7 @@ impl Draft {
             &mut self.check_interval,
             value::seconds(0.1..=86_400.0),
         );
+        table.value("early_scan", &mut self.early_scan, value::boolean);
     }
 
     fn read_whitelist(&mut self, table: &mut Table<'_, '_>) {
@@ -150,6 +152,7 @@ impl Draft {
                 self.ram_gb_threshold?.value,
             )?,
             check_interval: self.check_interval?.value,
+            early_scan: self.early_scan?.value,
             whitelist: Whitelist {
                 pids: values(self.pids?),
                 names: values(self.names?),

@@ -51,6 +51,8 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// The time between two checks.
     pub check_interval: Duration,
+    /// Whether to look between checks when a process could have crossed a threshold.
+    pub early_scan: bool,
     /// Who is protected.
     pub whitelist: Whitelist,
     /// Decide and report, but signal nobody.

@@ -8,6 +8,7 @@ use crate::act::Outcome;
 use crate::policy::{Breach, Decision, Said, Verdict};
 use crate::report::Event;
 use crate::sample::Process;
+use crate::sys;
 use crate::sys::process::Signal;
 use crate::units::Percent;
 use std::time::Instant;
@@ -21,34 +22,70 @@ pub(super) enum Deed {
     Left(Process),
 }
 
+/// Why a check is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// It was due.
+    Regular,
+    /// A process could have crossed its threshold since the last one. It is mentioned only if it ends
+    /// somebody.
+    Early,
+}
+
 impl Daemon<'_> {
     /// One check; when it fails that is reported, and the next one is made all the same.
-    pub(super) fn check(&mut self, now: Instant) {
-        if let Err(error) = self.scan_and_act(now) {
-            self.reporter.emit(&Event::ScanFailed(&error));
+    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) {
+        let before = sys::cpu_time();
+        let checked = self.scan_and_act(occasion, now);
+        if let Err(error) = &checked {
+            self.reporter.emit(&Event::ScanFailed(error));
+        }
+        if let Some(early) = &mut self.early {
+            let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
+            let cost = was_in_vain.then(|| sys::cpu_time().saturating_sub(before));
+            early.renew(&self.policy, &self.sampler, &mut self.snapshot, cost, now);
         }
     }
 
-    pub(super) fn scan_and_act(&mut self, now: Instant) -> Result<(), Error> {
+    /// How many it has asked to end.
+    pub(super) fn scan_and_act(
+        &mut self,
+        occasion: Occasion,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        self.scan_and_signal(now)?;
+        let mut deeds = std::mem::take(&mut self.deeds);
+        let killed = deeds.iter().filter(|deed| deed.has_signalled()).count();
+        let is_regular = occasion == Occasion::Regular || killed > 0;
+        if is_regular {
+            self.reporter.emit(&Event::Memory(&self.snapshot.memory));
+        }
+        for deed in deeds.drain(..) {
+            self.report(&deed, is_regular);
+        }
+        self.deeds = deeds;
+        self.ledger.forget_others(&self.snapshot.near);
+        self.report_unreadable();
+        self.notice_ended_pins();
+        if is_regular {
+            self.reporter.emit(&Event::ScanComplete {
+                scanned: self.snapshot.scanned,
+                killed,
+            });
+        }
+        Ok(killed)
+    }
+
+    /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so
+    /// that it works when there is no memory left.
+    pub(super) fn scan_and_signal(&mut self, now: Instant) -> Result<(), Error> {
         let policy = &self.policy;
         self.sampler
             .scan(|memory| policy.sieve(memory), &mut self.snapshot)?;
         let near = std::mem::take(&mut self.snapshot.near);
         let mut deeds = std::mem::take(&mut self.deeds);
         deeds.extend(near.iter().filter_map(|process| self.treat(process, now)));
-        self.reporter.emit(&Event::Memory(&self.snapshot.memory));
-        let killed = deeds.iter().filter(|deed| deed.has_signalled()).count();
-        for deed in deeds.drain(..) {
-            self.report(&deed);
-        }
-        self.ledger.forget_others(&near);
         (self.snapshot.near, self.deeds) = (near, deeds);
-        self.report_unreadable();
-        self.notice_ended_pins();
-        self.reporter.emit(&Event::ScanComplete {
-            scanned: self.snapshot.scanned,
-            killed,
-        });
         Ok(())
     }
 
@@ -105,21 +142,22 @@ impl Daemon<'_> {
         Some(Deed::Ended(process, breach, outcome))
     }
 
-    fn report(&mut self, deed: &Deed) {
+    /// What a dry run would do is repeated at each regular check only.
+    fn report(&mut self, deed: &Deed, is_regular: bool) {
         match deed {
             Deed::Ended(process, breach, outcome) => match outcome {
                 Outcome::Signalled => {
                     self.reporter.emit(&Event::Killing(process, breach));
                     self.reporter.emit(&Event::Reason(process, breach));
                 }
-                Outcome::Pretended => {
+                Outcome::Pretended if self.is_news(process, Said::Pretended) || is_regular => {
                     self.reporter.emit(&Event::WouldKill(process, breach));
                     self.reporter.emit(&Event::Reason(process, breach));
                 }
                 Outcome::NotPermitted if self.is_news(process, Said::NotPermitted) => {
                     self.reporter.emit(&Event::NotPermitted(process, breach));
                 }
-                Outcome::AlreadyGone | Outcome::NotPermitted => {}
+                Outcome::Pretended | Outcome::AlreadyGone | Outcome::NotPermitted => {}
                 Outcome::Failed(error) => {
                     self.reporter
                         .emit(&Event::SignalFailed(process, Signal::Terminate, error));

@@ -80,6 +80,8 @@ pub enum Said {
     NotPermitted,
     /// The limit of kills in a minute protects it for now.
     Withheld,
+    /// It would have been ended, but this is a dry run.
+    Pretended,
 }
 
 /// Who was asked to end and when, and what was said.
@@ -92,6 +94,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// With room for so many victims from the start.
+    pub fn with_room(victims: usize) -> Self {
+        Self {
+            victims: Vec::with_capacity(victims),
+            terminated: VecDeque::with_capacity(victims),
+            said: Vec::with_capacity(victims),
+        }
+    }
+
     /// Whether this process was asked to end already.
     pub fn awaits(&self, key: ProcessKey) -> bool {
         self.victims.iter().any(|victim| victim.key == key)

@@ -1,9 +1,11 @@
 //! The decision: configuration + what was seen + what was done before -> what to do. Pure: touches
 //! its arguments only, no I/O, no clock, no log. The daemon and every command ask the same function.
 
+pub mod headroom;
 mod ledger;
 mod verdict;
 
+pub use headroom::{Next, Tick};
 pub use ledger::{Due, Ledger, Said, Stage, Victim};
 pub use verdict::{Breach, Exemption, Limit, Verdict};
 
@@ -83,6 +85,14 @@ impl Policy {
                 None => Verdict::Breach(breach),
             },
         }
+    }
+
+    /// The most resident memory this process may have; None for one that nothing is asked of, because it
+    /// is protected or can't be judged.
+    pub fn limit(&self, process: &Process, memory: &SystemMemory) -> Option<Bytes> {
+        let facts = process.facts.as_ref().ok()?;
+        let is_protected = self.exemption(process.pid, facts).is_some();
+        (!is_protected).then(|| self.config.thresholds.lowest(memory.total))
     }
 
     /// The threshold that this much memory is over.

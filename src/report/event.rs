@@ -31,6 +31,8 @@ pub enum Event<'e> {
     OnlyOwnProcesses,
     /// hidepid keeps other users' processes from us.
     Hidepid,
+    /// Something that would help when memory is short is not to be had; all goes on without.
+    DoesWithout(&'static str, &'e io::Error),
     /// A check begins.
     Memory(&'e SystemMemory),
     /// A check is over.
@@ -103,6 +105,7 @@ impl Event<'_> {
             | Self::LetGo(_)
             | Self::Ended(..)
             | Self::Stopping(_) => log::Level::Info,
+            Self::DoesWithout(..) => log::Level::Debug,
         }
     }
 
@@ -137,6 +140,7 @@ impl Event<'_> {
             Self::Hidepid => out.write_str(
                 "/proc is mounted with hidepid: other users' processes can't be seen, run as root",
             ),
+            Self::DoesWithout(what, error) => write!(out, "Going on without {what}: {error}"),
             Self::Memory(memory) => write_memory(out, memory),
             Self::ScanComplete { scanned, killed } => {
                 write!(out, "Scan complete. Scanned: {scanned}, Killed: {killed}")

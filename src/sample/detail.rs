@@ -7,8 +7,9 @@ use crate::sys::fs;
 use crate::sys::process::ProcessFolder;
 use crate::units::{Bytes, Pid, ProcessKey, StartTime, Uid};
 use std::ffi::CStr;
-use std::os::fd::AsFd;
-use std::{fmt, io};
+use std::fmt;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// The kernel's limit for comm without its final NUL (TASK_COMM_LEN - 1).
 const FULL_COMM: usize = 15;
@@ -203,6 +204,15 @@ fn living_thread_resident(folder: &ProcessFolder) -> Option<u64> {
             }
         }
     }
+}
+
+/// The open statm of a process; None if it has ended or can't be opened.
+pub(super) fn open_statm(root: &ProcRoot, pid: Pid) -> Option<OwnedFd> {
+    let mut path = [0; 32];
+    // Ten digits, the file's name and the final NUL always fit.
+    write!(path.as_mut_slice(), "{pid}/statm").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    fs::open_file_at(root.as_fd(), path).ok()
 }
 
 /// `NUMBER/file` as a C string in `buffer`; None for what is not a number.

@@ -3,23 +3,27 @@
 //! read is reported as such, and never ends a scan.
 
 mod detail;
+mod largest;
 mod name;
 mod parse;
 mod portrait;
 mod root;
 mod system;
 mod walk;
+mod watch;
 
 pub use detail::{Facts, Process, State, Unreadable};
+pub use largest::Largest;
 pub use name::Name;
 pub use portrait::Portrait;
 pub use root::ProcRoot;
 pub use system::SystemMemory;
 pub use walk::{Sampler, Seen};
+pub use watch::Watch;
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.
-    pub use super::parse::{Meminfo, Stat, meminfo, real_uid, stat, statm};
+    pub use super::parse::{Meminfo, Stat, meminfo, occupied, real_uid, stat, statm};
 }
 
 use std::fmt;
@@ -36,6 +40,18 @@ pub struct Snapshot {
     pub unreadable: Option<(usize, i32)>,
     /// Those over the sieve, in detail, the largest first.
     pub near: Vec<Process>,
+    /// The largest of those that are not over it, but over an eighth of it.
+    pub below: Largest,
+}
+
+impl Snapshot {
+    /// An empty one with room for so many processes over the sieve.
+    pub fn with_room(near: usize) -> Self {
+        Self {
+            near: Vec::with_capacity(near),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why there is no snapshot.

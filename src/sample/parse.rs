@@ -117,6 +117,17 @@ pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
     })
 }
 
+/// /proc/meminfo: the memory that processes have in their address spaces, AnonPages + Mapped. What one
+/// of them grows by is in it, unless others had it mapped already.
+pub fn occupied(meminfo: &[u8]) -> Option<Bytes> {
+    let field = |name: &[u8]| {
+        let value = lines(meminfo).find_map(|line| line.strip_prefix(name))?;
+        number(words(value).next()?)
+    };
+    let kib = field(b"AnonPages:")?.checked_add(field(b"Mapped:")?)?;
+    Some(Bytes::from_kib(kib))
+}
+
 /// A whole file that holds one integer, as /proc/PID/oom_score_adj does.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
@@ -224,6 +235,9 @@ mod tests {
         assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
         let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
         assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
+        let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
+        assert_eq!(occupied(text), Some(Bytes::from_kib(5)));
+        assert_eq!(occupied(b"AnonPages: 3 kB\n"), None);
     }
 
     #[test]
@@ -253,7 +267,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(text in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let _ = (stat(&text), statm(&text), real_uid(&text), meminfo(&text), integer(&text));
+            let _ = (stat(&text), statm(&text), real_uid(&text), meminfo(&text));
+            let _ = (occupied(&text), integer(&text));
         }
 
         #[test]

@@ -16,6 +16,9 @@ use std::os::fd::AsFd;
 /// getdents64 takes as much at once as it is given: 32 KiB hold about 1,300 processes.
 const ENTRIES: usize = 32 * 1024;
 
+/// So many processes over the sieve cost no heap allocation.
+const CANDIDATES: usize = 1024;
+
 /// Looks at the processes below a proc root.
 #[derive(Debug)]
 pub struct Sampler {
@@ -44,7 +47,7 @@ impl Sampler {
         Self {
             root,
             entries: vec![0; ENTRIES].into(),
-            candidates: Vec::new(),
+            candidates: Vec::with_capacity(CANDIDATES),
         }
     }
 
@@ -75,6 +78,7 @@ impl Sampler {
         snapshot.unreadable = None;
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
+        snapshot.below.clear(Bytes::new(sieve.get() / 8));
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         let walked = self.walk(|pid, seen| {
@@ -82,7 +86,8 @@ impl Sampler {
             match seen {
                 Seen::Rss(rss) if rss > sieve => candidates.push(pid),
                 Seen::DeadLeader => candidates.push(pid),
-                Seen::Rss(_) | Seen::Nothing => {}
+                Seen::Rss(rss) => snapshot.below.offer(pid, rss),
+                Seen::Nothing => {}
                 Seen::Unreadable(errno) => {
                     let (count, first) = snapshot.unreadable.unwrap_or((0, errno));
                     snapshot.unreadable = Some((count + 1, first));

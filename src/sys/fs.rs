@@ -44,6 +44,35 @@ unsafe fn open(folder: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Resu
     }
 }
 
+/// Opens the file `name` below `folder` for reading.
+pub fn open_file_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
+    unsafe { open(folder.as_raw_fd(), name, libc::O_NOCTTY) }
+}
+
+/// Reads an open file from its beginning with one pread(2), as far as `buffer` holds: a file of /proc
+/// says anew what is so now.
+pub fn read_again<'b>(file: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    loop {
+        // SAFETY: the buffer is writable for its length.
+        let length = unsafe {
+            libc::pread(
+                file.as_raw_fd(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                0,
+            )
+        };
+        match usize::try_from(length) {
+            Ok(length) => return Ok(buffer.get(..length).unwrap_or_default()),
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+}
+
 /// Reads the file `name` below `folder` with one read(2), as far as `buffer` holds: a file of /proc
 /// that fits is read whole, and from one moment. Three system calls.
 pub fn read_at<'b>(
@@ -51,8 +80,7 @@ pub fn read_at<'b>(
     name: &CStr,
     buffer: &'b mut [u8],
 ) -> io::Result<&'b [u8]> {
-    // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
-    let file = unsafe { open(folder.as_raw_fd(), name, libc::O_NOCTTY) }?;
+    let file = open_file_at(folder, name)?;
     loop {
         // SAFETY: the buffer is writable for its length.
         let length =

@@ -6,7 +6,9 @@
 pub mod clock;
 pub mod fs;
 pub mod glob;
+pub mod memory;
 pub mod poll;
+pub mod pressure;
 pub mod process;
 pub mod signals;
 pub mod terminal;
@@ -73,12 +75,17 @@ pub fn boot_clock() -> Duration {
     read_clock(libc::CLOCK_BOOTTIME)
 }
 
+/// The CPU time this process has used, its own and the kernel's for it.
+pub fn cpu_time() -> Duration {
+    read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the struct is writable; the clock always exists.
+    // SAFETY: the struct is writable; these clocks always exist.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))

@@ -6,23 +6,39 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// Descriptors to wait on; the memory is kept between two waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Poll {
     entries: Vec<libc::pollfd>,
+    is_urgent: bool,
 }
 
 impl Poll {
-    /// Waits until one of `descriptors` is readable or `timeout` has passed; for ever without one.
+    /// With room for so many descriptors from the start.
+    pub fn with_room(descriptors: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(descriptors),
+            is_urgent: false,
+        }
+    }
+
+    /// Waits until one of `descriptors` is readable, `urgent` has something exceptional to report (POLLPRI),
+    /// or `timeout` has passed; for ever without one.
     /// A signal that interrupts it ends the wait as well.
     pub fn wait<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
+        urgent: Option<BorrowedFd<'_>>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         self.entries.clear();
         self.entries.extend(descriptors.map(|fd| libc::pollfd {
             fd: fd.as_raw_fd(),
             events: libc::POLLIN,
+            revents: 0,
+        }));
+        self.entries.extend(urgent.map(|fd| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLPRI,
             revents: 0,
         }));
         let timeout = timeout.map(|timeout| libc::timespec {
@@ -40,6 +56,8 @@ impl Poll {
                 std::ptr::null(),
             )
         });
+        let last = urgent.and_then(|_| self.entries.last());
+        self.is_urgent = last.is_some_and(|last| last.revents & libc::POLLPRI != 0);
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result.map(drop),
@@ -51,5 +69,10 @@ impl Poll {
         self.entries
             .get(index)
             .is_some_and(|entry| entry.revents != 0)
+    }
+
+    /// Whether the urgent descriptor of the last wait had something to report.
+    pub fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 }

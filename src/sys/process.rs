@@ -156,10 +156,18 @@ pub fn exists(pid: Pid) -> bool {
     asked.map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |_| true)
 }
 
-/// Whether this process has CAP_KILL, and so may signal every user's processes.
-pub fn may_signal_anybody() -> bool {
-    /// Bit of CAP_KILL in include/uapi/linux/capability.h.
-    const CAP_KILL: u32 = 1 << 5;
+/// What root can do and others can't, by its bit in include/uapi/linux/capability.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Capability {
+    /// CAP_KILL: signal every user's processes.
+    Kill = 5,
+    /// CAP_IPC_LOCK: lock any amount of memory.
+    IpcLock = 14,
+}
+
+/// Whether this process has it.
+pub fn has_capability(capability: Capability) -> bool {
     /// The header and data of capget(2), version 3: 64 bits of capabilities in two halves.
     const VERSION_3: u32 = 0x2008_0522;
     let mut header = [VERSION_3, 0];
@@ -171,5 +179,10 @@ pub fn may_signal_anybody() -> bool {
     result.is_ok()
         && data
             .first()
-            .is_some_and(|effective| effective & CAP_KILL != 0)
+            .is_some_and(|effective| effective & (1 << capability as u32) != 0)
+}
+
+/// Whether this process may signal every user's processes.
+pub fn may_signal_anybody() -> bool {
+    has_capability(Capability::Kill)
 }

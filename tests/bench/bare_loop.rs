@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 /// /proc, held open, and a place for its entries.
 pub(crate) struct BareLoop {
     proc: OwnedFd,
-    entries: Box<[u8; 32 * 1024]>,
+    entries: Box<[u8]>,
 }
 
 impl BareLoop {
@@ -24,7 +24,7 @@ impl BareLoop {
         };
         Ok(Self {
             proc,
-            entries: Box::new([0; 32 * 1024]),
+            entries: vec![0; 32 * 1024].into_boxed_slice(),
         })
     }
 

@@ -5,13 +5,18 @@
 //! permitted; there nothing else can be seen, let alone signalled, and all of it ends with the run.
 
 mod bare_loop;
+mod cost;
 mod crowd;
 mod footprint;
 mod grace;
 mod kernel;
+mod multitude;
 mod peers;
 mod program;
+mod race;
+mod reaction;
 mod scan;
+mod sprinter;
 mod table;
 
 use std::error::Error;
@@ -21,6 +26,9 @@ use std::process::{Command, ExitCode};
 
 use crowd::Crowd;
 use table::Report;
+
+/// Measures and adds figures to the report.
+type Part = fn(&Run, &mut Report) -> Result<()>;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -43,6 +51,10 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let result = match arguments.first().and_then(|first| first.to_str()) {
         Some(grace::HOG) => grace::be_a_hog(),
+        Some(sprinter::SPRINTER) => sprinter::sprint(size_of_sprint(&arguments)),
+        Some(sprinter::SPINNER) => sprinter::spin(),
+        Some(race::TAKER) => race::take_all(),
+        Some(race::PROBER) => race::probe(),
         Some(INSIDE) => measure(&arguments, true),
         _ => enter_namespace(&arguments),
     };
@@ -50,6 +62,11 @@ fn main() -> ExitCode {
         eprintln!("bench: error: {error}");
         ExitCode::FAILURE
     })
+}
+
+fn size_of_sprint(arguments: &[OsString]) -> usize {
+    let size = arguments.get(1).and_then(|size| size.to_str());
+    size.and_then(|size| size.parse().ok()).unwrap_or(0)
 }
 
 /// The first argument of the copy that runs as pid 1 of its own namespace.
@@ -101,14 +118,23 @@ fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
              machine's other processes are scanned too",
         );
     }
-    let crowd = Crowd::start(IDLE_PROCESSES)?;
-    for part in [scan::measure, footprint::measure, grace::measure] {
-        // The figures found so far are worth printing.
-        if let Err(error) = part(&run, &mut report) {
-            report.failed(&error);
+    let with_crowds: [(usize, &[Part]); 3] = [
+        (
+            IDLE_PROCESSES,
+            &[scan::measure, footprint::measure, grace::measure],
+        ),
+        (500, &[reaction::measure, cost::measure]),
+        (0, &[multitude::measure]),
+    ];
+    for (processes, parts) in with_crowds {
+        let _crowd = Crowd::start(processes)?;
+        for part in parts {
+            // The figures found so far are worth printing.
+            if let Err(error) = part(&run, &mut report) {
+                report.failed(&error);
+            }
         }
     }
-    drop(crowd);
 
     println!("{}", heading(&run)?);
     print!("{report}");

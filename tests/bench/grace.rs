@@ -120,5 +120,8 @@ fn end_hogs(run: &Run, term_timeout: u32) -> Result<(Option<Duration>, Duration)
     let (Some(first), Some(last)) = (asked.first(), asked.last()) else {
         return Ok((None, Duration::ZERO));
     };
-    Ok((Some(end - *first), *last - *first))
+    Ok((
+        Some(end.saturating_sub(*first)),
+        last.saturating_sub(*first),
+    ))
 }

@@ -153,7 +153,7 @@ impl Contender for Earlyoom {
             last = next_selection()?;
         }
         Ok(Scan {
-            cpu_time: (last - first) / Self::SELECTIONS,
+            cpu_time: last.saturating_sub(first) / Self::SELECTIONS,
             processes: None,
         })
     }

@@ -16,7 +16,7 @@ impl Program {
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let child = kernel::die_with_parent(command)
             .spawn()
-            .map_err(|error| format!("'{}': {error}", command.get_program().display()))?;
+            .map_err(|error| format!("'{}': {error}", command.get_program().to_string_lossy()))?;
         Ok(Self(child))
     }
 
@@ -61,10 +61,21 @@ impl Daemon {
 
     /// Starts it with these lines in the tables [thresholds] and [settings], and nobody whitelisted.
     pub(crate) fn start(run: &Run, name: &str, thresholds: &str, settings: &str) -> Result<Self> {
+        Self::start_with(run, name, thresholds, "", settings)
+    }
+
+    /// The same with lines in [whitelist].
+    pub(crate) fn start_with(
+        run: &Run,
+        name: &str,
+        thresholds: &str,
+        whitelist: &str,
+        settings: &str,
+    ) -> Result<Self> {
         let in_scratch = |suffix: &str| run.scratch.path().join(format!("{name}.{suffix}"));
         let (configuration, log) = (in_scratch("toml"), in_scratch("log"));
         let text = format!(
-            "[thresholds]\n{thresholds}\n[whitelist]\nnames = []\nusers = []\n[settings]\n\
+            "[thresholds]\n{thresholds}\n[whitelist]\nnames = []\nusers = []\n{whitelist}\n[settings]\n\
              enable_syslog = false\nlog_file = '{}'\n{settings}\n",
             log.display()
         );

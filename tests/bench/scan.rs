@@ -36,7 +36,7 @@ fn time_here(mut scan: impl FnMut() -> Result<usize>) -> Result<Scan> {
     let start = kernel::own_cpu_time()?;
     let processes = scan()?;
     Ok(Scan {
-        cpu_time: kernel::own_cpu_time()? - start,
+        cpu_time: kernel::own_cpu_time()?.saturating_sub(start),
         processes: Some(processes),
     })
 }

@@ -127,8 +127,10 @@ impl Display for Report {
         };
         let widths: [usize; 4] = std::array::from_fn(width);
         for [name, measured, limit, verdict, beside] in &rows {
-            let [a, b, c, d] = widths;
-            let line = format!("{name:a$}  {measured:>b$}  {limit:>c$}  {verdict:d$}  {beside}");
+            let [first, second, third, fourth] = widths;
+            let line = format!(
+                "{name:first$}  {measured:>second$}  {limit:>third$}  {verdict:fourth$}  {beside}"
+            );
             writeln!(f, "{}", line.trim_end())?;
         }
         for (heading, lines) in [

@@ -90,13 +90,13 @@ type Heard = (Duration, String);
 fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
     let mut lines = Vec::new();
     let mut heard = Vec::new();
-    let mut poll = Poll::default();
+    let mut poll = Poll::with_room(1);
     let Some(mut stderr) = child.stderr.take() else {
         return Ok(lines);
     };
     loop {
         let left = LIMIT.saturating_sub(begun.elapsed());
-        poll.wait(iter::once(stderr.as_fd()), Some(left))?;
+        poll.wait(iter::once(stderr.as_fd()), None, Some(left))?;
         if !poll.is_ready(0) {
             if left.is_zero() {
                 child.kill()?;

@@ -16,6 +16,7 @@ fn the_built_in_defaults_are_those_that_are_documented() {
         Thresholds::Either(Percent::new(10.0).unwrap(), Bytes::from_gb(2.0).unwrap())
     );
     assert_eq!(config.check_interval, Duration::from_secs(30));
+    assert!(config.early_scan);
     assert_eq!(config.whitelist.pids, [Pid::INIT]);
     let names = config
         .whitelist

@@ -19,8 +19,8 @@ fn unknown_keys_and_tables_are_refused_with_what_was_probably_meant() {
             "c.toml:2:1: unknown key \"ram_gb\" in [thresholds], did you mean \"ram_gb_threshold\"?",
         ),
         (
-            "[thresholds]\nearly_scan = true",
-            "c.toml:2:1: unknown key \"early_scan\" in [thresholds]",
+            "[thresholds]\nearly_scna = true",
+            "c.toml:2:1: unknown key \"early_scna\" in [thresholds], did you mean \"early_scan\"?",
         ),
         (
             "[thresholds]\ndry_run = true",

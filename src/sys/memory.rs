@@ -1,0 +1,79 @@
+//! Keeping this process's own memory: locked, touched beforehand, and spared by the kernel's OOM killer.
+
+use super::check_int;
+use super::process::{Capability, has_capability};
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+
+/// Heap that is there before it is needed: four times what a check with a hundred breaches takes.
+const HEAP: usize = 256 * 1024;
+/// A large allocation would get a mapping of its own and give it back: pieces stay in the heap.
+const PIECE: usize = 64 * 1024;
+/// The deepest path, from the loop to a parser, takes about 30 KiB of stack.
+const STACK: usize = 64 * 1024;
+
+/// Touches heap and stack, and keeps what is freed later. Call it while memory is still there.
+pub fn touch() {
+    // SAFETY: sets two parameters of glibc's allocator before there is a second thread.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, libc::c_int::MAX);
+    }
+    let pieces: Vec<Vec<u8>> = (0..HEAP / PIECE).map(|_| vec![1; PIECE]).collect();
+    drop(black_box(pieces));
+    touch_stack();
+}
+
+#[inline(never)]
+#[allow(clippy::large_stack_arrays)] // what it is for
+fn touch_stack() {
+    black_box(&mut [1_u8; STACK]);
+}
+
+/// Locks what is in memory now and, with CAP_IPC_LOCK, all that comes later, so that it is never
+/// swapped out or dropped. On fault, so that what is never used takes no memory; before Linux 4.4, which
+/// does not know that, all at once.
+///
+/// Without CAP_IPC_LOCK a lock on what comes would turn RLIMIT_MEMLOCK into a limit on all memory.
+pub fn lock() -> io::Result<()> {
+    let extent = if has_capability(Capability::IpcLock) {
+        libc::MCL_CURRENT | libc::MCL_FUTURE
+    } else {
+        libc::MCL_CURRENT
+    };
+    // SAFETY: plain integers.
+    match check_int(unsafe { libc::mlockall(extent | libc::MCL_ONFAULT as libc::c_int) }) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            // SAFETY: plain integers.
+            check_int(unsafe { libc::mlockall(extent) }).map(drop)
+        }
+        result => result.map(drop),
+    }
+}
+
+/// Gives this process the oom_score_adj `score` unless it has a lower one, so that the kernel's OOM killer
+/// takes others first.
+pub fn lower_oom_score_adj(score: i16) -> io::Result<()> {
+    let path = Path::new("/proc/self/oom_score_adj");
+    let now = std::fs::read_to_string(path)?;
+    if now.trim().parse().is_ok_and(|now: i16| now <= score) {
+        return Ok(());
+    }
+    std::fs::write(path, score.to_string())
+}
+
+/// Raises the number of descriptors this process may have to what it may raise it to: each victim takes
+/// two of them.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the struct is writable for the first call and live for the second.
+    unsafe {
+        check_int(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check_int(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)).map(drop)
+    }
+}
