@@ -144,8 +144,8 @@ impl<'o> Daemon<'o> {
                 }
                 self.report_status(next_check);
                 self.leave_state(next_check);
-            } else if self.is_early_scan_due(now) {
-                self.check(Occasion::Early, now);
+            } else if self.is_early_scan_due(now) && self.check(Occasion::Early, now) {
+                self.leave_state(next_check);
             }
             self.attend_victims(Instant::now());
             self.service.sign_of_life();
@@ -213,7 +213,11 @@ impl<'o> Daemon<'o> {
         let pidfds = self.held.iter().filter_map(Held::pidfd);
         let descriptors = iter::once(signals.as_fd()).chain(pidfds);
         let pressure = self.early.as_ref().and_then(Early::pressure);
-        if self.poll.wait(descriptors, pressure, timeout).is_err() {
+        if self
+            .poll
+            .wait_or_urgent(descriptors, pressure, timeout)
+            .is_err()
+        {
             std::thread::sleep(PAUSE);
         }
         self.notice_ends();

@@ -112,7 +112,7 @@ impl Look {
                 if left.is_zero() {
                     break;
                 }
-                poll.wait(iter::once(signals.as_fd()), None, Some(left))
+                poll.wait(iter::once(signals.as_fd()), Some(left))
                     .map_err(|error| Error::System("poll", error))?;
                 match signals.next() {
                     // A terminal that is gone says so by SIGHUP.

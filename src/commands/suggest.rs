@@ -37,7 +37,7 @@ pub(crate) fn observe(scene: &mut Scene, time: Duration) -> Result<Suggestion, E
             // Nobody is left to tell when this fails.
             let _ = write!(io::stderr(), "\r{}\x1b[K", progress(observed, time));
         }
-        poll.wait(iter::once(signals.as_fd()), None, Some(left.min(SECOND)))
+        poll.wait(iter::once(signals.as_fd()), Some(left.min(SECOND)))
             .map_err(|error| Error::System("poll", error))?;
         if let Some(Request::Stop(_) | Request::Reload) = signals.next() {
             break;

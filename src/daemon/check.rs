@@ -33,18 +33,20 @@ pub(super) enum Occasion {
 }
 
 impl Daemon<'_> {
-    /// One check; when it fails that is reported, and the next one is made all the same.
-    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) {
+    /// One check, and whether it is to be mentioned; when it fails that is reported, and the next one is made
+    /// all the same.
+    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) -> bool {
         let before = sys::cpu_time();
         let checked = self.scan_and_act(occasion, now);
         if let Err(error) = &checked {
             self.reporter.emit(&Event::ScanFailed(error));
         }
+        let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
         if let Some(early) = &mut self.early {
-            let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
             let cost = was_in_vain.then(|| sys::cpu_time().saturating_sub(before));
             early.renew(&self.policy, &self.sampler, &mut self.snapshot, cost, now);
         }
+        !was_in_vain
     }
 
     /// How many it has asked to end.

@@ -85,9 +85,8 @@ impl Early {
             Next::Crossed | Next::Possible => true,
             Next::Tick(wait) => {
                 self.next_tick = now + wait;
-                if is_resting {
-                    let rested = self.paid_until.checked_sub(CREDIT);
-                    self.next_tick = self.next_tick.min(rested.unwrap_or(self.next_tick));
+                if let Some(rested) = self.paid_until.checked_sub(CREDIT).filter(|_| is_resting) {
+                    self.next_tick = self.next_tick.min(rested);
                 }
                 is_pressed && !is_resting
             }

@@ -1,5 +1,6 @@
-//! From a tick to the signal: no heap allocation and no page fault, counted in this very process while a
-//! real process grows over its threshold.
+//! The daemon's own code in this very process, where heap allocations and page faults can be counted: from a
+//! tick to the signal, while a real process grows over its threshold; and over hundreds of thousands of
+//! checks.
 
 #![allow(unsafe_code)]
 
@@ -66,10 +67,12 @@ fn is_inside(test: &str) -> bool {
     }
     let output = confined(std::env::current_exe().unwrap().as_os_str())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .arg("--include-ignored")
         .env(INSIDE, "1")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
     assert!(
         output.status.success() && said.contains("1 passed"),
         "{output:?}"
@@ -77,26 +80,40 @@ fn is_inside(test: &str) -> bool {
     false
 }
 
-#[test]
-fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
-    let name = "daemon::tests::nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal";
-    if !is_inside(name) {
-        return;
-    }
+/// A configuration that ends who has more than 200 MiB, with these further settings.
+fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
     memory::touch();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
-    let text = "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 0.2\n\
-                [whitelist]\nnames = []\nusers = []\n\
-                [settings]\nlog_file = ''\nenable_syslog = false\n";
+    let text = format!(
+        "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 0.2\n\
+         [whitelist]\nnames = []\nusers = []\n\
+         [settings]\n{settings}\nenable_syslog = false\n"
+    );
     std::fs::write(&file, text).unwrap();
     let options = RunOptions {
-        config: Some(file.clone()),
+        config: Some(file),
         console: ConsoleMode::Quiet,
         ..RunOptions::default()
     };
-    let mut daemon = Daemon::start(&options, None, Config::load(Some(&file)).unwrap()).unwrap();
+    (folder, options)
+}
+
+fn start(options: &RunOptions) -> Daemon<'_> {
+    let loaded = Config::load(options.config.as_deref()).unwrap();
+    let mut daemon = Daemon::start(options, None, loaded).unwrap();
     daemon.brace();
+    daemon
+}
+
+#[test]
+fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
+    let test = "daemon::tests::nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal";
+    if !is_inside(test) {
+        return;
+    }
+    let (_folder, options) = options("log_file = ''");
+    let mut daemon = start(&options);
     daemon.check(Occasion::Regular, Instant::now());
 
     for _ in 0..3 {
@@ -131,4 +148,93 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
         daemon.held.clear();
         daemon.check(Occasion::Regular, Instant::now());
     }
+}
+
+/// VmRSS in KiB, and the number of open descriptors.
+fn footprint() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    (resident, u64::try_from(descriptors).unwrap())
+}
+
+/// One line of a chart: a bar for each value, as high as its share of the largest.
+fn bars(values: &[u64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let largest = values.iter().max().copied().unwrap_or(0).max(1);
+    let bar = |value: &u64| BARS[usize::try_from(value * 7 / largest).unwrap()];
+    values.iter().map(bar).collect()
+}
+
+#[test]
+#[ignore = "takes minutes; scripts/bench runs it"]
+fn hundreds_of_thousands_of_checks_leave_nothing_behind() {
+    const CHECKS: usize = 200_000;
+    const COLUMNS: usize = 50;
+    let test = "daemon::tests::hundreds_of_thousands_of_checks_leave_nothing_behind";
+    if !is_inside(test) {
+        return;
+    }
+    let (_folder, options) = options("log_file = ''\nlog_level = 'error'");
+    let mut daemon = start(&options);
+    // Each is followed by the next as soon as it has ended.
+    let mut churn = Command::new("sh")
+        .args([
+            "-c",
+            "while :; do /bin/true & /bin/true & /bin/true; wait; done",
+        ])
+        .spawn()
+        .unwrap();
+    let first = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let begin = Instant::now();
+    let mut columns: [Vec<u64>; 3] = std::array::from_fn(|_| Vec::with_capacity(COLUMNS + 1));
+    for check in 0..CHECKS {
+        if check == 1_000 || check % (CHECKS / COLUMNS) == CHECKS / COLUMNS - 1 {
+            let allocations = ALLOCATIONS.get();
+            let (resident, descriptors) = footprint();
+            // What this look itself has allocated does not count.
+            ALLOCATIONS.set(allocations);
+            for (column, value) in columns.iter_mut().zip([resident, descriptors, allocations]) {
+                column.push(value);
+            }
+        }
+        let occasion = if check % 8 == 0 {
+            Occasion::Regular
+        } else {
+            Occasion::Early
+        };
+        daemon.check(occasion, Instant::now());
+    }
+    let last = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let newest =
+        |loadavg: &str| -> u64 { loadavg.split_whitespace().last().unwrap().parse().unwrap() };
+    let seconds = begin.elapsed().as_secs().max(1);
+    let born = newest(&last) - newest(&first);
+    println!(
+        "{CHECKS} checks in {seconds} s, {} processes born and dead a second",
+        born / seconds
+    );
+    for (what, column) in ["VmRSS (KiB)", "descriptors", "allocations"]
+        .iter()
+        .zip(&columns)
+    {
+        let (first, last) = (column[0], column[column.len() - 1]);
+        println!("{what:12} {} {first} -> {last}", bars(column));
+    }
+    churn.kill().unwrap();
+    churn.wait().unwrap();
+    let [resident, descriptors, allocations] = &columns;
+    assert!(born > 100 * seconds, "no churn: {born} in {seconds} s");
+    assert!(allocations.iter().all(|value| *value == allocations[0]));
+    assert!(descriptors.iter().all(|value| *value == descriptors[0]));
+    // The C library's own reading and writing of the chart's figures is in it.
+    assert!(
+        resident[resident.len() - 1] <= resident[0] + 64,
+        "{resident:?}"
+    );
 }

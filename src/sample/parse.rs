@@ -232,12 +232,12 @@ mod tests {
         };
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));
-        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
-        let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
-        assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
         let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
         assert_eq!(occupied(text), Some(Bytes::from_kib(5)));
         assert_eq!(occupied(b"AnonPages: 3 kB\n"), None);
+        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
+        let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
+        assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
     }
 
     #[test]

@@ -70,14 +70,14 @@ pub fn monotonic_clock() -> Duration {
     read_clock(libc::CLOCK_MONOTONIC)
 }
 
-/// The time since boot, suspended times included: the start times in /proc/PID/stat count from there.
-pub fn boot_clock() -> Duration {
-    read_clock(libc::CLOCK_BOOTTIME)
-}
-
 /// The CPU time this process has used, its own and the kernel's for it.
 pub fn cpu_time() -> Duration {
     read_clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// The time since boot, suspended times included: the start times in /proc/PID/stat count from there.
+pub fn boot_clock() -> Duration {
+    read_clock(libc::CLOCK_BOOTTIME)
 }
 
 fn read_clock(clock: libc::clockid_t) -> Duration {
@@ -85,7 +85,7 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the struct is writable; these clocks always exist.
+    // SAFETY: the struct is writable; the clocks always exist.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// Descriptors to wait on; the memory is kept between two waits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Poll {
     entries: Vec<libc::pollfd>,
     is_urgent: bool,
@@ -21,10 +21,18 @@ impl Poll {
         }
     }
 
-    /// Waits until one of `descriptors` is readable, `urgent` has something exceptional to report (POLLPRI),
-    /// or `timeout` has passed; for ever without one.
+    /// Waits until one of `descriptors` is readable or `timeout` has passed; for ever without one.
     /// A signal that interrupts it ends the wait as well.
     pub fn wait<'f>(
+        &mut self,
+        descriptors: impl Iterator<Item = BorrowedFd<'f>>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.wait_or_urgent(descriptors, None, timeout)
+    }
+
+    /// The same, and until `urgent` has something exceptional to report (POLLPRI).
+    pub fn wait_or_urgent<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
         urgent: Option<BorrowedFd<'_>>,

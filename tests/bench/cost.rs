@@ -1,7 +1,7 @@
 //! What early scan costs: on a quiet machine, and beside a compiler and a protected process that is far
 //! over its threshold; next to looking at everything ten times a second, and to the peers.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 

@@ -37,7 +37,7 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         watch.look(|_, _, _| ());
         watch.occupied();
     }
-    let tick = (kernel::own_cpu_time()?.saturating_sub(start)) / TICKS;
+    let tick = kernel::own_cpu_time()?.saturating_sub(start) / TICKS;
     for (name, time) in [
         (
             format!("a scan of {} processes", snapshot.scanned),

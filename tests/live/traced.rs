@@ -37,7 +37,9 @@ fn trace(machine: &Machine, scans: usize, options: &[&str]) -> Vec<String> {
 }
 
 fn one_wake_up_an_interval() {
-    let machine = Machine::new().with("thresholds.check_interval", "0.2");
+    let machine = Machine::new()
+        .with("thresholds.check_interval", "0.2")
+        .with("thresholds.early_scan", "false");
     let calls = trace(&machine, 20, &[]);
     let count = |name: &str| {
         calls

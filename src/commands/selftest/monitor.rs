@@ -96,7 +96,7 @@ fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
     };
     loop {
         let left = LIMIT.saturating_sub(begun.elapsed());
-        poll.wait(iter::once(stderr.as_fd()), None, Some(left))?;
+        poll.wait(iter::once(stderr.as_fd()), Some(left))?;
         if !poll.is_ready(0) {
             if left.is_zero() {
                 child.kill()?;
