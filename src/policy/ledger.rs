@@ -121,8 +121,8 @@ impl Ledger {
             terminated: VecDeque::with_capacity(victims),
             said: Vec::with_capacity(victims),
             warned: Vec::with_capacity(victims),
-            timed: Timed::default(),
-            restarts: Restarts::default(),
+            timed: Timed::with_room(victims),
+            restarts: Restarts::with_room(victims),
         }
     }
 

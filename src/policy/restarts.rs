@@ -44,6 +44,14 @@ pub struct Loop {
 }
 
 impl Restarts {
+    /// With room for so many units from the start.
+    pub fn with_room(units: usize) -> Self {
+        Self {
+            units: Vec::with_capacity(units),
+            clock: StartTime::default(),
+        }
+    }
+
     /// Sets the clock that start times count by.
     pub fn set_clock(&mut self, clock: StartTime) {
         self.clock = clock;

@@ -24,6 +24,13 @@ struct Over {
 }
 
 impl Timed {
+    /// With room for so many processes from the start.
+    pub fn with_room(processes: usize) -> Self {
+        Self {
+            over: Vec::with_capacity(processes),
+        }
+    }
+
     /// Since when this process has been over.
     pub fn since(&self, key: ProcessKey) -> Option<Instant> {
         self.find(key).map(|over| over.since)
