@@ -65,6 +65,12 @@ impl Early {
         self.next_tick
     }
 
+    /// Looks at once: somebody has ended and given back memory, from which growth counts now, and what is
+    /// started again right away must not hide in it.
+    pub(super) fn look_now(&mut self, now: Instant) {
+        self.next_tick = now;
+    }
+
     /// Looks; whether it is time for a scan. Under pressure what grows may be swapped out meanwhile,
     /// which hides its growth, so that a scan it is.
     pub(super) fn calls_for_scan(&mut self, is_pressed: bool, now: Instant) -> bool {

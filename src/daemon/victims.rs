@@ -130,6 +130,9 @@ impl Daemon<'_> {
         }
         let now = Instant::now();
         let has_news = !ended.is_empty();
+        if let Some(early) = self.early.as_mut().filter(|_| !ended.is_empty()) {
+            early.look_now(Instant::now());
+        }
         for key in ended {
             let held = self.held.iter().find(|held| held.key == key);
             let unit = held.and_then(|held| held.unit);

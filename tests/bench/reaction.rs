@@ -21,8 +21,13 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
     let mut daemon = Daemon::start(run, "reaction", thresholds, settings)?;
     daemon.wait_for_scans(1)?;
     let _busy = start_spinner()?;
+    // One at a time: growth can't be seen while what another one gives back hides it.
+    let pause = Duration::from_millis(200);
     let mut late = (0..rounds)
-        .map(|_| run_sprinter(THRESHOLD))
+        .map(|_| {
+            std::thread::sleep(pause);
+            run_sprinter(THRESHOLD)
+        })
         .collect::<Result<Vec<Duration>>>()?;
     late.sort_unstable();
     let percentile = |percent: usize| late.get((late.len() * percent).div_ceil(100) - 1).copied();
