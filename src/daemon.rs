@@ -37,7 +37,7 @@ use victims::Held;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// So many processes over their thresholds at once are dealt with without a heap allocation.
-const ROOM: usize = 64;
+const ROOM: usize = 32;
 
 /// Runs until a signal or, with `--once`, until one check and its consequences are over.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
