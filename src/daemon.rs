@@ -52,9 +52,10 @@ pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(),
 fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
-    // So early that no signal ends the program while it starts.
-    let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
+    // Until the signals are blocked they end the program, as one must be able to where a FIFO that nobody
+    // writes to or a slow directory server makes it wait.
     let loaded = Config::load(options.config.as_deref())?;
+    let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut daemon = Daemon::start(options, only, loaded)?;
     if options.once {
         daemon.run_once(&signals)

@@ -152,7 +152,7 @@ impl CheckReport {
         let unreadable = checked.snapshot.near.iter().filter(judged).count();
         if unreadable > 0 {
             self.notes.push(format!(
-                "{unreadable} processes can't be read here, they are protected"
+                "can't be read here and are protected: {unreadable}"
             ));
         }
     }

@@ -184,7 +184,7 @@ impl ScanReport {
         )];
         if self.processes_unreadable > 0 {
             lines.push(format!(
-                "{} processes can't be read here and are protected.",
+                "Can't be read here and are protected: {}.",
                 self.processes_unreadable
             ));
         }

@@ -85,6 +85,8 @@ impl Daemon {
             Command::new(Self::FILE)
                 .arg("--config")
                 .arg(configuration)
+                .env("STATE_DIRECTORY", run.scratch.path())
+                .env("RUNTIME_DIRECTORY", run.scratch.path())
                 .stdin(Stdio::null())
                 .stdout(terminal.try_clone()?)
                 .stderr(terminal),
