@@ -38,7 +38,7 @@ pub struct Policy {
 }
 
 /// What to do about one process.
-#[allow(clippy::large_enum_variant)] // as for Wait
+#[allow(clippy::large_enum_variant)] // a breach in a fixed place costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decision<'p> {
     /// Nothing.

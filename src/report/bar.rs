@@ -2,6 +2,7 @@
 
 /// A bar of `cells` cells, as full as `percent` of 100 says: something shows as one cell at least,
 /// and only 100 and more as all of them.
+// A few dozen cells and a percentage that is not negative fit every type here.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
