@@ -37,6 +37,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         snapshot: &snapshot,
         unit: unit.as_ref(),
         hidepid: scene.sampler.hides_processes(),
+        now: super::week_minute(),
     };
     let report = CheckReport::new(&checked);
     if options.json {

@@ -17,10 +17,15 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// Puts into force what the schedules say at this time of the week.
-pub(crate) fn follow_schedule(config: &mut Config) {
+/// Puts into force what the schedules say at this time of the week; the place of the one that holds.
+pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
+    config.follow(week_minute())
+}
+
+/// The time of the week that it is now.
+pub(crate) fn week_minute() -> WeekMinute {
     let now = local_time(SystemTime::now());
-    config.follow(WeekMinute::new(now.weekday, now.minute_of_day()));
+    WeekMinute::new(now.weekday, now.minute_of_day())
 }
 
 /// Writes to the standard output. A reader that went away, as `head` does, is no failure.

@@ -1,21 +1,27 @@
 //! A configuration as understood, and what it means on this machine now.
 
-use crate::config::{Place, Warning, Whitelist, Written};
+mod matches;
+mod rules;
+mod week;
+mod whitelist;
+
+use crate::config::schedule::WeekMinute;
+use crate::config::{Entry, Place, Warning, Written};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
-use crate::sample::{Facts, Process, Snapshot};
+use crate::sample::{Process, Snapshot};
 use crate::unit::Unit;
-use crate::units::{Bytes, Pid, Uid};
+use crate::units::Bytes;
+use rules::Ruled;
 use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use week::Week;
+use whitelist::Listed;
 
 /// The longest name a process can have here: that of a file (NAME_MAX).
 const LONGEST_NAME: usize = 255;
-
-/// So many matches are shown of each entry.
-const SHOWN: usize = 4;
 
 /// What the check is made from.
 #[derive(Debug)]
@@ -32,6 +38,8 @@ pub struct Checked<'c> {
     pub unit: Option<&'c Unit>,
     /// Whether hidepid keeps processes from us.
     pub hidepid: bool,
+    /// The time of the week that it is now.
+    pub now: WeekMinute,
 }
 
 /// A valid configuration and what it means here and now.
@@ -39,11 +47,15 @@ pub struct Checked<'c> {
 pub struct CheckReport {
     valid: bool,
     configuration: String,
+    /// The files on top of it, in their order.
+    drop_ins: Vec<String>,
     values: Vec<Setting>,
     total_bytes: Bytes,
     processes: usize,
     thresholds: Vec<Threshold>,
     whitelist: Vec<Listed>,
+    rules: Vec<Ruled>,
+    week: Option<Week>,
     notes: Vec<String>,
 }
 
@@ -66,22 +78,6 @@ struct Threshold {
     over: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Listed {
-    key: &'static str,
-    entry: String,
-    from: String,
-    matches: Vec<Match>,
-    /// Whether it protects what it matches.
-    protects: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Match {
-    pid: Pid,
-    name: String,
-}
-
 impl CheckReport {
     /// Looks up what the configuration means.
     pub fn new(checked: &Checked<'_>) -> Self {
@@ -95,17 +91,24 @@ impl CheckReport {
             table: entry.table,
             key: entry.key,
             value: OneLine(&entry.text).to_string(),
-            from: from(entry.place.as_ref()),
+            from: sources(entry),
             items: entry.text.starts_with('[').then_some(entry.items.len()),
         });
+        let config = &policy.config;
+        let drop_ins = config.drop_ins.iter();
         let mut report = Self {
             valid: true,
-            configuration: policy.config.origin.to_string(),
+            configuration: config.origin.to_string(),
+            drop_ins: drop_ins
+                .map(|file| Escaped(file.as_os_str().as_bytes()).to_string())
+                .collect(),
             values: values.collect(),
             total_bytes: snapshot.memory.total,
             processes: snapshot.near.len(),
             thresholds: thresholds(policy, snapshot),
-            whitelist: whitelist(policy, written, &snapshot.near),
+            whitelist: whitelist::list(policy, written, &snapshot.near),
+            rules: rules::list(policy, snapshot),
+            week: Week::new(config, checked.now),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };
         report.note_doubts(checked);
@@ -166,7 +169,11 @@ impl CheckReport {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "Valid: {}\n\nValues:", self.configuration)?;
+        writeln!(out, "Valid: {}", self.configuration)?;
+        for file in &self.drop_ins {
+            writeln!(out, "with the drop-in {file}")?;
+        }
+        writeln!(out, "\nValues:")?;
         let key = self
             .values
             .iter()
@@ -195,20 +202,10 @@ impl CheckReport {
             let Threshold { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
         }
-        writeln!(out, "\nThe whitelist:")?;
-        let width = |entry: &Listed| entry.entry.chars().count();
-        let width = self.whitelist.iter().map(width).max().unwrap_or(0).min(30);
-        for entry in &self.whitelist {
-            let matches = shown_matches(&entry.matches);
-            let but = match (entry.protects, entry.matches.is_empty()) {
-                (false, false) => ", not protected: protect_root is false",
-                _ => "",
-            };
-            writeln!(
-                out,
-                "  {:<5}  {:width$}  {matches}{but}  ({})",
-                entry.key, entry.entry, entry.from
-            )?;
+        whitelist::write(out, &self.whitelist)?;
+        rules::write(out, &self.rules)?;
+        if let Some(week) = &self.week {
+            week.write(out)?;
         }
         for (number, note) in self.notes.iter().enumerate() {
             let head = if number == 0 {
@@ -228,23 +225,26 @@ fn from(place: Option<&Place>) -> String {
     })
 }
 
-fn shown_matches(matches: &[Match]) -> String {
-    if matches.is_empty() {
-        return "nothing now".to_owned();
+/// Where a value is set; for a list that several files add to, where it begins in each.
+fn sources(entry: &Entry) -> String {
+    let file = |place: &Place| place.file.clone();
+    let mut places: Vec<_> = entry.items.iter().map(|item| item.place.as_ref()).collect();
+    places.dedup_by_key(|place| place.map(file));
+    if places.len() < 2 {
+        return from(entry.place.as_ref());
     }
-    let shown = matches.iter().take(SHOWN);
-    let shown: Vec<_> = shown.map(|m| format!("{} {}", m.pid, m.name)).collect();
-    let more = match matches.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    shown.join(", ") + &more
+    let places: Vec<_> = places.into_iter().map(from).collect();
+    places.join(", ")
 }
 
+/// The thresholds that hold now, with how many processes are over each that no rule has another for.
 fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
     let thresholds = policy.config.thresholds;
     let over = |limit: Bytes| {
-        let is_over = |process: &&Process| process.rss > limit;
+        let is_over = |process: &&Process| {
+            let memory = process.memory().unwrap_or(process.rss);
+            memory > limit && policy.limits(process).thresholds == thresholds
+        };
         snapshot.near.iter().filter(is_over).count()
     };
     let limits = [
@@ -263,52 +263,4 @@ fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
         over: over(bytes),
     })
     .collect()
-}
-
-/// Every entry of the whitelist with the processes that it means now, by the same comparisons that the
-/// decision makes.
-fn whitelist(policy: &Policy, written: &Written, processes: &[Process]) -> Vec<Listed> {
-    let Whitelist {
-        pids,
-        names,
-        users,
-        protect_root,
-    } = &policy.config.whitelist;
-    let matching = |is_meant: &dyn Fn(&Process, &Facts) -> bool| {
-        let matches = processes.iter().filter_map(|process| {
-            let facts = process.facts.as_ref().ok()?;
-            is_meant(process, facts).then(|| Match {
-                pid: process.pid,
-                name: Escaped(facts.name.as_bytes()).to_string(),
-            })
-        });
-        matches.collect::<Vec<_>>()
-    };
-    let entry = |key: &'static str, index: usize, matches, protects| {
-        let item = written
-            .entry("whitelist", key)
-            .and_then(|entry| entry.items.get(index));
-        Listed {
-            key,
-            entry: item.map_or(String::new(), |item| OneLine(&item.text).to_string()),
-            from: from(item.and_then(|item| item.place.as_ref())),
-            matches,
-            protects,
-        }
-    };
-    let mut entries = Vec::new();
-    for (index, pid) in pids.iter().enumerate() {
-        let is_meant = |process: &Process, _: &Facts| process.pid == *pid;
-        entries.push(entry("pids", index, matching(&is_meant), true));
-    }
-    for (index, name) in names.iter().enumerate() {
-        let is_meant = |_: &Process, facts: &Facts| name.matches(facts.name.as_c_str());
-        entries.push(entry("names", index, matching(&is_meant), true));
-    }
-    for (index, user) in users.iter().enumerate() {
-        let is_meant = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
-        let protects = user.uid != Some(Uid::ROOT) || *protect_root;
-        entries.push(entry("users", index, matching(&is_meant), protects));
-    }
-    entries
 }

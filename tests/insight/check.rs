@@ -33,6 +33,47 @@ fn shows_each_value_and_what_it_means_now() {
 }
 
 #[test]
+fn shows_drop_ins_rules_and_the_week() {
+    let sleeper = Sleeper::named("sleeper-r");
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("config.toml");
+    let drop_in = folder.path().join("config.d/50-site.toml");
+    std::fs::create_dir(folder.path().join("config.d")).unwrap();
+    let rules = "[[rule]]\nname = \"sleeper-*\"\nram_gb_threshold = 0.0001\n[[rule]]\nname = \"sleeper-r\"\n";
+    let week = "[[schedule]]\nfrom = \"08:00\"\nto = \"20:00\"\ncheck_interval = 60\n";
+    let names = "[whitelist]\nnames = [\"one\"]\n";
+    std::fs::write(&main, format!("{names}{rules}{week}")).unwrap();
+    let added =
+        "[whitelist]\nnames = [\"two\"]\n[[rule]]\nname = \"no-such-name\"\naction = \"protect\"\n";
+    std::fs::write(&drop_in, added).unwrap();
+    let (main, drop_in) = (main.display(), drop_in.display());
+    let pid = sleeper.pid();
+    let said = run(&["check", &main.to_string()]);
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
+    for line in [
+        format!("Valid: configuration {main}\nwith the drop-in {drop_in}\n"),
+        format!("= 2 entries                       {main}:2, {drop_in}:2\n"),
+        format!(
+            "name = \"no-such-name\", action = \"protect\"  ({drop_in}:3)\n     matches nothing now\n"
+        ),
+        format!(
+            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches {pid} sleeper-r, 1 over the threshold\n"
+        ),
+        format!("name = \"sleeper-r\", action = \"kill\"  ({main}:6)\n     matches nothing now\n"),
+        "mon to sun  00:00 [thresholds]  08:00 schedule 1    20:00 [thresholds]\n".to_owned(),
+        format!("{main}:6:1: rule 3 can never match: rule 2 at {main}:3:1 comes first"),
+    ] {
+        assert!(said.out.contains(&line), "{line}: {said:?}");
+    }
+    let said = run(&["check", &main.to_string(), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["drop_ins"][0], drop_in.to_string());
+    assert_eq!(json["rules"][1]["matches"][0]["pid"].to_string(), pid);
+    assert_eq!(json["week"]["stretches"][1]["from"], "mon 08:00");
+    assert_eq!(json["week"]["stretches"][1]["schedule"], 1);
+}
+
+#[test]
 fn names_every_error_with_status_78() {
     let config = ConfigFile::new("[thresholds]\nram_gb_treshold = 1\n[settings]\ndry_run = 1\n");
     let file = config.shown();
