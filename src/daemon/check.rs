@@ -48,7 +48,8 @@ impl Daemon<'_> {
         let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
         if let Some(early) = &mut self.early {
             let cost = was_in_vain.then(|| sys::cpu_time().saturating_sub(before));
-            early.renew(&self.policy, &self.sampler, &mut self.snapshot, cost, now);
+            let rules = (&self.policy, &self.ledger.timed);
+            early.renew(rules, &self.sampler, &mut self.snapshot, cost, now);
         }
         !was_in_vain
     }

@@ -1,10 +1,11 @@
 //! Early scan: a look between two checks that costs a few system calls, and brings a scan forward
 //! exactly when some process could have crossed its threshold.
 
-use crate::policy::{Next, Policy, Tick, headroom};
-use crate::sample::{Error, Sampler, Snapshot, Watch};
+use crate::policy::{Next, Policy, Tick, Timed, headroom};
+use crate::sample::{Bound, Error, Levels, Process, Sampler, Snapshot, Watch};
+use crate::sys;
 use crate::sys::pressure::Pressure;
-use crate::units::Bytes;
+use crate::units::{Bytes, Pid};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ const PRICE: u32 = 800;
 /// scans of 500 processes.
 const CREDIT: Duration = Duration::from_secs(20);
 
+/// A process that could be watched, what it has, and up to what it is of no interest.
+type Candidate = (Pid, Bytes, Bound);
+
 /// What is known since the last scan.
 #[derive(Debug)]
 pub(super) struct Early {
@@ -26,9 +30,16 @@ pub(super) struct Early {
     occupied: Option<Bytes>,
     /// Its lowest point since the last scan.
     lowest: Bytes,
+    /// What was left at the first tick after the last scan.
+    left: Option<Bytes>,
     /// How far the nearest process is from its threshold that is not watched.
     unwatched: Bytes,
+    /// Who could be watched; its memory is kept.
+    candidates: Vec<Candidate>,
     ticked: Instant,
+    /// The daemon's CPU time then: what it has used since is what a tick costs, with all that comes with
+    /// being awake.
+    used: Duration,
     next_tick: Instant,
     /// Until when the scans on suspicion so far are paid for; further ahead than the credit, suspicion
     /// counts for nothing.
@@ -47,8 +58,11 @@ impl Early {
             pressure,
             occupied: None,
             lowest: Bytes::new(u64::MAX),
+            left: None,
             unwatched: Bytes::new(u64::MAX),
+            candidates: Vec::with_capacity(2 * Watch::PLACES),
             ticked: now,
+            used: sys::cpu_time(),
             next_tick: now + headroom::SHORTEST,
             paid_until: now,
         };
@@ -69,23 +83,33 @@ impl Early {
     /// started again right away must not hide in it.
     pub(super) fn look_now(&mut self, now: Instant) {
         self.next_tick = now;
+        self.left = None;
     }
 
     /// Looks; whether it is time for a scan. Under pressure what grows may be swapped out meanwhile,
     /// which hides its growth, so that a scan it is.
     pub(super) fn calls_for_scan(&mut self, is_pressed: bool, now: Instant) -> bool {
-        let mut tick = Tick::after(now.saturating_duration_since(self.ticked));
-        self.ticked = now;
-        self.watch
-            .look(|limit, rss, before| tick.add_watched(limit, rss, before));
+        let Levels { occupied, left } = self.watch.levels();
+        let elapsed = now.saturating_duration_since(self.ticked);
+        let used = sys::cpu_time();
+        let mut tick = Tick::after(elapsed, used.saturating_sub(self.used), left);
+        (self.ticked, self.used) = (now, used);
         let is_resting = self.paid_until > now + CREDIT;
-        if let Some(occupied) = self.watch.occupied() {
+        self.watch.look(|bound, rss, before| {
+            if bound.is_sure || !is_resting {
+                tick.add_watched(bound, rss, before);
+            }
+        });
+        if let Some(occupied) = occupied {
             let before = self.occupied.replace(occupied).unwrap_or(occupied);
             self.lowest = self.lowest.min(occupied);
             if !is_resting {
                 let growth = occupied.saturating_sub(self.lowest);
                 tick.add_unwatched(self.unwatched, growth, occupied.saturating_sub(before));
             }
+        }
+        if let Some(left) = left {
+            tick.add_left(left, *self.left.get_or_insert(left));
         }
         match tick.next() {
             Next::Crossed | Next::Possible => true,
@@ -102,28 +126,16 @@ impl Early {
     /// Takes over what a scan saw. `cost` is its CPU time where it was brought forward and ended nobody.
     pub(super) fn renew(
         &mut self,
-        policy: &Policy,
+        (policy, timed): (&Policy, &Timed),
         sampler: &Sampler,
         snapshot: &mut Snapshot,
         cost: Option<Duration>,
         now: Instant,
     ) {
-        self.watch.clear();
-        let mut largest = snapshot.below.passed_over();
-        for &(pid, rss) in snapshot.below.sorted() {
-            if self.watch.is_full() {
-                largest = largest.max(rss);
-                break;
-            }
-            let process = sampler.look(pid);
-            let limit = process.and_then(|process| policy.limit(&process, &snapshot.memory));
-            if limit.is_some_and(|limit| !self.watch.add(sampler.root(), pid, rss, limit)) {
-                largest = largest.max(rss);
-            }
-        }
-        self.unwatched = headroom::unwatched(policy.sieve(&snapshot.memory), largest);
+        self.choose(policy, timed, sampler, snapshot);
         (self.occupied, self.lowest) = (None, Bytes::new(u64::MAX));
-        self.ticked = now;
+        self.left = None;
+        (self.ticked, self.used) = (now, sys::cpu_time());
         let is_over = self.calls_for_scan(false, Instant::now());
         if let Some(cost) = cost {
             self.paid_until = self.paid_until.max(now) + cost * PRICE;
@@ -136,5 +148,44 @@ impl Early {
         if is_over {
             self.next_tick = now;
         }
+    }
+
+    /// Chooses whom to watch: those who can grow by the least.
+    fn choose(
+        &mut self,
+        policy: &Policy,
+        timed: &Timed,
+        sampler: &Sampler,
+        snapshot: &mut Snapshot,
+    ) {
+        let memory = &snapshot.memory;
+        self.watch.clear();
+        self.candidates.clear();
+        let candidate = |process: &Process| {
+            let waits = process.key().is_some_and(|key| timed.until(key).is_some());
+            let bound = policy.bound(process, memory, waits)?;
+            Some((process.pid, process.rss, bound))
+        };
+        self.candidates
+            .extend(snapshot.near.iter().filter_map(candidate));
+        let sieve = policy.sieve(memory);
+        let mut unwatched = sieve.saturating_sub(snapshot.below.passed_over());
+        for &(pid, rss) in snapshot.below.sorted() {
+            if self.candidates.len() >= Watch::PLACES {
+                unwatched = unwatched.min(sieve.saturating_sub(rss));
+                break;
+            }
+            self.candidates
+                .extend(sampler.look(pid).as_ref().and_then(candidate));
+        }
+        let room = |&(_, rss, bound): &Candidate| bound.limit.saturating_sub(rss);
+        self.candidates.sort_unstable_by_key(room);
+        for candidate in &self.candidates {
+            let &(pid, rss, bound) = candidate;
+            if !self.watch.add(sampler.root(), pid, rss, bound) {
+                unwatched = unwatched.min(room(candidate));
+            }
+        }
+        self.unwatched = headroom::unwatched(sieve, unwatched);
     }
 }

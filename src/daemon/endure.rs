@@ -68,7 +68,13 @@ impl Daemon<'_> {
             }
         }
         if let Some(early) = &mut self.early {
-            early.renew(policy, &self.sampler, &mut self.snapshot, None, now);
+            early.renew(
+                (policy, &self.ledger.timed),
+                &self.sampler,
+                &mut self.snapshot,
+                None,
+                now,
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! The decision: configuration + what was seen + what was done before -> what to do. Pure: touches
 //! its arguments only, no I/O, no clock, no log. The daemon and every command ask the same function.
 
+mod bound;
 pub mod headroom;
 mod ledger;
 mod limits;
@@ -162,15 +163,6 @@ impl Policy {
         }
     }
 
-    /// The most resident memory this process may have; None for one that nothing is asked of, because it
-    /// is protected or can't be judged.
-    pub fn limit(&self, process: &Process, memory: &SystemMemory) -> Option<Bytes> {
-        let facts = process.facts.as_ref().ok()?;
-        let is_protected =
-            self.exemption(process.pid, facts).is_some() || self.rule_exemption(process).is_some();
-        (!is_protected).then(|| self.limits(process).thresholds.lowest(memory.total))
-    }
-
     /// The threshold that this process is over; with `share`, this share of a threshold.
     fn breach(&self, process: &Process, total: Bytes, share: Option<Percent>) -> Option<Breach> {
         let Limits {
@@ -262,8 +254,10 @@ fn wait(
     if now < until {
         return Some((Wait::Sustained(breach.sustained), until));
     }
-    // A machine that is short of memory has no time to wait for a unit to settle.
-    if memory.is_short() {
+    // There is no time to wait for a unit to settle where memory is short, or where what waits has more of
+    // it than is left.
+    let has_most = |available: Bytes| process.rss > available;
+    if memory.is_short() || memory.available.is_some_and(has_most) {
         return None;
     }
     let unit = process.findings.unit?;

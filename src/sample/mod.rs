@@ -17,15 +17,16 @@ pub use detail::{Facts, Process, State, Unreadable};
 pub use inquiry::{Class, Findings, Inquiry, Known, Subject, Wanted};
 pub use largest::Largest;
 pub use name::Name;
+pub use parse::Levels;
 pub use portrait::Portrait;
 pub use root::ProcRoot;
 pub use system::SystemMemory;
 pub use walk::{Sampler, Seen};
-pub use watch::Watch;
+pub use watch::{Bound, Watch};
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.
-    pub use super::parse::{Meminfo, Stat, meminfo, occupied, real_uid, stat, statm};
+    pub use super::parse::{Meminfo, Stat, levels, meminfo, real_uid, stat, statm};
 }
 
 use std::fmt;

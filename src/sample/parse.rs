@@ -127,15 +127,39 @@ pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// /proc/meminfo: the memory that processes have in their address spaces, AnonPages + Mapped. What one
-/// of them grows by is in it, unless others had it mapped already.
-pub fn occupied(meminfo: &[u8]) -> Option<Bytes> {
-    let field = |name: &[u8]| {
-        let value = lines(meminfo).find_map(|line| line.strip_prefix(name))?;
-        number(words(value).next()?)
-    };
-    let kib = field(b"AnonPages:")?.checked_add(field(b"Mapped:")?)?;
-    Some(Bytes::from_kib(kib))
+/// What a tick needs of /proc/meminfo. None where the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// The memory that processes have in their address spaces, AnonPages + Mapped. What one of them grows
+    /// by is in it, unless others had it mapped already.
+    pub occupied: Option<Bytes>,
+    /// What is left for them, MemAvailable + SwapFree. What one of them grows by goes from it, even what
+    /// is swapped out at once.
+    pub left: Option<Bytes>,
+}
+
+/// The levels of /proc/meminfo, in one pass: it is read at every tick.
+pub fn levels(meminfo: &[u8]) -> Levels {
+    const NAMES: [&[u8]; 4] = [b"AnonPages", b"Mapped", b"MemAvailable", b"SwapFree"];
+    let mut found = [None; NAMES.len()];
+    for line in lines(meminfo) {
+        for (name, found) in NAMES.iter().zip(&mut found) {
+            let value = line
+                .strip_prefix(*name)
+                .and_then(|rest| rest.strip_prefix(b":"));
+            if let Some(value) = value {
+                *found = words(value).next().and_then(number).map(Bytes::from_kib);
+            }
+        }
+    }
+    let [anonymous, mapped, available, swap] = found;
+    let swap = swap.unwrap_or(Bytes::ZERO);
+    Levels {
+        occupied: anonymous
+            .zip(mapped)
+            .map(|(anonymous, mapped)| anonymous.saturating_add(mapped)),
+        left: available.map(|available| available.saturating_add(swap)),
+    }
 }
 
 /// A whole file that holds one integer, as /proc/PID/oom_score_adj does.
@@ -246,8 +270,21 @@ mod tests {
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));
         let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
-        assert_eq!(occupied(text), Some(Bytes::from_kib(5)));
-        assert_eq!(occupied(b"AnonPages: 3 kB\n"), None);
+        let expected = Levels {
+            occupied: Some(Bytes::from_kib(5)),
+            left: None,
+        };
+        assert_eq!(levels(text), expected);
+        let text = b"MemAvailable: 7 kB\nSwapFree:  4 kB\nAnonPages: 3 kB\n";
+        let expected = Levels {
+            occupied: None,
+            left: Some(Bytes::from_kib(11)),
+        };
+        assert_eq!(levels(text), expected);
+        assert_eq!(
+            levels(b"MemAvailable 7 kB\nSwapFree: x\n"),
+            Levels::default()
+        );
         assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
         let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
         assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
@@ -281,7 +318,7 @@ mod tests {
         #[test]
         fn any_bytes_are_taken(text in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = (stat(&text), statm(&text), real_uid(&text), meminfo(&text));
-            let _ = (occupied(&text), integer(&text));
+            let _ = (levels(&text), integer(&text));
         }
 
         #[test]

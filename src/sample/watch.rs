@@ -1,19 +1,25 @@
 //! A look between two scans: /proc/meminfo and the statm of a few processes, through descriptors that
 //! stay open, so that each costs one pread(2) (1 us; 5 us for meminfo) and needs no further descriptor.
 
-use super::{Error, ProcRoot, detail, parse};
+use super::{Error, Levels, ProcRoot, detail, parse};
 use crate::sys::fs;
 use crate::units::{Bytes, Pid};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// An open statm holds a kernel buffer of 4 KiB that counts for the service, so this is 128 KiB.
-const PLACES: usize = 32;
+/// How far a watched process may grow before it is worth a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// So much resident memory it may have.
+    pub limit: Bytes,
+    /// Whether a scan finds it over its threshold then; otherwise that is no more than a suspicion.
+    pub is_sure: bool,
+}
 
 /// One watched process: the descriptor stays bound to it, whoever has its number later.
 #[derive(Debug)]
 struct Watched {
     statm: OwnedFd,
-    limit: Bytes,
+    bound: Bound,
     /// At the last look.
     rss: Bytes,
 }
@@ -27,6 +33,10 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// So many can be watched. An open statm holds a kernel buffer of 4 KiB that counts for the service,
+    /// so this is 128 KiB.
+    pub const PLACES: usize = 32;
+
     /// Of processes below this root; nobody yet.
     pub fn new(root: &ProcRoot) -> Result<Self, Error> {
         let meminfo = fs::open_file_at(root.as_fd(), c"meminfo").map_err(|source| Error::Read {
@@ -36,14 +46,15 @@ impl Watch {
         Ok(Self {
             meminfo,
             page_size: root.page_size(),
-            watched: Vec::with_capacity(PLACES),
+            watched: Vec::with_capacity(Self::PLACES),
         })
     }
 
-    /// Memory in use by processes: what one of them grows by is in it. None if it can't be read.
-    pub fn occupied(&self) -> Option<Bytes> {
+    /// The machine's memory; nothing of it if it can't be read.
+    pub fn levels(&self) -> Levels {
         let mut buffer = [0; 4096];
-        parse::occupied(fs::read_again(self.meminfo.as_fd(), &mut buffer).ok()?)
+        fs::read_again(self.meminfo.as_fd(), &mut buffer)
+            .map_or_else(|_| Levels::default(), parse::levels)
     }
 
     /// Watches nobody any more.
@@ -53,7 +64,7 @@ impl Watch {
 
     /// Whether there is no place left.
     pub fn is_full(&self) -> bool {
-        self.watched.len() >= PLACES
+        self.watched.len() >= Self::PLACES
     }
 
     /// How many are watched.
@@ -67,23 +78,23 @@ impl Watch {
     }
 
     /// Watches this process, which has `rss` now, as well; whether that is possible.
-    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, limit: Bytes) -> bool {
+    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, bound: Bound) -> bool {
         let statm = detail::open_statm(root, pid).filter(|_| !self.is_full());
         let is_added = statm.is_some();
         self.watched
-            .extend(statm.map(|statm| Watched { statm, limit, rss }));
+            .extend(statm.map(|statm| Watched { statm, bound, rss }));
         is_added
     }
 
-    /// Looks at all of them: `visit` gets the limit of each, what it has now, and what it had at the look
+    /// Looks at all of them: `visit` gets the bound of each, what it has now, and what it had at the look
     /// before. Those who have ended are no longer watched.
-    pub fn look(&mut self, mut visit: impl FnMut(Bytes, Bytes, Bytes)) {
+    pub fn look(&mut self, mut visit: impl FnMut(Bound, Bytes, Bytes)) {
         let page_size = self.page_size;
         self.watched.retain_mut(|watched| {
             let Some(rss) = watched.read_rss(page_size) else {
                 return false;
             };
-            visit(watched.limit, rss, watched.rss);
+            visit(watched.bound, rss, watched.rss);
             watched.rss = rss;
             true
         });

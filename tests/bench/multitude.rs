@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot, Watch};
+use memory_monitor::sample::{Bound, ProcRoot, Sampler, Snapshot, Watch};
 use memory_monitor::units::{Bytes, Pid};
 
 use crate::crowd::Crowd;
@@ -30,12 +30,16 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         scans.push(kernel::own_cpu_time()?.saturating_sub(start));
     }
     let own = Pid::new(std::process::id()).ok_or("a process has a number")?;
-    while watch.add(sampler.root(), own, Bytes::ZERO, sieve) {}
+    let bound = Bound {
+        limit: sieve,
+        is_sure: true,
+    };
+    while watch.add(sampler.root(), own, Bytes::ZERO, bound) {}
     let watched = watch.len();
     let start = kernel::own_cpu_time()?;
     for _ in 0..TICKS {
         watch.look(|_, _, _| ());
-        watch.occupied();
+        watch.levels();
     }
     let tick = kernel::own_cpu_time()?.saturating_sub(start) / TICKS;
     for (name, time) in [

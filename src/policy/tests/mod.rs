@@ -1,5 +1,6 @@
 //! Decisions as tables of cases.
 
+mod bound;
 mod rules;
 
 use super::*;

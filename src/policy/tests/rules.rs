@@ -309,7 +309,7 @@ fn a_process_must_be_over_at_each_look_for_its_time() {
 }
 
 #[test]
-fn a_restart_loop_waits_unless_the_machine_is_short_of_memory() {
+fn a_restart_loop_waits_unless_memory_runs_out() {
     let policy = policy("");
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
@@ -334,11 +334,20 @@ fn a_restart_loop_waits_unless_the_machine_is_short_of_memory() {
     };
     assert_eq!(decide(&memory(), 1), Some((1, Duration::from_secs(5))));
     assert_eq!(decide(&memory(), 5), None);
-    let short = SystemMemory {
-        available: Some(Bytes::new(9 * GB)),
+    let with = |available: u64| SystemMemory {
+        available: Some(Bytes::new(available)),
         ..memory()
     };
-    assert_eq!(decide(&short, 1), None);
+    let waits = Some((1, Duration::from_secs(5)));
+    assert_eq!(decide(&with(10 * GB), 1), waits);
+    assert_eq!(decide(&with(10 * GB - 1), 1), None);
+    // On a small machine it has more than is left long before a tenth is.
+    let small = |available: u64| SystemMemory {
+        total: Bytes::new(8 * GB),
+        ..with(available)
+    };
+    assert_eq!(decide(&small(3 * GB), 1), waits);
+    assert_eq!(decide(&small(3 * GB - 1), 1), None);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memory_monitor::sample::parsers::{meminfo, occupied};
+use memory_monitor::sample::parsers::{levels, meminfo};
 
 fuzz_target!(|text: &[u8]| {
     if let Some(memory) = meminfo(text) {
         assert!(memory.total.get() > 0);
     }
-    let _ = occupied(text);
+    let _ = levels(text);
 });

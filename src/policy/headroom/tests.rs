@@ -1,0 +1,200 @@
+//! When the next tick comes, and what calls for a scan, as tables of cases.
+
+use super::*;
+use proptest::prelude::*;
+
+proptest! {
+    /// After a suspension, under an emulator, with figures that no machine has.
+    #[test]
+    fn the_next_tick_is_never_far(
+        elapsed in any::<Duration>(),
+        cost in any::<Duration>(),
+        left in any::<Option<u64>>(),
+        at_scan in any::<u64>(),
+        room in any::<u64>(),
+        risen in any::<u64>(),
+    ) {
+        let mut tick = Tick::after(elapsed, cost, left.map(Bytes::new));
+        tick.add_unwatched(Bytes::new(room), Bytes::ZERO, Bytes::new(risen));
+        if let Some(left) = left {
+            tick.add_left(Bytes::new(left), Bytes::new(at_scan));
+        }
+        if let Next::Tick(wait) = tick.next() {
+            prop_assert!((SOONEST_IN_NEED..=LONGEST).contains(&wait), "{wait:?}");
+        }
+    }
+}
+
+const fn mib(mib: u64) -> Bytes {
+    Bytes::from_kib(mib * 1024)
+}
+
+const fn sure(limit: u64) -> Bound {
+    Bound {
+        limit: mib(limit),
+        is_sure: true,
+    }
+}
+
+const fn tick(milliseconds: u64) -> Next {
+    Next::Tick(Duration::from_millis(milliseconds))
+}
+
+/// In whole milliseconds.
+fn rounded(next: Next) -> Next {
+    match next {
+        Next::Tick(wait) => tick(u64::try_from(wait.as_millis()).unwrap()),
+        next => next,
+    }
+}
+
+#[test]
+fn looks_again_before_the_fastest_growth_can_cross() {
+    let cases = [
+        // limit, rss -> next
+        (2_000, 2_000, tick(100)),
+        (2_000, 2_001, Next::Crossed),
+        (2_000, 1_999, tick(100)),
+        (2_000, 464, tick(250)),
+        (2_000, 976, tick(166)),
+        (100_000, 0, tick(1_000)),
+    ];
+    for (limit, rss, next) in cases {
+        let mut watched = Tick::after(SHORTEST, Duration::ZERO, None);
+        watched.add_watched(sure(limit), mib(rss), mib(rss));
+        assert_eq!(rounded(watched.next()), next, "{limit} {rss}");
+        let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
+        unwatched.add_unwatched(mib(limit + 1), mib(rss), Bytes::ZERO);
+        let next = match next {
+            Next::Crossed => Next::Possible,
+            next => next,
+        };
+        assert_eq!(rounded(unwatched.next()), next, "{limit} {rss}");
+    }
+    assert_eq!(
+        Tick::after(SHORTEST, Duration::ZERO, None).next(),
+        tick(1_000)
+    );
+    let mut largest = Tick::after(SHORTEST, Duration::ZERO, None);
+    largest.add_unwatched(Bytes::new(u64::MAX), Bytes::ZERO, Bytes::new(1));
+    assert_eq!(largest.next(), tick(1_000));
+}
+
+#[test]
+fn looks_again_when_something_crosses_at_the_speed_that_was_seen() {
+    for (room, risen, next) in [
+        (200, 100, 100),
+        (100, 100, 50),
+        (50, 100, 25),
+        (1, 100, 10),
+        (0, 100, 10),
+        // Slower than the shortest time.
+        (50, 2, 100),
+        (3_072, 100, 500),
+    ] {
+        let mut watched = Tick::after(SHORTEST, Duration::ZERO, None);
+        watched.add_watched(sure(4_000), mib(4_000 - room), mib(4_000 - room - risen));
+        assert_eq!(watched.next(), tick(next), "{room} {risen}");
+        let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
+        unwatched.add_unwatched(mib(4_000), mib(3_999 - room), mib(risen));
+        let expected = if room == 0 { 10 } else { next };
+        let Next::Tick(wait) = unwatched.next() else {
+            panic!("{room} {risen}");
+        };
+        assert!(
+            wait.as_millis().abs_diff(u128::from(expected)) <= 1,
+            "{room} {risen}"
+        );
+    }
+}
+
+#[test]
+fn the_nearest_decides() {
+    let mut tick_of_many = Tick::after(SHORTEST, Duration::ZERO, None);
+    for room in [4_000, 1_536, 3_000] {
+        tick_of_many.add_watched(sure(room), Bytes::ZERO, Bytes::ZERO);
+    }
+    assert_eq!(tick_of_many.next(), tick(250));
+    tick_of_many.add_unwatched(mib(1), mib(1), Bytes::ZERO);
+    assert_eq!(tick_of_many.next(), Next::Possible);
+    tick_of_many.add_watched(sure(1), mib(2), mib(2));
+    assert_eq!(tick_of_many.next(), Next::Crossed);
+}
+
+#[test]
+fn a_crowd_near_its_threshold_leaves_a_quarter_of_it() {
+    for (sieve, room, expected) in [
+        (mib(1_600), mib(1_400), mib(1_400)),
+        (mib(1_600), mib(400), mib(400)),
+        (mib(1_600), mib(1), mib(400)),
+        (mib(1_600), Bytes::ZERO, mib(400)),
+        (Bytes::ZERO, Bytes::ZERO, Bytes::new(1)),
+    ] {
+        assert_eq!(unwatched(sieve, room), expected);
+    }
+}
+
+#[test]
+fn looks_more_often_where_little_memory_is_left() {
+    let microseconds = |wait: Next| match wait {
+        Next::Tick(wait) => wait.as_micros(),
+        next => panic!("{next:?}"),
+    };
+    for (left, calm, in_growth) in [
+        (None, 100_000, 10_000),
+        (Some(64_000), 100_000, 10_000),
+        (Some(2_458), 100_000, 10_000),
+        (Some(1_536), 62_500, 10_000),
+        (Some(384), 15_625, 10_000),
+        (Some(120), 10_000, 4_882),
+        (Some(1), 10_000, 2_000),
+        (Some(0), 10_000, 2_000),
+    ] {
+        let start = || Tick::after(SHORTEST, Duration::ZERO, left.map(mib));
+        let mut near = start();
+        near.add_watched(sure(100), mib(99), mib(99));
+        assert_eq!(microseconds(near.next()), calm, "{left:?}");
+        let mut growing = start();
+        growing.add_watched(sure(100), mib(99), Bytes::ZERO);
+        assert_eq!(microseconds(growing.next()), in_growth, "{left:?}");
+        // Not before a threshold can be crossed at all.
+        let mut far = start();
+        far.add_watched(sure(3_072), Bytes::ZERO, Bytes::ZERO);
+        assert_eq!(microseconds(far.next()), 500_000, "{left:?}");
+    }
+}
+
+#[test]
+fn ticks_that_are_dear_are_fewer() {
+    for (cost, milliseconds) in [(10, 10), (200, 10), (1_000, 50), (2_000, 100), (9_000, 100)] {
+        let mut dear = Tick::after(SHORTEST, Duration::from_micros(cost), Some(mib(10)));
+        dear.add_watched(sure(100), mib(100), mib(100));
+        assert_eq!(dear.next(), tick(milliseconds), "{cost}");
+    }
+}
+
+#[test]
+fn half_of_what_was_left_calls_for_a_scan() {
+    for (left, at_scan, next) in [
+        (3_072, 3_072, tick(250)),
+        (1_536, 3_072, tick(62)),
+        (1_535, 3_072, Next::Crossed),
+        (8_000, 3_072, tick(1_000)),
+        (0, 0, tick(10)),
+    ] {
+        let mut machine = Tick::after(SHORTEST, Duration::ZERO, Some(mib(left)));
+        machine.add_left(mib(left), mib(at_scan));
+        assert_eq!(rounded(machine.next()), next, "{left} {at_scan}");
+    }
+}
+
+#[test]
+fn a_limit_that_rss_alone_does_not_decide_is_a_suspicion() {
+    let bound = Bound {
+        is_sure: false,
+        ..sure(100)
+    };
+    let mut over = Tick::after(SHORTEST, Duration::ZERO, None);
+    over.add_watched(bound, mib(101), mib(101));
+    assert_eq!(over.next(), Next::Possible);
+}

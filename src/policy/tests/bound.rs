@@ -1,0 +1,101 @@
+//! Up to what resident memory a process is of no interest to early scan.
+
+use super::*;
+use crate::sample::{Bound, Class};
+use crate::units::Metric;
+
+const MIB: u64 = 1 << 20;
+
+/// A process of so many MiB, by another metric so many, of the first rule or of none.
+fn sized(rss: u64, other: Option<(Metric, u64)>, rule: Option<u16>) -> Process {
+    let mut process = process(42);
+    process.rss = Bytes::new(rss * MIB);
+    process.findings.class = Some(Class { rule, doubt: None });
+    process.findings.memory = other.map(|(metric, mib)| (metric, Ok(Bytes::new(mib * MIB))));
+    process
+}
+
+/// In MiB.
+fn bound(policy: &Policy, process: &Process, waits: bool) -> Option<(u64, bool)> {
+    let bound = policy.bound(process, &memory(), waits);
+    bound.map(|Bound { limit, is_sure }| (limit.get() / MIB, is_sure))
+}
+
+#[test]
+fn up_to_its_own_threshold_by_its_own_metric() {
+    let rule = |keys: &str| {
+        let text = "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 1\n";
+        policy(&format!("{text}[[rule]]\nname = \"*\"\n{keys}\n"))
+    };
+    let (pss, anon) = (Metric::Pss, Metric::Anon);
+    for (keys, process, expected) in [
+        // Nobody's rule: everybody's threshold.
+        (
+            "ram_gb_threshold = 4",
+            sized(500, None, None),
+            Some((1_024, true)),
+        ),
+        ("ram_gb_threshold = 4", sized(1_500, None, None), None),
+        // Over everybody's, and far from its own.
+        (
+            "ram_gb_threshold = 4",
+            sized(1_500, None, Some(0)),
+            Some((4_096, true)),
+        ),
+        (
+            "ram_gb_threshold = 4",
+            sized(4_096, None, Some(0)),
+            Some((4_096, true)),
+        ),
+        ("ram_gb_threshold = 4", sized(4_097, None, Some(0)), None),
+        ("action = \"warn\"", sized(500, None, Some(0)), None),
+        ("action = \"protect\"", sized(500, None, Some(0)), None),
+        // RSS may grow by as much as the other metric has to.
+        (
+            "metric = \"pss\"",
+            sized(500, None, Some(0)),
+            Some((1_024, false)),
+        ),
+        (
+            "metric = \"pss\"",
+            sized(3_000, Some((pss, 1_000)), Some(0)),
+            Some((3_024, false)),
+        ),
+        (
+            "metric = \"pss\"",
+            sized(3_000, Some((pss, 1_025)), Some(0)),
+            None,
+        ),
+        (
+            "metric = \"anon\"",
+            sized(500, Some((anon, 100)), Some(0)),
+            Some((1_424, false)),
+        ),
+        // Most of it is in swap.
+        (
+            "metric = \"anon\"",
+            sized(10, Some((anon, 1_000)), Some(0)),
+            Some((34, false)),
+        ),
+    ] {
+        let found = bound(&rule(keys), &process, false);
+        assert_eq!(found, expected, "{keys} {process:?}");
+    }
+    let protected = sized(500, None, None);
+    let mut policy = rule("ram_gb_threshold = 4");
+    policy.pinned.push(protected.key().unwrap());
+    assert_eq!(bound(&policy, &protected, false), None);
+}
+
+#[test]
+fn one_that_waits_up_to_half_of_what_is_left() {
+    let policy = policy("");
+    let process = |gb: u64| sized(gb * 1_024, None, None);
+    // 50 GB are left: when it has grown by 20, it has more than is left then.
+    assert_eq!(bound(&policy, &process(10), true), Some((30 * 1_024, true)));
+    assert_eq!(bound(&policy, &process(10), false), None);
+    assert_eq!(bound(&policy, &process(50), true), None);
+    let mut silent = memory();
+    silent.available = None;
+    assert_eq!(policy.bound(&process(10), &silent, true), None);
+}
