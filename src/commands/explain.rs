@@ -14,6 +14,8 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         policy,
         written,
         sampler,
+        schedule,
+        daemon,
         ..
     } = Scene::open(options.config.as_deref())?;
     let pid = options.pid;
@@ -31,6 +33,8 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         started: process.key().and_then(|key| start_of(key.start_time)),
         memory: sampler.memory()?,
         permission,
+        schedule: schedule.and_then(|place| policy.config.schedules.get(place)),
+        daemon: daemon.as_ref(),
     };
     let explanation = Explanation::new(&evidence, &mut UserNames::default());
     if options.json {

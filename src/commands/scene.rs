@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
 use crate::policy::{Policy, Survey};
+use crate::report::State;
 use crate::sample::{ProcRoot, Sampler};
 use std::path::Path;
 
@@ -11,6 +12,10 @@ pub(crate) struct Scene {
     pub(crate) written: Written,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) sampler: Sampler,
+    /// The place of the schedule that holds now.
+    pub(crate) schedule: Option<usize>,
+    /// What the running daemon has left.
+    pub(crate) daemon: Option<State>,
 }
 
 impl Scene {
@@ -20,13 +25,13 @@ impl Scene {
             warnings,
             written,
         } = Config::load(config)?;
-        super::follow_schedule(&mut config);
+        let schedule = super::follow_schedule(&mut config);
         let mut sampler = Sampler::new(ProcRoot::system()?);
         sampler.inquire(Box::new(Survey::new(&config)));
         // The daemon protects itself, not this command.
-        let own = match super::status::daemon(&sampler) {
-            Some(daemon) => daemon,
-            None => sampler.root().own_pid()?,
+        let (own, daemon) = match super::status::daemon(&sampler) {
+            Some((pid, state)) => (pid, Some(state)),
+            None => (sampler.root().own_pid()?, None),
         };
         let pids = config.whitelist.pids.iter();
         let pinned = pids
@@ -42,6 +47,8 @@ impl Scene {
             written,
             warnings,
             sampler,
+            schedule,
+            daemon,
         })
     }
 }

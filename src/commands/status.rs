@@ -69,11 +69,13 @@ fn running() -> Result<Result<State, String>, Error> {
     })
 }
 
-/// The number of the daemon that runs, which protects itself.
-pub(crate) fn daemon(sampler: &Sampler) -> Option<Pid> {
+/// The daemon that runs: its number, as it protects itself, and what it has left.
+pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, State)> {
     let state = StateFile::usual(false).read().ok()?;
     let pid = Pid::new(state.pid)?;
-    sampler.is_still(identity(pid, &state)).then_some(pid)
+    sampler
+        .is_still(identity(pid, &state))
+        .then_some((pid, state))
 }
 
 fn identity(pid: Pid, state: &State) -> ProcessKey {

@@ -162,6 +162,7 @@ impl Daemon<'_> {
         if let Ok(memory) = self.sampler.memory() {
             self.snapshot.memory = memory;
         }
+        let mut has_news = false;
         while let Some(key) = self.ledger.timed.due(now) {
             let looked = self.sampler.look(key.pid);
             let Some(process) = looked.filter(|process| process.key() == Some(key)) else {
@@ -170,7 +171,11 @@ impl Daemon<'_> {
             };
             if let Some(deed) = self.treat(&process, now) {
                 self.report(&deed, false);
+                has_news = true;
             }
+        }
+        if has_news {
+            self.leave_victims();
         }
     }
 

@@ -4,8 +4,8 @@
 use super::Daemon;
 use crate::cli::RunOptions;
 use crate::escape::Escaped;
-use crate::policy::{Stage, Verdict, Victim};
-use crate::report::{History, Noted, Record, State, StateFile, UserNames, seconds};
+use crate::policy::{Decision, Stage, Victim, Wait};
+use crate::report::{History, Noted, Record, State, StateFile, UserNames, Waiting, seconds};
 use crate::sample::{Name, Process, Sampler};
 use crate::sys;
 use crate::units::Pid;
@@ -45,6 +45,8 @@ impl Keeper {
                 ended: 0,
                 ending: Vec::new(),
                 spared: Vec::new(),
+                waiting: Vec::new(),
+                asked: Vec::new(),
             },
             users: UserNames::default(),
         }
@@ -96,21 +98,29 @@ impl Daemon<'_> {
         keeper.state.next_check =
             seconds(now + next_check.saturating_duration_since(Instant::now()));
         keeper.state.scanned = self.snapshot.scanned;
-        keeper.state.spared = self
-            .snapshot
-            .near
-            .iter()
-            .filter_map(|process| match self.policy.judge(process, memory) {
-                Verdict::Spared(exemption) => Some(keeper.noted(process, exemption.to_string())),
-                Verdict::Within | Verdict::Breach(_) => None,
-            })
-            .collect();
+        let looked = Instant::now();
+        let spared = self.snapshot.near.iter().filter_map(|process| {
+            let decision = self.policy.decide(process, memory, &self.ledger, looked);
+            let note = match decision {
+                Decision::Spare(exemption) => exemption.to_string(),
+                Decision::Withhold(_) => "the limit of kills a minute is reached".to_owned(),
+                _ => return None,
+            };
+            Some(keeper.noted(process, note))
+        });
+        keeper.state.spared = spared.collect();
         self.leave_victims();
     }
 
-    /// Leaves who is being ended, and the rest as it was.
+    /// Leaves who is being ended and who waits for it, and the rest as it was.
     pub(super) fn leave_victims(&mut self) {
+        let (now, clock) = (Instant::now(), SystemTime::now());
+        self.leave_waiting(now, clock);
         let keeper = &mut self.keeper;
+        let asked = self.ledger.times_of_minute(now);
+        keeper.state.asked = asked
+            .map(|then| seconds(clock - now.saturating_duration_since(then)))
+            .collect();
         keeper.state.ending = self
             .ledger
             .victims()
@@ -125,5 +135,27 @@ impl Daemon<'_> {
             })
             .collect();
         keeper.file.write(&keeper.state);
+    }
+
+    fn leave_waiting(&mut self, now: Instant, clock: SystemTime) {
+        let mut waiting = Vec::new();
+        for key in self.ledger.timed.waiting() {
+            // Only of one that is held it is known which unit it belongs to.
+            let held = self.sampler.hold(key.pid);
+            let Some((process, _)) = held.filter(|(process, _)| process.key() == Some(key)) else {
+                continue;
+            };
+            let memory = &self.snapshot.memory;
+            let decision = self.policy.decide(&process, memory, &self.ledger, now);
+            if let Decision::Wait(_, wait, until) = decision {
+                waiting.push(Waiting {
+                    process: self.keeper.noted(&process, wait.to_string()),
+                    start_time: key.start_time.0,
+                    until: seconds(clock + until.saturating_duration_since(now)),
+                    restart_loop: matches!(wait, Wait::Restart(_)),
+                });
+            }
+        }
+        self.keeper.state.waiting = waiting;
     }
 }

@@ -138,10 +138,13 @@ impl Ledger {
 
     /// How many were asked to end in the minute before `now`.
     pub fn terminated_within_minute(&self, now: Instant) -> usize {
-        self.terminated
-            .iter()
-            .filter(|&&then| now.duration_since(then) < MINUTE)
-            .count()
+        self.times_of_minute(now).count()
+    }
+
+    /// When they were asked, the oldest first.
+    pub fn times_of_minute(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let times = self.terminated.iter().copied();
+        times.filter(move |&then| now.duration_since(then) < MINUTE)
     }
 
     /// A process was sent SIGTERM. Where its unit has come back after it was ended before, that loop.

@@ -64,6 +64,12 @@ impl Timed {
         self.over.retain(|over| over.seen == now);
     }
 
+    /// Those whose end is waited for.
+    pub fn waiting(&self) -> impl Iterator<Item = ProcessKey> {
+        let waiting = self.over.iter().filter(|over| over.until.is_some());
+        waiting.map(|over| over.key)
+    }
+
     /// When the next look at one of those who wait is due.
     pub fn next_look(&self) -> Option<Instant> {
         self.over.iter().filter_map(Over::look).min()

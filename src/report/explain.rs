@@ -1,14 +1,16 @@
 //! Why one process is, or is not, ended: each test with its answer, for people and for programs.
 
 mod conclusion;
+mod delay;
 mod subject;
 mod test;
 
+use super::state::State;
 use super::users::UserNames;
-use crate::config::Written;
+use crate::config::{Schedule, Written};
 use crate::policy::{Exemption, Policy};
 use crate::sample::{Portrait, Process, SystemMemory};
-use crate::units::{Bytes, Percent};
+use crate::units::{Bytes, Metric, Percent};
 use conclusion::Conclusion;
 use serde::Serialize;
 use std::fmt::Write;
@@ -34,6 +36,10 @@ pub struct Evidence<'e> {
     pub memory: SystemMemory,
     /// What the kernel said to signal 0.
     pub permission: io::Result<()>,
+    /// The schedule that holds now.
+    pub schedule: Option<&'e Schedule>,
+    /// What the running daemon has left.
+    pub daemon: Option<&'e State>,
 }
 
 /// Why one process is, or is not, ended.
@@ -42,6 +48,9 @@ pub struct Explanation {
     configuration: String,
     process: Subject,
     tests: Vec<Test>,
+    /// The number of the rule that matches, from 1.
+    rule: Option<usize>,
+    metric: Metric,
     verdict: &'static str,
     sentence: String,
     /// The line of the configuration that decides; None where none does.
@@ -62,6 +71,7 @@ impl Explanation {
         };
         let mut tests = protections(evidence, exemption.as_ref(), users);
         tests.extend(thresholds(evidence));
+        tests.extend(delay::tests(evidence));
         tests.push(Test {
             name: "dry run",
             answer: Answer::of(policy.config.dry_run),
@@ -80,6 +90,8 @@ impl Explanation {
             configuration: policy.config.origin.to_string(),
             process: Subject::new(evidence, users),
             tests,
+            rule: policy.rule(process).map(|(number, _)| number),
+            metric: policy.limits(process).metric,
             verdict: conclusion.verdict,
             sentence: conclusion.sentence,
             decided_by: conclusion.line.map(|line| line.to_string()),

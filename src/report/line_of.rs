@@ -1,6 +1,6 @@
 //! The line of the configuration that decides.
 
-use crate::config::{Config, Place, Rule, Written};
+use crate::config::{Config, Place, Rule, Schedule, Written};
 use crate::escape::OneLine;
 use crate::policy::{Exemption, Limit};
 use std::fmt;
@@ -22,8 +22,23 @@ impl fmt::Display for ConfigLine {
     }
 }
 
-/// The line of a threshold.
-pub(crate) fn of_limit(limit: &Limit, written: &Written) -> Option<ConfigLine> {
+/// The line of a threshold: of the rule or, where that has none of its own, of the schedule that
+/// holds, or of everybody's.
+pub(crate) fn of_limit(
+    limit: &Limit,
+    rule: Option<&Rule>,
+    schedule: Option<&Schedule>,
+    written: &Written,
+) -> Option<ConfigLine> {
+    if let Some(rule) = rule.filter(|rule| rule.thresholds.is_some()) {
+        return Some(of_rule(rule));
+    }
+    if let Some(schedule) = schedule.filter(|schedule| schedule.thresholds.is_some()) {
+        return Some(ConfigLine {
+            place: schedule.place.clone(),
+            text: format!("[[schedule]] {schedule}"),
+        });
+    }
     let key = match limit {
         Limit::Percent(_) => "ram_percent_threshold",
         Limit::Amount(_) => "ram_gb_threshold",

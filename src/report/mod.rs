@@ -37,7 +37,7 @@ pub use scan::{ScanReport, View};
 pub use selftest::{Outcome, SelftestReport, Step};
 pub use service::Service;
 pub(crate) use span::progress;
-pub use state::{Noted, State, StateFile};
+pub use state::{Noted, State, StateFile, Waiting};
 pub use status::{Situation, StatusReport};
 pub use suggest::{Peaks, Suggestion};
 pub use syslog::SyslogSockets;

@@ -6,7 +6,7 @@ use crate::config::NamePattern;
 use crate::escape::Escaped;
 use crate::policy::{Policy, Verdict};
 use crate::sample::{Facts, Process, Snapshot, SystemMemory};
-use crate::units::{Bytes, Percent, Pid, Uid};
+use crate::units::{Bytes, Metric, Percent, Pid, Uid};
 use serde::Serialize;
 use std::cmp::Reverse;
 
@@ -69,6 +69,12 @@ pub(super) struct Row {
     pub(super) user: Option<String>,
     pub(super) rss_bytes: Bytes,
     pub(super) rss_percent: f64,
+    /// The number of the rule that matches it, from 1.
+    rule: Option<usize>,
+    /// By what its memory is measured, which RSS alone may decide.
+    metric: Metric,
+    /// Its memory by that; None where it can't be told.
+    memory_bytes: Option<Bytes>,
     /// Its memory as a share of the lowest threshold that holds for it.
     pub(super) threshold_percent: f64,
     pub(super) verdict: Kind,
@@ -217,7 +223,7 @@ impl Row {
             Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
             Verdict::Spared(exemption) => (Kind::Spared, exemption.to_string()),
             // What would protect it if it grew is worth knowing beforehand.
-            Verdict::Within => (Kind::Within, protection(policy, process)),
+            Verdict::Within => (Kind::Within, outlook(policy, process)),
         };
         let facts = process.facts.as_ref().ok();
         let name = |facts: &Facts| Escaped(facts.name.as_bytes()).to_string();
@@ -227,6 +233,9 @@ impl Row {
             user: facts.map(|facts| Escaped(users.name(facts.uid)).to_string()),
             rss_bytes: process.rss,
             rss_percent: Percent::share(process.rss, memory.total).get(),
+            rule: policy.rule(process).map(|(number, _)| number),
+            metric: measured(process),
+            memory_bytes: process.memory().ok(),
             threshold_percent: share.get(),
             verdict,
             reason,
@@ -234,11 +243,26 @@ impl Row {
     }
 }
 
-fn protection(policy: &Policy, process: &Process) -> String {
-    let exemption = process
-        .facts
-        .as_ref()
-        .ok()
-        .and_then(|facts| policy.exemption(process.pid, facts));
-    exemption.map_or(String::new(), |exemption| exemption.to_string())
+fn measured(process: &Process) -> Metric {
+    process
+        .findings
+        .memory
+        .map_or(Metric::Rss, |(metric, _)| metric)
+}
+
+/// What would protect a process that is within its thresholds, or else whose thresholds those are.
+fn outlook(policy: &Policy, process: &Process) -> String {
+    let facts = process.facts.as_ref().ok();
+    let exemption = facts.and_then(|facts| policy.exemption(process.pid, facts));
+    if let Some(exemption) = exemption.or_else(|| policy.rule_exemption(process)) {
+        return exemption.to_string();
+    }
+    let rule = policy.rule(process);
+    let rule = rule.map(|(number, _)| format!("rule {number}"));
+    let memory = match (measured(process), process.memory()) {
+        (Metric::Rss, _) | (_, Err(_)) => None,
+        (metric, Ok(memory)) => Some(format!("{metric} {memory}")),
+    };
+    let parts: Vec<_> = rule.into_iter().chain(memory).collect();
+    parts.join(", ")
 }

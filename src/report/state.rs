@@ -1,11 +1,13 @@
 //! What the daemon leaves for `status` in /run/memory-monitor/status.json after each check.
 
+use super::history::seconds;
 use super::keep::{self, Once};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// How things are with the daemon. Times are seconds since 1970, names escaped as in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,12 @@ pub struct State {
     pub ending: Vec<Noted>,
     /// Who is over a threshold and protected.
     pub spared: Vec<Noted>,
+    /// Who is over a threshold and ended later.
+    #[serde(default)]
+    pub waiting: Vec<Waiting>,
+    /// When processes were asked to end within the last minute.
+    #[serde(default)]
+    pub asked: Vec<u64>,
 }
 
 /// A process and what there is to say about it.
@@ -55,6 +63,27 @@ pub struct Noted {
     pub rss_bytes: u64,
     /// Why it is spared, or how far its end has come.
     pub note: String,
+}
+
+/// A process that is ended later if it is still over its threshold then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Which process, and what it waits for.
+    #[serde(flatten)]
+    pub process: Noted,
+    /// With its number: its identity.
+    pub start_time: u64,
+    /// When it is ended.
+    pub until: u64,
+    /// Whether its unit is in a restart loop.
+    pub restart_loop: bool,
+}
+
+impl Waiting {
+    /// How long it still waits at `now`.
+    pub fn left(&self, now: SystemTime) -> Duration {
+        Duration::from_secs(self.until.saturating_sub(seconds(now)))
+    }
 }
 
 /// The file.

@@ -1,7 +1,7 @@
 //! Whether the daemon runs and how things are, for people and for programs.
 
 use super::span::{Span, ago};
-use super::state::{Noted, State};
+use super::state::{Noted, State, Waiting};
 use crate::escape::OneLine;
 use crate::units::Bytes;
 use serde::Serialize;
@@ -75,6 +75,7 @@ impl StatusReport {
             ended,
             ending,
             spared,
+            waiting,
             ..
         } = &self.state;
         let now = SystemTime::now();
@@ -129,6 +130,12 @@ impl StatusReport {
             )?,
         }
         write_list(out, "Being ended now:", ending)?;
+        let waits = |waiting: &Waiting| Noted {
+            note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
+            ..waiting.process.clone()
+        };
+        let waiting: Vec<_> = waiting.iter().map(waits).collect();
+        write_list(out, "Over a threshold, and waited for:", &waiting)?;
         write_list(out, "Over a threshold, but spared:", spared)
     }
 }

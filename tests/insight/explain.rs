@@ -41,6 +41,64 @@ fn names_the_test_that_decides_and_its_line() {
 }
 
 #[test]
+fn a_rule_and_a_schedule_decide_by_their_own_lines() {
+    let sleeper = Sleeper::named("sleeper-e");
+    let schedule = "[[schedule]]\nfrom = \"00:00\"\nto = \"24:00\"\nram_gb_threshold = 0.001\n";
+    for (rule, line) in [
+        (
+            "name = \"sleeper-e\"\nram_gb_threshold = 0.0001\nmetric = \"pss\"",
+            "5: [[rule]] name = \"sleeper-e\", action = \"kill\", ram_gb_threshold = 0.00GB, metric = \"pss\"",
+        ),
+        (
+            "name = \"another\"\nram_gb_threshold = 0.0001\nsustained = 5",
+            "1: [[schedule]] 00:00 to 24:00 on mon tue wed thu fri sat sun, ram_gb_threshold = 0.00GB",
+        ),
+    ] {
+        let config = ConfigFile::new(&format!("{schedule}[[rule]]\n{rule}\n"));
+        let said = run(&["explain", &sleeper.pid(), "--config", &config.shown()]);
+        let line = format!("Decided by {}:{line}\n", config.shown());
+        assert!(said.out.contains(&line), "{line}: {said:?}");
+    }
+}
+
+#[test]
+fn tells_what_the_daemon_waits_for() {
+    if !is_root("tells_what_the_daemon_waits_for") {
+        return;
+    }
+    let said = in_namespace(
+        r#"
+        mount -t tmpfs none /mnt
+        export STATE_DIRECTORY=/mnt/state RUNTIME_DIRECTORY=/mnt/run
+        printf '%s\n' '[thresholds]' 'check_interval = 0.1' '[settings]' 'log_file = ""' 'enable_syslog = false' \
+            'max_kills_per_minute = 1' '[[rule]]' 'name = "perl"' 'ram_gb_threshold = 0.03' 'sustained = 3000' \
+            '[[rule]]' 'name = "hog-*"' 'ram_gb_threshold = 0.03' >/mnt/c.toml
+        for name in hog-1 hog-2; do cp /usr/bin/perl /mnt/$name; done
+        large='$| = 1; $m = "x" x 50_000_000; print "ready\n"; sleep 1000'
+        exec 3< <(exec perl -e "$large"); waits=$!; read -r <&3
+        $PROGRAM --config /mnt/c.toml --quiet >/mnt/log 2>&1 & daemon=$!
+        exec 4< <(exec /mnt/hog-1 -e "$large"); first=$!; read -r <&4 || true
+        while [ -e /proc/$first ]; do sleep 0.05; done
+        exec 5< <(exec /mnt/hog-2 -e "$large"); second=$!; read -r <&5
+        until $PROGRAM status | grep -q 'limit of kills'; do sleep 0.05; done
+        until $PROGRAM status | grep -q 'perl.*sustained = 3000'; do sleep 0.05; done
+        $PROGRAM explain $waits -c /mnt/c.toml
+        $PROGRAM explain $second -c /mnt/c.toml
+        kill $daemon $waits $second
+    "#,
+    );
+    for text in [
+        " of 50 min left\n",
+        "Verdict: it is ended in ",
+        "limit of kills reached   yes  1 of 1 within the last minute\n",
+        "as the limit of 1 kills a minute is reached: it is over",
+        "Decided by /mnt/c.toml:6: max_kills_per_minute = 1\n",
+    ] {
+        assert!(said.out.contains(text), "{text}: {said:?}");
+    }
+}
+
+#[test]
 fn json_has_the_same_answers() {
     let sleeper = Sleeper::named("sleeper-b");
     let config = ConfigFile::new(TINY);

@@ -1,7 +1,10 @@
 //! What the tests come to: the verdict in one sentence, and the line that decides.
 
 use super::Evidence;
-use crate::policy::{Exemption, Limit, Policy, Verdict};
+use super::delay::{self, Delay};
+use crate::config::Thresholds;
+use crate::escape::OneLine;
+use crate::policy::{Exemption, Limit, Verdict};
 use crate::report::line_of::{self, ConfigLine};
 use crate::units::Bytes;
 
@@ -25,26 +28,31 @@ impl Conclusion {
         let (verdict, sentence, line) = match policy.judge(process, memory) {
             Verdict::Breach(breach) => {
                 let over = format!("it is over {breach}");
-                let (sentence, line) = if config.dry_run {
-                    (
+                let rule = policy.rule(process).map(|(_, rule)| rule);
+                let line = line_of::of_limit(&breach.limit, rule, evidence.schedule, written);
+                let own = |table, key| line_of::of_key(table, key, written);
+                let (sentence, line) = match (&evidence.permission, delay::of(evidence, &breach)) {
+                    _ if config.dry_run => (
                         format!("it would be reported, not ended: {over}, and dry_run is true"),
-                        line_of::of_key("settings", "dry_run", written),
-                    )
-                } else {
-                    let line = match policy.rule(process) {
-                        Some((_, rule)) if rule.thresholds.is_some() => {
-                            Some(line_of::of_rule(rule))
-                        }
-                        _ => line_of::of_limit(&breach.limit, written),
-                    };
-                    match &evidence.permission {
-                        Ok(()) => (format!("a check would end it: {over}"), line),
-                        Err(error) => (
-                            format!(
-                                "a check by this user could not end it ({error}), though {over}"
-                            ),
-                            line,
+                        own("settings", "dry_run"),
+                    ),
+                    (Err(error), None | Some(Delay::NotSeen(_))) => (
+                        format!("a check by this user could not end it ({error}), though {over}"),
+                        line,
+                    ),
+                    (_, None) => (format!("a check would end it: {over}"), line),
+                    (_, Some(Delay::Limit(limit))) => (
+                        format!(
+                            "it is not ended now, as the limit of {limit} kills a minute is reached: {over}"
                         ),
+                        own("settings", "max_kills_per_minute"),
+                    ),
+                    (_, Some(Delay::Ending(stage))) => (
+                        format!("it is being ended, {}: {over}", OneLine(stage)),
+                        line,
+                    ),
+                    (_, Some(delay)) => {
+                        (format!("it is ended {delay}, if it still is: {over}"), line)
                     }
                 };
                 ("over", sentence, line)
@@ -66,8 +74,10 @@ impl Conclusion {
                         "it is left alone: it is over no threshold, and would be spared if it were: {exemption}"
                     ),
                 };
-                let lowest = nearest_limit(policy, memory.total);
-                let line = lowest.and_then(|limit| line_of::of_limit(&limit, written));
+                let rule = policy.rule(process).map(|(_, rule)| rule);
+                let lowest = nearest_limit(policy.limits(process).thresholds, memory.total);
+                let line = lowest
+                    .and_then(|limit| line_of::of_limit(&limit, rule, evidence.schedule, written));
                 ("within", sentence, line)
             }
         };
@@ -80,8 +90,7 @@ impl Conclusion {
 }
 
 /// The threshold that would be crossed first.
-fn nearest_limit(policy: &Policy, total: Bytes) -> Option<Limit> {
-    let thresholds = policy.config.thresholds;
+fn nearest_limit(thresholds: Thresholds, total: Bytes) -> Option<Limit> {
     let percent = thresholds
         .percent()
         .zip(thresholds.percent_of(total))

@@ -5,7 +5,7 @@ use crate::escape::Escaped;
 use crate::policy::Exemption;
 use crate::report::users::UserNames;
 use crate::sample::Facts;
-use crate::units::{Bytes, Percent};
+use crate::units::{Bytes, Metric, Percent};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -110,9 +110,19 @@ pub(super) fn protections(
 fn rule_of(evidence: &Evidence<'_>) -> String {
     let rules = &evidence.policy.config.rules;
     match evidence.policy.rule(evidence.process) {
-        Some((number, rule)) => format!("rule {number} matches: {rule}"),
-        None if rules.is_empty() => "there are no rules".to_owned(),
-        None => format!("none of {} rules matches", rules.len()),
+        Some((number, rule)) => match &rule.place {
+            Some(place) => format!(
+                "rule {number} at {}:{} ends it: {rule}",
+                place.shown_file(),
+                place.line
+            ),
+            None => format!("rule {number} ends it: {rule}"),
+        },
+        None => match rules.len() {
+            0 => "there are no rules".to_owned(),
+            1 => "the one rule does not match".to_owned(),
+            count => format!("none of {count} rules matches"),
+        },
     }
 }
 
@@ -133,10 +143,18 @@ fn step(exemption: &Exemption<'_>) -> usize {
 
 pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let process = evidence.process;
-    let thresholds = evidence.policy.limits(process).thresholds;
-    let rss = process.memory().unwrap_or(process.rss);
+    let limits = evidence.policy.limits(process);
+    let thresholds = limits.thresholds;
+    let memory = process.memory().unwrap_or(process.rss);
     let total = evidence.memory.total;
-    let share = Percent::share(rss, total);
+    let share = Percent::share(memory, total);
+    let measured = process.findings.memory.map(|(metric, _)| metric);
+    let by = match (measured, limits.metric) {
+        (_, Metric::Rss) => String::new(),
+        (None | Some(Metric::Rss), Metric::Pss) => " by rss, and pss is never more".to_owned(),
+        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be told"),
+        (Some(measured), _) => format!(" by {measured}"),
+    };
     let test = |test, limit: Option<(Bytes, String)>| match limit {
         None => Test {
             name: test,
@@ -144,12 +162,12 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
             detail: String::new(),
         },
         Some((limit, shown)) => {
-            let is_over = rss > limit;
+            let is_over = memory > limit;
             let relation = if is_over { "over" } else { "not over" };
             Test {
                 name: test,
                 answer: Answer::of(is_over),
-                detail: format!("{rss} ({share}) is {relation} {shown}"),
+                detail: format!("{memory} ({share}) is {relation} {shown}{by}"),
             }
         }
     };
