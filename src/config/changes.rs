@@ -77,6 +77,7 @@ impl Config {
             ("sustained", seconds(self.sustained)),
             ("metric", self.metric.to_string()),
             ("protect_root", self.whitelist.protect_root.to_string()),
+            ("verify_names", self.whitelist.verify_names.to_string()),
             ("dry_run", self.dry_run.to_string()),
             ("log_file", format!("{:?}", file.unwrap_or_default())),
             ("enable_syslog", log.syslog.to_string()),

@@ -28,6 +28,7 @@ pub(super) struct Draft {
     names: Option<Vec<Setting<NamePattern>>>,
     users: Option<Vec<Setting<User>>>,
     protect_root: Option<Setting<bool>>,
+    verify_names: Option<Setting<bool>>,
     dry_run: Option<Setting<bool>>,
     log_file: Option<Setting<Option<PathBuf>>>,
     enable_syslog: Option<Setting<bool>>,
@@ -116,6 +117,7 @@ impl Draft {
         table.list("names", &mut self.names, value::name);
         table.list("users", &mut self.users, value::user);
         table.value("protect_root", &mut self.protect_root, value::boolean);
+        table.value("verify_names", &mut self.verify_names, value::boolean);
     }
 
     fn read_settings(&mut self, table: &mut Table<'_, '_>) {
@@ -222,6 +224,7 @@ impl Draft {
                 names: values(self.names?),
                 users: values(self.users?),
                 protect_root: self.protect_root?.value,
+                verify_names: self.verify_names?.value,
             },
             dry_run: self.dry_run?.value,
             log: LogSettings {

@@ -16,6 +16,8 @@ pub struct Whitelist {
     pub users: Vec<User>,
     /// Whether root's processes are protected.
     pub protect_root: bool,
+    /// Whether a name protects only where the executable bears it out.
+    pub verify_names: bool,
 }
 
 /// A user as written and what the user database made of it when the configuration was read.
@@ -189,6 +191,7 @@ mod tests {
                 })
                 .collect(),
             protect_root,
+            verify_names: false,
         }
     }
 

@@ -72,6 +72,8 @@ impl Daemon<'_> {
         }
         self.deeds = deeds;
         self.ledger.forget_others(&self.snapshot.near);
+        let sampler = &self.sampler;
+        self.ledger.forget_ended(|key| sampler.is_still(key));
         self.ledger.forget_unseen(now);
         self.report_unreadable();
         self.notice_ended_pins();
@@ -255,11 +257,16 @@ impl Daemon<'_> {
         let memory = &self.snapshot.memory;
         match self.policy.judge(process, memory) {
             Verdict::Spared(exemption) => {
-                let is_news = |key| self.ledger.is_news(key, Said::Spared);
+                let said = if exemption.is_doubtful_name() {
+                    Said::Doubted
+                } else {
+                    Said::Spared
+                };
+                let is_news = |key| self.ledger.is_news(key, said);
                 if process.key().is_some_and(is_news) {
                     let share = Percent::share(process.rss, memory.total);
                     self.reporter
-                        .emit(&Event::Spared(process, share, exemption));
+                        .emit(&Event::Spared(process, share, &exemption));
                 }
             }
             Verdict::Breach(breach) => {

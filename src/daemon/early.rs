@@ -189,6 +189,3 @@ impl Early {
         self.unwatched = headroom::unwatched(sieve, unwatched);
     }
 }
-
-#[cfg(test)]
-mod tests;

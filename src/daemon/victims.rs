@@ -72,7 +72,7 @@ impl Daemon<'_> {
             return None;
         };
         let is_protected = match &process.facts {
-            Ok(facts) => self.policy.exemption(key.pid, facts).is_some(),
+            Ok(facts) => self.policy.exemption(&process, facts).is_some(),
             Err(_) => true,
         };
         let outcome = if is_protected {

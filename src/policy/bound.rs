@@ -10,7 +10,7 @@ impl Policy {
     /// `waits` says that it is over and to be ended, but not yet.
     pub fn bound(&self, process: &Process, memory: &SystemMemory, waits: bool) -> Option<Bound> {
         let facts = process.facts.as_ref().ok()?;
-        if self.exemption(process.pid, facts).is_some() || self.rule_exemption(process).is_some() {
+        if self.exemption(process, facts).is_some() || self.rule_exemption(process).is_some() {
             return None;
         }
         let limits = self.limits(process);

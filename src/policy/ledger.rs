@@ -78,6 +78,9 @@ impl Victim {
 pub enum Said {
     /// It is over a threshold but protected.
     Spared,
+    /// It is over a threshold but protected by a name that its program may not bear out. Said once in
+    /// its life.
+    Doubted,
     /// It may not be signalled.
     NotPermitted,
     /// The limit of kills in a minute protects it for now.
@@ -249,8 +252,15 @@ impl Ledger {
 
     /// Forgets what was said of processes that are not among those seen near their thresholds.
     pub fn forget_others(&mut self, near: &[Process]) {
+        let is_near = |key| near.iter().any(|process| process.key() == Some(key));
         self.said
-            .retain(|(key, _)| near.iter().any(|process| process.key() == Some(*key)));
+            .retain(|(key, said)| *said == Said::Doubted || is_near(*key));
+    }
+
+    /// Forgets what is said once in the life of a process of those that have ended.
+    pub fn forget_ended(&mut self, is_there: impl Fn(ProcessKey) -> bool) {
+        self.said
+            .retain(|(key, said)| *said != Said::Doubted || is_there(*key));
     }
 }
 
@@ -352,7 +362,12 @@ mod tests {
         assert!(ledger.is_news(key(5), Said::Spared));
         ledger.forget_others(&[process(5)]);
         assert!(!ledger.is_news(key(5), Said::Spared));
+        assert!(ledger.is_news(key(5), Said::Doubted));
         ledger.forget_others(&[process(6)]);
         assert!(ledger.is_news(key(5), Said::Spared));
+        assert!(!ledger.is_news(key(5), Said::Doubted), "once in its life");
+        ledger.forget_ended(|_| false);
+        assert!(ledger.is_news(key(5), Said::Doubted));
+        assert!(!ledger.is_news(key(5), Said::Spared));
     }
 }

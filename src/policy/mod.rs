@@ -19,7 +19,7 @@ pub use timed::Timed;
 pub use verdict::{Breach, Exemption, Limit, Verdict, Wait};
 
 use crate::config::{Action, Config, Rule, Thresholds, UserProtection};
-use crate::sample::{Facts, Process, SystemMemory, Unreadable};
+use crate::sample::{Facts, Process, Program, SystemMemory, Unreadable};
 use crate::units::{Bytes, Percent, Pid, ProcessKey};
 use std::time::Instant;
 
@@ -100,7 +100,7 @@ impl Policy {
             Ok(()) => self.breach(process, total, None),
             Err(unreadable) => {
                 // Something protects it for sure, or the doubt does.
-                let exemption = self.exemption(process.pid, facts);
+                let exemption = self.exemption(process, facts);
                 let doubt = Exemption::Unreadable(unreadable);
                 return Verdict::Spared(exemption.unwrap_or(doubt));
             }
@@ -109,7 +109,7 @@ impl Policy {
             return Verdict::Within;
         };
         let exemption = self
-            .exemption(process.pid, facts)
+            .exemption(process, facts)
             .or_else(|| self.rule_exemption(process));
         exemption.map_or(Verdict::Breach(breach), Verdict::Spared)
     }
@@ -132,7 +132,7 @@ impl Policy {
         let facts = process.facts.as_ref().ok()?;
         let breach = self.breach(process, memory.total, Some(share))?;
         let is_protected = matches!(self.rule_exemption(process), Some(Exemption::Rule(..)))
-            || self.exemption(process.pid, facts).is_some();
+            || self.exemption(process, facts).is_some();
         (!is_protected).then_some(breach)
     }
 
@@ -206,8 +206,9 @@ impl Policy {
     }
 
     /// What protects this process, however large it is.
-    pub fn exemption(&self, pid: Pid, facts: &Facts) -> Option<Exemption<'_>> {
+    pub fn exemption(&self, process: &Process, facts: &Facts) -> Option<Exemption<'_>> {
         let whitelist = &self.config.whitelist;
+        let pid = process.pid;
         let key = ProcessKey {
             pid,
             start_time: facts.start_time,
@@ -222,8 +223,8 @@ impl Policy {
             Some(Exemption::OomScoreAdj)
         } else if self.pinned.contains(&key) {
             Some(Exemption::Pid(pid))
-        } else if let Some(pattern) = whitelist.protects_name(facts.name.as_c_str()) {
-            Some(Exemption::Name(pattern))
+        } else if let Some(exemption) = self.name_exemption(process, facts) {
+            Some(exemption)
         } else {
             whitelist
                 .protects_user(facts.uid)
@@ -232,6 +233,27 @@ impl Policy {
                     UserProtection::ProtectRoot => Exemption::Root,
                 })
         }
+    }
+
+    /// The entry of `whitelist.names` that protects this process. With `verify_names` it does not where
+    /// its program certainly does not bear the name out; doubt protects, and is said.
+    fn name_exemption(&self, process: &Process, facts: &Facts) -> Option<Exemption<'_>> {
+        let whitelist = &self.config.whitelist;
+        let pattern = whitelist.protects_name(facts.name.as_c_str())?;
+        let program = process.findings.program;
+        let is_refuted = program.is_some_and(|program| program.standing.is_refuted());
+        if whitelist.verify_names {
+            return (!is_refuted).then_some(Exemption::Name(pattern, program));
+        }
+        let renamed = program.filter(|program| program.standing.is_renamed());
+        Some(Exemption::Name(pattern, renamed))
+    }
+
+    /// Why the name of this process, which is in `whitelist.names`, does not protect it.
+    pub fn refuted_name(&self, process: &Process) -> Option<Program> {
+        let program = process.findings.program;
+        program
+            .filter(|program| self.config.whitelist.verify_names && program.standing.is_refuted())
     }
 
     fn is_limit_reached(&self, ledger: &Ledger, now: Instant) -> bool {

@@ -10,6 +10,7 @@ use std::ffi::CStr;
 #[derive(Clone, Debug)]
 pub struct Survey {
     rules: Vec<Rule>,
+    names: Vec<NamePattern>,
     general: Limits,
     warn_percent: Option<Percent>,
     wanted: Wanted,
@@ -22,6 +23,7 @@ impl Survey {
             |given: fn(&Matcher) -> bool| config.rules.iter().any(|rule| given(&rule.matcher));
         Self {
             rules: config.rules.clone(),
+            names: config.whitelist.names.clone(),
             general: Limits::general(config),
             warn_percent: config.warn_percent,
             wanted: Wanted {
@@ -91,6 +93,15 @@ impl Inquiry for Survey {
             .filter(|limits| limits.metric == Metric::Anon)
             .map(|limits| warned(self.warn_percent, limits.thresholds.lowest(total)))
             .min()
+    }
+
+    fn protects_name(&self, name: &CStr) -> bool {
+        self.names.iter().any(|pattern| pattern.matches(name))
+    }
+
+    fn bears(&self, name: &CStr, file: &CStr) -> bool {
+        let both = |pattern: &NamePattern| pattern.matches(name) && pattern.matches(file);
+        self.names.iter().any(both)
     }
 }
 

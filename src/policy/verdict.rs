@@ -3,12 +3,13 @@
 use super::restarts::Loop;
 use crate::config::{NamePattern, Rule, User};
 use crate::escape::Escaped;
-use crate::sample::Unreadable;
+use crate::sample::{Program, Standing, Unreadable};
 use crate::units::{Bytes, Metric, Percent, Pid};
 use std::fmt;
 use std::time::Duration;
 
 /// What a process is, whatever was done about it before.
+#[allow(clippy::large_enum_variant)] // a path in a fixed place costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict<'p> {
     /// Over no threshold.
@@ -104,6 +105,7 @@ impl fmt::Display for Limit {
 }
 
 /// Why a process is protected. The order is the order of the tests.
+#[allow(clippy::large_enum_variant)] // a path in a fixed place costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Exemption<'p> {
     /// Something that the decision needs can't be read.
@@ -118,8 +120,8 @@ pub enum Exemption<'p> {
     OomScoreAdj,
     /// It had a number of `whitelist.pids` when the configuration was read.
     Pid(Pid),
-    /// Its name is among `whitelist.names`.
-    Name(&'p NamePattern),
+    /// Its name is among `whitelist.names`, and what is to be said of its program.
+    Name(&'p NamePattern, Option<Program>),
     /// Its user is among `whitelist.users`.
     User(&'p User),
     /// It is root's and `protect_root` is true.
@@ -128,6 +130,13 @@ pub enum Exemption<'p> {
     Rule(usize, &'p Rule),
     /// The rule with this number only reports it.
     WarnOnly(usize, &'p Rule),
+}
+
+impl Exemption<'_> {
+    /// Whether it is a name that may not be what it seems.
+    pub fn is_doubtful_name(&self) -> bool {
+        matches!(self, Self::Name(_, Some(program)) if program.standing != Standing::RootAlone)
+    }
 }
 
 impl fmt::Display for Exemption<'_> {
@@ -139,12 +148,13 @@ impl fmt::Display for Exemption<'_> {
             Self::Itself => f.write_str("memory-monitor itself"),
             Self::OomScoreAdj => f.write_str("oom_score_adj is -1000"),
             Self::Pid(pid) => write!(f, "whitelist.pids has {pid}"),
-            Self::Name(pattern) => {
-                write!(
-                    f,
-                    "whitelist.names has {}",
-                    Escaped(pattern.text().to_bytes())
-                )
+            Self::Name(pattern, program) => {
+                let pattern = Escaped(pattern.text().to_bytes());
+                write!(f, "whitelist.names has {pattern}")?;
+                match program {
+                    Some(program) => write!(f, ", {program}"),
+                    None => Ok(()),
+                }
             }
             Self::User(user) => write!(f, "whitelist.users has {}", Escaped(user.text.as_bytes())),
             Self::Root => f.write_str("whitelist.protect_root is true"),

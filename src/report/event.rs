@@ -63,7 +63,7 @@ pub enum Event<'e> {
     /// The threshold it is over.
     Reason(&'e Process, &'e Breach),
     /// A process is over a threshold but protected.
-    Spared(&'e Process, Percent, Exemption<'e>),
+    Spared(&'e Process, Percent, &'e Exemption<'e>),
     /// A process is near its threshold: the early warning.
     Near(&'e Process, &'e Breach),
     /// A process is over its threshold and ended later, after this time.
@@ -115,6 +115,7 @@ impl Event<'_> {
             Self::Spared(process, _, Exemption::Unreadable(_)) if process.facts.is_ok() => {
                 log::Level::Warn
             }
+            Self::Spared(_, _, exemption) if exemption.is_doubtful_name() => log::Level::Warn,
             Self::Started(_)
             | Self::Reloaded(_)
             | Self::Changed(_)
@@ -185,7 +186,11 @@ impl Event<'_> {
                 write_breach(out, users, process, breach)
             }
             Self::Reason(process, breach) => {
-                write!(out, "Reason: PID={} is over {breach}", process.pid)
+                write!(out, "Reason: PID={} is over {breach}", process.pid)?;
+                match process.findings.program {
+                    Some(program) => write!(out, "; whitelist.names has its name, {program}"),
+                    None => Ok(()),
+                }
             }
             Self::Near(process, breach) => {
                 out.write_str("Near its threshold: ")?;

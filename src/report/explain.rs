@@ -65,7 +65,7 @@ impl Explanation {
         } = evidence;
         let exemption = match &process.facts {
             Ok(facts) => policy
-                .exemption(process.pid, facts)
+                .exemption(process, facts)
                 .or_else(|| policy.rule_exemption(process)),
             Err(unreadable) => Some(Exemption::Unreadable(*unreadable)),
         };
@@ -85,7 +85,7 @@ impl Explanation {
                 Err(error) => error.to_string(),
             },
         });
-        let conclusion = Conclusion::new(evidence, exemption);
+        let conclusion = Conclusion::new(evidence, exemption.as_ref());
         Self {
             configuration: policy.config.origin.to_string(),
             process: Subject::new(evidence, users),

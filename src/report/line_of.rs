@@ -72,7 +72,7 @@ pub(crate) fn of_exemption(
     let whitelist = &config.whitelist;
     let (key, index) = match exemption {
         Exemption::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
-        Exemption::Name(name) => ("names", whitelist.names.iter().position(|own| own == *name)),
+        Exemption::Name(name, _) => ("names", whitelist.names.iter().position(|own| own == *name)),
         Exemption::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
         Exemption::Root => return of_key("whitelist", "protect_root", written),
         Exemption::Rule(_, rule) | Exemption::WarnOnly(_, rule) => return Some(of_rule(rule)),

@@ -253,7 +253,7 @@ fn measured(process: &Process) -> Metric {
 /// What would protect a process that is within its thresholds, or else whose thresholds those are.
 fn outlook(policy: &Policy, process: &Process) -> String {
     let facts = process.facts.as_ref().ok();
-    let exemption = facts.and_then(|facts| policy.exemption(process.pid, facts));
+    let exemption = facts.and_then(|facts| policy.exemption(process, facts));
     if let Some(exemption) = exemption.or_else(|| policy.rule_exemption(process)) {
         return exemption.to_string();
     }

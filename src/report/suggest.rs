@@ -63,7 +63,7 @@ impl Peaks {
             };
             if let Some(peak) = self.peaks.get_mut(&key) {
                 peak.rss_bytes = peak.rss_bytes.max(process.rss);
-            } else if policy.exemption(process.pid, facts).is_none() {
+            } else if policy.exemption(process, facts).is_none() {
                 let peak = Peak {
                     name: Escaped(facts.name.as_bytes()).to_string(),
                     user: Escaped(users.name(facts.uid)).to_string(),

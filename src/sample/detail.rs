@@ -3,14 +3,14 @@
 
 use super::inquiry::{self, Findings, Inquiry};
 use super::name::{Name, full_name};
-use super::{ProcRoot, parse};
+use super::{ProcRoot, parse, program};
 use crate::sys::fs;
 use crate::sys::process::ProcessFolder;
 use crate::units::{Bytes, Metric, Pid, ProcessKey, StartTime, Uid};
 use std::ffi::CStr;
 use std::fmt;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The kernel's limit for comm without its final NUL (TASK_COMM_LEN - 1).
 const FULL_COMM: usize = 15;
@@ -166,6 +166,10 @@ fn try_read(
     if let Ok(facts) = &facts {
         let class = inquiry::classify(folder, asking.inquiry, facts)?;
         findings.class = Some(class);
+        if asking.inquiry.protects_name(facts.name.as_c_str()) {
+            let program = program::read(root, folder, &facts.name, asking.inquiry);
+            findings.program = Some(program);
+        }
         let metric = asking.inquiry.metric(class, rss, asking.total);
         let memory = match metric {
             Metric::Rss => None,
@@ -241,6 +245,33 @@ fn read_rss(root: &ProcRoot, folder: &ProcessFolder) -> Result<Bytes, Failure> {
 }
 
 fn living_thread_resident(folder: &ProcessFolder) -> Option<u64> {
+    living(folder, |tasks, thread| {
+        let mut path = [0; 32];
+        let mut buffer = [0; 256];
+        let path = file_path(thread, b"/statm", &mut path)?;
+        let statm = fs::read_at(tasks, path, &mut buffer).ok()?;
+        match parse::statm(statm) {
+            Some((1.., resident)) => Some(resident),
+            _ => None,
+        }
+    })
+}
+
+/// The folder of a thread that has not exited.
+pub(super) fn living_thread(folder: &ProcessFolder) -> Option<OwnedFd> {
+    living(folder, |tasks, thread| {
+        let mut path = [0; 32];
+        let path = file_path(thread, b"/exe", &mut path)?;
+        fs::status_at(tasks, path).ok()?;
+        fs::open_folder_at(tasks, thread).ok()
+    })
+}
+
+/// What the first thread says that has an answer.
+fn living<T>(
+    folder: &ProcessFolder,
+    ask: impl Fn(BorrowedFd<'_>, &CStr) -> Option<T>,
+) -> Option<T> {
     let tasks = fs::open_folder_at(folder.as_fd(), c"task").ok()?;
     let mut entries = [0; BUFFER];
     loop {
@@ -249,13 +280,8 @@ fn living_thread_resident(folder: &ProcessFolder) -> Option<u64> {
             return None;
         }
         for thread in threads {
-            let mut path = [0; 32];
-            let mut buffer = [0; 256];
-            let resident = file_path(thread, b"/statm", &mut path)
-                .and_then(|path| fs::read_at(tasks.as_fd(), path, &mut buffer).ok())
-                .and_then(parse::statm);
-            if let Some((1.., resident)) = resident {
-                return Some(resident);
+            if let Some(answer) = ask(tasks.as_fd(), thread) {
+                return Some(answer);
             }
         }
     }

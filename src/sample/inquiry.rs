@@ -5,6 +5,7 @@
 use super::detail::{BUFFER, Facts, Failure, Unreadable, read_file};
 use super::name::Name;
 use super::parse;
+use super::program::Program;
 use crate::sys::fs;
 use crate::sys::process::ProcessFolder;
 use crate::units::{Bytes, Metric};
@@ -60,6 +61,8 @@ pub struct Findings {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be ended.
     pub unit: Option<Name>,
+    /// Whether its program bears its name out; read only of one that its name may protect.
+    pub program: Option<Program>,
 }
 
 /// The questions. Implementations are pure.
@@ -73,6 +76,10 @@ pub trait Inquiry: fmt::Debug {
     fn metric(&self, class: Class, rss: Bytes, total: Bytes) -> Metric;
     /// The sieve for those who are measured by anonymous memory and swap; None where nobody is.
     fn anonymous_sieve(&self, total: Bytes) -> Option<Bytes>;
+    /// Whether processes with this name are protected by it.
+    fn protects_name(&self, name: &CStr) -> bool;
+    /// Whether a file with the name `file` bears out that a process with the name `name` is protected.
+    fn bears(&self, name: &CStr, file: &CStr) -> bool;
 }
 
 /// Asks nothing: everybody is measured by RSS and belongs to no rule.
@@ -94,6 +101,14 @@ impl Inquiry for NoInquiry {
 
     fn anonymous_sieve(&self, _: Bytes) -> Option<Bytes> {
         None
+    }
+
+    fn protects_name(&self, _: &CStr) -> bool {
+        false
+    }
+
+    fn bears(&self, _: &CStr, _: &CStr) -> bool {
+        false
     }
 }
 

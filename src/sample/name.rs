@@ -76,7 +76,8 @@ fn first_argument(cmdline: &[u8]) -> &[u8] {
     }
 }
 
-fn base_name(path: &[u8]) -> &[u8] {
+/// What follows the last slash.
+pub(super) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 

@@ -1,6 +1,7 @@
 //! Files below an open folder, without heap allocation: the walk over /proc is made of these.
 
 use super::{check, check_int};
+use crate::units::Uid;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::offset_of;
@@ -95,22 +96,57 @@ pub fn read_at<'b>(
     }
 }
 
+/// Opens `name` below `folder` as a place only: nothing can be read through it.
+pub fn open_path_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
+    unsafe { open(folder.as_raw_fd(), name, libc::O_PATH) }
+}
+
+/// Which file it is, and who can change it.
+#[derive(Clone, Copy, Debug)]
+pub struct FileStatus {
+    identity: (libc::dev_t, libc::ino_t),
+    owner: Uid,
+    mode: libc::mode_t,
+}
+
+impl FileStatus {
+    /// Whether it is root's and not writable by its group or by others. An access list shows among
+    /// the group's permissions. A sticky folder lets others add to it, so it is not root's alone.
+    pub fn is_root_only(&self) -> bool {
+        self.owner == Uid::ROOT && self.mode & (libc::S_IWGRP | libc::S_IWOTH) == 0
+    }
+
+    /// Whether both are one file.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+/// What `name` below `folder` is; links are followed. An empty name means `folder` itself.
+pub fn status_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
+    let stat = stat_at(folder, name, libc::AT_EMPTY_PATH)?;
+    Ok(FileStatus {
+        identity: (stat.st_dev, stat.st_ino),
+        owner: Uid::new(stat.st_uid),
+        mode: stat.st_mode,
+    })
+}
+
 /// The number of links to `name` below `folder`: for /proc/PID/task, 2 and one for each thread.
 pub fn link_count_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
+    let stat = stat_at(folder, name, libc::AT_SYMLINK_NOFOLLOW)?;
+    #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
+    Ok(u64::from(stat.st_nlink))
+}
+
+fn stat_at(folder: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Result<libc::stat> {
     // SAFETY: stat is a C struct of integers, for which all zeros are valid.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: all pointers live for the call.
-    let result = unsafe {
-        libc::fstatat(
-            folder.as_raw_fd(),
-            name.as_ptr(),
-            &raw mut stat,
-            libc::AT_SYMLINK_NOFOLLOW,
-        )
-    };
+    let result = unsafe { libc::fstatat(folder.as_raw_fd(), name.as_ptr(), &raw mut stat, flags) };
     check_int(result)?;
-    #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
-    Ok(u64::from(stat.st_nlink))
+    Ok(stat)
 }
 
 /// Where the symbolic link `name` below `folder` leads, as far as `buffer` holds.

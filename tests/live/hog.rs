@@ -17,6 +17,7 @@ const MIB: usize = 48;
 /// What kind of hog to start.
 #[derive(Clone)]
 pub(crate) struct Hog {
+    launcher: Vec<OsString>,
     mib: usize,
     comm: Vec<u8>,
     argv0: Vec<u8>,
@@ -30,6 +31,8 @@ impl Hog {
     /// One that obeys SIGTERM and is called "hog".
     pub(crate) fn new() -> Self {
         Self {
+            // By this name any user may start it, wherever the executable lies.
+            launcher: vec!["/proc/self/exe".into()],
             mib: MIB,
             comm: b"hog".to_vec(),
             argv0: b"hog".to_vec(),
@@ -38,6 +41,13 @@ impl Hog {
             leader_exits: false,
             second_thread: false,
         }
+    }
+
+    /// Started by these words: a copy of this executable, or a program that becomes one by exec.
+    pub(crate) fn by<W: AsRef<OsStr>>(self, words: impl IntoIterator<Item = W>) -> Self {
+        let words = words.into_iter().map(|word| word.as_ref().to_owned());
+        let launcher = words.collect();
+        Self { launcher, ..self }
     }
 
     /// With so much memory beyond what any process of this executable has.
@@ -92,14 +102,17 @@ impl Hog {
 
     /// Starts it; returns when it has its memory, or is over.
     pub(crate) fn start(self) -> RunningHog {
-        // By this name any user may start it, wherever the executable lies.
-        let mut command = Command::new("/proc/self/exe");
+        let (program, words) = self.launcher.split_first().expect("a program");
+        let mut command = Command::new(program);
+        command.args(words);
         command.arg(WORD).arg(self.mib.to_string());
         command.arg(OsStr::from_bytes(&self.comm));
         command.args(self.ignores_sigterm.then_some(IGNORES_SIGTERM));
         command.args(self.leader_exits.then_some(LEADER_EXITS));
         command.args(self.second_thread.then_some(SECOND_THREAD));
-        command.arg0(OsStr::from_bytes(&self.argv0));
+        if words.is_empty() {
+            command.arg0(OsStr::from_bytes(&self.argv0));
+        }
         if let Some(uid) = self.user {
             command.uid(uid).gid(GROUP);
         }

@@ -27,6 +27,7 @@ mod running;
 mod syslog;
 mod traced;
 mod users;
+mod verify_names;
 
 use confine::Case;
 use libtest_mimic::Arguments;
@@ -48,6 +49,7 @@ fn main() {
         running::CASES,
         traced::CASES,
         users::CASES,
+        verify_names::CASES,
     ]
     .concat();
     match arguments.next() {

@@ -44,6 +44,7 @@ fn the_built_in_defaults_are_those_that_are_documented() {
     assert_eq!(config.whitelist.users.len(), 1);
     assert_eq!(config.whitelist.users[0].uid, Some(Uid::ROOT));
     assert!(!config.whitelist.protect_root);
+    assert!(!config.whitelist.verify_names);
     assert!(!config.dry_run);
     assert_eq!(
         config.log,

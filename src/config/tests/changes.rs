@@ -17,12 +17,13 @@ fn a_change_is_said_with_the_old_and_the_new_value() {
         (
             old.replace(
                 "[whitelist]",
-                "sustained = 1.5\nmetric = \"pss\"\n[whitelist]\nprotect_root = true",
+                "sustained = 1.5\nmetric = \"pss\"\n[whitelist]\nprotect_root = true\nverify_names = true",
             ),
             vec![
                 "sustained: 0 -> 1.5",
                 "metric: rss -> pss",
                 "protect_root: false -> true",
+                "verify_names: false -> true",
             ],
         ),
         (

@@ -127,6 +127,11 @@ fn wrong_values_are_refused_with_what_is_allowed() {
             "c.toml:2:16: \"protect_root\" in [whitelist] must be true or false, found 1",
         ),
         (
+            "[whitelist]\nverify_names = \"yes\"",
+            "c.toml:2:16: \"verify_names\" in [whitelist] must be true or false, \
+             found the string \"yes\"",
+        ),
+        (
             "[settings]\nterm_timeout = 301",
             "c.toml:2:16: \"term_timeout\" in [settings] must be a number of seconds \
              from 0 to 300, found 301",

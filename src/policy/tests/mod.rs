@@ -1,6 +1,7 @@
 //! Decisions as tables of cases.
 
 mod bound;
+mod names;
 mod rules;
 
 use super::*;

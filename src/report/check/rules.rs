@@ -45,7 +45,7 @@ pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
             from: from(rule.place.as_ref()),
             matches: matching(processes, |process, _| is_own(process)),
             protected: count(&|process, facts| {
-                is_own(process) && policy.exemption(process.pid, facts).is_some()
+                is_own(process) && policy.exemption(process, facts).is_some()
             }),
             over: count(&|process, _| {
                 let is_over = |verdict| matches!(verdict, Verdict::Breach(_));

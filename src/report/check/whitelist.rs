@@ -27,6 +27,7 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         names,
         users,
         protect_root,
+        ..
     } = &policy.config.whitelist;
     let entry = |key: &'static str, index: usize, matches, protects| {
         let item = written
@@ -46,7 +47,9 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         entries.push(entry("pids", index, matching(processes, is_meant), true));
     }
     for (index, name) in names.iter().enumerate() {
-        let is_meant = |_: &Process, facts: &Facts| name.matches(facts.name.as_c_str());
+        let is_meant = |process: &Process, facts: &Facts| {
+            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_none()
+        };
         entries.push(entry("names", index, matching(processes, is_meant), true));
     }
     for (index, user) in users.iter().enumerate() {

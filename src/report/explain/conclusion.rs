@@ -16,7 +16,7 @@ pub(super) struct Conclusion {
 }
 
 impl Conclusion {
-    pub(super) fn new(evidence: &Evidence<'_>, exemption: Option<Exemption<'_>>) -> Self {
+    pub(super) fn new(evidence: &Evidence<'_>, exemption: Option<&Exemption<'_>>) -> Self {
         let Evidence {
             policy,
             written,
@@ -68,7 +68,7 @@ impl Conclusion {
                 ("spared", sentence, line)
             }
             Verdict::Within => {
-                let sentence = match &exemption {
+                let sentence = match exemption {
                     None => "it is left alone: it is over no threshold".to_owned(),
                     Some(exemption) => format!(
                         "it is left alone: it is over no threshold, and would be spared if it were: {exemption}"

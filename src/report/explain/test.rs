@@ -76,7 +76,13 @@ pub(super) fn protections(
             "whitelist.pids",
             none_of(whitelist.pids.len(), "this process"),
         ),
-        ("whitelist.names", none_of(whitelist.names.len(), &name)),
+        (
+            "whitelist.names",
+            match evidence.policy.refuted_name(evidence.process) {
+                Some(program) => format!("its name is in the list, {program}"),
+                None => none_of(whitelist.names.len(), &name),
+            },
+        ),
         (
             "whitelist.users",
             if is_root {
@@ -91,10 +97,10 @@ pub(super) fn protections(
     let answer = |(place, (test, detail))| {
         let (answer, detail) = match deciding {
             Some(deciding) if place > deciding => (Answer::NotReached, String::new()),
-            Some(deciding) if place == deciding => {
-                let said = exemption.map_or(String::new(), ToString::to_string);
-                (Answer::Yes, said)
-            }
+            Some(deciding) if place == deciding => (
+                Answer::Yes,
+                exemption.map_or(String::new(), |e| said(evidence, e)),
+            ),
             _ => (Answer::No, detail),
         };
         Test {
@@ -104,6 +110,14 @@ pub(super) fn protections(
         }
     };
     steps.into_iter().enumerate().map(answer).collect()
+}
+
+/// What a protection says, and of a name that protects whether its program bears it out.
+fn said(evidence: &Evidence<'_>, exemption: &Exemption<'_>) -> String {
+    match (exemption, evidence.process.findings.program) {
+        (Exemption::Name(_, None), Some(program)) => format!("{exemption} ({program})"),
+        _ => exemption.to_string(),
+    }
 }
 
 /// The rule that matches.
@@ -135,7 +149,7 @@ fn step(exemption: &Exemption<'_>) -> usize {
         Exemption::Itself => 3,
         Exemption::OomScoreAdj => 4,
         Exemption::Pid(_) => 5,
-        Exemption::Name(_) => 6,
+        Exemption::Name(..) => 6,
         Exemption::User(_) | Exemption::Root => 7,
         Exemption::Rule(..) | Exemption::WarnOnly(..) => 8,
     }

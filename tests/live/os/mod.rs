@@ -7,11 +7,13 @@ mod seccomp;
 pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscalls};
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The one gate from a libc return value to an error.
@@ -81,6 +83,24 @@ pub(crate) fn mount(source: &Path, target: &Path, kind: &str, flags: libc::c_ulo
         )
     };
     check(result.into()).unwrap_or_else(|error| panic!("mount on {target:?}: {error}"));
+}
+
+/// A file that lies in memory only; its path holds while this process lives.
+pub(crate) fn memory_file(name: &str, contents: &[u8]) -> PathBuf {
+    let name = CString::new(name).expect("no NUL in a name");
+    // SAFETY: a NUL-terminated string that lives for the length of the call.
+    let result = unsafe { libc::memfd_create(name.as_ptr(), 0) };
+    let path = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let result = check(result.into()).unwrap_or_else(|error| panic!("memfd_create: {error}"));
+    let fd = RawFd::try_from(result).expect("the kernel's numbers fit");
+    // SAFETY: memfd_create just returned this descriptor, nobody else owns it.
+    let mut file = unsafe { File::from_raw_fd(fd) };
+    file.write_all(contents).expect("there is memory");
+    // What can be written to can't be started, so that only this one is kept, and given to children.
+    let kept = File::open(path(&file)).expect("a file of ours");
+    // SAFETY: changes a flag of a descriptor that is open.
+    unsafe { libc::fcntl(kept.as_raw_fd(), libc::F_SETFD, 0) };
+    path(&kept.into_raw_fd()).into()
 }
 
 /// Makes a named pipe.

@@ -1,0 +1,127 @@
+//! Names and the programs that bear them out, or do not.
+
+use super::*;
+use crate::sample::{Inquiry, Program, Standing};
+
+const CONFIG: &str = "[whitelist]\nnames = [\"hog\", \"systemd-*\"]\n";
+
+fn running(standing: Standing) -> Process {
+    let file = Name::new(b"/tmp/x");
+    let mut process = process(42);
+    process.findings.program = Some(Program { file, standing });
+    process
+}
+
+fn said(policy: &Policy, process: &Process) -> String {
+    match policy.judge(process, &memory()) {
+        Verdict::Spared(exemption) => {
+            let mark = if exemption.is_doubtful_name() {
+                "! "
+            } else {
+                ""
+            };
+            format!("{mark}{exemption}")
+        }
+        Verdict::Breach(_) => "over".to_owned(),
+        Verdict::Within => "within".to_owned(),
+    }
+}
+
+#[test]
+fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
+    let unknown = Standing::Unknown(Unreadable {
+        file: "exe",
+        errno: Some(13),
+    });
+    let plain = "whitelist.names has hog";
+    for (standing, without, with) in [
+        (
+            Standing::RootAlone,
+            plain,
+            "whitelist.names has hog, borne out by /tmp/x",
+        ),
+        (
+            Standing::Renamed,
+            "! whitelist.names has hog, but its executable is /tmp/x",
+            "over",
+        ),
+        (
+            Standing::Unfiled,
+            "! whitelist.names has hog, but its executable is no file: /tmp/x",
+            "over",
+        ),
+        (Standing::Writable, plain, "over"),
+        (Standing::Elsewhere, plain, "over"),
+        (
+            Standing::Vanished,
+            plain,
+            "! whitelist.names has hog, but it can't be told whether /tmp/x bears it out: deleted, in \
+             another mount namespace",
+        ),
+        (
+            unknown,
+            plain,
+            "! whitelist.names has hog, but it can't be told whether its executable bears it out: \
+             exe: Permission denied (os error 13)",
+        ),
+    ] {
+        let process = running(standing);
+        assert_eq!(said(&policy(CONFIG), &process), without, "{standing:?}");
+        let verifying = policy(&format!("{CONFIG}verify_names = true\n"));
+        assert_eq!(said(&verifying, &process), with, "{standing:?}");
+        let refuted = (with == "over").then_some(process.findings.program);
+        assert_eq!(verifying.refuted_name(&process), refuted.flatten());
+        // Early scan takes the same view.
+        let small = Process {
+            rss: Bytes::new(GB),
+            ..process
+        };
+        let bound = verifying.bound(&small, &memory(), false);
+        assert_eq!(bound.is_some(), with == "over", "{standing:?}");
+    }
+    // Where nobody looked there is doubt.
+    let verifying = policy(&format!("{CONFIG}verify_names = true\n"));
+    assert_eq!(said(&verifying, &process(42)), plain);
+}
+
+#[test]
+fn what_else_protects_needs_no_name() {
+    let verifying = format!("{CONFIG}verify_names = true\nusers = [\"john\"]\n");
+    let process = running(Standing::Renamed);
+    assert_eq!(
+        said(&policy(&verifying), &process),
+        "whitelist.users has john"
+    );
+    let mut thread = process;
+    thread.facts.as_mut().unwrap().is_kernel_thread = true;
+    assert_eq!(
+        said(&policy(&verifying), &thread),
+        "kernel threads are always protected"
+    );
+    let rule =
+        format!("{CONFIG}verify_names = true\n[[rule]]\nname = \"hog\"\naction = \"protect\"\n");
+    let rule = policy(&rule);
+    let mut process = process;
+    process.findings.class = Some(crate::sample::Class {
+        rule: Some(0),
+        doubt: None,
+    });
+    assert_eq!(said(&rule, &process), "rule 1 at test.toml:4:1 protects it");
+}
+
+#[test]
+fn one_entry_must_mean_both_the_name_and_the_file() {
+    let survey = Survey::new(&policy(CONFIG).config);
+    for (name, file, bears) in [
+        (c"hog", c"hog", true),
+        (c"hog", c"hog2", false),
+        (c"systemd-logind", c"systemd-logind", true),
+        (c"systemd-logind", c"systemd-executor", true),
+        (c"systemd-logind", c"hog", false),
+        (c"hog", c"systemd-logind", false),
+        (c"x", c"x", false),
+    ] {
+        assert_eq!(survey.bears(name, file), bears, "{name:?} {file:?}");
+    }
+    assert!(survey.protects_name(c"systemd-logind") && !survey.protects_name(c"x"));
+}
