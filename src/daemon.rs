@@ -140,7 +140,8 @@ impl<'o> Daemon<'o> {
         loop {
             let now = Instant::now();
             if self.follow_schedule() {
-                next_check = next_check.min(now + self.policy.config.check_interval);
+                // Who is over what holds from now on does not wait for what held before.
+                next_check = now;
             }
             if now >= next_check {
                 self.check(Occasion::Regular, now);

@@ -24,6 +24,7 @@ mod policy;
 mod protection;
 mod rotation;
 mod running;
+mod schedule;
 mod syslog;
 mod traced;
 mod users;
@@ -47,6 +48,7 @@ fn main() {
         protection::CASES,
         rotation::CASES,
         running::CASES,
+        schedule::CASES,
         traced::CASES,
         users::CASES,
         verify_names::CASES,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Debian's package `faketime`.
-const FAKETIME: &str = if cfg!(target_arch = "aarch64") {
+pub(crate) const FAKETIME: &str = if cfg!(target_arch = "aarch64") {
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"
 } else {
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
