@@ -1,16 +1,21 @@
-//! What rules cost where they can't match: no allocation, which is exact, and no time, which
-//! `cargo test --release --test rules_cost -- --ignored --nocapture` prints.
+//! What rules cost where they can't match: no allocation, no question and no system call more, which is
+//! exact, and no time, which `cargo test --release --test rules_cost -- --ignored --nocapture` prints.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Policy, Survey};
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::units::Pid;
+use memory_monitor::sample::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
+use memory_monitor::units::{Bytes, Metric, Pid};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 struct Counting;
@@ -100,6 +105,172 @@ fn policy_for_everybody() -> memory_monitor::config::Thresholds {
         .unwrap()
         .config
         .thresholds
+}
+
+/// So many processes of 1 MiB in a folder, and one of 950 GB if there is to be one near a threshold.
+fn machine(folder: &Path, processes: u32, with_large: bool) {
+    let meminfo =
+        "MemTotal: 1048576000 kB\nMemAvailable: 524288000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
+    fs::write(folder.join("meminfo"), meminfo).unwrap();
+    for pid in 1000..1000 + processes {
+        let process = folder.join(pid.to_string());
+        fs::create_dir(&process).unwrap();
+        fs::write(process.join("statm"), "4096 256 1 1 0 1 0\n").unwrap();
+    }
+    if with_large {
+        let process = folder.join("1000");
+        let stat =
+            "1000 (large) S 1 1 1 0 -1 4194560 1 0 3 0 40 12 0 0 20 0 1 0 100 25165824 3072 0\n";
+        let status = "Name:\tlarge\nUid:\t1000\t1000\t1000\t1000\nRssAnon:\t1 kB\n";
+        for (name, text) in [
+            ("statm", "260046848 249036800 1 1 0 1 0\n"),
+            ("stat", stat),
+            ("status", status),
+            ("oom_score_adj", "0\n"),
+            ("cmdline", "large\0"),
+            ("cgroup", "0::/x.service\n"),
+        ] {
+            fs::write(process.join(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink("/usr/bin/large", process.join("exe")).unwrap();
+    }
+}
+
+/// Counts what is asked of a process.
+#[derive(Debug)]
+struct Counted {
+    survey: Survey,
+    asked: Rc<Cell<u32>>,
+}
+
+impl Counted {
+    fn count(&self) -> &Survey {
+        self.asked.set(self.asked.get() + 1);
+        &self.survey
+    }
+}
+
+impl Inquiry for Counted {
+    fn wanted(&self) -> Wanted {
+        self.survey.wanted()
+    }
+
+    fn classify(&self, subject: &Subject<'_>) -> Class {
+        self.count().classify(subject)
+    }
+
+    fn metric(&self, class: Class, rss: Bytes, total: Bytes) -> Metric {
+        self.count().metric(class, rss, total)
+    }
+
+    fn anonymous_sieve(&self, total: Bytes) -> Option<Bytes> {
+        self.survey.anonymous_sieve(total)
+    }
+
+    fn protects_name(&self, name: &CStr) -> bool {
+        self.count().protects_name(name)
+    }
+
+    fn bears(&self, name: &CStr, file: &CStr) -> bool {
+        self.count().bears(name, file)
+    }
+}
+
+#[test]
+fn rules_are_asked_of_nobody_who_is_not_near() {
+    for (with_large, expected) in [(false, 0), (true, 3)] {
+        let folder = tempfile::tempdir().unwrap();
+        machine(folder.path(), 2000, with_large);
+        let policy = policy(100);
+        let asked = Rc::new(Cell::new(0));
+        let mut sampler = Sampler::new(ProcRoot::open(folder.path(), 4096).unwrap());
+        let survey = Survey::new(&policy.config);
+        sampler.inquire(Box::new(Counted {
+            survey,
+            asked: Rc::clone(&asked),
+        }));
+        let mut snapshot = Snapshot::default();
+        let sieve = |memory: &_| policy.sieve(memory);
+        sampler.scan(sieve, &mut snapshot).unwrap();
+        assert_eq!(snapshot.scanned, 2000);
+        assert_eq!(snapshot.near.len(), usize::from(with_large));
+        assert_eq!(asked.get(), expected, "its class, its metric and its name");
+    }
+}
+
+/// Where the process that is counted finds its machine, and how many rules it has.
+const COUNTED: &str = "MEMORY_MONITOR_TEST_RULES";
+const SCANS: u32 = 3;
+
+/// So many of each system call in [`SCANS`] scans of this machine, the start of the process included.
+fn system_calls(machine: &Path, rules: usize) -> BTreeMap<String, u32> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new("strace")
+        .args([
+            "--follow-forks",
+            "--summary-only",
+            "--summary-columns=calls,name",
+            "--trace",
+        ])
+        // Not what a thread of the test runner, or an allocator, does at its own pace.
+        .arg("openat,openat2,close,read,pread64,readlinkat,newfstatat,statx,getdents64,lseek")
+        .arg("--output")
+        .arg(file.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "scans_where_it_is_told", "--nocapture"])
+        .env(COUNTED, format!("{rules} {}", machine.display()))
+        .output()
+        .expect("strace is there: see scripts/test for the package");
+    assert!(output.status.success(), "{output:?}");
+    let table = fs::read_to_string(file.path()).unwrap();
+    let row = |line: &str| {
+        let (calls, name) = line.trim().split_once(char::is_whitespace)?;
+        Some((name.trim().to_owned(), calls.parse().ok()?))
+    };
+    let mut calls: BTreeMap<_, _> = table.lines().filter_map(row).collect();
+    calls.remove("total");
+    calls
+}
+
+/// Not a test of its own: what [`system_calls`] counts.
+#[test]
+fn scans_where_it_is_told() {
+    let Ok(told) = std::env::var(COUNTED) else {
+        return;
+    };
+    let (rules, folder) = told.split_once(' ').unwrap();
+    let policy = policy(rules.parse().unwrap());
+    let mut sampler = Sampler::new(ProcRoot::open(&PathBuf::from(folder), 4096).unwrap());
+    sampler.inquire(Box::new(Survey::new(&policy.config)));
+    let mut snapshot = Snapshot::default();
+    for _ in 0..SCANS {
+        sampler
+            .scan(|memory| policy.sieve(memory), &mut snapshot)
+            .unwrap();
+        assert_eq!(snapshot.scanned, 2000);
+    }
+}
+
+#[test]
+fn a_hundred_rules_make_no_system_call_where_nobody_is_near() {
+    let folder = tempfile::tempdir().unwrap();
+    machine(folder.path(), 2000, false);
+    let [without, with] = [0, 100].map(|rules| system_calls(folder.path(), rules));
+    assert_eq!(without, with);
+    // It did look at everybody.
+    assert!(without["read"] >= 2000 * SCANS, "{without:?}");
+}
+
+#[test]
+fn a_hundred_rules_read_of_a_large_process_what_they_ask_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    machine(folder.path(), 2000, true);
+    let [without, with] = [0, 100].map(|rules| system_calls(folder.path(), rules));
+    let more = |name: &str| with[name] - without.get(name).copied().unwrap_or(0);
+    // cmdline and cgroup; and the link to its executable.
+    assert_eq!(more("openat"), 2 * SCANS, "{without:?} {with:?}");
+    assert_eq!(more("read"), 2 * SCANS, "{without:?} {with:?}");
+    assert_eq!(more("readlinkat"), SCANS, "{without:?} {with:?}");
 }
 
 #[test]
