@@ -178,9 +178,14 @@ fn meant(
             if operand.is_some() && config.is_some() {
                 return Err(Error::Contradiction("--config", "FILE"));
             }
+            let names = typed.has("names");
+            if names && json {
+                return Err(Error::Contradiction("--names", "--json"));
+            }
             Invocation::Check(CheckOptions {
                 config: operand.map(PathBuf::from).or(config),
                 json,
+                names,
             })
         }
         "selftest" => Invocation::Selftest(SelftestOptions {

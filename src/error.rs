@@ -82,6 +82,7 @@ impl fmt::Display for Error {
                 write!(f, "can't read {:?}: {error}", path.to_string_lossy())
             }
             Self::NotRunning(reason) => f.write_str(reason),
+            Self::Selftest(1) => f.write_str("one step of the selftest failed"),
             Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
             Self::Sandboxed => f.write_str("the selftest in the sandbox of the service failed"),
             Self::NoUnit => f.write_str("there is no memory-monitor.service on this machine"),

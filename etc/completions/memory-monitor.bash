@@ -2,7 +2,7 @@
 
 _memory_monitor() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local word command= words= name
+    local word command= words= name i config=()
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
@@ -24,6 +24,15 @@ _memory_monitor() {
         while IFS= read -r name; do
             [[ $name == "$cur"* && $name != *[!A-Za-z0-9._+-]* ]] && COMPREPLY+=("$name")
         done < <(cat /proc/[0-9]*/comm 2>/dev/null | LC_ALL=C sort -u)
+        # Those of the configuration, which are patterns.
+        for ((i = 1; i < COMP_CWORD; i++)); do
+            [[ ${COMP_WORDS[i]} == @(-c|--config) ]] && config=(--config "${COMP_WORDS[i + 1]}")
+        done
+        while IFS= read -r name; do
+            [[ $name == "$cur"* && $name != *[!A-Za-z0-9._+*?@:-]* ]] || continue
+            printf -v name %q "$name"
+            [[ " ${COMPREPLY[*]} " == *" $name "* ]] || COMPREPLY+=("$name")
+        done < <(memory-monitor check --names "${config[@]}" 2>/dev/null)
         return
         ;;
     --since) words="1h 1d 1w" ;;
@@ -35,7 +44,7 @@ _memory_monitor() {
             -c --config -n --dry-run --once -v --verbose -q --quiet" ;;
         scan) words="-c --config --json --all --user --name --top --watch --suggest -q --quiet" ;;
         explain) words="-c --config --json" ;;
-        check) words="-c --config --json" ;;
+        check) words="-c --config --json --names" ;;
         selftest) words="--json --sandbox" ;;
         history) words="--json --since --user --name" ;;
         status) words="--json" ;;

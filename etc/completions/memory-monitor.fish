@@ -6,6 +6,12 @@ set -l none "not __fish_seen_subcommand_from $commands"
 function __memory_monitor_names
     # A process chooses its name: none that a shell could take for more than a word.
     cat /proc/*/comm 2>/dev/null | string match -r '^[A-Za-z0-9._+-]+$' | sort -u
+    # Those of the configuration, which are patterns.
+    set -l words (commandline -opc)
+    set -l config
+    set -l place (contains -i -- --config $words; or contains -i -- -c $words)
+    and set config --config $words[(math $place[1] + 1)]
+    memory-monitor check --names $config 2>/dev/null | string match -r '^[A-Za-z0-9._+*?@:-]+$'
 end
 
 complete -c memory-monitor -f
@@ -31,6 +37,8 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
     -l user -x -a '(__fish_complete_users)' -d 'Only what belongs to this user'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
     -l name -x -a '(__memory_monitor_names)' -d 'Only what has this name'
+complete -c memory-monitor -n "__fish_seen_subcommand_from check" \
+    -l names -d 'Print only the names that it has'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show no more than so many'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Look every second until Ctrl-C'

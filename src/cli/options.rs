@@ -69,6 +69,8 @@ pub struct CheckOptions {
     pub config: Option<PathBuf>,
     /// Print JSON.
     pub json: bool,
+    /// Print the names that it has, and nothing else.
+    pub names: bool,
 }
 
 /// How to test.

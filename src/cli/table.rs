@@ -102,6 +102,12 @@ static SANDBOX: Opt = opt(
     "",
     "run it by systemd-run with the settings of the installed unit",
 );
+static NAMES: Opt = opt(
+    None,
+    "names",
+    "",
+    "print only the names of the whitelist and of the rules, one a line",
+);
 static HELP: Opt = opt(Some('h'), "help", "", "print this help");
 static VERSION: Opt = opt(Some('V'), "version", "", "print the version");
 
@@ -148,7 +154,7 @@ really asked, with signal 0. Ends nothing.",
 Reads a configuration and shows each value with where it comes from, then what it
 means on this machine now. A refused one is an error with all its causes, and exit
 status 78.",
-        options: &[&CONFIG, &JSON],
+        options: &[&CONFIG, &JSON, &NAMES],
     },
     Command {
         name: "selftest",

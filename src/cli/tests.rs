@@ -53,7 +53,7 @@ fn options_are_understood() {
     assert_eq!(typed("explain --json 42"), Ok(Invocation::Explain(options)));
     let options = CheckOptions {
         config: Some("x".into()),
-        json: false,
+        ..CheckOptions::default()
     };
     assert_eq!(typed("check x"), Ok(Invocation::Check(options.clone())));
     assert_eq!(typed("check -c x"), Ok(Invocation::Check(options)));
@@ -122,6 +122,10 @@ fn mistakes_are_named_with_their_mend() {
         (
             "check a -c b",
             "\"--config\" and \"FILE\" contradict each other",
+        ),
+        (
+            "check --names --json",
+            "\"--names\" and \"--json\" contradict each other",
         ),
     ] {
         assert_eq!(typed(line), Err(message.into()), "{line}");

@@ -3,7 +3,8 @@
 use super::scene::Scene;
 use crate::Error;
 use crate::cli::CheckOptions;
-use crate::report::{CheckReport, Checked};
+use crate::config::Config;
+use crate::report::{self, CheckReport, Checked};
 use crate::sample::Snapshot;
 use crate::unit::Unit;
 use crate::units::Bytes;
@@ -18,6 +19,10 @@ struct Refused {
 }
 
 pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
+    if options.names {
+        let loaded = Config::load(options.config.as_deref())?;
+        return super::print(&report::names(&loaded.config));
+    }
     let scene = Scene::open(options.config.as_deref());
     if let (Err(Error::Config(error)), true) = (&scene, options.json) {
         let errors = error.causes().map(ToString::to_string).collect();

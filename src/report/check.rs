@@ -1,6 +1,7 @@
 //! A configuration as understood, and what it means on this machine now.
 
 mod matches;
+mod names;
 mod rules;
 mod week;
 mod whitelist;
@@ -12,6 +13,7 @@ use crate::policy::Policy;
 use crate::sample::{Process, Snapshot};
 use crate::unit::Unit;
 use crate::units::Bytes;
+pub use names::names;
 use rules::Ruled;
 use serde::Serialize;
 use std::fmt::Write;

@@ -26,7 +26,7 @@ mod table;
 mod users;
 
 pub use self::log::LogSinks;
-pub use check::{CheckReport, Checked};
+pub use check::{CheckReport, Checked, names};
 pub use console::{Console, ConsoleMode, Style, wants_colour};
 pub use event::Event;
 pub use explain::{Evidence, Explanation};

@@ -74,6 +74,16 @@ fn shows_drop_ins_rules_and_the_week() {
 }
 
 #[test]
+fn prints_the_names_that_it_has() {
+    let config = ConfigFile::new(
+        "[whitelist]\nnames = [\"b\", \"a-*\", \"b\"]\n[[rule]]\nname = \"x\\u001b\"\n[[rule]]\nexe = \"/b\"\n",
+    );
+    let said = run(&["check", &config.shown(), "--names"]);
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert_eq!(said.out, "a-*\nb\nx\\x1b\n");
+}
+
+#[test]
 fn names_every_error_with_status_78() {
     let config = ConfigFile::new("[thresholds]\nram_gb_treshold = 1\n[settings]\ndry_run = 1\n");
     let file = config.shown();

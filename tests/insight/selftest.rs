@@ -60,6 +60,29 @@ for step in json.load(open("/mnt/json"))["steps"]: print(step["outcome"], step["
 }
 
 #[test]
+fn fails_for_root_without_the_right_to_signal() {
+    if !is_root("fails_for_root_without_the_right_to_signal") {
+        return;
+    }
+    let said = in_namespace(&format!(
+        r"{BYSTANDER}
+        setpriv --bounding-set=-kill /mnt/mm selftest && exit 5
+        kill $bystander
+        "
+    ));
+    let line = said
+        .out
+        .lines()
+        .find(|line| line.contains("it needs CAP_KILL"));
+    assert!(
+        line.is_some_and(|line| line.starts_with("FAILED ")),
+        "{said:?}"
+    );
+    let error = "memory-monitor: error: one step of the selftest failed\n";
+    assert_eq!(said.err, error, "{said:?}");
+}
+
+#[test]
 fn a_role_without_its_process_is_refused() {
     let mut command = std::process::Command::new(super::PROGRAM);
     for role in ["monitor ", "monitor 1", "monitor x y"] {

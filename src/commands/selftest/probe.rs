@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::report::{Outcome, Step};
 use crate::sample::{Sampler, Snapshot};
 use crate::sys;
-use crate::units::{Bytes, Pid};
+use crate::units::{Bytes, Pid, Uid};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -60,6 +60,12 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         .iter()
         .find_map(|process| foreign(process.pid));
     let what = "signal other users' processes";
+    // Another user never could; root, and so the service, is meant to.
+    let lacking = if own == Uid::ROOT {
+        Outcome::Failed
+    } else {
+        Outcome::Missing
+    };
     steps.push(match asked {
         Some((pid, Ok(()))) => step(
             what,
@@ -68,14 +74,14 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         ),
         Some((pid, Err(error))) => {
             let detail = format!("PID {pid}: {error}, it needs CAP_KILL");
-            step(what, Outcome::Missing, &detail)
+            step(what, lacking, &detail)
         }
         None if sys::process::may_signal_anybody() => step(
             what,
             Outcome::Ok,
             "by CAP_KILL; nobody else has a process now",
         ),
-        None => step(what, Outcome::Missing, "it needs CAP_KILL"),
+        None => step(what, lacking, "it needs CAP_KILL"),
     });
     let pidfd = Pid::new(std::process::id())
         .and_then(|own| sampler.hold(own))
