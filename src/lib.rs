@@ -14,6 +14,7 @@ pub mod config;
 mod daemon;
 mod error;
 pub mod escape;
+pub mod notify;
 pub mod policy;
 pub mod report;
 pub mod sample;

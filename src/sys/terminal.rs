@@ -1,7 +1,12 @@
-//! The terminal that a command writes to.
+//! The terminal that a command writes to, and those of others.
 
 use super::check_int;
+use crate::units::Uid;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
 /// Columns and lines of the terminal behind `fd`; None where it is none, or does not know.
 pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
@@ -15,3 +20,46 @@ pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
     check_int(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) }).ok()?;
     (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
+
+/// A terminal, open to write a message on.
+#[derive(Debug)]
+pub struct Terminal {
+    file: File,
+    /// Whose it is.
+    pub owner: Uid,
+    /// Whether its owner takes messages: mesg(1).
+    pub takes_messages: bool,
+}
+
+impl Terminal {
+    /// Opens the terminal at `path`: it does not become that of this process, and is never waited for.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)?;
+        let status = file.metadata()?;
+        if !status.file_type().is_char_device() || !file.is_terminal() {
+            return Err(io::Error::other("not a terminal"));
+        }
+        Ok(Self {
+            owner: Uid::new(status.uid()),
+            takes_messages: status.mode() & libc::S_IWGRP != 0,
+            file,
+        })
+    }
+
+    /// Writes as much of `text` as the terminal takes at once. One that was stopped takes nothing.
+    pub fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.file.write(text)
+    }
+}
+
+/// How the C library lays out a record of utmp(5): its size, where the name of the terminal is, and the
+/// kind of a session.
+#[cfg(test)]
+pub(crate) const UTMP_LAYOUT: (usize, usize, i16) = (
+    size_of::<libc::utmpx>(),
+    std::mem::offset_of!(libc::utmpx, ut_line),
+    libc::USER_PROCESS,
+);
