@@ -146,8 +146,9 @@ impl<'o> Daemon<'o> {
             if now >= next_check {
                 self.check(Occasion::Regular, now);
                 let interval = self.policy.config.check_interval;
-                // Counted from when it was due, so that the checks don't drift; a machine that was
-                // suspended or overloaded makes up for missed checks with one.
+                // Counted from when it was due, so that the checks don't drift; a daemon that was stopped or
+                // overloaded makes up for missed checks with one. While the machine sleeps the clock
+                // (CLOCK_MONOTONIC) stands still, as do all processes: no check is missed then.
                 next_check = (next_check + interval).max(now);
                 if next_check <= Instant::now() {
                     next_check = now + interval;
