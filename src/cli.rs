@@ -10,8 +10,8 @@ mod time;
 
 pub use error::Error;
 pub use options::{
-    CheckOptions, ExplainOptions, Filter, HistoryOptions, RunOptions, ScanOptions, SelftestOptions,
-    StatusOptions,
+    CheckOptions, ExemptOptions, ExemptWish, ExplainOptions, Filter, HistoryOptions, RunOptions,
+    ScanOptions, SelftestOptions, StatusOptions,
 };
 pub use time::Since;
 
@@ -37,6 +37,8 @@ pub enum Invocation {
     Check(CheckOptions),
     /// End processes of its own.
     Selftest(SelftestOptions),
+    /// Spare a process for a while.
+    Exempt(ExemptOptions),
     /// What was ended.
     History(HistoryOptions),
     /// Whether the daemon runs.
@@ -200,6 +202,7 @@ fn meant(
             filter: typed.filter()?,
             json,
         }),
+        "exempt" => Invocation::Exempt(exempt(operand.as_ref(), typed)?),
         "status" => Invocation::Status(StatusOptions { json }),
         _ => Invocation::Run(RunOptions {
             config,
@@ -208,6 +211,59 @@ fn meant(
             console,
         }),
     })
+}
+
+fn exempt(operand: Option<&OsString>, typed: &Typed) -> Result<ExemptOptions, Error> {
+    let time = typed.read("for", |text| {
+        time::span(text).ok_or_else(|| "a time as 30m, 2h or 3d".to_owned())
+    })?;
+    let reason = typed.read("reason", |text| Ok(text.to_owned()))?;
+    let pid = operand.map(read_pid).transpose()?;
+    let typed_too = |long| if typed.has(long) { Some(long) } else { None };
+    let contradiction = |one| {
+        let others = ["for", "reason", "end", "list"];
+        let other = others
+            .into_iter()
+            .filter(|&other| other != one)
+            .find_map(typed_too)?;
+        Some(Error::Contradiction(option(one), option(other)))
+    };
+    let wish = if typed.has("list") {
+        match (contradiction("list"), pid) {
+            (Some(error), _) => return Err(error),
+            (None, Some(_)) => return Err(Error::Contradiction("--list", "PID")),
+            (None, None) => ExemptWish::List,
+        }
+    } else {
+        let pid = pid.ok_or(Error::Missing(
+            "exempt",
+            "the number of a process, or --list",
+        ))?;
+        if typed.has("end") {
+            match contradiction("end") {
+                Some(error) => return Err(error),
+                None => ExemptWish::End(pid),
+            }
+        } else {
+            let time = time.ok_or(Error::Missing(
+                "exempt",
+                "--for with a time as 2h, or --end",
+            ))?;
+            ExemptWish::Grant(pid, time, reason.unwrap_or_default())
+        }
+    };
+    let json = typed.has("json");
+    Ok(ExemptOptions { wish, json })
+}
+
+/// An option of `exempt` as it is typed.
+fn option(long: &str) -> &'static str {
+    match long {
+        "for" => "--for",
+        "reason" => "--reason",
+        "end" => "--end",
+        _ => "--list",
+    }
 }
 
 fn scan(typed: &Typed, console: ConsoleMode) -> Result<ScanOptions, Error> {

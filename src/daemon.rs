@@ -4,6 +4,7 @@
 mod check;
 mod early;
 mod endure;
+mod exempt;
 mod record;
 mod schedule;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use crate::Error;
 use crate::act::Actor;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
-use crate::policy::{Ledger, Policy, Stage, Survey, Timed};
+use crate::policy::{Grants, Ledger, Policy, Stage, Survey, Timed};
 use crate::report::{Event, Reporter, Service};
 use crate::sample::{ProcRoot, Sampler, Snapshot};
 use crate::sys;
@@ -25,6 +26,7 @@ use crate::sys::signals::{Request, Signals};
 use crate::units::ProcessKey;
 use check::{Deed, Occasion};
 use early::Early;
+use exempt::Exempting;
 use record::Keeper;
 use schedule::Following;
 use std::iter;
@@ -83,6 +85,8 @@ struct Daemon<'o> {
     deeds: Vec<Deed>,
     /// What is left for the commands.
     keeper: Keeper,
+    /// Who is exempt for a while.
+    exempting: Exempting,
     /// Why processes could not be read, when that was last said.
     unreadable_said: Option<i32>,
     /// Which schedule holds.
@@ -103,6 +107,7 @@ impl<'o> Daemon<'o> {
             config: loaded.config.clone(),
             pinned: Vec::new(),
             own,
+            grants: Grants::default(),
         };
         let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
@@ -119,6 +124,7 @@ impl<'o> Daemon<'o> {
             service,
             deeds: Vec::with_capacity(ROOM),
             keeper,
+            exempting: Exempting::new(),
             unreadable_said: None,
             following: Following::default(),
         };
@@ -141,6 +147,9 @@ impl<'o> Daemon<'o> {
             let now = Instant::now();
             if self.follow_schedule() {
                 // Who is over what holds from now on does not wait for what held before.
+                next_check = now;
+            }
+            if self.next_end_of_grant(now).is_some_and(|end| end <= now) {
                 next_check = now;
             }
             if now >= next_check {
@@ -223,6 +232,7 @@ impl<'o> Daemon<'o> {
             self.service.sign_of_life_interval().map(|time| now + time),
             must_ask.then_some(now + victims::ASKING),
             self.following.next,
+            self.next_end_of_grant(now),
             self.ledger.timed.next_look(),
         ];
         let first = deadlines.into_iter().flatten().min();
@@ -295,6 +305,7 @@ impl<'o> Daemon<'o> {
             config,
             pinned,
             own: self.policy.own,
+            grants: std::mem::take(&mut self.policy.grants),
         };
         // What holds at this time of the week is looked up again, and said.
         self.following = Following::default();

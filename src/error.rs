@@ -27,6 +27,10 @@ pub enum Error {
     Process(Pid, String),
     /// A file that a command reads can't be read.
     File(PathBuf, io::Error),
+    /// A file that a command keeps can't be written.
+    Write(PathBuf, io::Error),
+    /// Only root may give this command.
+    NotRoot(&'static str),
     /// No daemon runs, and how that is known.
     NotRunning(String),
     /// So many steps of the selftest failed.
@@ -51,6 +55,8 @@ impl Error {
             | Self::Log(_)
             | Self::Process(..)
             | Self::File(..)
+            | Self::Write(..)
+            | Self::NotRoot(_)
             | Self::NotRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed
@@ -81,6 +87,15 @@ impl fmt::Display for Error {
             Self::File(path, error) => {
                 write!(f, "can't read {:?}: {error}", path.to_string_lossy())
             }
+            Self::Write(path, error) => {
+                write!(f, "can't write {:?}: {error}", path.to_string_lossy())
+            }
+            Self::NotRoot(command) => {
+                write!(
+                    f,
+                    "only root may do this: sudo memory-monitor {command} ..."
+                )
+            }
             Self::NotRunning(reason) => f.write_str(reason),
             Self::Selftest(1) => f.write_str("one step of the selftest failed"),
             Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
@@ -101,8 +116,9 @@ impl std::error::Error for Error {
             Self::Config(error) => error,
             Self::Sample(error) => error,
             Self::Log(error) => error,
-            Self::File(_, error) | Self::System(_, error) => error,
+            Self::File(_, error) | Self::Write(_, error) | Self::System(_, error) => error,
             Self::Process(..)
+            | Self::NotRoot(_)
             | Self::NotRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed

@@ -35,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Explain(options) => commands::explain::run(&options),
         Invocation::Check(options) => commands::check::run(&options),
         Invocation::History(options) => commands::history::run(&options),
+        Invocation::Exempt(options) => commands::exempt::run(&options),
         Invocation::Status(options) => commands::status::run(&options),
         Invocation::Selftest(options) => commands::selftest::run(&options),
         Invocation::Help(text) => commands::print(&text),

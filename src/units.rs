@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// An amount of memory in bytes. `GB` means 1024^3 bytes wherever it is read or shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -208,4 +209,30 @@ pub struct ProcessKey {
     pub pid: Pid,
     /// When it was started.
     pub start_time: StartTime,
+}
+
+/// A span in its two largest units: `45 s`, `12 min`, `2 h 3 min`, `3 d 4 h`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+        let seconds = self.0.as_secs();
+        let first = UNITS
+            .iter()
+            .position(|&(size, _)| seconds >= size)
+            .unwrap_or(3);
+        let mut rest = seconds;
+        for (i, (size, unit)) in UNITS.iter().enumerate().skip(first).take(2) {
+            let (count, further) = (rest / size, rest % size);
+            if i == first {
+                write!(f, "{count} {unit}")?;
+            } else if count > 0 {
+                write!(f, " {count} {unit}")?;
+            }
+            rest = further;
+        }
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, unsafe_code)]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Decision, Ledger, Policy};
+use memory_monitor::policy::{Decision, Grants, Ledger, Policy};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::{Bytes, Pid};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -42,6 +42,7 @@ fn a_steady_scan_and_its_decisions_allocate_nothing() {
         config: loaded.config,
         pinned: Vec::new(),
         own: Pid::INIT,
+        grants: Grants::default(),
     };
     let ledger = Ledger::default();
     // This process is the one over its threshold; nothing is carried out.

@@ -6,7 +6,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::config::Config;
-use memory_monitor::policy::{Policy, Survey};
+use memory_monitor::policy::{Grants, Policy, Survey};
 use memory_monitor::report::{Layout, ScanReport, UserNames, View};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::{Bytes, Pid};
@@ -65,6 +65,7 @@ fn look(folder: &Path) -> Result<String, Failed> {
         config,
         pinned,
         own,
+        grants: Grants::default(),
     };
     let mut snapshot = Snapshot::default();
     sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;

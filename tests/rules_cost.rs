@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Policy, Survey};
+use memory_monitor::policy::{Grants, Policy, Survey};
 use memory_monitor::sample::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
 use memory_monitor::units::{Bytes, Metric, Pid};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -65,6 +65,7 @@ fn policy(rules: usize) -> Policy {
         config: loaded.config,
         pinned: Vec::new(),
         own: Pid::new(std::process::id()).unwrap(),
+        grants: Grants::default(),
     }
 }
 

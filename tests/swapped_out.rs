@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Policy, Survey, Verdict};
+use memory_monitor::policy::{Grants, Policy, Survey, Verdict};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::Pid;
 use std::fs;
@@ -48,6 +48,7 @@ fn over(proc: &Path, config: &str, swap_used: u64) -> Vec<u32> {
             .config,
         pinned: Vec::new(),
         own: Pid::new(999).unwrap(),
+        grants: Grants::default(),
     };
     let mut sampler = Sampler::new(ProcRoot::open(proc, 4096).unwrap());
     sampler.inquire(Box::new(Survey::new(&policy.config)));

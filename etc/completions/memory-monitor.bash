@@ -6,7 +6,7 @@ _memory_monitor() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-        scan | explain | check | selftest | history | status) command=$word && break ;;
+        scan | explain | check | selftest | exempt | history | status) command=$word && break ;;
         esac
     done
     case $prev in
@@ -35,22 +35,25 @@ _memory_monitor() {
         done < <(memory-monitor check --names "${config[@]}" 2>/dev/null)
         return
         ;;
+    --for) words="30m 2h 1d" ;;
+    --reason) return ;;
     --since) words="1h 1d 1w" ;;
     --suggest) words="1m 10m 1h" ;;
     --top) words="5 10 20" ;;
     *)
         case $command in
-        "") words="scan explain check selftest history status
+        "") words="scan explain check selftest exempt history status
             -c --config -n --dry-run --once -v --verbose -q --quiet" ;;
         scan) words="-c --config --json --all --user --name --top --watch --suggest -q --quiet" ;;
         explain) words="-c --config --json" ;;
         check) words="-c --config --json --names" ;;
         selftest) words="--json --sandbox" ;;
+        exempt) words="--for --reason --end --list --json" ;;
         history) words="--json --since --user --name" ;;
         status) words="--json" ;;
         esac
         words+=" -h --help -V --version"
-        if [[ $command == explain && $cur != -* ]]; then
+        if [[ $command == @(explain|exempt) && $cur != -* ]]; then
             words=$(cd /proc && echo [0-9]*)
         elif [[ $command == check && $cur != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

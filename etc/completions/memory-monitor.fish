@@ -1,6 +1,6 @@
 # Completion of memory-monitor for fish.
 
-set -l commands scan explain check selftest history status
+set -l commands scan explain check selftest exempt history status
 set -l none "not __fish_seen_subcommand_from $commands"
 
 function __memory_monitor_names
@@ -22,6 +22,7 @@ complete -c memory-monitor -n $none -a scan -d 'One look at the processes neares
 complete -c memory-monitor -n $none -a explain -d 'Why that process is, or is not, ended, test by test'
 complete -c memory-monitor -n $none -a check -d 'Check a configuration and what it means here and now'
 complete -c memory-monitor -n $none -a selftest -d 'End two processes of its own and report each step'
+complete -c memory-monitor -n $none -a exempt -d 'Spare a process for a while'
 complete -c memory-monitor -n $none -a history -d 'What was ended, when, why and how'
 complete -c memory-monitor -n $none -a status -d 'Whether the daemon runs, and what it did and will do'
 complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but signal nobody'
@@ -44,9 +45,13 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Look every second until Ctrl-C'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" \
     -l suggest -x -a '1m 10m 1h' -d 'Observe, then suggest thresholds'
-complete -c memory-monitor -n "__fish_seen_subcommand_from explain" -a '(__fish_complete_pids)'
+complete -c memory-monitor -n "__fish_seen_subcommand_from explain exempt" -a '(__fish_complete_pids)'
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -F
 complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" \
     -l sandbox -d 'With the settings of the installed unit'
 complete -c memory-monitor -n "__fish_seen_subcommand_from history" \
     -l since -x -a '1h 1d 1w' -d 'Only what ended since then'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Spare it for this time'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l reason -x -d 'Why'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l end -d 'Spare it no longer'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l list -d 'Show who is exempt'

@@ -82,6 +82,26 @@ pub struct SelftestOptions {
     pub sandbox: bool,
 }
 
+/// What to do about exemptions for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExemptOptions {
+    /// What is wished.
+    pub wish: ExemptWish,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// What is wished of exemptions for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExemptWish {
+    /// Show them.
+    List,
+    /// Spare this process for so long, and why; empty for no reason given.
+    Grant(Pid, Duration, String),
+    /// Spare it no longer.
+    End(Pid),
+}
+
 /// What to tell of the past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryOptions {

@@ -108,6 +108,10 @@ static NAMES: Opt = opt(
     "",
     "print only the names of the whitelist and of the rules, one a line",
 );
+static FOR: Opt = opt(None, "for", "TIME", "spare it for TIME (90s, 30m, 2h, 3d)");
+static REASON: Opt = opt(None, "reason", "TEXT", "why, for the log and for others");
+static END: Opt = opt(None, "end", "", "spare it no longer");
+static LIST: Opt = opt(None, "list", "", "show who is exempt, until when and why");
 static HELP: Opt = opt(Some('h'), "help", "", "print this help");
 static VERSION: Opt = opt(Some('V'), "version", "", "print the version");
 
@@ -124,7 +128,7 @@ pub static RUN: Command = Command {
 };
 
 /// The commands, in the order in which they are shown.
-pub static COMMANDS: [Command; 6] = [
+pub static COMMANDS: [Command; 7] = [
     Command {
         name: "scan",
         operand: "",
@@ -165,6 +169,16 @@ Starts two processes of its own that take some memory and lets a second memory-m
 end them: it sees, decides and reports like the service, but can end nothing else.
 With --sandbox it finds out whether the service could end them.",
         options: &[&JSON, &SANDBOX],
+    },
+    Command {
+        name: "exempt",
+        operand: "[PID]",
+        summary: "spare a process for a while",
+        about: "\
+Root exempts one process for a while: until the time is over, the process has ended,
+the machine is started again, or with --end. The daemon knows it at its next look, and
+lets a process go that it has asked to end and that is still there.",
+        options: &[&FOR, &REASON, &END, &LIST, &JSON],
     },
     Command {
         name: "history",

@@ -53,7 +53,7 @@ pub(crate) fn start_of(start: StartTime) -> Option<SystemTime> {
 }
 
 /// Why a process can't be looked at. What the kernel hides still has its number taken.
-fn absence(pid: Pid, error: &io::Error, hidepid: bool) -> Error {
+pub(crate) fn absence(pid: Pid, error: &io::Error, hidepid: bool) -> Error {
     let reason = match error.raw_os_error() {
         Some(libc::ENOENT | libc::ESRCH) if !process::exists(pid) => "does not exist".to_owned(),
         _ if hidepid => {

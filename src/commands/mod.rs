@@ -1,6 +1,7 @@
 //! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
 
 pub(crate) mod check;
+pub(crate) mod exempt;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod scan;

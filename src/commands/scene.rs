@@ -2,9 +2,10 @@
 
 use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
-use crate::policy::{Policy, Survey};
-use crate::report::State;
+use crate::policy::{Grants, Policy, Survey};
+use crate::report::{GrantFile, State};
 use crate::sample::{ProcRoot, Sampler};
+use crate::sys;
 use std::path::Path;
 
 pub(crate) struct Scene {
@@ -41,6 +42,11 @@ impl Scene {
             config,
             pinned,
             own,
+            // Who may not read them is told by the daemon's log.
+            grants: Grants::new(
+                GrantFile::usual().read().unwrap_or_default(),
+                sys::boot_clock(),
+            ),
         };
         Ok(Self {
             policy,

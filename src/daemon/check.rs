@@ -76,6 +76,7 @@ impl Daemon<'_> {
         self.ledger.forget_ended(|key| sampler.is_still(key));
         self.ledger.forget_unseen(now);
         self.report_unreadable();
+        self.report_grants();
         self.notice_ended_pins();
         if is_regular {
             self.reporter.emit(&Event::ScanComplete {
@@ -90,6 +91,7 @@ impl Daemon<'_> {
     /// that it works when there is no memory left.
     pub(super) fn scan_and_signal(&mut self, now: Instant) -> Result<(), Error> {
         self.set_start_clock();
+        self.take_over_grants();
         let policy = &self.policy;
         self.sampler
             .scan(|memory| policy.sieve(memory), &mut self.snapshot)?;
@@ -160,6 +162,7 @@ impl Daemon<'_> {
             return;
         }
         self.set_start_clock();
+        self.take_over_grants();
         // Whether the machine is short of memory counts now, not at the last check.
         if let Ok(memory) = self.sampler.memory() {
             self.snapshot.memory = memory;

@@ -43,6 +43,9 @@ impl Daemon<'_> {
     pub(super) fn attend_victims(&mut self, now: Instant) {
         let timeout = self.policy.config.term_timeout;
         let mut killed = Vec::new();
+        if !self.ledger.victims().is_empty() {
+            self.take_over_grants();
+        }
         while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
             match due {
                 Due::Kill => killed.extend(self.kill(&victim, now)),

@@ -2,6 +2,7 @@
 //! its arguments only, no I/O, no clock, no log. The daemon and every command ask the same function.
 
 mod bound;
+mod grants;
 pub mod headroom;
 mod ledger;
 mod limits;
@@ -10,6 +11,7 @@ mod survey;
 mod timed;
 mod verdict;
 
+pub use grants::{Grant, Grants};
 pub use headroom::{Next, Tick};
 pub use ledger::{Due, Ledger, Said, Stage, Victim};
 pub use limits::Limits;
@@ -36,6 +38,8 @@ pub struct Policy {
     pub pinned: Vec<ProcessKey>,
     /// memory-monitor's own number.
     pub own: Pid,
+    /// Who is exempt for a while.
+    pub grants: Grants,
 }
 
 /// What to do about one process.
@@ -213,14 +217,10 @@ impl Policy {
             pid,
             start_time: facts.start_time,
         };
-        if pid == Pid::INIT {
-            Some(Exemption::Init)
-        } else if facts.is_kernel_thread {
-            Some(Exemption::KernelThread)
-        } else if pid == self.own {
-            Some(Exemption::Itself)
-        } else if facts.oom_score_adj == NEVER {
-            Some(Exemption::OomScoreAdj)
+        if let Some(exemption) = built_in(process, facts, self.own) {
+            Some(exemption)
+        } else if let Some((grant, left)) = self.grants.of(key) {
+            Some(Exemption::Granted(grant, left))
         } else if self.pinned.contains(&key) {
             Some(Exemption::Pid(pid))
         } else if let Some(exemption) = self.name_exemption(process, facts) {
@@ -260,6 +260,21 @@ impl Policy {
         self.config
             .max_kills_per_minute
             .is_some_and(|limit| ledger.terminated_within_minute(now) >= limit.get() as usize)
+    }
+}
+
+/// What protects this process always, whatever is configured; `own` is memory-monitor's number.
+pub fn built_in(process: &Process, facts: &Facts, own: Pid) -> Option<Exemption<'static>> {
+    if process.pid == Pid::INIT {
+        Some(Exemption::Init)
+    } else if facts.is_kernel_thread {
+        Some(Exemption::KernelThread)
+    } else if process.pid == own {
+        Some(Exemption::Itself)
+    } else if facts.oom_score_adj == NEVER {
+        Some(Exemption::OomScoreAdj)
+    } else {
+        None
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a decision says of a process, in words that every front prints alike.
 
+use super::grants::Grant;
 use super::restarts::Loop;
 use crate::config::{NamePattern, Rule, User};
 use crate::escape::Escaped;
 use crate::sample::{Program, Standing, Unreadable};
-use crate::units::{Bytes, Metric, Percent, Pid};
+use crate::units::{Bytes, Metric, Percent, Pid, Span};
 use std::fmt;
 use std::time::Duration;
 
@@ -118,6 +119,8 @@ pub enum Exemption<'p> {
     Itself,
     /// Its oom_score_adj is -1000.
     OomScoreAdj,
+    /// Root has exempted it for a while, of which so much is left.
+    Granted(&'p Grant, Duration),
     /// It had a number of `whitelist.pids` when the configuration was read.
     Pid(Pid),
     /// Its name is among `whitelist.names`, and what is to be said of its program.
@@ -147,6 +150,13 @@ impl fmt::Display for Exemption<'_> {
             Self::KernelThread => f.write_str("kernel threads are always protected"),
             Self::Itself => f.write_str("memory-monitor itself"),
             Self::OomScoreAdj => f.write_str("oom_score_adj is -1000"),
+            Self::Granted(grant, left) => {
+                write!(f, "exempt for another {}", Span(*left))?;
+                match grant.reason.as_str() {
+                    "" => Ok(()),
+                    reason => write!(f, ", {}", Escaped(reason.as_bytes())),
+                }
+            }
             Self::Pid(pid) => write!(f, "whitelist.pids has {pid}"),
             Self::Name(pattern, program) => {
                 let pattern = Escaped(pattern.text().to_bytes());

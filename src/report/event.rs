@@ -4,13 +4,15 @@ use super::users::UserNames;
 use crate::Error;
 use crate::config;
 use crate::escape::Escaped;
-use crate::policy::{Breach, Exemption, Loop, Victim, Wait};
+use crate::policy::{Breach, Exemption, Grant, Loop, Victim, Wait};
 use crate::sample::{Process, SystemMemory};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
-use crate::units::{Bytes, Percent, Pid};
+use crate::units::{Bytes, Percent, Pid, Span};
 use std::fmt::{self, Write};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// Something that happened.
@@ -64,6 +66,12 @@ pub enum Event<'e> {
     Reason(&'e Process, &'e Breach),
     /// A process is over a threshold but protected.
     Spared(&'e Process, Percent, &'e Exemption<'e>),
+    /// Root has exempted a process for so long.
+    Exempted(&'e Grant, Duration),
+    /// An exemption for a while is over, and why.
+    ExemptionOver(&'e Grant, &'static str),
+    /// The file with the exemptions can't be read or believed.
+    GrantsRefused(&'e Path, &'e io::Error),
     /// A process is near its threshold: the early warning.
     Near(&'e Process, &'e Breach),
     /// A process is over its threshold and ended later, after this time.
@@ -100,6 +108,7 @@ impl Event<'_> {
             | Self::PinMissing(_)
             | Self::PinEnded(_)
             | Self::OnlyOwnProcesses
+            | Self::GrantsRefused(..)
             | Self::Hidepid
             | Self::Unreadable { .. }
             | Self::Killing(..)
@@ -125,6 +134,8 @@ impl Event<'_> {
             | Self::Reason(..)
             | Self::Spared(..)
             | Self::Waits(..)
+            | Self::Exempted(..)
+            | Self::ExemptionOver(..)
             | Self::LetGo(_)
             | Self::Ended(..)
             | Self::Stopping(_) => log::Level::Info,
@@ -208,6 +219,18 @@ impl Event<'_> {
             Self::Schedule(config, schedule, next) => write_schedule(out, config, *schedule, *next),
             Self::Spared(process, share, exemption) => {
                 write_spared(out, users, process, *share, exemption)
+            }
+            Self::Exempted(grant, left) => {
+                write!(out, "Exempt for {}: ", Span(*left))?;
+                write_grant(out, grant)
+            }
+            Self::ExemptionOver(grant, why) => {
+                write!(out, "No longer exempt, {why}: ")?;
+                write_grant(out, grant)
+            }
+            Self::GrantsRefused(path, error) => {
+                let path = Escaped(path.as_os_str().as_bytes());
+                write!(out, "Exemptions not taken over, those before hold: Path={path}, Error={error}")
             }
             Self::Withheld(process, breach, limit) => {
                 write!(out, "Limit of {limit} kills a minute reached, not ended: ")?;
@@ -321,6 +344,20 @@ fn write_schedule(
     match next {
         Some(next) => write!(out, ", until {next}"),
         None => Ok(()),
+    }
+}
+
+/// `PID=12345, Name=chrome, Reason=backup`.
+fn write_grant(out: &mut String, grant: &Grant) -> fmt::Result {
+    write!(
+        out,
+        "PID={}, Name={}",
+        grant.process.pid,
+        Escaped(&grant.name)
+    )?;
+    match grant.reason.as_str() {
+        "" => Ok(()),
+        reason => write!(out, ", Reason={}", Escaped(reason.as_bytes())),
     }
 }
 

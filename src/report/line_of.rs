@@ -80,6 +80,7 @@ pub(crate) fn of_exemption(
         | Exemption::Init
         | Exemption::KernelThread
         | Exemption::Itself
+        | Exemption::Granted(..)
         | Exemption::OomScoreAdj => return None,
     };
     let item = written.entry("whitelist", key)?.items.get(index?)?;

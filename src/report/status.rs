@@ -1,9 +1,10 @@
 //! Whether the daemon runs and how things are, for people and for programs.
 
-use super::span::{Span, ago};
+use super::span::ago;
 use super::state::{Noted, State, Waiting};
 use crate::escape::OneLine;
 use crate::units::Bytes;
+use crate::units::Span;
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,10 +1,10 @@
 //! What thresholds would have ended whom, from what was observed for a while.
 
-use super::span::Span;
 use super::users::UserNames;
 use crate::escape::Escaped;
 use crate::policy::Policy;
 use crate::sample::Snapshot;
+use crate::units::Span;
 use crate::units::{Bytes, Percent, ProcessKey};
 use serde::Serialize;
 use std::collections::HashMap;

@@ -16,6 +16,17 @@ pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     unsafe { open(libc::AT_FDCWD, &path, libc::O_DIRECTORY) }
 }
 
+/// Waits until nobody else has locked this file, and locks it until it is closed.
+pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
+    loop {
+        // SAFETY: the descriptor is borrowed for the call.
+        match check_int(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(drop),
+        }
+    }
+}
+
 /// Opens the folder `name` below `folder`.
 pub fn open_folder_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.

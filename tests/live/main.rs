@@ -11,6 +11,7 @@ mod adversity;
 mod commands;
 mod confine;
 mod ending;
+mod exempt;
 mod grace;
 mod hog;
 mod identity;
@@ -39,6 +40,7 @@ fn main() {
         adversity::CASES,
         commands::CASES,
         ending::CASES,
+        exempt::CASES,
         grace::CASES,
         identity::CASES,
         log_file::CASES,

@@ -47,6 +47,7 @@ fn policy(text: &str) -> Policy {
         config,
         pinned: Vec::new(),
         own: Pid::new(7).unwrap(),
+        grants: Grants::default(),
     }
 }
 

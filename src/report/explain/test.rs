@@ -72,6 +72,7 @@ pub(super) fn protections(
         ("kernel thread", String::new()),
         ("memory-monitor itself", String::new()),
         ("oom_score_adj -1000", facts.map_or(String::new(), adj)),
+        ("exempt for a while", String::new()),
         (
             "whitelist.pids",
             none_of(whitelist.pids.len(), "this process"),
@@ -148,10 +149,11 @@ fn step(exemption: &Exemption<'_>) -> usize {
         Exemption::KernelThread => 2,
         Exemption::Itself => 3,
         Exemption::OomScoreAdj => 4,
-        Exemption::Pid(_) => 5,
-        Exemption::Name(..) => 6,
-        Exemption::User(_) | Exemption::Root => 7,
-        Exemption::Rule(..) | Exemption::WarnOnly(..) => 8,
+        Exemption::Granted(..) => 5,
+        Exemption::Pid(_) => 6,
+        Exemption::Name(..) => 7,
+        Exemption::User(_) | Exemption::Root => 8,
+        Exemption::Rule(..) | Exemption::WarnOnly(..) => 9,
     }
 }
 

@@ -1,0 +1,70 @@
+//! Exemptions that root has granted for a while with `memory-monitor exempt`. Pure: the clock is handed in.
+
+use crate::units::ProcessKey;
+use std::time::Duration;
+
+/// An exemption of one process for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Whom it holds for. Another process with the same number is not exempt.
+    pub process: ProcessKey,
+    /// Its name when it was exempted.
+    pub name: Vec<u8>,
+    /// When it ends, by the time since boot: a changed wall clock neither ends nor prolongs it, and with a
+    /// new boot the process is gone as well.
+    pub until: Duration,
+    /// What it was granted for; empty where nothing was said.
+    pub reason: String,
+}
+
+/// All that are known, and the time they are judged by.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    known: Vec<Grant>,
+    clock: Duration,
+}
+
+impl Grants {
+    /// These, at this time since boot.
+    pub fn new(known: Vec<Grant>, clock: Duration) -> Self {
+        Self { known, clock }
+    }
+
+    /// It is so long since boot.
+    pub fn set_clock(&mut self, clock: Duration) {
+        self.clock = clock;
+    }
+
+    /// These are known now, and no others.
+    pub fn replace(&mut self, known: Vec<Grant>) {
+        self.known = known;
+    }
+
+    /// Forgets those of which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&Grant) -> bool) {
+        self.known.retain(keep);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Grant] {
+        &self.known
+    }
+
+    /// The one that holds for this process, and how long it still does.
+    pub fn of(&self, process: ProcessKey) -> Option<(&Grant, Duration)> {
+        let known = self.known.iter().filter(|known| known.process == process);
+        known
+            .map(|grant| (grant, self.left(grant)))
+            .find(|(_, left)| !left.is_zero())
+    }
+
+    /// How long it still holds; zero for one that is over.
+    pub fn left(&self, grant: &Grant) -> Duration {
+        grant.until.saturating_sub(self.clock)
+    }
+
+    /// How long it is until the next one is over.
+    pub fn next_end(&self) -> Option<Duration> {
+        self.known.iter().map(|grant| self.left(grant)).min()
+    }
+}
