@@ -34,12 +34,13 @@ fn shows_each_value_and_what_it_means_now() {
 
 #[test]
 fn shows_drop_ins_rules_and_the_week() {
-    let sleeper = Sleeper::named("sleeper-r");
+    let sleeper = Sleeper::named("napper-r");
     let folder = tempfile::tempdir().unwrap();
     let main = folder.path().join("config.toml");
     let drop_in = folder.path().join("config.d/50-site.toml");
     std::fs::create_dir(folder.path().join("config.d")).unwrap();
-    let rules = "[[rule]]\nname = \"sleeper-*\"\nram_gb_threshold = 0.0001\n[[rule]]\nname = \"sleeper-r\"\n";
+    let rules =
+        "[[rule]]\nname = \"napper-*\"\nram_gb_threshold = 0.0001\n[[rule]]\nname = \"napper-r\"\n";
     let week = "[[schedule]]\nfrom = \"08:00\"\nto = \"20:00\"\ncheck_interval = 60\n";
     let names = "[whitelist]\nnames = [\"one\"]\n";
     std::fs::write(&main, format!("{names}{rules}{week}")).unwrap();
@@ -57,9 +58,9 @@ fn shows_drop_ins_rules_and_the_week() {
             "name = \"no-such-name\", action = \"protect\"  ({drop_in}:3)\n     matches nothing now\n"
         ),
         format!(
-            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches {pid} sleeper-r, 1 over the threshold\n"
+            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches {pid} napper-r, 1 over the threshold\n"
         ),
-        format!("name = \"sleeper-r\", action = \"kill\"  ({main}:6)\n     matches nothing now\n"),
+        format!("name = \"napper-r\", action = \"kill\"  ({main}:6)\n     matches nothing now\n"),
         "mon to sun  00:00 [thresholds]  08:00 schedule 1    20:00 [thresholds]\n".to_owned(),
         format!("{main}:6:1: rule 3 can never match: rule 2 at {main}:3:1 comes first"),
     ] {
