@@ -1,6 +1,9 @@
-//! Whether a sink works, and the notices that tell the other sinks when that changes. Pure.
+//! Whether a sink works, and the notices that tell the other sinks when that changes. Asks
+//! nothing but who this process is.
 
 use crate::escape::Escaped;
+use crate::sys::effective_uid;
+use crate::units::Uid;
 use log::Level;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Health {
     name: &'static str,
     path: PathBuf,
+    is_root: bool,
     failure: Option<Failure>,
     unsaid: Option<Notice>,
 }
@@ -33,6 +37,7 @@ impl Health {
         Self {
             name,
             path: path.to_owned(),
+            is_root: effective_uid() == Uid::ROOT,
             failure: None,
             unsaid: None,
         }
@@ -74,8 +79,14 @@ impl Health {
         let reason = error.raw_os_error();
         let before = self.failure.take();
         if before.as_ref().is_none_or(|before| before.reason != reason) {
+            // The places of the service are not another user's, which is as it should be.
+            let is_foreign = !self.is_root && reason == Some(libc::EACCES);
             self.unsaid = Some(Notice {
-                level: Level::Error,
+                level: if is_foreign {
+                    Level::Warn
+                } else {
+                    Level::Error
+                },
                 text: format!(
                     "Cannot write to {}: {}, Error={error}{}",
                     self.name,
@@ -98,6 +109,9 @@ impl Health {
                 ", where the service may not write: 'systemctl edit memory-monitor' and add, below [Service], ReadWritePaths={}",
                 Escaped(folder.as_os_str().as_bytes())
             ),
+            (Some(libc::EACCES), _) if !self.is_root => {
+                ", which is not for this user: give another one, or none, in a configuration of your own".to_owned()
+            }
             _ => String::new(),
         }
     }
@@ -144,6 +158,23 @@ mod tests {
             "Writing to log file again: Path=\"/var/log/a b,c\", Lost=3"
         );
         assert!(notice.works && !health.is_failing());
+    }
+
+    #[test]
+    fn what_is_not_for_this_user_is_a_warning() {
+        for (is_root, number, level) in [
+            (false, libc::EACCES, Level::Warn),
+            (true, libc::EACCES, Level::Error),
+            (false, libc::ENOSPC, Level::Error),
+        ] {
+            let mut health = Health::new("log file", Path::new("/var/log/a"));
+            health.is_root = is_root;
+            health.note(error(number), 1);
+            let notice = health.take_notice().unwrap();
+            assert_eq!(notice.level, level, "{}", notice.text);
+            let has_mend = notice.text.contains("not for this user");
+            assert_eq!(has_mend, level == Level::Warn, "{}", notice.text);
+        }
     }
 
     #[test]
