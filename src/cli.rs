@@ -328,9 +328,17 @@ fn unknown_option(long: &str) -> Error {
     Error::UnknownOption(format!("--{long}"), nearest)
 }
 
+/// The one that begins with what was typed, or that differs from it in a third of its letters at most.
 fn nearest<'k>(typed: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let distance = |candidate: &str| {
+        if typed.len() > 1 && candidate.starts_with(typed) {
+            0
+        } else {
+            strsim::damerau_levenshtein(typed, candidate)
+        }
+    };
     known
-        .map(|candidate| (strsim::damerau_levenshtein(typed, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .filter(|&(distance, candidate)| distance <= candidate.len().max(3) / 3)
         .min()
         .map(|(_, candidate)| candidate)

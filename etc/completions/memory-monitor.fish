@@ -42,7 +42,7 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from check" \
     -l names -d 'Print only the names that it has'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show no more than so many'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Look every second until Ctrl-C'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Look every second until q or Ctrl-C'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" \
     -l suggest -x -a '1m 10m 1h' -d 'Observe, then suggest thresholds'
 complete -c memory-monitor -n "__fish_seen_subcommand_from explain exempt" -a '(__fish_complete_pids)'

@@ -83,7 +83,7 @@ static NAME: Opt = opt(
     "only what has this name, or matches this pattern",
 );
 static TOP: Opt = opt(None, "top", "N", "show no more than N processes");
-static WATCH: Opt = opt(None, "watch", "", "look every second until Ctrl-C");
+static WATCH: Opt = opt(None, "watch", "", "look every second until q or Ctrl-C");
 static SUGGEST: Opt = opt(
     None,
     "suggest",

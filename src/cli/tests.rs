@@ -97,6 +97,10 @@ fn mistakes_are_named_with_their_mend() {
             "\"--watch\" and \"--json\" contradict each other",
         ),
         ("-c", "missing argument for option '-c'"),
+        (
+            "exp 1",
+            "unknown command \"exp\", did you mean \"explain\"?",
+        ),
         ("scan x", "unexpected argument \"x\""),
         (
             "explain",

@@ -4,6 +4,7 @@ use super::scene::Scene;
 use crate::cli::{self, Filter, ScanOptions};
 use crate::report::{ConsoleMode, Layout, ScanReport, UserNames, View, wants_colour};
 use crate::sample::Snapshot;
+use crate::sys::keys::Keys;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{self, Request, Signals};
 use crate::sys::{terminal, users};
@@ -84,21 +85,27 @@ impl Look {
         ))
     }
 
-    /// Looks every second until a signal, and leaves the terminal as it was.
+    /// Looks every second until a signal or q, and leaves the terminal as it was.
     fn watch(&mut self, scene: &mut Scene) -> Result<(), Error> {
         if !io::stdout().is_terminal() {
             return Err(Error::NoTerminal("--watch"));
         }
         let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
         signals::ignore_keys();
+        let keys = Keys::read();
         super::print(ENTER)?;
-        let watched = self.redraw(scene, &signals);
+        let watched = self.redraw(scene, &signals, keys.as_ref());
         super::print(LEAVE)?;
         watched
     }
 
-    fn redraw(&mut self, scene: &mut Scene, signals: &Signals) -> Result<(), Error> {
-        let mut poll = Poll::with_room(1);
+    fn redraw(
+        &mut self,
+        scene: &mut Scene,
+        signals: &Signals,
+        keys: Option<&Keys>,
+    ) -> Result<(), Error> {
+        let mut poll = Poll::with_room(2);
         let mut next = Instant::now();
         loop {
             let text = self.report(scene)?.table(layout());
@@ -112,8 +119,12 @@ impl Look {
                 if left.is_zero() {
                     break;
                 }
-                poll.wait(iter::once(signals.as_fd()), Some(left))
+                let descriptors = iter::once(signals.as_fd()).chain(keys.map(Keys::as_fd));
+                poll.wait(descriptors, Some(left))
                     .map_err(|error| Error::System("poll", error))?;
+                if keys.and_then(Keys::next) == Some(b'q') {
+                    return Ok(());
+                }
                 match signals.next() {
                     // A terminal that is gone says so by SIGHUP.
                     Some(Request::Stop(_) | Request::Reload) => return Ok(()),

@@ -97,7 +97,10 @@ impl Shape {
             let _ = write!(rest, "  ({})", row.reason);
         }
         let taken = line.chars().count() + word.len();
-        let rest = cut(&rest, columns.saturating_sub(taken));
+        if taken > columns {
+            return cut(&(line + &word), columns);
+        }
+        let rest = cut(&rest, columns - taken);
         match row.verdict.colour() {
             colour @ 1.. if self.coloured => format!("{line}\x1b[{colour}m{word}\x1b[0m{rest}"),
             _ => line + &word + &rest,

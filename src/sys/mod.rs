@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod fs;
 pub mod glob;
+pub mod keys;
 pub mod memory;
 pub mod poll;
 pub mod pressure;

@@ -54,15 +54,16 @@ fn the_nearest_to_its_threshold_comes_first() {
     );
 }
 
-/// Runs the program on a terminal of this size, and sends it keys after it has drawn so many frames.
-fn on_terminal(columns: u16, lines: u16, frames: u16, arguments: &[&str]) -> String {
+/// Runs the program on a terminal of this size, and presses a key after it has drawn so many frames;
+/// 0 for never.
+fn on_terminal(columns: u16, lines: u16, (frames, key): (u16, u8), arguments: &[&str]) -> String {
     let script = "
 import fcntl, os, pty, struct, sys, termios
-columns, lines, frames = map(int, sys.argv[1:4])
+columns, lines, frames, key = map(int, sys.argv[1:5])
 pid, fd = pty.fork()
 if pid == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
-    os.execv(sys.argv[4], sys.argv[4:])
+    os.execv(sys.argv[5], sys.argv[5:])
 out = b''
 while True:
     try: piece = os.read(fd, 65536)
@@ -70,12 +71,14 @@ while True:
     if not piece: break
     out += piece
     if frames and out.count(b'\\x1b[J') >= frames:
-        os.write(fd, b'\\x03'); frames = 0
+        os.write(fd, bytes([key])); frames = 0
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 assert status == 0, (status, out)
+wanted = termios.ICANON | termios.ECHO
+assert termios.tcgetattr(fd)[3] & wanted == wanted
 sys.stdout.buffer.write(out)
 ";
-    let numbers = [columns, lines, frames].map(|number| number.to_string());
+    let numbers = [columns, lines, frames, key.into()].map(|number| number.to_string());
     let output = Command::new("python3")
         .args(["-c", script])
         .args(numbers)
@@ -89,10 +92,12 @@ sys.stdout.buffer.write(out)
     String::from_utf8(output.stdout).unwrap()
 }
 
+const NEVER: (u16, u8) = (0, 0);
+
 #[test]
 fn suggests_thresholds_from_what_it_observed() {
     let _sleeper = Sleeper::named("sleeper-h");
-    let out = on_terminal(100, 50, 0, &["scan", "--suggest", "1s"]);
+    let out = on_terminal(100, 50, NEVER, &["scan", "--suggest", "1s"]);
     assert!(out.contains("0 s of 1 s"), "{out}");
     assert!(out.contains("Observed for 1 s: "), "{out}");
     assert!(out.contains("WOULD HAVE ENDED"), "{out}");
@@ -108,8 +113,8 @@ fn suggests_thresholds_from_what_it_observed() {
 #[test]
 fn fits_the_terminal() {
     let _sleeper = Sleeper::named("sleeper-f");
-    for columns in [40, 70, 200] {
-        let out = on_terminal(columns, 50, 0, &["scan", "--all"]);
+    for columns in [20, 40, 70, 200] {
+        let out = on_terminal(columns, 50, NEVER, &["scan", "--all"]);
         for line in out.lines() {
             let width = line.trim_end().chars().count();
             assert!(width <= columns.into(), "{columns}: {width} {line}");
@@ -124,18 +129,21 @@ fn colour_is_for_terminals_that_want_it() {
     let _sleeper = Sleeper::named("sleeper-g");
     let config = ConfigFile::new("[thresholds]\nram_gb_threshold = 0.0001\n");
     let arguments = ["scan", "-c", &config.shown()];
-    assert!(on_terminal(100, 50, 0, &arguments).contains("\x1b[31mover"));
+    assert!(on_terminal(100, 50, NEVER, &arguments).contains("\x1b[31mover"));
     assert!(!run(&arguments).out.contains('\x1b'));
 }
 
 #[test]
 fn watch_redraws_and_leaves_the_terminal_as_it_was() {
-    let out = on_terminal(90, 20, 2, &["scan", "--watch"]);
-    assert!(out.starts_with("\x1b[?1049h\x1b[?25l"), "{out:?}");
-    assert!(out.ends_with("\x1b[?25h\x1b[?1049l"), "{out:?}");
-    assert!(out.matches("\x1b[H").count() >= 2);
-    let frame = out.split("\x1b[H").nth(1).unwrap();
-    assert!(frame.matches('\n').count() < 20, "{frame:?}");
+    const CTRL_C: u8 = 3;
+    for key in [CTRL_C, b'q'] {
+        let out = on_terminal(90, 20, (2, key), &["scan", "--watch"]);
+        assert!(out.starts_with("\x1b[?1049h\x1b[?25l"), "{out:?}");
+        assert!(out.ends_with("\x1b[?25h\x1b[?1049l"), "{out:?}");
+        assert!(out.matches("\x1b[H").count() >= 2);
+        let frame = out.split("\x1b[H").nth(1).unwrap();
+        assert!(frame.matches('\n').count() < 20, "{frame:?}");
+    }
     let said = run(&["scan", "--watch"]);
     assert_eq!(said.status, Some(64));
 }

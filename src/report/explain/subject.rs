@@ -39,7 +39,9 @@ impl Subject {
         } = evidence;
         let facts = process.facts.as_ref();
         let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        let exe = portrait.exe.as_ref();
+        // It has no memory of its own and runs no file, whoever asks.
+        let is_kernel_thread = facts.is_ok_and(|facts| facts.is_kernel_thread);
+        let exe = portrait.exe.as_ref().filter(|_| !is_kernel_thread);
         let pss = portrait.pss.as_ref();
         let failures = [
             facts.err(),
@@ -47,6 +49,7 @@ impl Subject {
             pss.and_then(|pss| pss.as_ref().err()),
         ];
         let facts = facts.ok();
+        let of_kernel_thread = is_kernel_thread.then_some(Bytes::ZERO);
         Self {
             pid: process.pid,
             name: facts.map(|facts| shown(facts.name.as_bytes())),
@@ -65,8 +68,8 @@ impl Subject {
                 None => Some(Bytes::ZERO),
                 Some(pss) => pss.as_ref().ok().copied(),
             },
-            anonymous_bytes: portrait.anonymous,
-            swap_bytes: portrait.swap,
+            anonymous_bytes: portrait.anonymous.or(of_kernel_thread),
+            swap_bytes: portrait.swap.or(of_kernel_thread),
             unreadable: failures
                 .into_iter()
                 .flatten()
