@@ -85,6 +85,24 @@ fn prints_the_names_that_it_has() {
 }
 
 #[test]
+fn tells_a_name_from_its_program() {
+    let _impostor = Sleeper::named("sleeper-v");
+    for (verify, matches) in [
+        ("false", "sleeper-v  ("),
+        (
+            "true",
+            "nothing now, 1 of that name not protected: another program  (",
+        ),
+    ] {
+        let config = ConfigFile::new(&format!(
+            "[whitelist]\nnames = [\"sleeper-v\"]\nverify_names = {verify}\n"
+        ));
+        let said = run(&["check", &config.shown()]);
+        assert!(said.out.contains(matches), "{matches}: {said:?}");
+    }
+}
+
+#[test]
 fn names_every_error_with_status_78() {
     let config = ConfigFile::new("[thresholds]\nram_gb_treshold = 1\n[settings]\ndry_run = 1\n");
     let file = config.shown();

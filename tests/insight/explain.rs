@@ -17,7 +17,7 @@ fn names_the_test_that_decides_and_its_line() {
         ),
         (
             "[whitelist]\nnames = [\"x\",\n\"sleeper-?\"]\n",
-            "it is spared, although it is over a threshold: whitelist.names has \"sleeper-?\".",
+            "it is spared, although it is over a threshold: whitelist.names has \"sleeper-?\", but its executable is /",
             "6: names has \"sleeper-?\"",
         ),
         (
@@ -31,7 +31,7 @@ fn names_the_test_that_decides_and_its_line() {
         assert_eq!(said.status, Some(0), "{said:?}");
         assert!(said.out.contains("(sleeper-a)"), "{said:?}");
         assert!(
-            said.out.contains(&format!("Verdict: {verdict}\n")),
+            said.out.contains(&format!("Verdict: {verdict}")),
             "{said:?}"
         );
         let line = format!("Decided by {}:{line}\n", config.shown());

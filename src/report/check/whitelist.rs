@@ -19,6 +19,8 @@ pub(super) struct Listed {
     matches: Vec<Match>,
     /// Whether it protects what it matches.
     protects: bool,
+    /// How many processes bear the name without being what it means; with `verify_names`.
+    refuted: usize,
 }
 
 pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) -> Vec<Listed> {
@@ -39,6 +41,7 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
             from: from(item.and_then(|item| item.place.as_ref())),
             matches,
             protects,
+            refuted: 0,
         }
     };
     let mut entries = Vec::new();
@@ -50,7 +53,13 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         let is_meant = |process: &Process, facts: &Facts| {
             name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_none()
         };
-        entries.push(entry("names", index, matching(processes, is_meant), true));
+        let is_refuted = |process: &Process, facts: &Facts| {
+            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_some()
+        };
+        entries.push(Listed {
+            refuted: matching(processes, is_refuted).len(),
+            ..entry("names", index, matching(processes, is_meant), true)
+        });
     }
     for (index, user) in users.iter().enumerate() {
         let is_meant = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
@@ -70,9 +79,13 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
     let width = entries.iter().map(width).max().unwrap_or(0).min(30);
     for entry in entries {
         let matches = shown(&entry.matches);
-        let but = match (entry.protects, entry.matches.is_empty()) {
-            (false, false) => ", not protected: protect_root is false",
-            _ => "",
+        let but = match (entry.protects, entry.matches.is_empty(), entry.refuted) {
+            (false, false, _) => ", not protected: protect_root is false".to_owned(),
+            (_, _, 1..) => format!(
+                ", {} of that name not protected: another program",
+                entry.refuted
+            ),
+            _ => String::new(),
         };
         writeln!(
             out,
