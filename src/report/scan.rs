@@ -1,6 +1,7 @@
 //! One look at the machine, for people as a table and for programs as JSON.
 
 use super::event::write_memory;
+use super::span::Processes;
 use super::users::UserNames;
 use crate::config::NamePattern;
 use crate::escape::Escaped;
@@ -185,8 +186,10 @@ impl ScanReport {
     /// The lines below the table.
     pub(super) fn foot(&self) -> Vec<String> {
         let mut lines = vec![format!(
-            "{} processes, {} would be ended, {} spared. Nothing was signalled.",
-            self.processes_seen, self.breaches, self.spared
+            "{}, {} would be ended, {} spared. Nothing was signalled.",
+            Processes(self.processes_seen),
+            self.breaches,
+            self.spared
         )];
         if self.processes_unreadable > 0 {
             lines.push(format!(

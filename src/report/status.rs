@@ -1,6 +1,6 @@
 //! Whether the daemon runs and how things are, for people and for programs.
 
-use super::span::ago;
+use super::span::{Processes, ago};
 use super::state::{Noted, State, Waiting};
 use crate::escape::OneLine;
 use crate::units::Bytes;
@@ -107,8 +107,9 @@ impl StatusReport {
             0 => writeln!(out, "Last check: none yet")?,
             _ => writeln!(
                 out,
-                "Last check: {}, {scanned} processes",
-                ago(time(*last_check), now)
+                "Last check: {}, {}",
+                ago(time(*last_check), now),
+                Processes(*scanned)
             )?,
         }
         match time(*next_check).duration_since(now) {
