@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, unsafe_code)]
 
 use log::{Level, LevelFilter, Log, Record};
-use memory_monitor::config::LogSettings;
+use memory_monitor::config::{LogFormat, LogSettings};
 use memory_monitor::report::log::LogSinks;
 use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -47,6 +47,7 @@ fn a_steady_record_allocates_nothing() {
         file: Some(folder.path().join("log")),
         syslog: true,
         level: LevelFilter::Info,
+        format: LogFormat::Text,
     };
     let console = Console::new(stderr, ConsoleMode::Normal, Style::Coloured);
     let (_sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);

@@ -1,6 +1,7 @@
 //! Readers of single values: a TOML value -> what it means, or a sentence that says what is allowed
 //! and what was found instead.
 
+use super::LogFormat;
 use super::rule::{Action, UserMatcher};
 use super::table::nearest;
 use super::whitelist::{NamePattern, User};
@@ -106,6 +107,11 @@ pub(super) fn log_level(value: &DeValue<'_>) -> Read<LevelFilter> {
 }
 
 const LEVEL_NAMES: &str = "\"error\", \"warn\", \"info\" or \"debug\"";
+
+/// How a record looks.
+pub(super) fn log_format(value: &DeValue<'_>) -> Read<LogFormat> {
+    word(value, [LogFormat::Text, LogFormat::Json], LogFormat::name)
+}
 
 /// By what memory is measured.
 pub(super) fn metric(value: &DeValue<'_>) -> Read<Metric> {

@@ -16,6 +16,7 @@ impl Daemon<'_> {
     /// Prepares for the worst. What is not permitted is done without.
     pub(super) fn brace(&mut self) {
         self.set_early_scan();
+        memory::forget_start();
         self.rehearse();
         let steps = [
             ("locked memory", memory::lock()),

@@ -286,6 +286,7 @@ mod tests {
             memory: Bytes::new(1),
             share,
             limit: Limit::Percent(share),
+            allowed: Bytes::new(1),
             rule: None,
             sustained: Duration::ZERO,
         }

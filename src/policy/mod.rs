@@ -180,20 +180,22 @@ impl Policy {
             thresholds
                 .percent()
                 .filter(|percent| is_over(percent.of(total)))
-                .map(Limit::Percent)
+                .map(|percent| (Limit::Percent(percent), percent.of(total)))
         };
         let amount = || {
             thresholds
                 .amount()
                 .filter(|amount| is_over(*amount))
-                .map(Limit::Amount)
+                .map(|amount| (Limit::Amount(amount), amount))
         };
+        let (limit, allowed) = percent().or_else(amount)?;
         Some(Breach {
             rss: process.rss,
             metric,
             memory,
             share: Percent::share(memory, total),
-            limit: percent().or_else(amount)?,
+            limit,
+            allowed,
             rule: self.rule(process).map(|(number, _)| number),
             sustained,
         })

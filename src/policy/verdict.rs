@@ -34,6 +34,8 @@ pub struct Breach {
     pub share: Percent,
     /// The threshold; the percentage where it is over both.
     pub limit: Limit,
+    /// The same in bytes.
+    pub allowed: Bytes,
     /// The number of the rule that the threshold holds for, from 1; None where no rule matches.
     pub rule: Option<usize>,
     /// How long it must be over.

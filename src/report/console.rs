@@ -1,6 +1,7 @@
 //! Standard error: a terminal, a pipe or file, or the journal's stream. Never waits for long.
 
 use super::health::Health;
+use super::journal::Journal;
 use super::line::{Line, level_name};
 use super::syslog::severity;
 use crate::sys::writable::wait_writable;
@@ -50,6 +51,8 @@ pub struct Console {
     style: Style,
     torn: bool,
     line: Vec<u8>,
+    /// The better way to the journal, where standard error leads there.
+    journal: Option<Journal>,
     pub(super) health: Health,
 }
 
@@ -65,7 +68,9 @@ impl Console {
             } else {
                 Style::Plain
             };
-            return Some(Self::new(copy, mode, style));
+            let journal = (style == Style::Journal).then(Journal::connect).flatten();
+            let console = Self::new(copy, mode, style);
+            return Some(Self { journal, ..console });
         }
         // A description of its own can be set not to block without doing that to the shell as well;
         // otherwise a stopped terminal (Ctrl-S, a hung ssh) would stop the daemon.
@@ -89,6 +94,7 @@ impl Console {
             style,
             torn: false,
             line: Vec::new(),
+            journal: None,
             health: Health::new("standard error", Path::new("/dev/stderr")),
         }
     }
@@ -104,6 +110,12 @@ impl Console {
 
     /// Writes the record and says whether the journal has it now.
     pub(super) fn write(&mut self, line: &Line<'_>) -> bool {
+        if let Some(journal) = &mut self.journal {
+            if journal.write(line, line.attached).is_ok() {
+                self.health.note(Ok(()), 1);
+                return true;
+            }
+        }
         let result = self.try_write(line);
         let written = result.is_ok();
         self.health.note(result, 1);
@@ -117,7 +129,7 @@ impl Console {
         }
         let (time, level, message) = (line.time, level_name(line.level), line.message);
         match self.style {
-            Style::Plain => writeln!(self.line, "{time} - {level} - {message}")?,
+            Style::Plain => line.append_to(&mut self.line)?,
             Style::Coloured => {
                 let colour = colour(line.level);
                 writeln!(

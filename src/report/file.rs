@@ -1,7 +1,7 @@
 //! The log file: whole lines or none, opened again by itself when it was moved, deleted or replaced.
 
 use super::health::Health;
-use super::line::{Line, level_name};
+use super::line::Line;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -73,8 +73,7 @@ impl LogFile {
         if self.torn == Some(id) {
             self.line.push(b'\n');
         }
-        let level = level_name(line.level);
-        writeln!(self.line, "{} - {level} - {}", line.time, line.message)?;
+        line.append_to(&mut self.line)?;
         if let Some((file, _)) = &mut self.open {
             write_whole(file, &self.line).map_err(|Torn { error, piece_left }| {
                 self.torn = piece_left.then_some(id).or(self.torn);

@@ -1,9 +1,12 @@
 //! The parts that the sinks' lines share. Pure.
 
+use super::fields::Attached;
 use crate::escape::write_one_line;
 use crate::sys::clock::LocalTime;
 use log::Level;
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use std::time::SystemTime;
 
 /// One record on its way to the sinks.
 #[derive(Clone, Copy)]
@@ -11,6 +14,27 @@ pub(super) struct Line<'a> {
     pub(super) time: LocalTime,
     pub(super) level: Level,
     pub(super) message: Message<'a>,
+    /// What is known of it for programs.
+    pub(super) attached: &'a Attached,
+    /// Where JSON is wanted: its time by the clock.
+    pub(super) json: Option<SystemTime>,
+}
+
+impl Line<'_> {
+    /// As the log file has it, with its end.
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self.json {
+            None => {
+                let level = level_name(self.level);
+                writeln!(out, "{} - {level} - {}", self.time, self.message)
+            }
+            Some(time) => {
+                let Attached { kind, fields } = self.attached;
+                let message = self.message.to_string();
+                writeln!(out, "{}", fields.object(*kind, self.level, &message, time))
+            }
+        }
+    }
 }
 
 /// A record's text. It is one line whatever is in it: names are escaped where the message is made, and
@@ -26,7 +50,7 @@ impl fmt::Display for Message<'_> {
 
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
-impl Write for OneLine<'_, '_> {
+impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         write_one_line(self.0, text)
     }

@@ -2,11 +2,13 @@
 //! [`CombinedLogger`]. What changes at a reload or on SIGUSR1 goes through [`LogSinks`].
 
 use super::console::{Console, ConsoleMode};
+use super::fields::{Attached, Fields};
 use super::file::LogFile;
 use super::health::{Health, Notice};
+use super::kind::Kind;
 use super::line::{Line, Message};
 use super::syslog::{Syslog, SyslogSockets};
-use crate::config::LogSettings;
+use crate::config::{LogFormat, LogSettings};
 use crate::sys::clock::{LocalTime, local_time};
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 use simplelog::{CombinedLogger, SharedLogger};
@@ -43,7 +45,10 @@ impl LogSinks {
             console,
             syslog: None,
             sockets: sockets.clone(),
+            now: SystemTime::now(),
             time: local_time(SystemTime::now()),
+            attached: Attached::default(),
+            format: settings.format,
             in_journal: false,
         })));
         sinks.apply(settings);
@@ -53,7 +58,7 @@ impl LogSinks {
                 sinks: sinks.clone(),
             })
         };
-        let logger = CombinedLogger::new(Kind::ALL.map(member).into());
+        let logger = CombinedLogger::new(Sink::ALL.map(member).into());
         (sinks, logger)
     }
 
@@ -77,6 +82,16 @@ impl LogSinks {
         sinks.say_what_changed();
     }
 
+    /// The next record is of this kind, and this is known of it.
+    pub(super) fn attach(&self, kind: Kind, fields: Fields) {
+        self.lock().attached = Attached { kind, fields };
+    }
+
+    /// The records that follow are of no event.
+    pub(super) fn detach(&self) {
+        self.lock().attached = Attached::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Sinks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,13 +99,13 @@ impl LogSinks {
 
 /// The sinks, in the order in which a record goes through them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Sink {
     File,
     Console,
     Syslog,
 }
 
-impl Kind {
+impl Sink {
     const ALL: [Self; 3] = [Self::File, Self::Console, Self::Syslog];
 }
 
@@ -102,6 +117,11 @@ struct Sinks {
     sockets: SyslogSockets,
     /// The time of the record that goes through: taken at the first sink, the same on all.
     time: LocalTime,
+    /// The same by the clock.
+    now: SystemTime,
+    /// What is known of it for programs.
+    attached: Attached,
+    format: LogFormat,
     /// Whether the console has handed the record that goes through to the journal.
     in_journal: bool,
 }
@@ -109,6 +129,7 @@ struct Sinks {
 impl Sinks {
     fn apply(&mut self, settings: &LogSettings) {
         self.level = settings.level;
+        self.format = settings.format;
         let path = settings.file.as_deref();
         if self.file.as_ref().map(LogFile::path) != path {
             self.file = path.map(LogFile::new);
@@ -122,33 +143,36 @@ impl Sinks {
         self.say_what_changed();
     }
 
-    fn enabled(&self, kind: Kind, level: Level) -> bool {
+    fn enabled(&self, kind: Sink, level: Level) -> bool {
         level
             <= match (kind, &self.console) {
-                (Kind::Console, Some(console)) => console.level(self.level),
+                (Sink::Console, Some(console)) => console.level(self.level),
                 _ => self.level,
             }
     }
 
     /// Called before a record goes to the first sink.
     fn begin(&mut self) {
-        self.time = local_time(SystemTime::now());
+        self.now = SystemTime::now();
+        self.time = local_time(self.now);
         self.in_journal = false;
     }
 
-    fn write(&mut self, kind: Kind, level: Level, message: fmt::Arguments<'_>) {
+    fn write(&mut self, kind: Sink, level: Level, message: fmt::Arguments<'_>) {
         let line = Line {
             time: self.time,
             level,
             message: Message(message),
+            attached: &self.attached,
+            json: (self.format == LogFormat::Json).then_some(self.now),
         };
         match kind {
-            Kind::File => {
+            Sink::File => {
                 if let Some(file) = &mut self.file {
                     file.write(&line);
                 }
             }
-            Kind::Console => {
+            Sink::Console => {
                 self.in_journal = self
                     .console
                     .as_mut()
@@ -158,7 +182,7 @@ impl Sinks {
             // is sent to /dev/log. To show each record once whatever enable_syslog says, standard error
             // carries every record, and what it has delivered is sent to /dev/log only where another
             // syslog daemon listens there. (One that journald forwards to gets it from journald.)
-            Kind::Syslog => {
+            Sink::Syslog => {
                 if let Some(syslog) = &mut self.syslog {
                     if !(self.in_journal && syslog.leads_to_journald()) {
                         syslog.write(&line);
@@ -171,8 +195,8 @@ impl Sinks {
     /// Says on the other sinks what has failed, and everywhere what works again. To say it can make
     /// another sink fail or work, so there are rounds; what is left after them waits for the next record.
     fn say_what_changed(&mut self) {
-        for _round in Kind::ALL {
-            for about in Kind::ALL {
+        for _round in Sink::ALL {
+            for about in Sink::ALL {
                 let Some(notice) = self.health(about).and_then(Health::take_notice) else {
                     continue;
                 };
@@ -182,28 +206,28 @@ impl Sinks {
     }
 
     /// The configured level does not hide these, as they tell of records that it did not hide either.
-    fn say(&mut self, about: Kind, notice: &Notice) {
+    fn say(&mut self, about: Sink, notice: &Notice) {
         self.begin();
-        for kind in Kind::ALL {
-            let shown = kind != Kind::Console || self.enabled(kind, notice.level);
+        for kind in Sink::ALL {
+            let shown = kind != Sink::Console || self.enabled(kind, notice.level);
             if shown && (kind != about || notice.works) {
                 self.write(kind, notice.level, format_args!("{}", notice.text));
             }
         }
     }
 
-    fn health(&mut self, kind: Kind) -> Option<&mut Health> {
+    fn health(&mut self, kind: Sink) -> Option<&mut Health> {
         match kind {
-            Kind::File => self.file.as_mut().map(|file| &mut file.health),
-            Kind::Console => self.console.as_mut().map(|console| &mut console.health),
-            Kind::Syslog => self.syslog.as_mut().map(|syslog| &mut syslog.health),
+            Sink::File => self.file.as_mut().map(|file| &mut file.health),
+            Sink::Console => self.console.as_mut().map(|console| &mut console.health),
+            Sink::Syslog => self.syslog.as_mut().map(|syslog| &mut syslog.health),
         }
     }
 }
 
 /// One sink as a member of the [`CombinedLogger`].
 struct Member {
-    kind: Kind,
+    kind: Sink,
     sinks: LogSinks,
 }
 
@@ -214,13 +238,13 @@ impl Log for Member {
 
     fn log(&self, record: &Record<'_>) {
         let mut sinks = self.sinks.lock();
-        if self.kind == Kind::File {
+        if self.kind == Sink::File {
             sinks.begin();
         }
         if sinks.enabled(self.kind, record.level()) {
             sinks.write(self.kind, record.level(), *record.args());
         }
-        if self.kind == Kind::Syslog {
+        if self.kind == Sink::Syslog {
             sinks.say_what_changed();
         }
     }

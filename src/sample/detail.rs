@@ -1,7 +1,7 @@
 //! One process in detail, all of it read through one open folder /proc/PID, so that it is about one
 //! process.
 
-use super::inquiry::{self, Findings, Inquiry};
+use super::inquiry::{self, Anonymous, Findings, Inquiry};
 use super::name::{Name, full_name};
 use super::{ProcRoot, parse, program};
 use crate::sys::fs;
@@ -137,8 +137,8 @@ pub(super) struct Asking<'s> {
     pub(super) inquiry: &'s dyn Inquiry,
     /// MemTotal.
     pub(super) total: Bytes,
-    /// Whether its unit is wanted.
-    pub(super) unit: bool,
+    /// Whether it is held to be ended, and what is told of it then is wanted.
+    pub(super) is_held: bool,
 }
 
 /// Reads the process behind an open folder; None if it has ended.
@@ -175,10 +175,15 @@ fn try_read(
             Metric::Rss => None,
             Metric::Pss => inquiry::read_pss(folder),
             // A main thread that has exited shows none, as a kernel before 4.5: RSS stands.
-            Metric::Anon => anonymous.map(Ok),
+            Metric::Anon => anonymous.map(|anonymous| Ok(anonymous.sum())),
         };
+        findings.anon = anonymous.map(|anonymous| anonymous.resident);
+        findings.swap = anonymous.map(|anonymous| anonymous.swapped);
         findings.memory = memory.map(|memory| (metric, memory));
-        findings.unit = asking.unit.then(|| inquiry::read_unit(folder)).flatten();
+        if asking.is_held {
+            findings.unit = inquiry::read_unit(folder);
+            inquiry::read_words(folder, &mut findings);
+        }
     }
     Ok(Process {
         pid,
@@ -198,7 +203,7 @@ pub(super) fn read_start_time(folder: &ProcessFolder) -> io::Result<StartTime> {
 }
 
 /// The facts, and the anonymous memory, which stands in one of the files they are read from.
-fn read_facts(folder: &ProcessFolder) -> Result<(Facts, Option<Bytes>), Failure> {
+fn read_facts(folder: &ProcessFolder) -> Result<(Facts, Option<Anonymous>), Failure> {
     let mut buffer = [0; BUFFER];
     let text = read_file(folder, c"stat", "stat", &mut buffer)?;
     let stat = parse::stat(text).ok_or_else(|| nonsense("stat"))?;
@@ -336,5 +341,5 @@ pub(super) fn read_file<'b>(
 /// be told, which the detailed look then finds out.
 pub(super) fn read_anonymous(root: &ProcRoot, status: &CStr) -> Option<Bytes> {
     let mut buffer = [0; BUFFER];
-    inquiry::anonymous(fs::read_at(root.as_fd(), status, &mut buffer).ok()?)
+    inquiry::anonymous(fs::read_at(root.as_fd(), status, &mut buffer).ok()?).map(Anonymous::sum)
 }

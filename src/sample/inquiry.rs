@@ -61,8 +61,26 @@ pub struct Findings {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be ended.
     pub unit: Option<Name>,
+    /// Its executable, cut at 255 bytes; read only of a process that is held to be ended.
+    pub exe: Option<Name>,
+    /// Its arguments with a space between two of them, cut likewise; read likewise.
+    pub cmdline: Option<Name>,
+    /// Its anonymous resident memory.
+    pub anon: Option<Bytes>,
+    /// What of it was swapped out.
+    pub swap: Option<Bytes>,
     /// Whether its program bears its name out; read only of one that its name may protect.
     pub program: Option<Program>,
+}
+
+impl Findings {
+    /// Its share of the memory it maps, where that was measured.
+    pub fn pss(&self) -> Option<Bytes> {
+        match self.memory {
+            Some((Metric::Pss, memory)) => memory.ok(),
+            _ => None,
+        }
+    }
 }
 
 /// The questions. Implementations are pure.
@@ -162,10 +180,35 @@ pub(super) fn read_pss(folder: &ProcessFolder) -> Option<Result<Bytes, Unreadabl
 }
 
 /// Anonymous memory and swap by status (RssAnon since Linux 4.5).
-pub(super) fn anonymous(status: &[u8]) -> Option<Bytes> {
+pub(super) fn anonymous(status: &[u8]) -> Option<Anonymous> {
     let resident = parse::amount(status, b"RssAnon")?;
     let swapped = parse::amount(status, b"VmSwap").unwrap_or(Bytes::ZERO);
-    Some(resident.saturating_add(swapped))
+    Some(Anonymous { resident, swapped })
+}
+
+/// Memory that no file backs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anonymous {
+    pub(super) resident: Bytes,
+    pub(super) swapped: Bytes,
+}
+
+impl Anonymous {
+    pub(super) fn sum(self) -> Bytes {
+        self.resident.saturating_add(self.swapped)
+    }
+}
+
+/// The executable and the command line, for those who read of an end.
+pub(super) fn read_words(folder: &ProcessFolder, findings: &mut Findings) {
+    let mut buffer = [0; BUFFER + 1];
+    if let Ok(Ok(exe)) = read_exe(folder, &mut buffer) {
+        findings.exe = Some(Name::new(exe.to_bytes())).filter(|exe| !exe.as_bytes().is_empty());
+    }
+    let mut buffer = [0; BUFFER];
+    if let Ok(length) = fs::read_at(folder.as_fd(), c"cmdline", &mut buffer).map(<[u8]>::len) {
+        findings.cmdline = Some(Name::new(joined(&mut buffer, length).to_bytes()));
+    }
 }
 
 /// The systemd unit, or failing that the control group. A slice holds units of all kinds and is none.
@@ -260,8 +303,14 @@ mod tests {
     #[test]
     fn anonymous_memory_counts_what_was_swapped_out() {
         let status = b"Name:\tx\nVmRSS:\t 9 kB\nRssAnon:\t 3 kB\nVmSwap:\t 4 kB\n";
-        assert_eq!(anonymous(status), Some(Bytes::from_kib(7)));
-        assert_eq!(anonymous(b"RssAnon:\t 3 kB\n"), Some(Bytes::from_kib(3)));
-        assert_eq!(anonymous(b"VmSwap:\t 4 kB\n"), None);
+        assert_eq!(
+            anonymous(status).map(Anonymous::sum),
+            Some(Bytes::from_kib(7))
+        );
+        assert_eq!(
+            anonymous(b"RssAnon:\t 3 kB\n").map(Anonymous::sum),
+            Some(Bytes::from_kib(3))
+        );
+        assert!(anonymous(b"VmSwap:\t 4 kB\n").is_none());
     }
 }

@@ -205,7 +205,7 @@ impl Sampler {
         detail::read(&self.root, handle.folder(), self.asking(true))
     }
 
-    fn asking(&self, unit: bool) -> detail::Asking<'_> {
+    fn asking(&self, is_held: bool) -> detail::Asking<'_> {
         if self.total.get() == Bytes::ZERO {
             // Without it, shares are of nothing, which the policy takes for off.
             let _ = self.memory();
@@ -213,7 +213,7 @@ impl Sampler {
         detail::Asking {
             inquiry: &*self.inquiry,
             total: self.total.get(),
-            unit,
+            is_held,
         }
     }
 

@@ -31,6 +31,8 @@ pub struct LocalTime {
     pub second: i32,
     /// The day of the week, 0 for Monday.
     pub weekday: u16,
+    /// Seconds east of UTC.
+    pub offset: i64,
 }
 
 impl LocalTime {
@@ -77,7 +79,30 @@ pub fn local_time(time: SystemTime) -> LocalTime {
         minute: local.tm_min,
         second: local.tm_sec,
         weekday: u16::try_from((local.tm_wday + 6) % 7).unwrap_or(0),
+        offset: local.tm_gmtoff,
     }
+}
+
+/// RFC 3339 in local time with milliseconds: `2026-11-20T10:11:12.345+01:00`.
+pub fn rfc3339(time: SystemTime) -> String {
+    let local = local_time(time);
+    let milliseconds = time
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |after| after.subsec_millis());
+    let minutes = local.offset / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.abs();
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{milliseconds:03}{sign}{:02}:{:02}",
+        local.year,
+        local.month,
+        local.day,
+        local.hour,
+        local.minute,
+        local.second,
+        minutes / 60,
+        minutes % 60,
+    )
 }
 
 /// When this day begins in local time; None for what the C library can't reckon.
@@ -147,6 +172,9 @@ mod tests {
         assert_eq!(at(1_743_296_400), "2025-03-30 03:00:00");
         assert_eq!(at(1_761_440_399), "2025-10-26 02:59:59");
         assert_eq!(at(1_761_440_400), "2025-10-26 02:00:00");
+        let exact = |milliseconds| rfc3339(UNIX_EPOCH + Duration::from_millis(milliseconds));
+        assert_eq!(exact(1_743_296_400_007), "2025-03-30T03:00:00.007+02:00");
+        assert_eq!(exact(1_761_440_400_000), "2025-10-26T02:00:00.000+01:00");
         // In summer midnight is two hours before that of UTC, in winter one.
         let midnight = |month, day| {
             let start = start_of_day(2025, month, day).unwrap();

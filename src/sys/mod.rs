@@ -59,6 +59,16 @@ pub fn effective_uid() -> Uid {
     Uid::new(unsafe { libc::geteuid() })
 }
 
+/// The name of this machine.
+pub fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is live and one byte longer than what is written, so that a NUL ends it.
+    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    let name = name.get(..end).filter(|_| result == 0).unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
+}
+
 /// Whether the service manager has started this process: as its child, and told so.
 pub fn parent_is_manager() -> bool {
     // SAFETY: getppid can't fail and has no arguments.

@@ -20,6 +20,7 @@ fn logs_to_the_standard_error_it_was_given() {
         file: None,
         syslog: false,
         level: LevelFilter::Info,
+        format: LogFormat::Text,
     };
     let sinks = LogSinks::install(&settings, mode).unwrap();
     log::debug!("fine");

@@ -10,7 +10,7 @@ mod full_disk;
 mod syslog;
 
 use log::{Level, LevelFilter, Log, Record};
-use memory_monitor::config::LogSettings;
+use memory_monitor::config::{LogFormat, LogSettings};
 use memory_monitor::report::log::LogSinks;
 use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
 use std::fs::{self, File};
@@ -70,6 +70,7 @@ impl Bench {
             file: Some(log_file.to_owned()),
             syslog: false,
             level: LevelFilter::Info,
+            format: LogFormat::Text,
         };
         let sockets = SyslogSockets {
             syslog: folder.path().join("dev-log"),

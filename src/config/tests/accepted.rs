@@ -52,6 +52,7 @@ fn the_built_in_defaults_are_those_that_are_documented() {
             file: Some("/var/log/memory_monitor.log".into()),
             syslog: true,
             level: log::LevelFilter::Info,
+            format: LogFormat::Text,
         }
     );
     assert_eq!(config.term_timeout, Duration::from_secs(5));
