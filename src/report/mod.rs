@@ -5,6 +5,8 @@ mod bar;
 mod check;
 mod console;
 mod event;
+#[cfg(test)]
+mod every_event;
 mod exempt;
 mod explain;
 mod fields;

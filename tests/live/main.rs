@@ -23,6 +23,7 @@ mod old_kernels;
 mod os;
 mod policy;
 mod protection;
+mod records;
 mod rotation;
 mod running;
 mod schedule;
@@ -48,6 +49,7 @@ fn main() {
         old_kernels::CASES,
         policy::CASES,
         protection::CASES,
+        records::CASES,
         rotation::CASES,
         running::CASES,
         schedule::CASES,
