@@ -33,7 +33,8 @@ pub struct Signal<'a> {
     pub arguments: &'a [&'a str],
 }
 
-/// Sends a signal on the system bus; done when the bus has taken it.
+/// Sends a signal on the system bus; done when the bus has taken it. Whether anybody listens, or a policy
+/// keeps it from them, the bus does not say.
 pub fn send(signal: &Signal<'_>) -> io::Result<()> {
     let given = std::env::var("DBUS_SYSTEM_BUS_ADDRESS");
     let address = given.as_deref().unwrap_or(SYSTEM_BUS);
@@ -47,7 +48,7 @@ pub fn send(signal: &Signal<'_>) -> io::Result<()> {
     for _ in 0..LONGEST_ANSWER {
         let answer = Answer::read(&mut bus)?;
         match (answer.error, answer.to) {
-            // An error of any of the three; of the signal where a policy forbids it.
+            // An error of any of the three.
             (Some(error), 1..=3) => return Err(io::Error::other(error)),
             // The bus has taken everything before that.
             (None, 3) => return Ok(()),
