@@ -5,5 +5,6 @@ pub mod dbus;
 pub mod desktop;
 pub mod event;
 pub mod pace;
+pub mod people;
 pub mod tty;
 pub mod utmp;
