@@ -43,7 +43,12 @@ fn role_tty() {
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(env::current_exe().unwrap(), folder.path().join("role")).unwrap();
+    // By another process: what this one has open for writing, a child of another test would have as well,
+    // and the kernel would not run it.
+    let copied = Command::new("cp")
+        .args([env::current_exe().unwrap(), folder.path().join("role")])
+        .status();
+    assert!(copied.unwrap().success());
     folder
 }
 
