@@ -189,3 +189,6 @@ impl Early {
         self.unwatched = headroom::unwatched(sieve, unwatched);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 /// Tasks waited for memory for 100 ms together within 2 s: far below what is felt, far above what is
-/// always there. Without CAP_SYS_RESOURCE the window must be a multiple of 2 s (Linux 6.5; before, no
-/// window is allowed without it). It notifies once a window at most.
+/// always there. Without CAP_SYS_RESOURCE the window must be a multiple of 2 s (Linux 6.5, and Debian's
+/// 6.1; before, no window is allowed without it). It notifies once a window at most.
 const TRIGGER: &[u8] = b"some 100000 2000000\0";
 
 /// A trigger on /proc/pressure/memory; poll(2) reports POLLPRI when it goes off.

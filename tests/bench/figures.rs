@@ -118,17 +118,31 @@ fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
              machine's other processes are scanned too",
         );
     }
-    let with_crowds: [(usize, &[Part]); 3] = [
+    let with_crowds: [(usize, &[(&str, Part)]); 3] = [
         (
             IDLE_PROCESSES,
-            &[scan::measure, footprint::measure, grace::measure],
+            &[
+                ("scan", scan::measure),
+                ("footprint", footprint::measure),
+                ("grace", grace::measure),
+            ],
         ),
-        (500, &[reaction::measure, cost::measure]),
-        (0, &[multitude::measure]),
+        (
+            500,
+            &[("reaction", reaction::measure), ("cost", cost::measure)],
+        ),
+        (0, &[("multitude", multitude::measure)]),
     ];
+    let names: Vec<_> = arguments.iter().filter_map(|name| name.to_str()).collect();
+    let names: Vec<_> = names.iter().filter(|name| !name.starts_with('-')).collect();
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| **wanted == name);
     for (processes, parts) in with_crowds {
+        let mut parts = parts.iter().filter(|(name, _)| is_wanted(name)).peekable();
+        if parts.peek().is_none() {
+            continue;
+        }
         let _crowd = Crowd::start(processes)?;
-        for part in parts {
+        for (_, part) in parts {
             // The figures found so far are worth printing.
             if let Err(error) = part(&run, &mut report) {
                 report.failed(&error);
