@@ -45,9 +45,11 @@ write_config() {
 		ram_percent_threshold = 100
 		ram_gb_threshold = ${threshold:-0.1}
 		check_interval = ${interval:-1}
+		metric = "${metric:-rss}"
 		[whitelist]
 		names = [${names:-}]
 		users = [${users:-}]
+		verify_names = ${verify:-false}
 		[settings]
 		log_level = "${level:-info}"
 		term_timeout = 2
