@@ -11,7 +11,6 @@ mod draft;
 mod dropins;
 mod error;
 mod file;
-mod notify;
 mod rule;
 pub mod schedule;
 mod table;
@@ -25,7 +24,6 @@ mod written;
 
 pub use changes::Change;
 pub use error::{Cause, Error, Place, Warning};
-pub use notify::Notify;
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use thresholds::Thresholds;
@@ -85,8 +83,6 @@ pub struct Config {
     pub dry_run: bool,
     /// Where and how much to log.
     pub log: LogSettings,
-    /// What is wanted of the notifier.
-    pub notify: Notify,
     /// The time between SIGTERM and SIGKILL.
     pub term_timeout: Duration,
     /// How many processes may be ended within a minute; None for no limit.
