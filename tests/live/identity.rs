@@ -168,8 +168,11 @@ fn nothing_was_ended(machine: &Machine) {
         scans
     );
     for record in log.records() {
+        // That a name is not what it seems is a warning, of one that lives.
         assert!(
-            record.level == "INFO" || !record.message.contains("PID="),
+            record.level == "INFO"
+                || record.message.starts_with("Spared process: ")
+                || !record.message.contains("PID="),
             "{record:?}"
         );
         assert!(!record.message.starts_with("Process ended"), "{record:?}");
