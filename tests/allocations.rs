@@ -1,38 +1,18 @@
 //! A steady look at all processes, one of them over its threshold, and the decision about it allocate
 //! nothing on the heap.
 
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used)]
 
+#[allow(unsafe_code)] // an allocator is
+#[path = "../src/sys/counting.rs"]
+mod counting;
+
+use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Decision, Grants, Ledger, Policy};
 use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::units::{Bytes, Pid};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Instant;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_steady_scan_and_its_decisions_allocate_nothing() {

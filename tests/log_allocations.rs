@@ -1,38 +1,18 @@
 //! A record that goes to all sinks allocates nothing on the heap once the buffers have grown.
 
-#![allow(clippy::unwrap_used, unsafe_code)]
+#![allow(clippy::unwrap_used)]
 
+#[allow(unsafe_code)] // an allocator is
+#[path = "../src/sys/counting.rs"]
+mod counting;
+
+use counting::ALLOCATIONS;
 use log::{Level, LevelFilter, Log, Record};
 use memory_monitor::config::{LogFormat, LogSettings};
 use memory_monitor::report::log::LogSinks;
 use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_steady_record_allocates_nothing() {

@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(unsafe_code)] // an allocator is
+#[path = "../src/sys/counting.rs"]
+mod counting;
+
+use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Grants, Policy, Survey};
 use memory_monitor::sample::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
 use memory_monitor::units::{Bytes, Metric, Pid};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -17,30 +21,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-#[allow(unsafe_code)]
-// SAFETY: hands everything on to the system's allocator; the counter has no destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: promised by the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// So many rules of all kinds, with thresholds that nothing here is near to.
 fn policy(rules: usize) -> Policy {

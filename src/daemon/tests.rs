@@ -2,52 +2,16 @@
 //! tick to the signal, while a real process grows over its threshold; and over hundreds of thousands of
 //! checks.
 
-#![allow(unsafe_code)]
-
 use super::{Daemon, Occasion};
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::report::ConsoleMode;
-use crate::sys::memory;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use crate::sys::counting::ALLOCATIONS;
+use crate::sys::memory::{self, faults};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 const INSIDE: &str = "MEMORY_MONITOR_TEST_INSIDE";
-
-/// Page faults of this thread, small and large.
-fn faults() -> i64 {
-    // SAFETY: rusage is a C struct of integers, for which all zeros are valid; it is live for the call.
-    unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
-        usage.ru_minflt + usage.ru_majflt
-    }
-}
 
 /// Runs the test again, alone in a pid namespace, where nobody else can be ended.
 fn is_inside(test: &str) -> bool {

@@ -73,6 +73,17 @@ unsafe extern "C" fn forget_code(
     0
 }
 
+/// Page faults of this thread so far, small and large.
+#[cfg(test)]
+pub(crate) fn faults() -> i64 {
+    // SAFETY: rusage is a C struct of integers, for which all zeros are valid; it is live for the call.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage.ru_minflt + usage.ru_majflt
+    }
+}
+
 /// Locks what is in memory now and, with CAP_IPC_LOCK, all that comes later, so that it is never
 /// swapped out or dropped. On fault, so that what is never used takes no memory; before Linux 4.4, which
 /// does not know that, all at once.

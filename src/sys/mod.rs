@@ -4,6 +4,8 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+#[cfg(test)]
+pub(crate) mod counting;
 pub mod fs;
 pub mod glob;
 pub mod keys;
