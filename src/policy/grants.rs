@@ -68,3 +68,30 @@ impl Grants {
         self.known.iter().map(|grant| self.left(grant)).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Pid, StartTime};
+
+    #[test]
+    fn holds_for_the_very_process_until_its_time_is_over() {
+        let key = |start_time| ProcessKey {
+            pid: Pid::new(300).unwrap(),
+            start_time: StartTime(start_time),
+        };
+        let grant = Grant {
+            process: key(1),
+            name: b"a".to_vec(),
+            until: Duration::from_secs(60),
+            reason: String::new(),
+        };
+        let mut grants = Grants::new(vec![grant], Duration::from_secs(59));
+        let left = |grants: &Grants, key| grants.of(key).map(|(_, left)| left.as_secs());
+        assert_eq!(left(&grants, key(1)), Some(1));
+        assert_eq!(left(&grants, key(2)), None);
+        assert_eq!(grants.next_end(), Some(Duration::from_secs(1)));
+        grants.set_clock(Duration::from_secs(60));
+        assert_eq!(left(&grants, key(1)), None);
+    }
+}
