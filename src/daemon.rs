@@ -289,6 +289,7 @@ impl<'o> Daemon<'o> {
                 self.reporter.emit(&Event::Changed(&change));
             }
         }
+        self.reporter.set_notified(config.notify.is_wanted());
         self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));

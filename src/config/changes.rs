@@ -68,7 +68,7 @@ impl Config {
     /// Every single value with its key, always in the same order.
     fn values(&self) -> Vec<(&'static str, String)> {
         let thresholds = self.regular.thresholds;
-        let log = &self.log;
+        let (log, notify) = (&self.log, &self.notify);
         let file = log.file.as_ref().map(|file| file.display().to_string());
         vec![
             ("ram_percent_threshold", percent(thresholds)),
@@ -94,6 +94,13 @@ impl Config {
                 self.warn_percent
                     .map_or("0".to_owned(), |percent| percent.get().to_string()),
             ),
+            (
+                "email_from",
+                format!("{:?}", notify.email_from.as_deref().unwrap_or_default()),
+            ),
+            ("smtp", format!("{:?}", notify.smtp)),
+            ("tty", notify.tty.to_string()),
+            ("desktop", notify.desktop.to_string()),
         ]
     }
 
@@ -106,6 +113,7 @@ impl Config {
             Some(uid) => format!("{:?} ({uid})", user.text),
             None => format!("{:?}", user.text),
         });
+        let command = self.notify.command.iter();
         let drop_ins = self.drop_ins.iter();
         let drop_ins = drop_ins.map(|file| format!("{:?}", file.to_string_lossy()));
         vec![
@@ -116,6 +124,13 @@ impl Config {
             ),
             ("names", names.collect()),
             ("users", users.collect()),
+            ("email_to", self.notify.email_to.clone()),
+            (
+                "command",
+                command
+                    .map(|path| format!("{:?}", path.to_string_lossy()))
+                    .collect(),
+            ),
             ("rule", self.rules.iter().map(ToString::to_string).collect()),
             (
                 "schedule",

@@ -3,6 +3,7 @@
 
 use super::document::Document;
 use super::error::{Cause, Warning};
+use super::notify::{self, Notify};
 use super::rule::{self, Rule};
 use super::schedule::Schedule;
 use super::table::{Layer, Setting, Table};
@@ -39,6 +40,12 @@ pub(super) struct Draft {
     sustained: Option<Setting<Duration>>,
     metric: Option<Setting<Metric>>,
     warn_percent: Option<Setting<Option<Percent>>>,
+    email_to: Option<Vec<Setting<String>>>,
+    email_from: Option<Setting<Option<String>>>,
+    smtp: Option<Setting<String>>,
+    command: Option<Vec<Setting<PathBuf>>>,
+    tty: Option<Setting<bool>>,
+    desktop: Option<Setting<bool>>,
     /// Those of later files come first.
     rules: Vec<Rule>,
     schedules: Vec<Schedule>,
@@ -78,6 +85,7 @@ impl Draft {
             root.table("thresholds", |table| self.read_thresholds(table));
             root.table("whitelist", |table| self.read_whitelist(table));
             root.table("settings", |table| self.read_settings(table));
+            root.table("notify", |table| self.read_notify(table));
             root.tables("rule", "[rule]", |table, place| {
                 rules.extend(tables::rule(table, place));
             });
@@ -138,6 +146,15 @@ impl Draft {
             value::kill_limit,
         );
         table.value("warn_percent", &mut self.warn_percent, value::warn_percent);
+    }
+
+    fn read_notify(&mut self, table: &mut Table<'_, '_>) {
+        table.list("email_to", &mut self.email_to, notify::address);
+        table.value("email_from", &mut self.email_from, notify::sender);
+        table.value("smtp", &mut self.smtp, notify::server);
+        table.list("command", &mut self.command, notify::program);
+        table.value("tty", &mut self.tty, value::boolean);
+        table.value("desktop", &mut self.desktop, value::boolean);
     }
 
     /// What is wrong with values that are fine each by itself.
@@ -234,6 +251,14 @@ impl Draft {
                 syslog: self.enable_syslog?.value,
                 level: self.log_level?.value,
                 format: self.log_format?.value,
+            },
+            notify: Notify {
+                email_to: values(self.email_to?),
+                email_from: self.email_from?.value,
+                smtp: self.smtp?.value,
+                command: values(self.command?),
+                tty: self.tty?.value,
+                desktop: self.desktop?.value,
             },
             term_timeout: self.term_timeout?.value,
             max_kills_per_minute: self.max_kills_per_minute?.value,

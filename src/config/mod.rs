@@ -11,6 +11,7 @@ mod draft;
 mod dropins;
 mod error;
 mod file;
+mod notify;
 mod rule;
 pub mod schedule;
 mod table;
@@ -24,6 +25,7 @@ mod written;
 
 pub use changes::Change;
 pub use error::{Cause, Error, Place, Warning};
+pub use notify::Notify;
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use thresholds::Thresholds;
@@ -83,6 +85,8 @@ pub struct Config {
     pub dry_run: bool,
     /// Where and how much to log.
     pub log: LogSettings,
+    /// What is wanted of the notifier.
+    pub notify: Notify,
     /// The time between SIGTERM and SIGKILL.
     pub term_timeout: Duration,
     /// How many processes may be ended within a minute; None for no limit.

@@ -1,4 +1,4 @@
-//! An event as fields for programs: what the JSON log and the journal get. Documented in
+//! An event as fields for programs: what the JSON log, the journal and the notifier get. Documented in
 //! memory-monitor(8) and etc/examples/log.schema.json; a field's meaning never changes.
 
 use super::event::Event;

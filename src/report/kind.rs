@@ -17,9 +17,29 @@ pub struct Kind {
 /// What is no event of the daemon's work: that a sink fails or works again.
 pub(super) const LOG: Kind = Kind::new("log", 0xe561dd4b205936820dec786b30923968);
 
+/// What people want to hear of at once; the notifier gets these and no others.
+const NOTIFIED: [&str; 11] = [
+    "killing",
+    "would_kill",
+    "escalating",
+    "ended",
+    "survives",
+    "near",
+    "withheld",
+    "restart_loop",
+    "not_permitted",
+    "signal_failed",
+    "reload_refused",
+];
+
 impl Kind {
     const fn new(name: &'static str, message_id: u128) -> Self {
         Self { name, message_id }
+    }
+
+    /// Whether the notifier gets it.
+    pub fn is_notified(self) -> bool {
+        NOTIFIED.contains(&self.name)
     }
 
     /// Of this event.

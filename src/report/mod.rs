@@ -20,6 +20,7 @@ mod kind;
 mod line;
 mod line_of;
 pub mod log;
+mod outlet;
 mod past;
 mod scan;
 mod selftest;
@@ -43,6 +44,7 @@ pub use grants::GrantFile;
 pub(crate) use history::seconds;
 pub use history::{History, Past, Record};
 pub use kind::Kind;
+pub use outlet::socket_path;
 pub use past::PastReport;
 pub use scan::{ScanReport, View};
 pub use selftest::{Outcome, SelftestReport, Step};
@@ -56,12 +58,16 @@ pub use table::Layout;
 pub use users::UserNames;
 
 use crate::config::LogSettings;
+use outlet::{Outlet, Trouble};
+use std::time::SystemTime;
 
 /// Says events in the log.
 pub struct Reporter {
     sinks: LogSinks,
     users: UserNames,
     text: String,
+    /// Where [notify] wants something.
+    outlet: Option<Outlet>,
 }
 
 impl Reporter {
@@ -75,6 +81,7 @@ impl Reporter {
             sinks,
             users: UserNames::default(),
             text: String::new(),
+            outlet: None,
         })
     }
 
@@ -82,14 +89,43 @@ impl Reporter {
     pub fn emit(&mut self, event: &Event<'_>) {
         let level = event.level();
         let kind = Kind::of(event);
-        if level <= ::log::max_level() {
+        let is_notified = self.outlet.is_some() && kind.is_notified();
+        if level <= ::log::max_level() || is_notified {
             self.text.clear();
             // A String takes any text.
             let _ = event.write(&mut self.text, &mut self.users);
             let fields = Fields::of(event, &mut self.users);
+            if is_notified {
+                self.notify(kind, level, &fields);
+            }
             self.sinks.attach(kind, fields);
             ::log::log!(level, "{}", self.text);
             self.sinks.detach();
+        }
+    }
+
+    /// Hands an event over to the notifier.
+    fn notify(&mut self, kind: Kind, level: ::log::Level, fields: &Fields) {
+        let object = fields.object(kind, level, &self.text, SystemTime::now());
+        let trouble = self
+            .outlet
+            .as_mut()
+            .and_then(|outlet| outlet.send(object.as_bytes()));
+        match trouble {
+            Some(Trouble::Begins(error)) => {
+                ::log::warn!("The notifier does not take events, they are dropped: Error={error}");
+            }
+            Some(Trouble::Over(dropped)) => {
+                ::log::warn!("The notifier takes events again: Dropped={dropped}");
+            }
+            None => {}
+        }
+    }
+
+    /// Whether the notifier is to get events.
+    pub fn set_notified(&mut self, wanted: bool) {
+        if wanted != self.outlet.is_some() {
+            self.outlet = wanted.then(Outlet::default);
         }
     }
 

@@ -1,11 +1,27 @@
-//! Records for programs: the JSON log.
+//! Records for programs: the JSON log, and what the notifier is handed.
 
 use crate::confine::{Case, case};
 use crate::hog::Hog;
 use crate::machine::{Machine, until};
 use serde_json::Value;
+use std::os::unix::net::UnixDatagram;
+use std::{fs, thread};
 
-pub(crate) const CASES: &[Case] = &[case("records::json_log", json_log)];
+pub(crate) const CASES: &[Case] = &[
+    case("records::json_log", json_log),
+    case(
+        "records::notifier_is_handed_events",
+        notifier_is_handed_events,
+    ),
+    case(
+        "records::notifier_that_does_not_read",
+        notifier_that_does_not_read,
+    ),
+    case(
+        "records::no_notifier_is_no_trouble",
+        no_notifier_is_no_trouble,
+    ),
+];
 
 fn objects(machine: &Machine) -> Vec<Value> {
     let text = String::from_utf8(machine.log().bytes()).expect("UTF-8");
@@ -60,4 +76,79 @@ fn json_log() {
             .all(|line| serde_json::from_str::<Value>(line).is_ok()),
         "{lines}"
     );
+}
+
+/// A machine that wants to be told, and where its notifier would listen.
+fn told() -> (Machine, std::path::PathBuf) {
+    let machine = Machine::new().with("notify.tty", "true");
+    let socket = machine.path("notify.sock");
+    (machine, socket)
+}
+
+fn notifier_is_handed_events() {
+    let (machine, path) = told();
+    let socket = UnixDatagram::bind(&path).expect("a folder of ours");
+    let mut hog = Hog::new().start();
+    let mut command = machine.command();
+    command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &path);
+    let mut daemon = machine.launch(command);
+    let mut events = Vec::new();
+    while events.last().is_none_or(|event| event != "ended") {
+        let mut buffer = [0; 8192];
+        let length = socket.recv(&mut buffer).expect("a datagram");
+        let object: Value = serde_json::from_slice(&buffer[..length]).expect("JSON");
+        assert_eq!(object["pid"], hog.pid());
+        events.push(object["event"].as_str().expect("text").to_owned());
+    }
+    assert_eq!(events, ["killing", "ended"]);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+fn notifier_that_does_not_read() {
+    let (machine, path) = told();
+    let socket = UnixDatagram::bind(&path).expect("a folder of ours");
+    let mut command = machine.command();
+    command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &path);
+    let mut daemon = machine.launch(command);
+    // The queue takes net.unix.max_dgram_qlen datagrams, two a hog.
+    let limit = fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").expect("Linux has it");
+    let limit: usize = limit.trim().parse().expect("a number");
+    for _ in 0..limit / 2 + 2 {
+        assert_eq!(Hog::new().start().ended_by(), Some(libc::SIGTERM));
+    }
+    machine
+        .log()
+        .wait_for_words(&["The notifier does not take events"]);
+    let reader = thread::spawn(move || {
+        let mut count = 0;
+        let mut buffer = [0; 8192];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            count += 1;
+            if String::from_utf8_lossy(&buffer[..length]).contains("\"name\":\"last\"") {
+                break;
+            }
+        }
+        count
+    });
+    let mut last = Hog::new().comm("last").start();
+    assert_eq!(last.ended_by(), Some(libc::SIGTERM));
+    machine
+        .log()
+        .wait_for_words(&["The notifier takes events again: Dropped="]);
+    assert!(reader.join().expect("it ends") > limit);
+    daemon.stop();
+}
+
+fn no_notifier_is_no_trouble() {
+    let (machine, path) = told();
+    let mut hog = Hog::new().start();
+    let mut command = machine.command();
+    command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &path);
+    let mut daemon = machine.launch(command);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    machine
+        .log()
+        .wait_for_words(&["The notifier does not take events", "No such file"]);
+    daemon.stop();
 }
