@@ -5,6 +5,7 @@ mod check;
 mod early;
 mod endure;
 mod exempt;
+mod metrics;
 mod record;
 mod schedule;
 #[cfg(test)]
@@ -169,6 +170,7 @@ impl<'o> Daemon<'o> {
             }
             self.attend_timed(Instant::now());
             self.attend_victims(Instant::now());
+            self.leave_metrics();
             self.service.sign_of_life();
             self.sleep(signals, Some(next_check));
             while let Some(request) = signals.next() {
@@ -177,6 +179,7 @@ impl<'o> Daemon<'o> {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
                         self.keeper.finish();
+                        self.leave_metrics();
                         return Ok(());
                     }
                     Request::Reload => {
@@ -262,6 +265,7 @@ impl<'o> Daemon<'o> {
                 self.set_early_scan();
             }
             Err(refused) => {
+                self.reporter.metrics().note_refused();
                 for cause in refused.to_string().lines() {
                     self.reporter.emit(&Event::ReloadRefused(cause));
                 }
@@ -290,6 +294,7 @@ impl<'o> Daemon<'o> {
             }
         }
         self.reporter.set_notified(config.notify.is_wanted());
+        self.reporter.metrics().note_config(&config);
         self.keeper.note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));

@@ -3,6 +3,7 @@
 use super::{Config, Rule, Schedule, Thresholds};
 use crate::config::schedule::DAYS;
 use std::fmt::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One thing that is different now. Displayed as `KEY: OLD -> NEW`, `KEY: ENTRY added` and the like.
@@ -69,7 +70,10 @@ impl Config {
     fn values(&self) -> Vec<(&'static str, String)> {
         let thresholds = self.regular.thresholds;
         let (log, notify) = (&self.log, &self.notify);
-        let file = log.file.as_ref().map(|file| file.display().to_string());
+        let file = |file: &Option<PathBuf>| {
+            let shown = file.as_ref().map(|file| file.display().to_string());
+            format!("{:?}", shown.unwrap_or_default())
+        };
         vec![
             ("ram_percent_threshold", percent(thresholds)),
             ("ram_gb_threshold", amount(thresholds)),
@@ -79,10 +83,11 @@ impl Config {
             ("protect_root", self.whitelist.protect_root.to_string()),
             ("verify_names", self.whitelist.verify_names.to_string()),
             ("dry_run", self.dry_run.to_string()),
-            ("log_file", format!("{:?}", file.unwrap_or_default())),
+            ("log_file", file(&log.file)),
             ("enable_syslog", log.syslog.to_string()),
             ("log_level", log.level.to_string().to_ascii_lowercase()),
             ("log_format", log.format.name().to_owned()),
+            ("metrics_file", file(&self.metrics_file)),
             ("term_timeout", seconds(self.term_timeout)),
             (
                 "max_kills_per_minute",

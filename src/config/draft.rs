@@ -35,6 +35,7 @@ pub(super) struct Draft {
     enable_syslog: Option<Setting<bool>>,
     log_level: Option<Setting<LevelFilter>>,
     log_format: Option<Setting<LogFormat>>,
+    metrics_file: Option<Setting<Option<PathBuf>>>,
     term_timeout: Option<Setting<Duration>>,
     max_kills_per_minute: Option<Setting<Option<NonZeroU32>>>,
     sustained: Option<Setting<Duration>>,
@@ -131,10 +132,11 @@ impl Draft {
 
     fn read_settings(&mut self, table: &mut Table<'_, '_>) {
         table.value("dry_run", &mut self.dry_run, value::boolean);
-        table.value("log_file", &mut self.log_file, value::log_file);
+        table.value("log_file", &mut self.log_file, value::file);
         table.value("enable_syslog", &mut self.enable_syslog, value::boolean);
         table.value("log_level", &mut self.log_level, value::log_level);
         table.value("log_format", &mut self.log_format, value::log_format);
+        table.value("metrics_file", &mut self.metrics_file, value::file);
         table.value(
             "term_timeout",
             &mut self.term_timeout,
@@ -252,6 +254,7 @@ impl Draft {
                 level: self.log_level?.value,
                 format: self.log_format?.value,
             },
+            metrics_file: self.metrics_file?.value,
             notify: Notify {
                 email_to: values(self.email_to?),
                 email_from: self.email_from?.value,

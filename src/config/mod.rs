@@ -85,6 +85,8 @@ pub struct Config {
     pub dry_run: bool,
     /// Where and how much to log.
     pub log: LogSettings,
+    /// The file with the metrics; None for none.
+    pub metrics_file: Option<PathBuf>,
     /// What is wanted of the notifier.
     pub notify: Notify,
     /// The time between SIGTERM and SIGKILL.

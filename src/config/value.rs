@@ -81,7 +81,7 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
 }
 
 /// An absolute path; None for an empty one.
-pub(super) fn log_file(value: &DeValue<'_>) -> Read<Option<PathBuf>> {
+pub(super) fn file(value: &DeValue<'_>) -> Read<Option<PathBuf>> {
     match value.as_str() {
         Some("") => Ok(None),
         Some(path) if path.starts_with('/') && !path.contains('\0') => Ok(Some(path.into())),

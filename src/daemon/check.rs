@@ -60,7 +60,9 @@ impl Daemon<'_> {
         occasion: Occasion,
         now: Instant,
     ) -> Result<usize, Error> {
+        let begun = Instant::now();
         self.scan_and_signal(now)?;
+        self.count_scan(occasion, begun.elapsed());
         let mut deeds = std::mem::take(&mut self.deeds);
         let killed = deeds.iter().filter(|deed| deed.has_signalled()).count();
         let is_regular = occasion == Occasion::Regular || killed > 0;
@@ -222,7 +224,6 @@ impl Daemon<'_> {
         Some(Deed::Ended(process, breach, outcome, None))
     }
 
-    /// What a dry run would do is repeated at each regular check only.
     fn report(&mut self, deed: &Deed, is_regular: bool) {
         match deed {
             Deed::Ended(process, breach, outcome, found) => match outcome {
@@ -234,14 +235,11 @@ impl Daemon<'_> {
                         self.reporter.emit(&Event::RestartLoop(found, wait));
                     }
                 }
-                Outcome::Pretended if self.is_news(process, Said::Pretended) || is_regular => {
-                    self.reporter.emit(&Event::WouldKill(process, breach));
-                    self.reporter.emit(&Event::Reason(process, breach));
-                }
+                Outcome::Pretended => self.report_pretended(process, breach, is_regular),
                 Outcome::NotPermitted if self.is_news(process, Said::NotPermitted) => {
                     self.reporter.emit(&Event::NotPermitted(process, breach));
                 }
-                Outcome::Pretended | Outcome::AlreadyGone | Outcome::NotPermitted => {}
+                Outcome::AlreadyGone | Outcome::NotPermitted => {}
                 Outcome::Failed(error) => {
                     self.reporter
                         .emit(&Event::SignalFailed(process, Signal::Terminate, error));
@@ -253,6 +251,18 @@ impl Daemon<'_> {
                 self.reporter
                     .emit(&Event::Waits(process, breach, wait, *left));
             }
+        }
+    }
+
+    /// What a dry run would do is repeated at each regular check only, and counted once.
+    fn report_pretended(&mut self, process: &Process, breach: &Breach, is_regular: bool) {
+        let is_news = self.is_news(process, Said::Pretended);
+        if is_news {
+            self.reporter.metrics().note_would_end(breach.rule);
+        }
+        if is_news || is_regular {
+            self.reporter.emit(&Event::WouldKill(process, breach));
+            self.reporter.emit(&Event::Reason(process, breach));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod matches;
 mod names;
+mod places;
 mod rules;
 mod week;
 mod whitelist;
@@ -18,7 +19,6 @@ use rules::Ruled;
 use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use week::Week;
 use whitelist::Listed;
 
@@ -137,16 +137,8 @@ impl CheckReport {
                 ));
             }
         }
-        if let (Some(unit), Some(file)) = (checked.unit, &checked.policy.config.log.file) {
-            let folder = file.parent().unwrap_or(Path::new("/"));
-            if !unit.may_write(folder) {
-                self.notes.push(format!(
-                    "the service may not write to {}: systemctl edit memory-monitor, and add below [Service] the line ReadWritePaths={}",
-                    Escaped(file.as_os_str().as_bytes()),
-                    Escaped(folder.as_os_str().as_bytes())
-                ));
-            }
-        }
+        let doubts = places::doubts(&checked.policy.config, checked.unit);
+        self.notes.extend(doubts);
         if checked.hidepid {
             self.notes.push(
                 "/proc is mounted with hidepid: other users' processes are not seen here, run it as root"

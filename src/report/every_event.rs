@@ -99,7 +99,8 @@ fn each(take: &mut dyn FnMut(&Event<'_>)) {
     let memory = SystemMemory {
         total: Bytes::new(9),
         available: None,
-        swap_used: Bytes::ZERO,
+        swap_total: Bytes::ZERO,
+        swap_free: Bytes::ZERO,
     };
     let failed = crate::Error::System("poll", io::Error::from_raw_os_error(libc::ENOMEM));
     let second = Duration::from_secs(1);

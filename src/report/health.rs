@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The state of one sink: each reason to fail makes one notice however many records it costs, and so
 /// does the end of it.
+#[derive(Debug)]
 pub(super) struct Health {
     name: &'static str,
     path: PathBuf,
@@ -19,12 +20,14 @@ pub(super) struct Health {
     unsaid: Option<Notice>,
 }
 
+#[derive(Debug)]
 struct Failure {
     reason: Option<i32>,
     lost: u64,
 }
 
 /// What is to be said about a sink.
+#[derive(Debug)]
 pub(super) struct Notice {
     pub(super) level: Level,
     pub(super) text: String,

@@ -20,6 +20,7 @@ mod kind;
 mod line;
 mod line_of;
 pub mod log;
+mod metrics;
 mod outlet;
 mod past;
 mod scan;
@@ -44,6 +45,7 @@ pub use grants::GrantFile;
 pub(crate) use history::seconds;
 pub use history::{History, Past, Record};
 pub use kind::Kind;
+pub use metrics::{Metrics, Scan};
 pub use outlet::socket_path;
 pub use past::PastReport;
 pub use scan::{ScanReport, View};
@@ -68,6 +70,7 @@ pub struct Reporter {
     text: String,
     /// Where [notify] wants something.
     outlet: Option<Outlet>,
+    metrics: Metrics,
 }
 
 impl Reporter {
@@ -82,11 +85,13 @@ impl Reporter {
             users: UserNames::default(),
             text: String::new(),
             outlet: None,
+            metrics: Metrics::default(),
         })
     }
 
     /// Says it, where its level is wanted.
     pub fn emit(&mut self, event: &Event<'_>) {
+        self.metrics.note(event);
         let level = event.level();
         let kind = Kind::of(event);
         let is_notified = self.outlet.is_some() && kind.is_notified();
@@ -102,6 +107,11 @@ impl Reporter {
             ::log::log!(level, "{}", self.text);
             self.sinks.detach();
         }
+    }
+
+    /// What is counted, and where it is left.
+    pub fn metrics(&mut self) -> &mut Metrics {
+        &mut self.metrics
     }
 
     /// Hands an event over to the notifier.

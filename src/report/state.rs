@@ -3,9 +3,8 @@
 use super::history::seconds;
 use super::keep::{self, Once};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -121,21 +120,9 @@ impl StateFile {
         if let Some(folder) = self.path.parent() {
             keep::make_folder(folder)?;
         }
-        let new = self.path.with_extension("new");
         let mut text = serde_json::to_vec(state)?;
         text.push(b'\n');
-        // One that a crash has left may be another user's, or a link.
-        let _ = fs::remove_file(&new);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(self.mode)
-            .open(&new)?;
-        // The unit's umask is for logs.
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(self.mode);
-        file.set_permissions(permissions)?;
-        file.write_all(&text)?;
-        fs::rename(&new, &self.path)
+        keep::replace(&self.path, &text, self.mode)
     }
 
     /// Takes it away when the daemon stops, unless another one has written it since.

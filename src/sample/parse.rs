@@ -98,19 +98,21 @@ pub struct Meminfo {
     pub total: Bytes,
     /// MemAvailable; missing before Linux 3.14.
     pub available: Option<Bytes>,
-    /// SwapTotal - SwapFree; nothing where the kernel has no swap.
-    pub swap_used: Bytes,
+    /// SwapTotal; nothing where the kernel has no swap.
+    pub swap_total: Bytes,
+    /// SwapFree; all of it where the kernel does not say.
+    pub swap_free: Bytes,
 }
 
 /// /proc/meminfo.
 pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
     let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
+    let swap_total = amount(text, b"SwapTotal").unwrap_or(Bytes::ZERO);
     Some(Meminfo {
         total,
         available: amount(text, b"MemAvailable"),
-        swap_used: amount(text, b"SwapTotal")
-            .zip(amount(text, b"SwapFree"))
-            .map_or(Bytes::ZERO, |(total, free)| total.saturating_sub(free)),
+        swap_total,
+        swap_free: amount(text, b"SwapFree").unwrap_or(swap_total),
     })
 }
 
@@ -265,7 +267,8 @@ mod tests {
         let expected = Meminfo {
             total: Bytes::new(2 << 20),
             available: Some(Bytes::new(1 << 20)),
-            swap_used: Bytes::from_kib(7),
+            swap_total: Bytes::from_kib(9),
+            swap_free: Bytes::from_kib(2),
         };
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));

@@ -14,8 +14,10 @@ pub struct SystemMemory {
     pub total: Bytes,
     /// MemAvailable; None before Linux 3.14, which does not say.
     pub available: Option<Bytes>,
-    /// Swap in use: no process can have more of its memory there.
-    pub swap_used: Bytes,
+    /// SwapTotal.
+    pub swap_total: Bytes,
+    /// SwapFree.
+    pub swap_free: Bytes,
 }
 
 impl SystemMemory {
@@ -30,14 +32,16 @@ impl SystemMemory {
         let parse::Meminfo {
             total,
             available,
-            swap_used,
+            swap_total,
+            swap_free,
         } = parse::meminfo(text).ok_or_else(|| Error::Format {
             path: root.path_of("meminfo"),
         })?;
         Ok(Self {
             total,
             available,
-            swap_used,
+            swap_total,
+            swap_free,
         })
     }
 
@@ -45,6 +49,11 @@ impl SystemMemory {
     pub fn used(&self) -> Option<Bytes> {
         self.available
             .map(|available| self.total.saturating_sub(available))
+    }
+
+    /// Swap in use: no process can have more of its memory there.
+    pub fn swap_used(&self) -> Bytes {
+        self.swap_total.saturating_sub(self.swap_free)
     }
 
     /// Whether less than a tenth is available.

@@ -100,9 +100,10 @@ impl Sampler {
         let anonymous_sieve = self.inquiry.anonymous_sieve(snapshot.memory.total);
         // Who is measured by anonymous memory may have little of it resident; but it has no more of
         // it in swap than there is in swap at all. Without swap in use nobody is looked at here.
+        let swap_used = snapshot.memory.swap_used();
         let swap_floor = anonymous_sieve
-            .filter(|_| snapshot.memory.swap_used > Bytes::ZERO)
-            .map(|sieve| sieve.saturating_sub(snapshot.memory.swap_used));
+            .filter(|_| swap_used > Bytes::ZERO)
+            .map(|sieve| sieve.saturating_sub(swap_used));
         let mut candidates = std::mem::take(&mut self.candidates);
         let mut swapped = std::mem::take(&mut self.swapped);
         candidates.clear();

@@ -18,6 +18,7 @@ mod identity;
 mod log_file;
 mod log_lines;
 mod machine;
+mod metrics;
 mod names;
 mod old_kernels;
 mod os;
@@ -45,6 +46,7 @@ fn main() {
         grace::CASES,
         identity::CASES,
         log_file::CASES,
+        metrics::CASES,
         names::CASES,
         old_kernels::CASES,
         policy::CASES,

@@ -56,7 +56,8 @@ fn memory() -> SystemMemory {
     SystemMemory {
         total: Bytes::new(100 * GB),
         available: Some(Bytes::new(50 * GB)),
-        swap_used: Bytes::ZERO,
+        swap_total: Bytes::ZERO,
+        swap_free: Bytes::ZERO,
     }
 }
 

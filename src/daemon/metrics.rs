@@ -1,0 +1,38 @@
+//! The metrics of the daemon: what each scan has found, and when the file is written. After the signals
+//! only.
+
+use super::{Daemon, Occasion};
+use crate::policy::Verdict;
+use crate::report::Scan;
+use std::time::Duration;
+
+impl Daemon<'_> {
+    /// A scan is over and took so long.
+    pub(super) fn count_scan(&mut self, occasion: Occasion, took: Duration) {
+        let metrics = self.reporter.metrics();
+        let snapshot = &self.snapshot;
+        // To judge them once more is for somebody who reads it.
+        let near = snapshot.near.iter().filter(|_| metrics.is_wanted());
+        let over = near
+            .filter(|process| {
+                matches!(
+                    self.policy.judge(process, &snapshot.memory),
+                    Verdict::Breach(_)
+                )
+            })
+            .count();
+        metrics.note_scan(Scan {
+            is_early: occasion == Occasion::Early,
+            took,
+            memory: snapshot.memory,
+            processes: snapshot.scanned,
+            over,
+        });
+    }
+
+    /// Writes the file where there is something new.
+    pub(super) fn leave_metrics(&mut self) {
+        let interval = self.policy.config.check_interval;
+        self.reporter.metrics().leave(interval);
+    }
+}

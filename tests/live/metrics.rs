@@ -1,0 +1,211 @@
+//! The file for Prometheus: what it says of what happened, and what becomes of it when it can't be
+//! written, when another one is wanted, and when the daemon stops.
+
+use crate::confine::{Case, case};
+use crate::hog::Hog;
+use crate::machine::{BINARY, LONG, Machine, quoted, until};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(crate) const CASES: &[Case] = &[
+    case("metrics::ended_processes", ended_processes),
+    case("metrics::dry_run", dry_run),
+    case("metrics::refused_configuration", refused_configuration),
+    case("metrics::said_once_each_way", said_once_each_way),
+    case("metrics::another_file", another_file),
+    case("metrics::always_whole", always_whole),
+    case("metrics::stays_after_the_end", stays_after_the_end),
+];
+
+fn with_metrics() -> (Machine, PathBuf) {
+    let machine = Machine::new();
+    let path = machine.path("mm.prom");
+    (machine.with("settings.metrics_file", &quoted(&path)), path)
+}
+
+/// The value of a series; None while there is none.
+fn value(path: &Path, series: &str) -> Option<f64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| {
+        let rest = line.strip_prefix("memory_monitor_")?;
+        rest.strip_prefix(series)?.strip_prefix(' ')
+    })?;
+    Some(line.parse().expect(series))
+}
+
+fn wait_for(path: &Path, series: &str, wanted: f64) {
+    until(series, || value(path, series) == Some(wanted));
+}
+
+fn ended_processes() {
+    // One check a day: what has ended is said without waiting for the next one.
+    let (machine, path) = with_metrics();
+    let machine = machine
+        .with("settings.term_timeout", "0.2")
+        .with("thresholds.check_interval", "86400");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$0\" \"$@\"", BINARY]);
+    let mut hog = Hog::new().comm(b"a\"\n} 1").start();
+    let mut other = Hog::new().comm("stubborn").ignores_sigterm().start();
+    let mut daemon = machine.launch(machine.given(command));
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    assert_eq!(other.ended_by(), Some(libc::SIGKILL));
+    wait_for(
+        &path,
+        "ended_total{signal=\"SIGTERM\",rule=\"general\"}",
+        1.0,
+    );
+    wait_for(
+        &path,
+        "ended_total{signal=\"SIGKILL\",rule=\"general\"}",
+        1.0,
+    );
+    let escaped = r#"ended_by_name_total{name="\"a\\x22\\x0a} 1\""}"#;
+    wait_for(&path, escaped, 1.0);
+    wait_for(&path, "ended_by_name_total{name=\"stubborn\"}", 1.0);
+    let now = |series| value(&path, series).expect(series);
+    assert!(now("freed_bytes_total") > f64::from(48 << 20));
+    assert!(now("last_scan_timestamp_seconds") > 1_700_000_000.0);
+    assert!(now("last_scan_seconds") > 0.0);
+    assert!(now("processes") > 0.0);
+    assert!((now("check_interval_seconds") - 86_400.0).abs() < 0.1);
+    assert!(now("memory_total_bytes") > now("memory_available_bytes"));
+    let mode = fs::metadata(&path).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+    daemon.stop();
+}
+
+fn dry_run() {
+    let (machine, path) = with_metrics();
+    let machine = machine.with("settings.dry_run", "true");
+    let mut hog = Hog::new().start();
+    let mut daemon = machine.start();
+    machine.log().wait_for_scans(3);
+    // However often it is said, it is one process.
+    wait_for(&path, "would_end_total{rule=\"general\"}", 1.0);
+    wait_for(&path, "processes_over_threshold", 1.0);
+    wait_for(&path, "dry_run", 1.0);
+    wait_for(
+        &path,
+        "ended_total{signal=\"SIGTERM\",rule=\"general\"}",
+        0.0,
+    );
+    hog.end();
+    wait_for(&path, "processes_over_threshold", 0.0);
+    daemon.stop();
+}
+
+fn refused_configuration() {
+    let (machine, path) = with_metrics();
+    let machine = machine.with("thresholds.check_interval", "86400");
+    let mut daemon = machine.start();
+    wait_for(&path, "config_valid", 1.0);
+    let loaded = value(&path, "config_loaded_timestamp_seconds").expect("a time");
+    let config = machine.write_config();
+    let good = fs::read(&config).expect("a file of ours");
+    fs::write(&config, "no_such_key = 1\nnor_this = 2\n").expect("a file of ours");
+    daemon.signal(libc::SIGHUP);
+    wait_for(&path, "config_valid", 0.0);
+    wait_for(&path, "failures_total{kind=\"configuration\"}", 1.0);
+    assert!(value(&path, "config_loaded_timestamp_seconds") <= Some(loaded));
+    fs::write(&config, good).expect("a file of ours");
+    daemon.signal(libc::SIGHUP);
+    wait_for(&path, "config_valid", 1.0);
+    assert!(value(&path, "config_loaded_timestamp_seconds") > Some(loaded));
+    daemon.stop();
+}
+
+fn said_once_each_way() {
+    let machine = Machine::new();
+    let folder = machine.path("missing");
+    let path = folder.join("mm.prom");
+    let machine = machine.with("settings.metrics_file", &quoted(&path));
+    let mut daemon = machine.start();
+    let log = machine.log();
+    for round in 1..3 {
+        log.wait_for_words(&["Cannot write to metrics file", "mm.prom"]);
+        let mut hog = Hog::new().start();
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        log.wait_for_scans(5);
+        fs::create_dir(&folder).expect("a folder of ours");
+        until("it is there again", || path.exists());
+        log.wait_for_scans(5);
+        let said = |level: &str, words: &str| {
+            let records = log.records();
+            let is_it = |record: &&crate::log_lines::Record| {
+                record.level == level && record.message.starts_with(words)
+            };
+            records.iter().filter(is_it).count()
+        };
+        assert_eq!(said("ERROR", "Cannot write to metrics file: Path="), round);
+        assert_eq!(
+            said("WARNING", "Writing to metrics file again: Path="),
+            round
+        );
+        assert!(value(&path, "failures_total{kind=\"metrics_file\"}") > Some(5.0));
+        let names = fs::read_dir(&folder).expect("a folder of ours").count();
+        assert_eq!(names, 1, "and no part of a file beside it");
+        fs::remove_dir_all(&folder).expect("a folder of ours");
+        if round == 1 {
+            until("it fails again", || {
+                said("ERROR", "Cannot write to metrics file: Path=") == 2
+            });
+        }
+    }
+    daemon.stop();
+}
+
+fn another_file() {
+    let (mut machine, path) = with_metrics();
+    let mut daemon = machine.start();
+    until("it is written", || path.exists());
+    let new = machine.path("new.prom");
+    machine.set("settings.metrics_file", &quoted(&new));
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    until("the new one is written", || new.exists());
+    assert!(!path.exists(), "what is no longer written is taken away");
+    machine.set("settings.metrics_file", "\"\"");
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    until("there is none", || !new.exists());
+    machine.log().wait_for_scans(3);
+    assert!(!new.exists() && !path.exists());
+    daemon.stop();
+}
+
+/// Whoever reads it sees all of it, at any time.
+fn always_whole() {
+    let (machine, path) = with_metrics();
+    let mut daemon = machine.start();
+    until("it is written", || path.exists());
+    let scans = machine.log().scans();
+    while machine.log().scans() < scans + 20 {
+        for _ in 0..1000 {
+            let text = fs::read_to_string(&path).expect("it is always there");
+            assert!(
+                text.starts_with("# HELP memory_monitor_build_info "),
+                "{text}"
+            );
+            assert!(text.ends_with("\nmemory_monitor_dry_run 0\n"), "{text}");
+        }
+    }
+    daemon.stop();
+}
+
+fn stays_after_the_end() {
+    let (machine, path) = with_metrics();
+    let machine = machine.with("settings.term_timeout", LONG);
+    let mut daemon = machine.start();
+    until("it is written", || path.exists());
+    daemon.stop();
+    assert!(value(&path, "last_scan_timestamp_seconds") > Some(1_700_000_000.0));
+    fs::remove_file(&path).expect("a file of ours");
+    // One look is not the daemon's.
+    let mut once = machine.command();
+    once.args(["--once", "--dry-run"]);
+    assert!(crate::machine::output(once).status.success());
+    assert!(!path.exists());
+}
