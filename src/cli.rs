@@ -10,8 +10,8 @@ mod time;
 
 pub use error::Error;
 pub use options::{
-    CheckOptions, ExemptOptions, ExemptWish, ExplainOptions, Filter, HistoryOptions, RunOptions,
-    ScanOptions, SelftestOptions, StatusOptions,
+    CheckOptions, ExemptOptions, ExemptWish, ExplainOptions, Filter, HistoryOptions, NotifyOptions,
+    RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
 pub use time::Since;
 
@@ -41,6 +41,8 @@ pub enum Invocation {
     Exempt(ExemptOptions),
     /// What was ended.
     History(HistoryOptions),
+    /// Tell people of events.
+    Notify(NotifyOptions),
     /// Whether the daemon runs.
     Status(StatusOptions),
     /// Print this help.
@@ -190,10 +192,18 @@ fn meant(
                 names,
             })
         }
-        "selftest" => Invocation::Selftest(SelftestOptions {
-            json,
-            sandbox: typed.has("sandbox"),
-        }),
+        "selftest" => {
+            let (sandbox, notify) = (typed.has("sandbox"), typed.has("notify"));
+            if sandbox && notify {
+                return Err(Error::Contradiction("--sandbox", "--notify"));
+            }
+            Invocation::Selftest(SelftestOptions {
+                json,
+                sandbox,
+                notify,
+            })
+        }
+        "notify" => Invocation::Notify(NotifyOptions { config, console }),
         "history" => Invocation::History(HistoryOptions {
             since: typed.read("since", |text| {
                 time::since(text)

@@ -29,6 +29,8 @@ pub enum Error {
     File(PathBuf, io::Error),
     /// A file that a command keeps can't be written.
     Write(PathBuf, io::Error),
+    /// Nothing can be taken at this place.
+    Listen(PathBuf, io::Error),
     /// Only root may give this command.
     NotRoot(&'static str),
     /// No daemon runs, and how that is known.
@@ -56,6 +58,7 @@ impl Error {
             | Self::Process(..)
             | Self::File(..)
             | Self::Write(..)
+            | Self::Listen(..)
             | Self::NotRoot(_)
             | Self::NotRunning(_)
             | Self::Selftest(_)
@@ -90,6 +93,9 @@ impl fmt::Display for Error {
             Self::Write(path, error) => {
                 write!(f, "can't write {:?}: {error}", path.to_string_lossy())
             }
+            Self::Listen(path, error) => {
+                write!(f, "can't listen on {:?}: {error}", path.to_string_lossy())
+            }
             Self::NotRoot(command) => {
                 write!(
                     f,
@@ -116,7 +122,10 @@ impl std::error::Error for Error {
             Self::Config(error) => error,
             Self::Sample(error) => error,
             Self::Log(error) => error,
-            Self::File(_, error) | Self::Write(_, error) | Self::System(_, error) => error,
+            Self::File(_, error)
+            | Self::Write(_, error)
+            | Self::Listen(_, error)
+            | Self::System(_, error) => error,
             Self::Process(..)
             | Self::NotRoot(_)
             | Self::NotRunning(_)

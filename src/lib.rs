@@ -36,6 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Check(options) => commands::check::run(&options),
         Invocation::History(options) => commands::history::run(&options),
         Invocation::Exempt(options) => commands::exempt::run(&options),
+        Invocation::Notify(options) => commands::notify::run(&options),
         Invocation::Status(options) => commands::status::run(&options),
         Invocation::Selftest(options) => commands::selftest::run(&options),
         Invocation::Help(text) => commands::print(&text),

@@ -80,6 +80,17 @@ pub struct SelftestOptions {
     pub json: bool,
     /// Within the sandbox of the installed unit.
     pub sandbox: bool,
+    /// The notifier's ways, and nothing else.
+    pub notify: bool,
+}
+
+/// How to tell people of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotifyOptions {
+    /// The configuration file; None for the usual place.
+    pub config: Option<PathBuf>,
+    /// How much to say on the terminal.
+    pub console: ConsoleMode,
 }
 
 /// What to do about exemptions for a while.

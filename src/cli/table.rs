@@ -108,6 +108,12 @@ static NAMES: Opt = opt(
     "",
     "print only the names of the whitelist and of the rules, one a line",
 );
+static NOTIFY: Opt = opt(
+    None,
+    "notify",
+    "",
+    "have the running notifier send one of each, and nothing else",
+);
 static FOR: Opt = opt(None, "for", "TIME", "spare it for TIME (90s, 30m, 2h, 3d)");
 static REASON: Opt = opt(None, "reason", "TEXT", "why, for the log and for others");
 static END: Opt = opt(None, "end", "", "spare it no longer");
@@ -128,7 +134,7 @@ pub static RUN: Command = Command {
 };
 
 /// The commands, in the order in which they are shown.
-pub static COMMANDS: [Command; 7] = [
+pub static COMMANDS: [Command; 8] = [
     Command {
         name: "scan",
         operand: "",
@@ -167,8 +173,9 @@ status 78.",
         about: "\
 Starts two processes of its own that take some memory and lets a second memory-monitor
 end them: it sees, decides and reports like the service, but can end nothing else.
-With --sandbox it finds out whether the service could end them.",
-        options: &[&JSON, &SANDBOX],
+With --sandbox it finds out whether the service could end them. With --notify it
+ends nothing: the running notifier sends one of each, and says how that went.",
+        options: &[&JSON, &SANDBOX, &NOTIFY],
     },
     Command {
         name: "exempt",
@@ -188,6 +195,16 @@ lets a process go that it has asked to end and that is still there.",
 Reads the record that the daemon keeps in /var/lib/memory-monitor. A name that was
 ended again within ten minutes is marked as a loop: something starts it again.",
         options: &[&JSON, &SINCE, &USER, &NAME],
+    },
+    Command {
+        name: "notify",
+        operand: "",
+        summary: "tell people and programs of what the daemon does",
+        about: "\
+Takes the daemon's events and does with them what [notify] of the configuration says:
+mail, programs, the terminals of owners, desktops. The service manager starts it when
+there is something to tell; by hand it runs until Ctrl-C.",
+        options: &[&CONFIG, &VERBOSE, &QUIET],
     },
     Command {
         name: "status",

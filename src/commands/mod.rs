@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod exempt;
 pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod notify;
 pub(crate) mod scan;
 mod scene;
 pub(crate) mod selftest;

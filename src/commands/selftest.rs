@@ -4,6 +4,7 @@
 
 mod hog;
 mod monitor;
+mod notify;
 mod probe;
 
 use crate::Error;
@@ -33,7 +34,12 @@ pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
     if options.sandbox {
         return within_sandbox(options);
     }
-    let report = SelftestReport::new(steps()?);
+    let steps = if options.notify {
+        notify::steps()?
+    } else {
+        steps()?
+    };
+    let report = SelftestReport::new(steps);
     if options.json {
         super::print_json(&report)?;
     } else {

@@ -1,7 +1,8 @@
 //! What the layers of the configuration say together: every key with its table, its reader and where
 //! its value came from; and the checks that need more than one value.
 
-use super::document::Document;
+use super::document::{self, Document};
+use super::dropins::DropIn;
 use super::error::{Cause, Warning};
 use super::notify::{self, Notify};
 use super::rule::{self, Rule};
@@ -9,7 +10,7 @@ use super::schedule::Schedule;
 use super::table::{Layer, Setting, Table};
 use super::whitelist::{NamePattern, User, Whitelist};
 use super::written::Written;
-use super::{Config, LogFormat, LogSettings, Origin, Regular, Thresholds, UserLookup};
+use super::{BUILT_IN, Config, LogFormat, LogSettings, Origin, Regular, Thresholds, UserLookup};
 use super::{tables, value};
 use crate::units::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
@@ -66,6 +67,23 @@ pub(super) enum Kind {
 }
 
 impl Draft {
+    /// What the built-in defaults, a file and its drop-ins say, and all that is wrong with them.
+    pub(super) fn of(file: &Path, text: &[u8], dropins: &[DropIn]) -> (Self, Vec<Cause>) {
+        let mut draft = Self::default();
+        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, Kind::Default);
+        let dropped = dropins
+            .iter()
+            .map(|dropin| (&*dropin.file, &*dropin.text, Kind::DropIn));
+        for (file, text, kind) in std::iter::once((file, text, Kind::File)).chain(dropped) {
+            match document::utf8(file, text) {
+                Ok(text) => causes.extend(draft.add(file, text, kind)),
+                Err(cause) => causes.push(cause),
+            }
+        }
+        causes.extend(draft.contradiction());
+        (draft, causes)
+    }
+
     /// Puts the text of one file on top of what is there; says all that is wrong with it.
     pub(super) fn add(&mut self, file: &Path, text: &str, kind: Kind) -> Vec<Cause> {
         let below = (kind == Kind::DropIn)
@@ -218,8 +236,28 @@ impl Draft {
         Some(Warning::RootNotProtected { place })
     }
 
+    /// Whom to tell, and how to log.
+    pub(super) fn take_reporting(&mut self) -> Option<(Notify, LogSettings)> {
+        let notify = Notify {
+            email_to: values(self.email_to.take()?),
+            email_from: self.email_from.take()?.value,
+            smtp: self.smtp.take()?.value,
+            command: values(self.command.take()?),
+            tty: self.tty.take()?.value,
+            desktop: self.desktop.take()?.value,
+        };
+        let log = LogSettings {
+            file: self.log_file.take()?.value,
+            syslog: self.enable_syslog.take()?.value,
+            level: self.log_level.take()?.value,
+            format: self.log_format.take()?.value,
+        };
+        Some((notify, log))
+    }
+
     /// The configuration, once every key has its value.
-    pub(super) fn finish(self, origin: Origin, drop_ins: Vec<PathBuf>) -> Option<Config> {
+    pub(super) fn finish(mut self, origin: Origin, drop_ins: Vec<PathBuf>) -> Option<Config> {
+        let (notify, log) = self.take_reporting()?;
         let thresholds = Thresholds::new(
             self.ram_percent_threshold?.value,
             self.ram_gb_threshold?.value,
@@ -248,21 +286,9 @@ impl Draft {
                 verify_names: self.verify_names?.value,
             },
             dry_run: self.dry_run?.value,
-            log: LogSettings {
-                file: self.log_file?.value,
-                syslog: self.enable_syslog?.value,
-                level: self.log_level?.value,
-                format: self.log_format?.value,
-            },
+log,
             metrics_file: self.metrics_file?.value,
-            notify: Notify {
-                email_to: values(self.email_to?),
-                email_from: self.email_from?.value,
-                smtp: self.smtp?.value,
-                command: values(self.command?),
-                tty: self.tty?.value,
-                desktop: self.desktop?.value,
-            },
+            notify,
             term_timeout: self.term_timeout?.value,
             max_kills_per_minute: self.max_kills_per_minute?.value,
         })

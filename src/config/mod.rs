@@ -35,7 +35,7 @@ pub use written::{Entry, Item, Written};
 use crate::escape::Escaped;
 use crate::sys::{effective_uid, users};
 use crate::units::{Metric, Percent, Uid};
-use draft::{Draft, Kind};
+use draft::Draft;
 use dropins::DropIn;
 use schedule::WeekMinute;
 use std::fmt;
@@ -102,6 +102,18 @@ pub struct Regular {
     pub thresholds: Thresholds,
     /// The time between two checks.
     pub check_interval: Duration,
+}
+
+/// What the notifier needs of a configuration.
+#[derive(Debug)]
+pub struct NotifierConfig {
+    /// Whom to tell.
+    pub notify: Notify,
+    /// How much to say itself, and how; it has no log file and no syslog of its own.
+    pub log: LogSettings,
+    /// What is wrong with it. What could be read of it holds all the same: that a configuration is
+    /// refused is one of the things to be told.
+    pub refused: Option<Error>,
 }
 
 /// A valid configuration and what is doubtful about it.
@@ -188,6 +200,12 @@ impl Config {
     /// Reads the file that was named, which must exist, or [`DEFAULT_FILE`], in whose absence the
     /// built-in defaults hold; then the drop-ins beside it.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
+        let (text, dropins, origin) = Self::read(file)?;
+        Self::parse_all(&text, &dropins, origin, &users::uid_of)
+    }
+
+    /// The texts of a configuration.
+    fn read(file: Option<&Path>) -> Result<(Vec<u8>, Vec<DropIn>, Origin), Error> {
         let default = Path::new(DEFAULT_FILE);
         let text = match file {
             Some(file) => Some(file::read(file)?),
@@ -199,7 +217,7 @@ impl Config {
             Some(text) => (text, Origin::File(file)),
             None => (Vec::new(), Origin::BuiltIn(file)),
         };
-        Self::parse_all(&text, &dropins, origin, &users::uid_of)
+        Ok((text, dropins, origin))
     }
 
     /// Reads a text, on top of the built-in defaults.
@@ -215,19 +233,7 @@ impl Config {
         lookup: UserLookup<'_>,
     ) -> Result<Loaded, Error> {
         let (Origin::File(file) | Origin::BuiltIn(file)) = &origin;
-        let mut draft = Draft::default();
-        let mut causes = draft.add(Path::new("built-in defaults"), BUILT_IN, Kind::Default);
-        let main = (file, text, Kind::File);
-        let dropped = dropins
-            .iter()
-            .map(|dropin| (&dropin.file, &*dropin.text, Kind::DropIn));
-        for (file, text, kind) in std::iter::once(main).chain(dropped) {
-            match document::utf8(file, text) {
-                Ok(text) => causes.extend(draft.add(file, text, kind)),
-                Err(cause) => causes.push(cause),
-            }
-        }
-        causes.extend(draft.contradiction());
+        let (mut draft, causes) = Draft::of(file, text, dropins);
         if !causes.is_empty() {
             return Err(Error::new(causes));
         }
@@ -244,6 +250,44 @@ impl Config {
                 place: None,
                 message: "the built-in defaults are incomplete".to_owned(),
             }])),
+        }
+    }
+}
+
+impl NotifierConfig {
+    /// Reads the same files as [`Config::load`], as far as they can be read.
+    pub fn load(file: Option<&Path>) -> Self {
+        match Config::read(file) {
+            Ok((text, dropins, Origin::File(file) | Origin::BuiltIn(file))) => {
+                let (draft, causes) = Draft::of(&file, &text, &dropins);
+                Self::of(draft, causes)
+            }
+            Err(error) => {
+                let (draft, _) = Draft::of(Path::new(DEFAULT_FILE), b"", &[]);
+                Self {
+                    refused: Some(error),
+                    ..Self::of(draft, Vec::new())
+                }
+            }
+        }
+    }
+
+    fn of(mut draft: Draft, causes: Vec<Cause>) -> Self {
+        let reporting = draft.take_reporting();
+        let (notify, level, format) = match reporting {
+            Some((notify, log)) => (notify, log.level, log.format),
+            // The built-in defaults say everything, so this is never so.
+            None => (Notify::default(), log::LevelFilter::Info, LogFormat::Text),
+        };
+        Self {
+            notify,
+            log: LogSettings {
+                file: None,
+                syslog: false,
+                level,
+                format,
+            },
+            refused: (!causes.is_empty()).then(|| Error::new(causes)),
         }
     }
 }

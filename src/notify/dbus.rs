@@ -22,7 +22,7 @@ const SIGNAL: u8 = 4;
 
 /// A signal to whoever listens for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Signal<'a> {
+pub(super) struct Signal<'a> {
     /// The object it comes from.
     pub path: &'a str,
     /// Its interface.
@@ -35,7 +35,7 @@ pub struct Signal<'a> {
 
 /// Sends a signal on the system bus; done when the bus has taken it. Whether anybody listens, or a policy
 /// keeps it from them, the bus does not say.
-pub fn send(signal: &Signal<'_>) -> io::Result<()> {
+pub(super) fn send(signal: &Signal<'_>) -> io::Result<()> {
     let given = std::env::var("DBUS_SYSTEM_BUS_ADDRESS");
     let address = given.as_deref().unwrap_or(SYSTEM_BUS);
     let path = socket(address)

@@ -1,7 +1,9 @@
 //! An event as the daemon sends it: one JSON object. Pure.
 
+use crate::escape::OneLine;
 use crate::units::{Bytes, Pid, Uid};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// What the notifier uses of an event; what it does not know of is left alone, so that a newer daemon
 /// can say more.
@@ -11,18 +13,80 @@ pub struct Event {
     pub event: String,
     /// The machine.
     pub host: Option<String>,
+    /// What a test of the notifier wants to see in its answers.
+    pub token: Option<String>,
+    time: Option<String>,
+    level: Option<String>,
+    message: Option<String>,
     pid: Option<u32>,
+    start_time: Option<u64>,
     name: Option<String>,
     uid: Option<u32>,
     rss_bytes: Option<u64>,
     freed_bytes: Option<u64>,
     threshold_bytes: Option<u64>,
+    /// All of it.
+    #[serde(skip)]
+    fields: Map<String, Value>,
 }
+
+/// The kind of a test of the notifier.
+const TEST: &str = "test";
 
 impl Event {
     /// The event in a datagram.
     pub fn read(datagram: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(datagram)
+        let fields: Map<String, Value> = serde_json::from_slice(datagram)?;
+        let event = Self::deserialize(Value::Object(fields.clone()))?;
+        Ok(Self { fields, ..event })
+    }
+
+    /// A test of the notifier as a datagram, on behalf of this user.
+    pub fn test(host: &str, time: &str, user: Uid, token: &str) -> Vec<u8> {
+        let fields = serde_json::json!({
+            "event": TEST,
+            "time": time,
+            "level": "info",
+            "message": "This is a test of the notifier",
+            "uid": user.get(),
+            "host": host,
+            "token": token,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        fields.to_string().into_bytes()
+    }
+
+    /// Whose test it is; None for what the daemon did.
+    pub fn tester(&self) -> Option<Uid> {
+        if self.event == TEST {
+            self.uid.map(Uid::new)
+        } else {
+            None
+        }
+    }
+
+    /// The process by number and start time.
+    pub fn process(&self) -> Option<(u32, u64)> {
+        Some((self.pid?, self.start_time?))
+    }
+
+    /// Each field by its name, with its value as text.
+    pub fn each(&self) -> impl Iterator<Item = (&str, String)> {
+        self.fields.iter().map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            (name.as_str(), value)
+        })
+    }
+
+    /// `2026-11-21T08:00:00.000+00:00 WARNING Killing: PID=1`, on one line.
+    pub fn line(&self) -> String {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let level = text(&self.level).to_uppercase();
+        let line = format!("{} {level} {}", text(&self.time), text(&self.message));
+        OneLine(line.trim()).to_string()
     }
 
     /// What people are told of it: the end of a process, once, and nothing else.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// What is to be said, and when the next may be.
 #[derive(Debug)]
-pub struct Pace<T> {
+pub(super) struct Pace<T> {
     every: Duration,
     free_from: Option<Instant>,
     held: Option<(T, usize)>,
@@ -12,7 +12,7 @@ pub struct Pace<T> {
 
 impl<T> Pace<T> {
     /// One message in so long a time.
-    pub const fn new(every: Duration) -> Self {
+    pub(super) const fn new(every: Duration) -> Self {
         Self {
             every,
             free_from: None,
@@ -21,7 +21,7 @@ impl<T> Pace<T> {
     }
 
     /// Adds something to be said.
-    pub fn add(&mut self, item: T) {
+    pub(super) fn add(&mut self, item: T) {
         match &mut self.held {
             Some((_, more)) => *more = more.saturating_add(1),
             None => self.held = Some((item, 0)),
@@ -29,7 +29,7 @@ impl<T> Pace<T> {
     }
 
     /// What is to be said now: the first that was held back, and how many more there were.
-    pub fn take(&mut self, now: Instant) -> Option<(T, usize)> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<(T, usize)> {
         if self.free_from.is_some_and(|free| now < free) {
             return None;
         }
@@ -39,14 +39,14 @@ impl<T> Pace<T> {
     }
 
     /// How long what is held back must wait; None while nothing is.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         self.held.as_ref()?;
         let free = self.free_from.unwrap_or(now);
         Some(free.saturating_duration_since(now))
     }
 
     /// Whether it can be forgotten: nothing is held back, and the next could be said at once.
-    pub fn is_idle(&self, now: Instant) -> bool {
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
         self.held.is_none() && self.free_from.is_none_or(|free| now >= free)
     }
 }

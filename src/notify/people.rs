@@ -40,6 +40,16 @@ impl People {
         }
     }
 
+    /// Whether owners are to be told.
+    pub fn tells_owners(&self) -> bool {
+        self.owners.is_some()
+    }
+
+    /// Whether desktops are to be told.
+    pub fn tells_desktops(&self) -> bool {
+        self.desktops.is_some()
+    }
+
     /// Somebody's process has ended.
     pub fn add(&mut self, ending: &Ending) {
         if let (Some(owners), Some(owner)) = (&mut self.owners, ending.owner) {

@@ -14,7 +14,7 @@ const SESSION: i16 = 7;
 ///
 /// Whoever may write utmp (terminal emulators may, through a helper) could name any file there: only
 /// names that are those of terminals are taken.
-pub fn terminals(utmp: &[u8]) -> Vec<&str> {
+pub(super) fn terminals(utmp: &[u8]) -> Vec<&str> {
     let records = utmp.chunks_exact(RECORD);
     let mut lines: Vec<&str> = records.filter_map(terminal).collect();
     lines.sort_unstable();

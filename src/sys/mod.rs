@@ -8,6 +8,7 @@ pub mod clock;
 pub(crate) mod counting;
 pub mod fs;
 pub mod glob;
+pub mod inherited;
 pub mod keys;
 pub mod memory;
 pub mod poll;

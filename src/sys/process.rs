@@ -71,7 +71,7 @@ impl AsFd for ProcessFolder {
 #[derive(Debug)]
 pub struct ProcessHandle {
     folder: ProcessFolder,
-    /// None on kernels before 5.3, or where a seccomp filter hides the call.
+    /// As [`open_pidfd`] has it.
     pidfd: Option<OwnedFd>,
 }
 
@@ -79,12 +79,7 @@ impl ProcessHandle {
     /// Opens a pidfd beside the folder. Both are of one process if a read through the folder
     /// succeeds afterwards: the number can't have been given away before that.
     pub fn new(folder: ProcessFolder) -> Self {
-        // SAFETY: plain integers.
-        let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, folder.pid.get(), 0) })
-            .ok()
-            .and_then(|fd| libc::c_int::try_from(fd).ok())
-            // SAFETY: pidfd_open just returned this descriptor, nobody else owns it.
-            .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        let pidfd = open_pidfd(folder.pid.get());
         Self { folder, pidfd }
     }
 
@@ -147,6 +142,36 @@ impl ProcessHandle {
         // SAFETY: the descriptor is borrowed for the call.
         check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
     }
+}
+
+/// What poll(2) finds readable when this process is over; None on kernels before 5.3, or where a seccomp
+/// filter hides the call. Of the right process for a child of ours that was not waited for yet.
+pub fn open_pidfd(pid: u32) -> Option<OwnedFd> {
+    // SAFETY: plain integers.
+    let opened = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).ok()?;
+    let opened = libc::c_int::try_from(opened).ok()?;
+    // SAFETY: pidfd_open just returned this descriptor, nobody else owns it.
+    Some(unsafe { OwnedFd::from_raw_fd(opened) })
+}
+
+/// Sends `signal` to all processes of a group that a child of this process leads, or led.
+pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
+    send_to_group(leader, signal.number())
+}
+
+/// Whether the group that a child of this process leads, or led, has processes.
+pub fn group_exists(leader: u32) -> bool {
+    send_to_group(leader, 0)
+        .map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |()| true)
+}
+
+fn send_to_group(leader: u32, signal: libc::c_int) -> io::Result<()> {
+    let group = libc::pid_t::try_from(leader).ok();
+    // -1 would be everybody.
+    let group = group.filter(|&group| group > 1);
+    let group = group.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+    // SAFETY: plain integers.
+    check_int(unsafe { libc::kill(-group, signal) }).map(drop)
 }
 
 /// Whether anybody has this number, seen or hidden: a process or one of its threads.

@@ -1,0 +1,118 @@
+//! The socket on which the daemon hands events over: passed by the service manager, or made here.
+
+use super::socket_path;
+use crate::sys::inherited::{for_this_user_only, passed_socket};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
+
+/// More than an event with the longest command line needs, each byte of it escaped.
+const LARGEST: usize = 1 << 18;
+
+/// The socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UnixDatagram,
+    /// Where it was made here; to be removed.
+    made: Option<PathBuf>,
+    buffer: Vec<u8>,
+}
+
+impl Listener {
+    /// Takes the one that was passed, or makes one, which nobody but this user can write to. One that
+    /// a notifier has left behind is replaced, one that somebody listens on is not.
+    pub fn open() -> io::Result<Self> {
+        let passed = passed_socket()?;
+        let path = socket_path();
+        let (socket, made) = match passed {
+            Some(socket) => (socket, None),
+            None => (make(&path)?, Some(path)),
+        };
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            made,
+            buffer: vec![0; LARGEST],
+        })
+    }
+
+    /// Whether the service manager listens on, and starts another notifier when there is something.
+    pub fn is_on_demand(&self) -> bool {
+        self.made.is_none()
+    }
+
+    /// The next datagram and who sent it; None while there is none.
+    pub fn receive(&mut self) -> io::Result<Option<(&[u8], SocketAddr)>> {
+        match self.socket.recv_from(&mut self.buffer) {
+            Ok((length, from)) => {
+                let datagram = self.buffer.get(..length).unwrap_or_default();
+                Ok(Some((datagram, from)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made {
+            // The next one replaces it.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn make(path: &Path) -> io::Result<UnixDatagram> {
+    match path.symlink_metadata() {
+        Ok(status) if status.file_type().is_socket() => {
+            if UnixDatagram::unbound()?.connect(path).is_ok() {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    "another notifier, or memory-monitor-notify.socket, listens there",
+                ));
+            }
+            fs::remove_file(path)?;
+        }
+        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => {
+            if let Some(folder) = path.parent() {
+                // The daemon makes it as well; what is wrong with it shows in the next step.
+                let _ = DirBuilder::new().mode(0o750).create(folder);
+            }
+        }
+    }
+    for_this_user_only(|| UnixDatagram::bind(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn makes_a_socket_of_its_own_and_replaces_one_that_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/notify.sock");
+        let first = make(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let error = make(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        make(&path).unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "kept").unwrap();
+        make(&file).unwrap_err();
+        assert_eq!(fs::read(&file).unwrap(), b"kept");
+    }
+}

@@ -1,0 +1,140 @@
+//! Takes events from the queue and sends mail about them. Talks to the mail server and waits for it,
+//! which is why it has a thread of its own.
+
+use super::digest::Digest;
+use super::lanes::Task;
+use super::letter::Addresses;
+use super::reply::How;
+use lettre::address::Envelope;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, Message, SmtpTransport, Transport};
+use std::error::Error;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// As long as the server may take for each step.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// While there is nothing to be sent; it waits for the queue then.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Why a mail was not sent.
+struct Failure {
+    /// The server refuses it, and would do so again.
+    is_final: bool,
+    text: String,
+}
+
+/// Sends mail until no more events can come and what waits was tried once more.
+pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses) {
+    let mut digest = Digest::default();
+    loop {
+        let wait = digest.wait(Instant::now()).unwrap_or(LONG);
+        match tasks.recv_timeout(wait) {
+            Ok(task) if task.event.tester().is_some() => test(&task, addresses),
+            Ok(task) => digest.add(task, Instant::now()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                if !digest.tasks.is_empty() && !try_to_send(&mut digest, addresses) {
+                    let events = digest.tasks.len() + digest.more;
+                    log::error!("Mail given up, the notifier ends: Events={events}");
+                }
+                return;
+            }
+        }
+        if digest.is_due(Instant::now()) {
+            try_to_send(&mut digest, addresses);
+        }
+    }
+}
+
+/// Whether it is out of the way: sent, or refused for good.
+fn try_to_send(digest: &mut Digest, addresses: &Addresses) -> bool {
+    let events = digest.tasks.len() + digest.more;
+    match send(&digest.tasks, digest.more, addresses) {
+        Ok(()) => {
+            let level = if digest.done() {
+                log::Level::Warn
+            } else {
+                log::Level::Info
+            };
+            log::log!(level, "Mail sent: Events={events}");
+            true
+        }
+        Err(failure) if failure.is_final => {
+            log::error!(
+                "Mail refused, it is not sent again: Events={events}, Error={}",
+                failure.text
+            );
+            digest.done();
+            true
+        }
+        Err(failure) => {
+            if digest.failed(Instant::now()) {
+                log::error!(
+                    "Mail can not be sent, it is tried again: Error={}",
+                    failure.text
+                );
+            }
+            false
+        }
+    }
+}
+
+fn test(task: &Task, addresses: &Addresses) {
+    let way = addresses.to_string();
+    match send(std::slice::from_ref(task), 0, addresses) {
+        Ok(()) => task.say(&way, How::Delivered, "taken by the server"),
+        Err(failure) => task.say(&way, How::Failed, &failure.text),
+    }
+}
+
+fn send(tasks: &[Task], more: usize, addresses: &Addresses) -> Result<(), Failure> {
+    let letter = addresses.letter(tasks, more).map_err(|error| Failure {
+        is_final: true,
+        text: error.to_string(),
+    })?;
+    match send_to(&letter, addresses, addresses.to.clone()) {
+        // One who is refused must not keep it from the others.
+        Err(failure) if failure.is_final && addresses.to.len() > 1 => {
+            let mut result = Err(failure);
+            for to in &addresses.to {
+                match send_to(&letter, addresses, vec![to.clone()]) {
+                    Ok(()) => result = Ok(()),
+                    Err(failure) => {
+                        log::error!("Mail refused: To={to}, Error={}", failure.text);
+                    }
+                }
+            }
+            result
+        }
+        result => result,
+    }
+}
+
+fn send_to(letter: &Message, addresses: &Addresses, to: Vec<Address>) -> Result<(), Failure> {
+    let envelope = Envelope::new(Some(addresses.from.clone()), to).map_err(|error| Failure {
+        is_final: true,
+        text: error.to_string(),
+    })?;
+    let server = SmtpTransport::builder_dangerous(&addresses.server)
+        .port(addresses.port)
+        .hello_name(ClientId::Domain(addresses.from.domain().to_owned()))
+        .timeout(Some(PATIENCE))
+        .build();
+    let sent = server.send_raw(&envelope, &letter.formatted());
+    sent.map(drop).map_err(|error| {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        Failure {
+            is_final: error.is_permanent(),
+            text: crate::escape::OneLine(&text).to_string(),
+        }
+    })
+}
