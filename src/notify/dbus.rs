@@ -40,7 +40,8 @@ pub(super) fn send(signal: &Signal<'_>) -> io::Result<()> {
     let address = given.as_deref().unwrap_or(SYSTEM_BUS);
     let path = socket(address)
         .ok_or_else(|| io::Error::other(format!("the bus at {address:?} has no socket")))?;
-    let mut bus = UnixStream::connect(path)?;
+    let mut bus = UnixStream::connect(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
     bus.set_read_timeout(Some(PATIENCE))?;
     bus.set_write_timeout(Some(PATIENCE))?;
     authenticate(&mut bus)?;

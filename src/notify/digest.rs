@@ -4,16 +4,16 @@
 use super::lanes::Task;
 use std::time::{Duration, Instant};
 
-/// From the first event to the mail.
-pub(super) const EVERY: Duration = Duration::from_secs(60);
 /// As many events are in a mail at most.
 const MOST: usize = 1000;
 /// Between two attempts at most.
 const SELDOM: Duration = Duration::from_secs(15 * 60);
 
 /// The events that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Digest {
+    /// From the first event to the mail, and from the first failure to the next attempt.
+    every: Duration,
     pub(super) tasks: Vec<Task>,
     /// How many more there were.
     pub(super) more: usize,
@@ -22,9 +22,19 @@ pub(super) struct Digest {
 }
 
 impl Digest {
+    pub(super) fn new(every: Duration) -> Self {
+        Self {
+            every,
+            tasks: Vec::new(),
+            more: 0,
+            due: None,
+            failures: 0,
+        }
+    }
+
     /// Adds one.
     pub(super) fn add(&mut self, task: Task, now: Instant) {
-        self.due.get_or_insert(now + EVERY);
+        self.due.get_or_insert(now + self.every);
         if self.tasks.len() < MOST {
             self.tasks.push(task);
         } else {
@@ -45,13 +55,15 @@ impl Digest {
     /// It was sent, or is given up: whether there had been failures before.
     pub(super) fn done(&mut self) -> bool {
         let had_failed = self.failures > 0;
-        *self = Self::default();
+        *self = Self::new(self.every);
         had_failed
     }
 
     /// It could not be sent: whether that is the first time.
     pub(super) fn failed(&mut self, now: Instant) -> bool {
-        let wait = EVERY.saturating_mul(2_u32.saturating_pow(self.failures));
+        let wait = self
+            .every
+            .saturating_mul(2_u32.saturating_pow(self.failures));
         self.due = Some(now + wait.min(SELDOM));
         self.failures += 1;
         self.failures == 1
@@ -64,7 +76,7 @@ mod tests {
 
     #[test]
     fn collects_the_events_of_a_minute() {
-        let mut digest = Digest::default();
+        let mut digest = Digest::new(Duration::from_secs(60));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(digest.wait(start), None);
@@ -79,7 +91,7 @@ mod tests {
 
     #[test]
     fn is_bounded_and_tries_again_more_and_more_seldom() {
-        let mut digest = Digest::default();
+        let mut digest = Digest::new(Duration::from_secs(60));
         let mut now = Instant::now();
         for _ in 0..MOST + 5 {
             digest.add(Task::of(r#"{"event":"killing"}"#), now);

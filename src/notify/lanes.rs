@@ -83,7 +83,10 @@ impl Lanes {
         if let Some(addresses) = Addresses::new(wanted, host) {
             let (queue, tasks) = Queue::new("mail");
             let way = addresses.to_string();
-            start("mail", Box::new(move || mail::run(&tasks, &addresses)))?;
+            start(
+                "mail",
+                Box::new(move || mail::run(&tasks, &addresses, mail::EVERY)),
+            )?;
             mail = Some((queue, way));
         }
         let mut hooks = None;

@@ -12,6 +12,8 @@ use std::error::Error;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+/// The events of so long a time are in one mail.
+pub(super) const EVERY: Duration = Duration::from_secs(60);
 /// As long as the server may take for each step.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// While there is nothing to be sent; it waits for the queue then.
@@ -25,8 +27,8 @@ struct Failure {
 }
 
 /// Sends mail until no more events can come and what waits was tried once more.
-pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses) {
-    let mut digest = Digest::default();
+pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses, every: Duration) {
+    let mut digest = Digest::new(every);
     loop {
         let wait = digest.wait(Instant::now()).unwrap_or(LONG);
         match tasks.recv_timeout(wait) {
@@ -137,4 +139,118 @@ fn send_to(letter: &Message, addresses: &Addresses, to: Vec<Address>) -> Result<
             text: crate::escape::OneLine(&text).to_string(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Notify;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    /// As much of a server as these tests need: takes one mail, answers RCPT with `rcpt`.
+    fn serve(listener: &TcpListener, rcpt: &str) -> String {
+        let (stream, _) = listener.accept().unwrap();
+        let mut out = stream.try_clone().unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        let mut said = String::new();
+        out.write_all(b"220 here\r\n").unwrap();
+        while let Some(Ok(line)) = lines.next() {
+            said.push_str(&line);
+            said.push('\n');
+            let answer = match line.get(..4).unwrap_or_default() {
+                "RCPT" => rcpt,
+                "DATA" => {
+                    out.write_all(b"354 go on\r\n").unwrap();
+                    for line in lines
+                        .by_ref()
+                        .map(Result::unwrap)
+                        .take_while(|line| line != ".")
+                    {
+                        said.push_str(&line);
+                        said.push('\n');
+                    }
+                    "250 taken"
+                }
+                "QUIT" => "221 bye",
+                _ => "250 well",
+            };
+            out.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+            if line == "QUIT" {
+                break;
+            }
+        }
+        said
+    }
+
+    fn addresses(port: u16) -> Addresses {
+        let wanted = Notify {
+            email_to: vec!["a@example.com".to_owned()],
+            smtp: format!("127.0.0.1:{port}"),
+            ..Notify::default()
+        };
+        Addresses::new(&wanted, "here").unwrap()
+    }
+
+    #[test]
+    fn waits_for_a_server_that_is_away_and_sends_all_that_came_meanwhile() {
+        // A number that nobody has: it was given to a socket that is closed again.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let addresses = addresses(address.port());
+        let mut digest = Digest::new(Duration::from_millis(1));
+        digest.add(
+            Task::of(r#"{"event":"near","message":"first"}"#),
+            Instant::now(),
+        );
+        assert!(!try_to_send(&mut digest, &addresses));
+        let listener = TcpListener::bind(address).unwrap();
+        let server = thread::spawn(move || serve(&listener, "250 well"));
+        let (send, tasks) = mpsc::channel();
+        send.send(Task::of(r#"{"event":"near","message":"second"}"#))
+            .unwrap();
+        digest.add(tasks.recv().unwrap(), Instant::now());
+        assert!(try_to_send(&mut digest, &addresses));
+        let said = server.join().unwrap();
+        assert!(
+            said.contains("first\n") && said.contains("second\n"),
+            "{said}"
+        );
+        assert!(said.contains("RCPT TO:<a@example.com>"), "{said}");
+        assert!(digest.tasks.is_empty());
+    }
+
+    #[test]
+    fn a_mail_that_is_refused_is_not_sent_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addresses = addresses(listener.local_addr().unwrap().port());
+        let server = thread::spawn(move || serve(&listener, "550 nobody has that name"));
+        let mut digest = Digest::new(Duration::from_millis(1));
+        digest.add(Task::of(r#"{"event":"near"}"#), Instant::now());
+        assert!(try_to_send(&mut digest, &addresses));
+        assert!(digest.tasks.is_empty());
+        assert!(!server.join().unwrap().contains("DATA"));
+    }
+
+    #[test]
+    fn the_events_of_an_interval_are_one_mail() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addresses = addresses(listener.local_addr().unwrap().port());
+        let (send, tasks) = mpsc::channel();
+        for message in ["one", "two", "three"] {
+            let text = format!(r#"{{"event":"near","message":"{message}"}}"#);
+            send.send(Task::of(&text)).unwrap();
+        }
+        let every = Duration::from_millis(200);
+        let sender = thread::spawn(move || run(&tasks, &addresses, every));
+        let said = serve(&listener, "250 well");
+        assert!(said.contains("one\n") && said.contains("two\n") && said.contains("three\n"));
+        drop(send);
+        sender.join().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().expect_err("a second mail");
+    }
 }

@@ -20,6 +20,7 @@ mod pace;
 pub mod people;
 pub mod repeats;
 pub mod reply;
+mod sessions;
 mod tell;
 pub mod trust;
 pub mod tty;

@@ -1,11 +1,12 @@
-//! Tells a process's owner on their own terminals. Touches utmp and terminals, nothing else.
+//! Tells a process's owner on their own terminals. Touches utmp, the login
+//! manager's sessions and terminals, nothing else.
 //!
-//! A terminal is taken where utmp(5) has a session on it, the device is the owner's, and its owner takes
+//! A terminal is taken where utmp(5) or the login manager has a session on it, the device is the owner's, and its owner takes
 //! messages (mesg(1)). Other terminals of the owner are left alone: what `script` or a test runs in is
 //! nobody's screen.
 
 use super::event::Ending;
-use super::utmp;
+use super::{sessions, utmp};
 use crate::sys::terminal::Terminal;
 use crate::units::Uid;
 use std::fmt::Write;
@@ -32,13 +33,21 @@ pub struct Told {
 
 /// Writes `text` on each terminal of `owner`.
 pub fn tell(owner: Uid, text: &str) -> io::Result<Told> {
-    let utmp = std::fs::read(UTMP)?;
-    Ok(tell_in(Path::new("/dev"), &utmp, owner, text))
+    let utmp = match std::fs::read(UTMP) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
+    let mut terminals = utmp::terminals(&utmp);
+    let sessions = sessions::read();
+    terminals.extend(sessions.iter().filter_map(|text| sessions::terminal(text)));
+    terminals.sort_unstable();
+    terminals.dedup();
+    Ok(tell_in(Path::new("/dev"), &terminals, owner, text))
 }
 
-fn tell_in(devices: &Path, utmp: &[u8], owner: Uid, text: &str) -> Told {
+fn tell_in(devices: &Path, terminals: &[&str], owner: Uid, text: &str) -> Told {
     let mut told = Told::default();
-    for line in utmp::terminals(utmp) {
+    for line in terminals {
         let path = devices.join(line);
         // Looked at first, as others' terminals are not even opened.
         match symlink_metadata(&path) {
@@ -140,19 +149,16 @@ mod tests {
         let devices = tempfile::tempdir().unwrap();
         let file = devices.path().join("tty1");
         std::fs::write(&file, "untouched").unwrap();
-        let mut utmp = vec![0; 384];
-        utmp[..2].copy_from_slice(&7_i16.to_ne_bytes());
-        utmp[8..12].copy_from_slice(b"tty1");
         let me = crate::sys::effective_uid();
         let failed = Told {
             failed: 1,
             ..Told::default()
         };
-        assert_eq!(tell_in(devices.path(), &utmp, me, "text"), failed);
+        assert_eq!(tell_in(devices.path(), &["tty1"], me, "text"), failed);
         assert_eq!(std::fs::read(&file).unwrap(), b"untouched");
         // A device, but none that anybody reads.
         std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/dev/null", &file).unwrap();
-        assert_eq!(tell_in(devices.path(), &utmp, me, "text"), failed);
+        assert_eq!(tell_in(devices.path(), &["tty1"], me, "text"), failed);
     }
 }

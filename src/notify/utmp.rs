@@ -31,7 +31,7 @@ fn terminal(record: &[u8]) -> Option<&str> {
 }
 
 /// `pts/3`, `tty1`, `ttyS0`.
-fn is_terminal(line: &str) -> bool {
+pub(super) fn is_terminal(line: &str) -> bool {
     let only = |text: &str, is: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(is);
     match (line.strip_prefix("pts/"), line.strip_prefix("tty")) {
         (Some(number), _) => only(number, u8::is_ascii_digit),

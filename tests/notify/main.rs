@@ -1,9 +1,12 @@
 //! The notifier's ways to people, with a real bus and real terminals.
 //!
 //! What sends is this executable again, as somebody without privileges, as one of the tests that are
-//! ignored otherwise. Needs root, dbus-daemon and dbus-monitor, python3 and util-linux.
+//! ignored otherwise. Needs root, dbus-daemon and dbus-monitor, aiosmtpd, python3 and
+//! util-linux.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod notifier;
 
 use memory_monitor::notify::{desktop, tty};
 use memory_monitor::units::Uid;
@@ -153,7 +156,7 @@ fn a_bus_that_lets_nobody_in_is_told_of() {
 fn a_missing_bus_is_told_of() {
     let folder = folder();
     let answer = send(folder.path(), "unix:path=/nowhere", "text");
-    assert!(answer.contains("error: No such file"), "{answer}");
+    assert!(answer.contains("error: /nowhere: No such file"), "{answer}");
 }
 
 #[test]
