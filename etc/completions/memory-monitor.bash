@@ -6,7 +6,7 @@ _memory_monitor() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-        scan | explain | check | selftest | exempt | history | status) command=$word && break ;;
+        scan | explain | check | selftest | exempt | history | notify | status) command=$word && break ;;
         esac
     done
     case $prev in
@@ -42,14 +42,15 @@ _memory_monitor() {
     --top) words="5 10 20" ;;
     *)
         case $command in
-        "") words="scan explain check selftest exempt history status
+        "") words="scan explain check selftest exempt history notify status
             -c --config -n --dry-run --once -v --verbose -q --quiet" ;;
         scan) words="-c --config --json --all --user --name --top --watch --suggest -q --quiet" ;;
         explain) words="-c --config --json" ;;
         check) words="-c --config --json --names" ;;
-        selftest) words="--json --sandbox" ;;
+        selftest) words="--json --sandbox --notify" ;;
         exempt) words="--for --reason --end --list --json" ;;
         history) words="--json --since --user --name" ;;
+        notify) words="-c --config -v --verbose -q --quiet" ;;
         status) words="--json" ;;
         esac
         words+=" -h --help -V --version"

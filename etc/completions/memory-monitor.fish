@@ -1,6 +1,6 @@
 # Completion of memory-monitor for fish.
 
-set -l commands scan explain check selftest exempt history status
+set -l commands scan explain check selftest exempt history notify status
 set -l none "not __fish_seen_subcommand_from $commands"
 
 function __memory_monitor_names
@@ -24,16 +24,18 @@ complete -c memory-monitor -n $none -a check -d 'Check a configuration and what 
 complete -c memory-monitor -n $none -a selftest -d 'End two processes of its own and report each step'
 complete -c memory-monitor -n $none -a exempt -d 'Spare a process for a while'
 complete -c memory-monitor -n $none -a history -d 'What was ended, when, why and how'
+complete -c memory-monitor -n $none -a notify -d 'Tell people and programs of what the daemon does'
 complete -c memory-monitor -n $none -a status -d 'Whether the daemon runs, and what it did and will do'
 complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but signal nobody'
 complete -c memory-monitor -n $none -l once -d 'One check, then exit'
-complete -c memory-monitor -n $none -s v -l verbose -d 'Show debug messages'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Show debug messages'
 
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check" \
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify" \
     -s c -l config -r -F -d 'Read this configuration'
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan" \
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan notify" \
     -s q -l quiet -d 'Print errors only'
-complete -c memory-monitor -n "__fish_seen_subcommand_from $commands" -l json -d 'Print JSON'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan explain check selftest exempt history status" \
+    -l json -d 'Print JSON'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
     -l user -x -a '(__fish_complete_users)' -d 'Only what belongs to this user'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
@@ -49,6 +51,8 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from explain exempt" -a '(
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -F
 complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" \
     -l sandbox -d 'With the settings of the installed unit'
+complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" \
+    -l notify -d 'Have the notifier send one of each'
 complete -c memory-monitor -n "__fish_seen_subcommand_from history" \
     -l since -x -a '1h 1d 1w' -d 'Only what ended since then'
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Spare it for this time'

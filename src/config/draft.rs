@@ -286,7 +286,7 @@ impl Draft {
                 verify_names: self.verify_names?.value,
             },
             dry_run: self.dry_run?.value,
-log,
+            log,
             metrics_file: self.metrics_file?.value,
             notify,
             term_timeout: self.term_timeout?.value,
