@@ -190,3 +190,14 @@ fn every_event_is_one_line_of_json_that_the_schema_knows() {
             .unwrap();
     }
 }
+
+/// journalctl writes a value to the terminal as it is: a name could bring an escape sequence, or lines.
+#[test]
+fn the_catalog_shows_no_value_that_a_process_chooses() {
+    let harmless = ["PID", "SIGNAL"].map(|name| format!("MEMORY_MONITOR_{name}"));
+    let values: BTreeSet<_> = CATALOG.split('@').skip(1).step_by(2).collect();
+    assert!(!values.is_empty());
+    for value in values {
+        assert!(harmless.iter().any(|name| name == value), "{value}");
+    }
+}
