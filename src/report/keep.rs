@@ -30,32 +30,56 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts a file with this text and these permissions in the place of the one at `path`: a reader sees the
-/// old one or the new one. What it is called meanwhile has `.new` at its end, which no reader looks for.
-pub(super) fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    // One that a crash has left may be another user's, or a link.
-    let _ = fs::remove_file(&new);
-    let result = write_new(&new, text, mode).and_then(|()| fs::rename(&new, path));
-    if result.is_err() {
-        // A part of it is of no use and takes room on a full disk.
-        let _ = fs::remove_file(&new);
-    }
-    result
+/// A file that is replaced as a whole: a reader sees the old one or the new one.
+#[derive(Debug)]
+pub(super) struct WholeFile {
+    path: PathBuf,
+    /// What the next one is called until it is whole: no reader looks for such an end.
+    new: PathBuf,
+    mode: u32,
 }
 
-/// Follows no link, and takes nobody's file over.
-fn write_new(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    // The unit's umask is for logs.
-    file.set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(text)
+impl WholeFile {
+    /// With these permissions, whatever the umask, which is for logs.
+    pub(super) fn new(path: PathBuf, mode: u32) -> Self {
+        let mut new = path.clone().into_os_string();
+        new.push(".new");
+        let new = new.into();
+        Self { path, new, mode }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts one with this text in the place of the one before.
+    pub(super) fn replace(&self, text: &[u8]) -> io::Result<()> {
+        // One that a crash has left may be another user's, or a link.
+        let _ = fs::remove_file(&self.new);
+        let result = self.write_new(text);
+        let result = result.and_then(|()| fs::rename(&self.new, &self.path));
+        if result.is_err() {
+            // A part of it is of no use and takes room on a full disk.
+            let _ = fs::remove_file(&self.new);
+        }
+        result
+    }
+
+    /// Follows no link, and takes nobody's file over.
+    fn write_new(&self, text: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(self.mode)
+            .open(&self.new)?;
+        file.set_permissions(Permissions::from_mode(self.mode))?;
+        file.write_all(text)
+    }
+
+    /// Takes it away; it may be gone already.
+    pub(super) fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Says the same reason once: at debug level where this user may not write there, which is no trouble.

@@ -1,7 +1,7 @@
 //! What the daemon leaves for `status` in /run/memory-monitor/status.json after each check.
 
 use super::history::seconds;
-use super::keep::{self, Once};
+use super::keep::{self, Once, WholeFile};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -88,8 +88,7 @@ impl Waiting {
 /// The file.
 #[derive(Debug)]
 pub struct StateFile {
-    path: PathBuf,
-    mode: u32,
+    file: WholeFile,
     once: Once,
 }
 
@@ -98,44 +97,44 @@ impl StateFile {
     /// from each other, so does the file.
     pub fn usual(is_private: bool) -> Self {
         let folder = keep::folder("RUNTIME_DIRECTORY", "/run/memory-monitor");
+        let mode = if is_private { 0o640 } else { 0o644 };
         Self {
-            path: folder.join("status.json"),
-            mode: if is_private { 0o640 } else { 0o644 },
+            file: WholeFile::new(folder.join("status.json"), mode),
             once: Once::default(),
         }
     }
 
     /// The file's path.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Writes it as a whole: a reader sees the old one or the new one.
     pub fn write(&mut self, state: &State) {
         let result = self.try_write(state);
-        self.once.note("status", &self.path, result);
+        self.once.note("status", self.file.path(), result);
     }
 
     fn try_write(&self, state: &State) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
+        if let Some(folder) = self.path().parent() {
             keep::make_folder(folder)?;
         }
         let mut text = serde_json::to_vec(state)?;
         text.push(b'\n');
-        keep::replace(&self.path, &text, self.mode)
+        self.file.replace(&text)
     }
 
     /// Takes it away when the daemon stops, unless another one has written it since.
     pub fn remove(&self, pid: u32) {
         if self.read().is_ok_and(|state| state.pid == pid) {
             // It is only tidier without.
-            let _ = fs::remove_file(&self.path);
+            self.file.remove();
         }
     }
 
     /// Reads it.
     pub fn read(&self) -> io::Result<State> {
-        let text = fs::read(&self.path)?;
+        let text = fs::read(self.path())?;
         serde_json::from_slice(&text).map_err(io::Error::from)
     }
 }

@@ -1,16 +1,15 @@
 //! The file with the metrics, for node_exporter's textfile collector: always a whole one.
 
 use crate::report::health::Health;
-use crate::report::keep;
-use std::fs;
-use std::path::{Path, PathBuf};
+use crate::report::keep::WholeFile;
+use std::path::Path;
 
 /// Its reader is another user.
 const MODE: u32 = 0o644;
 
 #[derive(Debug)]
 pub(super) struct MetricsFile {
-    path: PathBuf,
+    file: WholeFile,
     health: Health,
     /// Whether what is at the path was written here.
     is_ours: bool,
@@ -19,20 +18,20 @@ pub(super) struct MetricsFile {
 impl MetricsFile {
     pub(super) fn new(path: &Path) -> Self {
         Self {
-            path: path.to_owned(),
+            file: WholeFile::new(path.to_owned(), MODE),
             health: Health::new("metrics file", path),
             is_ours: false,
         }
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Puts this text in the place of the one before; whether that worked. That it no longer works is said
     /// once, and so is that it works again.
     pub(super) fn write(&mut self, text: &str) -> bool {
-        let result = keep::replace(&self.path, text.as_bytes(), MODE);
+        let result = self.file.replace(text.as_bytes());
         let works = result.is_ok();
         self.is_ours |= works;
         self.health.note(result, 1);
@@ -45,8 +44,7 @@ impl MetricsFile {
     /// Takes the file away that was written here: what is no longer written is no longer true.
     pub(super) fn remove(self) {
         if self.is_ours {
-            // It may be gone already.
-            let _ = fs::remove_file(&self.path);
+            self.file.remove();
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Origin;
 use crate::policy::{Breach, Limit, Stage, Victim};
 use crate::sample::{Facts, Findings, Name, Process, State};
+use crate::sys::counting::ALLOCATIONS;
 use crate::units::{Bytes, Metric, Percent, Pid, StartTime, Uid};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -245,6 +246,27 @@ fn the_file_is_written_whole_where_there_is_something_new() {
         &text,
         "memory_monitor_failures_total{kind=\"configuration\"} 1",
     );
+}
+
+#[test]
+fn a_steady_file_costs_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut metrics = Metrics::default();
+    metrics.note_config(&writing_to(&folder.path().join("mm.prom")));
+    let mut round = |number: u64| {
+        metrics.note_scan(scan());
+        let stage = Stage::Killed(Instant::now());
+        ended(&mut metrics, b"a\"\n", Some(3), stage);
+        // Figures of more digits need more room.
+        metrics.counts.make_room(3);
+        metrics.regular_scans = u64::MAX / 2 + number;
+        metrics.leave(INTERVAL);
+    };
+    round(0);
+    let before = ALLOCATIONS.get();
+    assert!(before > 0, "the counter counts");
+    (1..100).for_each(&mut round);
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
 #[test]
