@@ -1,0 +1,87 @@
+"""The shipped alerts: what promtool says of them and of alerts_test.yml, that this test misses none of them, and what
+Prometheus makes of a daemon that ends many processes and has its configuration refused. Run by `alerts`."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from stack import PROMETHEUS, Stack, get, until
+
+ALERTS = pathlib.Path("etc/examples/alerts.yml")
+CASES = pathlib.Path("tests/metrics/alerts_test.yml")
+passed = failed = 0
+
+
+def check(what, holds, why=""):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAILED:", what, why)
+
+
+def promtool(*arguments):
+    """Whether promtool is content, and what it says."""
+    said = subprocess.run(["promtool", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return said.returncode == 0, said.stdout
+
+
+def cases_hold(rules):
+    """Whether all cases come out as they should with these alerts."""
+    with tempfile.TemporaryDirectory() as folder:
+        alerts, cases = pathlib.Path(folder, ALERTS.name), pathlib.Path(folder, CASES.name)
+        alerts.write_text(rules)
+        cases.write_text(CASES.read_text().replace(f"../../{ALERTS}", str(alerts)))
+        return promtool("test", "rules", str(cases))
+
+
+text = ALERTS.read_text()
+names = re.findall(r"- alert: (\w+)", text)
+content, said = promtool("check", "rules", "--lint=all", "--lint-fatal", str(ALERTS))
+found = said.splitlines()[1:]
+check("promtool finds nothing wrong", content and found == [f"  SUCCESS: {len(names)} rules found", ""], said)
+check("every case comes out", *cases_hold(text))
+for instead, what in ("vector(0) > 1", "never fires"), ("vector(1)", "always fires"):
+    # An expression ends where the next key begins.
+    broken, count = re.subn(r"(?<= expr: ).*?(?=\n        (?:for|labels):)", instead, text, flags=re.S)
+    content, said = cases_hold(broken)
+    for name in names:
+        check(f"a {name} that {what} is seen", count == len(names) and not content and f'"{name}"' in said)
+used = set(re.findall(r"\bmemory_monitor_[a-z_]+", text))
+
+RULE = '[[rule]]\nname = "small"\nram_gb_threshold = 0.02\n'
+
+
+def firing(stack):
+    """The alerts that fire, by name."""
+    alerts = json.loads(get(PROMETHEUS, "/api/v1/alerts"))["data"]["alerts"]
+    return {alert["labels"]["alertname"]: alert for alert in alerts if alert["state"] == "firing"}
+
+
+with Stack(RULE, rules=[ALERTS]) as stack:
+    for metric in sorted(used):
+        check(f"the daemon has {metric}", stack.query(metric))
+    check("nothing fires of a daemon that is well", firing(stack) == {}, firing(stack))
+    stack.configure("[no_such_table]\n")
+    stack.reload()
+    refused = "MemoryMonitorConfigurationRefused"
+    until(f"{refused} fires", lambda: refused in firing(stack))
+    stack.configure(RULE)
+    stack.reload()
+    until(f"{refused} is over", lambda: refused not in firing(stack))
+    check("a refused configuration is told, and that it is well again", True)
+    storm = "MemoryMonitorKillStorm"
+    for _ in range(10):
+        stack.hog("small", 40).wait()
+    stack.until("sum(memory_monitor_ended_total)", 10)
+    check("ten are no storm", storm not in firing(stack))
+    for _ in range(3):
+        stack.hog("small", 40).wait()
+    alert = until(f"{storm} fires", lambda: firing(stack).get(storm))
+    described = alert["annotations"]["description"]
+    check("it says how many", re.match(r"1[1-9] in ten minutes", described), described)
+    check("that is all", set(firing(stack)) == {storm}, firing(stack))
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)
