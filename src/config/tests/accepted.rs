@@ -143,6 +143,9 @@ fn values_at_the_edges_are_taken() {
         None
     );
     assert_eq!(settings("log_file = \"\"").log.file, None);
+    assert_eq!(settings("").metrics_file, None);
+    let metrics = settings("metrics_file = \"/a/b.prom\"").metrics_file;
+    assert_eq!(metrics.as_deref(), Some(Path::new("/a/b.prom")));
     assert_eq!(
         settings("log_level = \"Debug\"").log.level,
         log::LevelFilter::Debug

@@ -27,6 +27,10 @@ fn a_change_is_said_with_the_old_and_the_new_value() {
             ],
         ),
         (
+            format!("{old}[settings]\nmetrics_file = \"/a.prom\"\n"),
+            vec!["metrics_file: \"\" -> \"/a.prom\""],
+        ),
+        (
             old.replace("\"b\"", "\"c*\", \"d\""),
             vec![
                 "names: \"b\" removed",

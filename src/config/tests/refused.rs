@@ -152,6 +152,11 @@ fn wrong_values_are_refused_with_what_is_allowed() {
              or \"\" for none, found the string \"/a\\0b\"",
         ),
         (
+            "[settings]\nmetrics_file = \"mm.prom\"",
+            "c.toml:2:16: \"metrics_file\" in [settings] must be a path that begins with \"/\", \
+             or \"\" for none, found the string \"mm.prom\"",
+        ),
+        (
             "[settings]\nlog_level = \"WARNING\"",
             "c.toml:2:13: \"log_level\" in [settings] must be \"error\", \"warn\", \"info\" or \
              \"debug\", found the string \"WARNING\", did you mean \"warn\"?",
