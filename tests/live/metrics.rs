@@ -4,6 +4,7 @@
 use crate::confine::{Case, case};
 use crate::hog::Hog;
 use crate::machine::{BINARY, LONG, Machine, quoted, until};
+use crate::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     case("metrics::dry_run", dry_run),
     case("metrics::refused_configuration", refused_configuration),
     case("metrics::said_once_each_way", said_once_each_way),
+    case("metrics::full_disk", full_disk),
     case("metrics::another_file", another_file),
     case("metrics::always_whole", always_whole),
     case("metrics::stays_after_the_end", stays_after_the_end),
@@ -154,6 +156,32 @@ fn said_once_each_way() {
             });
         }
     }
+    daemon.stop();
+}
+
+/// The one that is there stays whole, and old.
+fn full_disk() {
+    let machine = Machine::new();
+    let disk = machine.path("disk");
+    fs::create_dir(&disk).expect("a folder of ours");
+    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
+    let path = disk.join("mm.prom");
+    let machine = machine.with("settings.metrics_file", &quoted(&path));
+    let mut daemon = machine.start();
+    until("it is written", || path.exists());
+    let filler = disk.join("filler");
+    // Fails when the disk is full, which is what it is for.
+    let _ = fs::write(&filler, vec![0; 1 << 20]);
+    let log = machine.log();
+    log.wait_for_words(&["Cannot write to metrics file", "No space left on device"]);
+    let mut hog = Hog::new().start();
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    log.wait_for_scans(3);
+    wait_for(&path, "ended_by_name_total{name=\"other\"}", 0.0);
+    assert_eq!(value(&path, "ended_by_name_total{name=\"hog\"}"), None);
+    fs::remove_file(&filler).expect("a folder of ours");
+    wait_for(&path, "ended_by_name_total{name=\"hog\"}", 1.0);
+    log.wait_for_words(&["Writing to metrics file again"]);
     daemon.stop();
 }
 
