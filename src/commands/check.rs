@@ -4,6 +4,7 @@ use super::scene::Scene;
 use crate::Error;
 use crate::cli::CheckOptions;
 use crate::config::Config;
+use crate::notify::trust;
 use crate::report::{self, CheckReport, Checked};
 use crate::sample::Snapshot;
 use crate::unit::Unit;
@@ -35,6 +36,10 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let mut snapshot = Snapshot::default();
     scene.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
     let unit = Unit::find(Path::new("/"), "memory-monitor.service");
+    let commands = scene.policy.config.notify.command.iter();
+    let refused_commands: Vec<_> = commands
+        .filter_map(|command| trust::check(command).err())
+        .collect();
     let checked = Checked {
         policy: &scene.policy,
         written: &scene.written,
@@ -43,6 +48,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         unit: unit.as_ref(),
         hidepid: scene.sampler.hides_processes(),
         now: super::week_minute(),
+        refused_commands: &refused_commands,
     };
     let report = CheckReport::new(&checked);
     if options.json {

@@ -10,6 +10,7 @@ mod whitelist;
 use crate::config::schedule::WeekMinute;
 use crate::config::{Entry, Place, Warning, Written};
 use crate::escape::{Escaped, OneLine};
+use crate::notify::trust::Doubt;
 use crate::policy::Policy;
 use crate::sample::{Process, Snapshot};
 use crate::unit::Unit;
@@ -42,6 +43,8 @@ pub struct Checked<'c> {
     pub hidepid: bool,
     /// The time of the week that it is now.
     pub now: WeekMinute,
+    /// Why the notifier would not run a command.
+    pub refused_commands: &'c [Doubt],
 }
 
 /// A valid configuration and what it means here and now.
@@ -139,6 +142,9 @@ impl CheckReport {
         }
         let doubts = places::doubts(&checked.policy.config, checked.unit);
         self.notes.extend(doubts);
+        let refused = checked.refused_commands.iter();
+        self.notes
+            .extend(refused.map(|doubt| format!("the notifier runs no such command: {doubt}")));
         if checked.hidepid {
             self.notes.push(
                 "/proc is mounted with hidepid: other users' processes are not seen here, run it as root"

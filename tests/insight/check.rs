@@ -136,3 +136,13 @@ fn notes_what_can_never_match() {
         "{said:?}"
     );
 }
+
+#[test]
+fn says_which_commands_the_notifier_will_not_run() {
+    let config = ConfigFile::new("[notify]\ncommand = [\"/bin/true\", \"/nowhere/hook\"]\n");
+    let said = run(&["check", &config.shown()]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let note = "the notifier runs no such command: /nowhere can't be looked at: No such file";
+    assert!(said.out.contains(note), "{said:?}");
+    assert!(!said.out.contains("/bin/true can't"), "{said:?}");
+}

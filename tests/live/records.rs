@@ -2,9 +2,10 @@
 
 use crate::confine::{Case, case};
 use crate::hog::Hog;
-use crate::machine::{Machine, until};
+use crate::machine::{BINARY, Daemon, Machine, until};
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::{fs, thread};
 
 pub(crate) const CASES: &[Case] = &[
@@ -13,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
         "records::notifier_is_handed_events",
         notifier_is_handed_events,
     ),
+    case("records::notifier_tells", notifier_tells),
     case(
         "records::notifier_that_does_not_read",
         notifier_that_does_not_read,
@@ -103,6 +105,36 @@ fn notifier_is_handed_events() {
     assert_eq!(events, ["killing", "ended"]);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
+}
+
+/// The whole way: the daemon ends a process, and the notifier runs a program for it.
+fn notifier_tells() {
+    let machine = Machine::new().with("notify.command", "[\"/usr/bin/env\"]");
+    let socket = machine.path("notify.sock");
+    let mut command = machine.given_words(Command::new(BINARY), &["notify"]);
+    command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &socket);
+    let mut notifier = Daemon::launch(command, &machine.path("notifier"));
+    until("the notifier listens", || socket.exists());
+    let mut hog = Hog::new().comm(b"a\xff\n$(b)").start();
+    let mut command = machine.command();
+    command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &socket);
+    let mut daemon = machine.launch(command);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    let pid = format!("Line=MEMORY_MONITOR_PID={}", hog.pid());
+    for line in [
+        "Line=MEMORY_MONITOR_EVENT=ended",
+        "Line=MEMORY_MONITOR_SIGNAL=SIGTERM",
+        "Line=MEMORY_MONITOR_THRESHOLD_KEY=ram_gb_threshold",
+        // The newline of the name begins a line of the program's output, not of the log.
+        "Line=MEMORY_MONITOR_NAME=a\\xff",
+        "Line=$(b)",
+        &pid,
+    ] {
+        until(line, || notifier.stderr().contains(line));
+    }
+    daemon.stop();
+    notifier.stop();
+    assert!(!socket.exists());
 }
 
 fn notifier_that_does_not_read() {
