@@ -36,7 +36,9 @@ impl Addresses {
         let (server, port) = wanted.smtp.rsplit_once(':')?;
         let from = match &wanted.email_from {
             Some(from) => from.parse().ok(),
-            None => Address::new("memory-monitor", domain(host)).ok(),
+            None => Address::new("memory-monitor", domain(host))
+                .or_else(|_| Address::new("memory-monitor", "localhost"))
+                .ok(),
         };
         if to.is_empty() {
             return None;
@@ -201,6 +203,15 @@ mod tests {
 
     #[test]
     fn a_machine_may_have_any_name() {
+        for name in ["a..b", "-", "a-", ".", "", "größe", "A\u{a1}"] {
+            let wanted = Notify {
+                email_to: vec!["a@example.com".to_owned()],
+                smtp: "localhost:25".to_owned(),
+                ..Notify::default()
+            };
+            let addresses = Addresses::new(&wanted, name).expect(name);
+            addresses.letter(&[ended("a")], 0).expect(name);
+        }
         let wanted = Notify {
             email_to: vec!["a@example.com".to_owned()],
             smtp: "localhost:25".to_owned(),
