@@ -16,10 +16,15 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 /// Adds the figures of memory and size to the report.
 pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
-    let mut daemon = Daemon::start(run, "idle", "check_interval = 0.2", "dry_run = true")?;
-    daemon.wait_for_scans(SCANS)?;
-    let resident = daemon.program.resident()?;
-    drop(daemon);
+    let idle = |name: &str, settings: &str| -> Result<Quantity> {
+        let mut daemon = Daemon::start(run, name, "check_interval = 0.2", settings)?;
+        daemon.wait_for_scans(SCANS)?;
+        daemon.program.resident()
+    };
+    let resident = idle("idle", "dry_run = true")?;
+    let metrics = run.scratch.path().join("metrics.prom");
+    let metrics = format!("dry_run = true\nmetrics_file = '{}'", metrics.display());
+    let with_metrics = idle("metrics", &metrics)?;
 
     let (mut residents, mut sizes) = (Vec::new(), Vec::new());
     for (name, file, arguments) in [
@@ -48,6 +53,12 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         measured: Some(resident),
         limit: Some(Quantity::Size(3 << 20)),
         beside: residents,
+    });
+    report.add(Figure {
+        name: "the same with metrics_file".to_owned(),
+        measured: Some(with_metrics),
+        limit: Some(Quantity::Size(3 << 20)),
+        beside: Vec::new(),
     });
     match stripped_size(run, Path::new(Daemon::FILE))? {
         Some(size) => report.add(Figure {
