@@ -64,7 +64,7 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         Some(size) => report.add(Figure {
             name: "program file, stripped".to_owned(),
             measured: Some(size),
-            limit: Some(Quantity::Size((12 << 20) / 10)),
+            limit: Some(Quantity::Size(2 << 20)),
             beside: sizes,
         }),
         None => report.unmeasured("the size of the program file: no strip(1), it is in binutils"),
