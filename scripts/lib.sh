@@ -53,6 +53,21 @@ once() {
 	) 9>"$cache/.${1//\//-}.lock"
 }
 
+# unpacked NAME PACKAGE...: Debian packages below $cache/NAME, unpacked rather than installed, so that no service of
+# theirs is started.
+unpacked() {
+	once "$1" "Debian $(cat /etc/debian_version): ${*:2}" unpack_debian "${@:2}" && return
+	echo "can't be had from Debian: ${*:2}"
+	echo "0 passed, 1 failed"
+	return 1
+}
+unpack_debian() (
+	cd "${*: -1}" || exit
+	local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 -o APT::Sandbox::User=root)
+	"${apt[@]}" update && "${apt[@]}" download "${@:1:$#-1}" >/dev/null || exit
+	for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done
+)
+
 # debian_root SUITE TARGET PACKAGES [MMDEBSTRAP-ARGUMENT...]
 debian_root() {
 	local suite=$1 target=$2 packages=$3

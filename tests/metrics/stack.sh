@@ -6,17 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 . scripts/lib.sh
 need python3 util-linux
 
-unpack_prometheus() (
-	cd "$1" || exit
-	local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 -o APT::Sandbox::User=root)
-	"${apt[@]}" update && "${apt[@]}" download prometheus prometheus-node-exporter >/dev/null || exit
-	for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done
-)
-once prometheus "Debian $(cat /etc/debian_version), 1" unpack_prometheus || {
-	echo "Debian's prometheus and prometheus-node-exporter can't be had"
-	echo "0 passed, 1 failed"
-	exit 1
-}
+unpacked prometheus prometheus prometheus-node-exporter || exit
 PATH=$cache/prometheus/usr/bin:$PATH
 
 # The program as it was built last; MEMORY_MONITOR names another one.
