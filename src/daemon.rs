@@ -276,7 +276,10 @@ impl<'o> Daemon<'o> {
     }
 
     /// Puts a configuration into force and says so.
-    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
+    fn enforce(&mut self, mut loaded: Loaded, is_reload: bool) {
+        if is_reload {
+            loaded.keep_users(&self.policy.config);
+        }
         let Loaded {
             mut config,
             warnings,

@@ -50,6 +50,13 @@ pub enum Warning {
         /// Why not.
         error: io::Error,
     },
+    /// A user who was known at the reading before is not any more.
+    UserKept {
+        /// Where it is named; None for the built-in defaults.
+        place: Option<Place>,
+        /// As written.
+        user: String,
+    },
     /// The user of a rule does not exist.
     RuleUser {
         /// Where the rule begins.
@@ -168,6 +175,14 @@ impl fmt::Display for Warning {
                 place.as_ref(),
                 format_args!(
                     "user {user:?} does not exist, this rule matches nobody until it does"
+                ),
+            ),
+            Self::UserKept { place, user } => located(
+                f,
+                place.as_ref(),
+                format_args!(
+                    "user {user:?} is not found any more and stays who it was until the service is \
+                     started again"
                 ),
             ),
             Self::RuleUnreachable {

@@ -11,6 +11,7 @@ mod draft;
 mod dropins;
 mod error;
 mod file;
+mod kept;
 mod notify;
 mod rule;
 pub mod schedule;

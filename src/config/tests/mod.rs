@@ -4,6 +4,7 @@ mod accepted;
 mod changes;
 mod dropins;
 mod files;
+mod kept;
 mod refused;
 mod rules;
 mod syntax;
