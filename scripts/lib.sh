@@ -53,8 +53,8 @@ once() {
 	) 9>"$cache/.${1//\//-}.lock"
 }
 
-# unpacked NAME PACKAGE...: Debian packages below $cache/NAME, unpacked rather than installed, so that no service of
-# theirs is started.
+# unpacked NAME PACKAGE...: Debian packages, and what they need that is not installed, below $cache/NAME: unpacked
+# rather than installed, so that no service of theirs is started.
 unpacked() {
 	once "$1" "Debian $(cat /etc/debian_version): ${*:2}" unpack_debian "${@:2}" && return
 	echo "can't be had from Debian: ${*:2}"
@@ -64,7 +64,11 @@ unpacked() {
 unpack_debian() (
 	cd "${*: -1}" || exit
 	local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 -o APT::Sandbox::User=root)
-	"${apt[@]}" update && "${apt[@]}" download "${@:1:$#-1}" >/dev/null || exit
+	"${apt[@]}" update || exit
+	local needed
+	needed=$(apt-get -s --no-install-recommends install "${@:1:$#-1}" | sed -n 's/^Inst \([^ ]*\).*/\1/p')
+	# shellcheck disable=SC2086 # They are words.
+	"${apt[@]}" download $(printf '%s\n' "${@:1:$#-1}" $needed | sort -u) >/dev/null || exit
 	for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done
 )
 
