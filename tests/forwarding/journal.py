@@ -20,15 +20,6 @@ module(load="imuxsock" sysSock.use="off")
 input(type="imuxsock" socket="/run/systemd/journal/syslog")
 action(type="omfile" file="{file}")
 """
-CERTIFICATES = """
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout authority.key -out authority.pem
-for name in collector machine; do
-    openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 \\
-        -keyout $name.key -out $name.csr
-    openssl x509 -req -in $name.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 \\
-        -copy_extensions copy -out $name.pem
-done
-"""
 passed = failed = 0
 
 
@@ -84,7 +75,7 @@ with tempfile.TemporaryDirectory() as folder:
     machines = Machines(folder)
     output = lambda name: machines.folder / f"{name}.output"
     try:
-        subprocess.run(["sh", "-euc", CERTIFICATES], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+        machines.certify()
         text = machines.folder / "text"
         SOCKETS.mkdir(parents=True)
         machines.rsyslog("from-journal", FROM_JOURNAL.format(file=text))

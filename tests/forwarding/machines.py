@@ -1,6 +1,7 @@
 """A machine with a daemon and a collector, for the scripts beside it."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,16 @@ log_file = "{log}"
 log_format = "json"
 enable_syslog = false
 term_timeout = 0.5
+"""
+# An authority, and who is certified by it.
+CERTIFICATES = """
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout authority.key -out authority.pem
+for name in collector machine; do
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$name.example.com" -keyout $name.key -out $name.csr \\
+        -addext subjectAltName=DNS:$name.example.com,IP:127.0.0.1
+    openssl x509 -req -in $name.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 \\
+        -copy_extensions copy -out $name.pem
+done
 """
 # What mangles a message: quotes, escapes, other alphabets, no alphabet, what looks like the head of a message.
 HOSTILE = b'"\\\n\t\x01\xff <34>1 - %msg% #011 ' + "日本語 €".encode()
@@ -48,16 +59,22 @@ class Machines:
             process.kill()
             process.wait()
 
-    def rsyslog(self, name, text=""):
+    def certify(self):
+        subprocess.run(["sh", "-euc", CERTIFICATES], cwd=self.folder, check=True, stderr=subprocess.DEVNULL)
+
+    def rsyslog(self, name, text="", tls=False):
         """An rsyslog with this configuration, or the example of that name, in this folder instead of the machine's."""
         text = text or (EXAMPLES / name).read_text()
         for there, here in (
             ("/var/log/memory_monitor.log", self.log),
             ("/var/log/fleet", self.fleet),
-            ("collector.example.com", "127.0.0.1"),
+            ("/etc/ssl/fleet", self.folder),
+            ('target="collector.example.com"', 'target="127.0.0.1"'),
             ('resumeInterval="10"', 'resumeInterval="1"'),
         ):
             text = text.replace(there, str(here))
+        if tls:
+            text = re.sub(r"(?m)^( *)#(?=global|streamDriver|  +default)", r"\1", text)
         spool = self.folder / f"{name}.spool"
         spool.mkdir()
         config = self.folder / name

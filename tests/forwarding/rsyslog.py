@@ -4,12 +4,14 @@ import json
 import os
 import pathlib
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 
 from machines import EXAMPLES, HOSTILE, LONG, RSYSLOG, Machines
-from stack import raise_loopback, until
+from stack import LIMIT, raise_loopback, until
 
 passed = failed = 0
 
@@ -40,6 +42,26 @@ def accepts(*examples):
         return said.returncode == 0 and not lines, lines
 
 
+def has_arrived(machines, name):
+    """Whether the collector knows that a process of this name was ended."""
+    ended = [b'"event":"ended"', b'"name":"%s' % name]
+    return any(all(each in line for each in ended) for line in machines.collected().splitlines())
+
+
+def is_turned_away(wrap):
+    """Whether the collector ends the connection of one who wants to write there."""
+    with socket.create_connection(("127.0.0.1", 10514), timeout=LIMIT) as plain:
+        message = b"<30>1 - anybody memory-monitor - - - {}"
+        try:
+            with wrap(plain) as connection:
+                connection.sendall(b"%d %s" % (len(message), message))
+                return not connection.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+
 check("rsyslog takes what sends", *accepts("rsyslog-send.conf"))
 check("rsyslog takes what receives", *accepts("rsyslog-receive.conf"))
 
@@ -55,15 +77,11 @@ with tempfile.TemporaryDirectory() as folder:
         machines.end_a_hog("java", HOSTILE)
         machines.end_a_hog(LONG, LONG * 9)
 
-        def has_arrived(name):
-            ended = [b'"event":"ended"', b'"name":"%s' % name]
-            return any(all(each in line for each in ended) for line in machines.collected().splitlines())
-
         for name in b"chrome", b"java", rb"\u0001":
-            until(f"the end of {name} has arrived", lambda: has_arrived(name))
+            until(f"the end of {name} has arrived", lambda: has_arrived(machines, name))
         machines.log.rename(folder + "/memory_monitor.log.1")
         machines.end_a_hog("later")
-        until("the end of a process has arrived after the log was rotated", lambda: has_arrived(b"later"))
+        until("the end of a process has arrived after the log was rotated", lambda: has_arrived(machines, b"later"))
         check("it arrives when the collector was away, and after the log was rotated", True)
         # Checks come and go meanwhile: those that are there by now.
         written = machines.written().splitlines()
@@ -79,6 +97,28 @@ with tempfile.TemporaryDirectory() as folder:
         check("they are records", {"killing", "ended"} <= {each["event"] for each in objects})
         hosts = [path.name for path in machines.fleet.iterdir()]
         check("the machine has a folder", hosts == [os.uname().nodename.split(".")[0]], hosts)
+    finally:
+        machines.stop()
+
+with tempfile.TemporaryDirectory() as folder:
+    machines = Machines(folder)
+    try:
+        machines.certify()
+        machines.daemon()
+        machines.rsyslog("rsyslog-receive.conf", tls=True)
+        machines.rsyslog("rsyslog-send.conf", tls=True)
+        machines.end_a_hog("chrome")
+        until("the end of chrome has arrived by TLS", lambda: has_arrived(machines, b"chrome"))
+        without = ssl.create_default_context(cafile=machines.folder / "authority.pem")
+        check("who speaks no TLS is turned away", is_turned_away(lambda connection: connection))
+        by_tls = lambda connection: without.wrap_socket(connection, server_hostname="collector.example.com")
+        check("who has no certificate is turned away", is_turned_away(by_tls))
+        machines.end_a_hog("java")
+        until("the end of java has arrived by TLS", lambda: has_arrived(machines, b"java"))
+        hosts = [path.name for path in machines.fleet.iterdir()]
+        check("and writes nothing", len(hosts) == 1 and "anybody" not in hosts, hosts)
+        collected, written = machines.collected().splitlines(), machines.written().splitlines()
+        check("each object arrives as it was written by TLS, too", set(collected) <= set(written))
     finally:
         machines.stop()
 
