@@ -44,10 +44,22 @@ pub(super) fn send(signal: &Signal<'_>) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
     bus.set_read_timeout(Some(PATIENCE))?;
     bus.set_write_timeout(Some(PATIENCE))?;
-    authenticate(&mut bus)?;
+    converse(&mut bus, signal).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof => io::Error::new(
+            error.kind(),
+            "the bus hangs up, as it does when this user has no name: install libnss-systemd",
+        ),
+        _ => error,
+    })
+}
+
+fn converse(bus: &mut UnixStream, signal: &Signal<'_>) -> io::Result<()> {
+    authenticate(bus)?;
     bus.write_all(&conversation(signal))?;
     for _ in 0..LONGEST_ANSWER {
-        let answer = Answer::read(&mut bus)?;
+        let answer = Answer::read(bus)?;
         match (answer.error, answer.to) {
             // An error of any of the three.
             (Some(error), 1..=3) => return Err(io::Error::other(error)),

@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 /// Who may do nothing.
 const NOBODY: u32 = 65534;
+/// A number without a name.
+const NAMELESS: u32 = 61_234;
 
 /// Sends what the environment says.
 #[test]
@@ -98,12 +100,16 @@ fn bus(folder: &Path, configuration: &Path) -> (Ends, String) {
 }
 
 fn send(folder: &Path, address: &str, text: &str) -> String {
+    send_as(NOBODY, folder, address, text)
+}
+
+fn send_as(user: u32, folder: &Path, address: &str, text: &str) -> String {
     let sender = Command::new(folder.join("role"))
         .args(["--ignored", "--exact", "role_desktop", "--nocapture"])
         .env("DBUS_SYSTEM_BUS_ADDRESS", address)
         .env("TEXT", text)
         .current_dir("/")
-        .uid(NOBODY)
+        .uid(user)
         .gid(NOBODY)
         .output()
         .unwrap();
@@ -150,6 +156,16 @@ fn a_bus_that_lets_nobody_in_is_told_of() {
     let (_bus, address) = bus(folder.path(), &configuration);
     let answer = send(folder.path(), &address, "text");
     assert!(answer.contains("error: "), "{answer}");
+}
+
+#[test]
+fn a_bus_that_hangs_up_is_told_of_with_the_mend() {
+    let folder = folder();
+    let (_bus, address) = bus(folder.path(), Path::new("/usr/share/dbus-1/system.conf"));
+    // Nobody has that number, as a dynamic user where nss-systemd is missing.
+    let answer = send_as(NAMELESS, folder.path(), &address, "text");
+    assert!(answer.contains("error: the bus hangs up"), "{answer}");
+    assert!(answer.contains("libnss-systemd"), "{answer}");
 }
 
 #[test]
