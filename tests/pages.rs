@@ -120,6 +120,7 @@ fn each_configuration_of_a_page_is_valid() {
     let mut count = 0;
     for path in [
         "man/memory-monitor-config.5",
+        "man/memory-monitor-recipes.7",
         "man/memory-monitor.8",
         "README.md",
     ] {

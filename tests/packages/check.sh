@@ -33,5 +33,15 @@ needs_at_most() {
 	[ -n "$newest" ] && printf '%s\n' "$newest" "$1" | sort -CV
 }
 
+# phase NAME: the phase machine-NAME in the booted machine $name.
+phase() {
+	local last=
+	while IFS= read -r line; do
+		last=$line
+		[ "$line" = finished ] || echo "$line"
+	done < <(scripts/boot run "$name" 1200 "bash /srv/tests/machine-$1 2>&1")
+	[ "$last" = finished ] || echo "FAILED: the phase $1 broke off"
+}
+
 # The last line of a test: it did not break off.
 finished() { echo finished; }
