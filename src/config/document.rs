@@ -45,7 +45,7 @@ impl<'t> Document<'t> {
             broken: Vec::new(),
             guessed_from: usize::MAX,
         };
-        errors.sort_by_key(start);
+        errors.sort_unstable_by_key(start);
         let mut ends: Vec<usize> = errors
             .iter()
             .filter(|error| error.message().starts_with("unclosed") || start(error) == text.len())

@@ -39,7 +39,7 @@ pub(super) fn read(main: &Path, is_root: bool) -> Result<Vec<DropIn>, Error> {
         Err(error) => return Err(Error::unreadable(&folder, error)),
     };
     names.retain(|path| is_drop_in(path));
-    names.sort();
+    names.sort_unstable();
     let mut causes = Vec::new();
     if is_root && !names.is_empty() {
         match fs::metadata(&folder) {

@@ -137,7 +137,7 @@ impl ScanReport {
                 ));
             }
         }
-        wanted.sort_by(|(one, _, share), (other, _, other_share)| {
+        wanted.sort_unstable_by(|(one, _, share), (other, _, other_share)| {
             let by_share = other_share.get().total_cmp(&share.get());
             by_share.then_with(|| (Reverse(one.rss), one.pid).cmp(&(Reverse(other.rss), other.pid)))
         });

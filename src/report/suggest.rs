@@ -77,7 +77,7 @@ impl Peaks {
     /// What comes of so long a time.
     pub fn suggestion(self, observed: Duration) -> Suggestion {
         let mut peaks: Vec<Peak> = self.peaks.into_values().collect();
-        peaks.sort_by(|one, other| {
+        peaks.sort_unstable_by(|one, other| {
             other
                 .rss_bytes
                 .cmp(&one.rss_bytes)
