@@ -1,7 +1,7 @@
 //! What a mail will say, and when it is to be sent: the events of a minute together, and after a failure
 //! less and less often. Pure.
 
-use super::lanes::Task;
+use super::task::Task;
 use std::time::{Duration, Instant};
 
 /// As many events are in a mail at most.

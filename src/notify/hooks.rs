@@ -1,8 +1,8 @@
 //! Takes events from the queue and runs programs for them. Logs how that went.
 
 use super::hook::{self, Finish, Finished};
-use super::lanes::Task;
 use super::reply::How;
+use super::task::Task;
 use crate::escape::{Escaped, OneLine};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;

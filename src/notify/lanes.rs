@@ -4,6 +4,7 @@ use super::event::Event;
 use super::letter::Addresses;
 use super::people::People;
 use super::reply::{How, Reply};
+use super::task::Task;
 use super::{hooks, mail, tell, trust};
 use crate::config::Notify;
 use crate::escape::Escaped;
@@ -19,34 +20,6 @@ use std::thread::{self, JoinHandle};
 const LONGEST_QUEUE: usize = 1000;
 /// As many programs run at once at most.
 const HOOKS_AT_ONCE: usize = 4;
-
-/// An event on its way.
-#[derive(Clone, Debug)]
-pub(super) struct Task {
-    pub(super) event: Arc<Event>,
-    /// Who wants to know how it went.
-    pub(super) reply: Option<Arc<Reply>>,
-    /// While there is one, something is to be done.
-    _busy: Arc<()>,
-}
-
-impl Task {
-    /// Tells who wants to know.
-    pub(super) fn say(&self, way: &str, how: How, detail: &str) {
-        if let Some(reply) = &self.reply {
-            reply.say(way, Some(how), detail);
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(text: &str) -> Self {
-        Self {
-            event: Arc::new(Event::read(text.as_bytes()).expect(text)),
-            reply: None,
-            _busy: Arc::default(),
-        }
-    }
-}
 
 /// The ways that are wanted.
 #[derive(Debug)]
@@ -142,11 +115,7 @@ impl Lanes {
     /// Hands an event to each way that wants it. Never waits: what a full queue does not take is counted
     /// and said.
     pub fn hand_over(&mut self, event: Event, reply: Option<Reply>) {
-        let task = Task {
-            event: Arc::new(event),
-            reply: reply.map(Arc::new),
-            _busy: Arc::clone(&self.busy),
-        };
+        let task = Task::new(event, reply, &self.busy);
         self.announce(&task);
         if let Some((queue, _)) = &mut self.mail {
             queue.put(task.clone());

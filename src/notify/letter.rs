@@ -1,7 +1,7 @@
 //! Events -> a mail. Pure, but for the time in its head.
 
 use super::event::Event;
-use super::lanes::Task;
+use super::task::Task;
 use crate::config::Notify;
 use crate::escape::{Escaped, OneLine};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};

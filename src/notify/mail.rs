@@ -2,9 +2,9 @@
 //! which is why it has a thread of its own.
 
 use super::digest::Digest;
-use super::lanes::Task;
 use super::letter::Addresses;
 use super::reply::How;
+use super::task::Task;
 use lettre::address::Envelope;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message, SmtpTransport, Transport};

@@ -21,6 +21,7 @@ pub mod people;
 pub mod repeats;
 pub mod reply;
 mod sessions;
+mod task;
 mod tell;
 pub mod trust;
 pub mod tty;

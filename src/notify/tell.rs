@@ -1,8 +1,8 @@
 //! Takes endings from the queue and tells people of them, at their pace. Logs how that went.
 
-use super::lanes::Task;
 use super::people::{Message, People};
 use super::reply::How;
+use super::task::Task;
 use super::{desktop, tty};
 use crate::units::Uid;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

@@ -5,9 +5,9 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import tempfile
 
+from checks import check, finish
 from machines import EXAMPLES, HOSTILE, Machines
 from stack import raise_loopback, until
 
@@ -20,14 +20,6 @@ module(load="imuxsock" sysSock.use="off")
 input(type="imuxsock" socket="/run/systemd/journal/syslog")
 action(type="omfile" file="{file}")
 """
-passed = failed = 0
-
-
-def check(what, holds, why=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAILED:", what, why)
 
 
 def stream():
@@ -131,5 +123,4 @@ with tempfile.TemporaryDirectory() as folder:
     finally:
         machines.stop()
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()

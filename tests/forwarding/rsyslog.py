@@ -7,20 +7,11 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
 
+from checks import check, finish
 from machines import EXAMPLES, HOSTILE, LONG, RSYSLOG, Machines
 from stack import LIMIT, raise_loopback, until
-
-passed = failed = 0
-
-
-def check(what, holds, why=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAILED:", what, why)
 
 
 def accepts(*examples):
@@ -122,5 +113,4 @@ with tempfile.TemporaryDirectory() as folder:
     finally:
         machines.stop()
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()

@@ -4,21 +4,13 @@ import json
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
+from checks import check, finish
 from stack import PROMETHEUS, Stack, get, until
 
 ALERTS = pathlib.Path("etc/examples/alerts.yml")
 CASES = pathlib.Path("tests/metrics/alerts_test.yml")
-passed = failed = 0
-
-
-def check(what, holds, why=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAILED:", what, why)
 
 
 def promtool(*arguments):
@@ -83,5 +75,4 @@ with Stack(RULE, rules=[ALERTS]) as stack:
     check("it says how many", re.match(r"1[1-9] in ten minutes", described), described)
     check("that is all", set(firing(stack)) == {storm}, firing(stack))
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()

@@ -2,20 +2,11 @@
 ended processes. Run by `dashboard`. Grafana itself is not asked: Debian has none."""
 import itertools
 import re
-import sys
 import time
 
+from checks import check, finish
 from grafana import DASHBOARD, PANELS, asked
 from stack import Stack
-
-passed = failed = 0
-
-
-def check(what, holds, why=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAILED:", what, why)
 
 
 def places(panel):
@@ -109,5 +100,4 @@ with Stack(RULE) as stack:
         found = steps(title, *keys)
         check(f"the bars of {title} are what was ended", found == wanted, found)
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()

@@ -2,18 +2,9 @@
 daemon that has stopped. Run by `run`."""
 import re
 import subprocess
-import sys
 
+from checks import check, finish
 from stack import Stack, until
-
-passed = failed = 0
-
-
-def check(what, holds, why=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAILED:", what, why)
 
 
 def lint(text):
@@ -100,5 +91,4 @@ with Stack(RULE) as stack:
     late = "time() - memory_monitor_last_scan_timestamp_seconds > 10 * memory_monitor_check_interval_seconds"
     check("that it no longer scans is seen", until("the last scan is long ago", lambda: stack.query(late)))
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()
