@@ -15,12 +15,15 @@ use crate::sys::inherited::keep_all_from_children;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{Request, Signals};
 use std::os::fd::AsFd;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// One that is started when there is something to tell ends when there was nothing for so long.
 const IDLE: Duration = Duration::from_secs(600);
 /// After an error of poll(2), which has none that passes.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often is asked for a second signal while it ends.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How often is asked whether what is being told was told, once it could end.
 const ASKING: Duration = Duration::from_secs(5);
 
@@ -43,7 +46,7 @@ pub(crate) fn run(options: &NotifyOptions) -> Result<(), Error> {
     notifier.enforce(&config)?;
     let end = notifier.listen(&signals);
     log::info!("Notifier stopping: Reason={end}");
-    notifier.finish();
+    notifier.finish(&signals);
     Ok(())
 }
 
@@ -96,7 +99,11 @@ impl Notifier<'_> {
             }
             while let Some(request) = signals.next() {
                 match request {
-                    Request::Stop(signal) => return signal,
+                    Request::Stop(signal) => {
+                        // What was sent before is told; the service manager's socket keeps it for the next.
+                        while !self.listener.is_on_demand() && self.take() {}
+                        return signal;
+                    }
                     Request::Reload => self.reload(),
                     Request::ReopenLog => {}
                 }
@@ -149,9 +156,24 @@ impl Notifier<'_> {
         }
     }
 
-    fn finish(self) {
-        for lanes in self.before.into_iter().chain(self.lanes) {
-            lanes.finish();
+    /// Waits for what must be done before the end; a second signal is not waited for.
+    fn finish(self, signals: &Signals) {
+        let (done, is_done) = mpsc::channel::<()>();
+        let all = self.before.into_iter().chain(self.lanes);
+        let all: Vec<Lanes> = all.collect();
+        std::thread::spawn(move || {
+            for lanes in all {
+                lanes.finish();
+            }
+            drop(done);
+        });
+        while is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if let Some(Request::Stop(signal)) = signals.next() {
+                log::warn!(
+                    "Notifier stops at once, what it was doing is given up: Reason={signal}"
+                );
+                return;
+            }
         }
     }
 }

@@ -250,6 +250,26 @@ fn a_server_that_says_nothing_holds_up_nobody() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_a_silent_server() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let mut notifier = Notifier::start(&format!(
+        "[notify]\nemail_to = [\"a@example.com\"]\nsmtp = \"127.0.0.1:{port}\"\n"
+    ));
+    notifier.tell(&json!({"event": "test", "uid": 0, "token": "t", "message": "m"}));
+    let connection = silent.accept().unwrap();
+    notifier.signal("TERM");
+    notifier.says("Notifier stopping");
+    notifier.signal("INT");
+    let rest = notifier.rest();
+    assert!(
+        rest.contains("Notifier stops at once") && rest.contains("Reason=SIGINT"),
+        "{rest}"
+    );
+    drop(connection);
+}
+
+#[test]
 fn a_program_has_the_event_and_nothing_of_the_notifier() {
     let folder = trusted_folder();
     let tell = "#!/bin/sh\necho open $(ls /proc/self/fd)\necho group $(ps -o pid=,pgid= -p $$)\n\
