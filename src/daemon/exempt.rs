@@ -13,6 +13,8 @@ pub(super) struct Exempting {
     file: GrantFile,
     /// Those whose beginning was said and whose end was not.
     said: Vec<Grant>,
+    /// Those of them that were taken back while their process was there; it may have been ended since.
+    taken_back: Vec<Grant>,
     /// Why the file could not be taken over, until that is said.
     refused: Option<io::Error>,
 }
@@ -22,6 +24,7 @@ impl Exempting {
         Self {
             file: GrantFile::usual(),
             said: Vec::new(),
+            taken_back: Vec::new(),
             refused: None,
         }
     }
@@ -33,7 +36,14 @@ impl Daemon<'_> {
     pub(super) fn take_over_grants(&mut self) {
         self.policy.grants.set_clock(sys::boot_clock());
         match self.exempting.file.read_changed() {
-            Some(Ok(grants)) => self.policy.grants.replace(grants),
+            Some(Ok(grants)) => {
+                let gone = self.exempting.said.iter();
+                let gone = gone.filter(|grant| {
+                    !grants.contains(grant) && self.sampler.is_still(grant.process)
+                });
+                self.exempting.taken_back.extend(gone.cloned());
+                self.policy.grants.replace(grants);
+            }
             Some(Err(error)) => self.exempting.refused = Some(error),
             None => {}
         }
@@ -65,13 +75,15 @@ impl Daemon<'_> {
         let clock = sys::boot_clock();
         grants.set_clock(clock);
         let was_granted = |grant: &Grant| grants.all().contains(grant);
+        let taken_back = std::mem::take(&mut exempting.taken_back);
         exempting.said.retain(|grant| {
-            let why = if !sampler.is_still(grant.process) {
-                "the process has ended"
+            // Its end comes last, as the others may have been what led to it.
+            let why = if taken_back.contains(grant) {
+                "it was taken back"
             } else if grant.until <= clock {
                 "its time is over"
-            } else if !was_granted(grant) {
-                "it was taken back"
+            } else if !sampler.is_still(grant.process) || !was_granted(grant) {
+                "the process has ended"
             } else {
                 return true;
             };
