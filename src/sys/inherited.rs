@@ -3,14 +3,14 @@
 use super::check_int;
 use std::env;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 /// The first descriptor that a service manager passes: `SD_LISTEN_FDS_START` of sd_listen_fds(3).
 const FIRST_PASSED: RawFd = 3;
 
 /// The datagram socket that the service manager has passed; None where it has passed nothing to this
-/// process. To be called once.
+/// process. To be called once, after [`keep_all_from_children`]: it is not closed for them otherwise.
 pub fn passed_socket() -> io::Result<Option<UnixDatagram>> {
     let number = |name| -> Option<u32> { env::var(name).ok()?.parse().ok() };
     let is_ours = number("LISTEN_PID") == Some(std::process::id());
@@ -34,7 +34,6 @@ pub fn passed_socket() -> io::Result<Option<UnixDatagram>> {
     }
     // SAFETY: the manager has opened it for this process and for nobody else in it.
     let socket = unsafe { UnixDatagram::from_raw_fd(FIRST_PASSED) };
-    keep_from_children(socket.as_raw_fd())?;
     Ok(Some(socket))
 }
 

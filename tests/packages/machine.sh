@@ -52,7 +52,8 @@ write_config() {
 		verify_names = ${verify:-false}
 		[settings]
 		log_level = "${level:-info}"
-		term_timeout = 2
+		# An emulated process may take a while to end.
+		term_timeout = 5
 		max_kills_per_minute = 0
 	TOML
 }
