@@ -337,7 +337,7 @@ fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
 fn a_few_programs_run_at_once_and_the_others_wait() {
     let folder = trusted_folder();
     let text = format!(
-        "#!/bin/sh\necho x >> {0}/begun\nwhile [ ! -e {0}/go ]; do sleep 0.05; done\n",
+        "#!/bin/sh\necho x >> {0}/begun\nwhile [ -d {0} ] && [ ! -e {0}/go ]; do sleep 0.05; done\n",
         folder.path().display()
     );
     let path = program(folder.path(), "hook", &text);
