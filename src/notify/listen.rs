@@ -85,14 +85,17 @@ fn make(path: &Path) -> io::Result<UnixDatagram> {
             fs::remove_file(path)?;
         }
         Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-        Err(_) => {
-            if let Some(folder) = path.parent() {
-                // The daemon makes it as well; what is wrong with it shows in the next step.
-                let _ = DirBuilder::new().mode(0o750).create(folder);
-            }
-        }
+        Err(_) => make_folder(path.parent())?,
     }
     for_this_user_only(|| UnixDatagram::bind(path))
+}
+
+/// The daemon makes it as well.
+fn make_folder(folder: Option<&Path>) -> io::Result<()> {
+    match folder.map(|folder| DirBuilder::new().mode(0o750).create(folder)) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
+mod mail;
 mod notifier;
 
 use memory_monitor::notify::{desktop, tty};
