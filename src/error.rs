@@ -1,7 +1,7 @@
 //! Why the program ends with a failure, and with which exit status.
 
-use crate::units::Pid;
-use crate::{cli, config, sample};
+use crate::quantities::Pid;
+use crate::{cli, config, proc};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub enum Error {
     /// The configuration is refused.
     Config(config::Error),
     /// /proc can't be looked at.
-    Sample(sample::Error),
+    Sample(proc::Error),
     /// The log can't be set up.
     Log(log::SetLoggerError),
     /// A process that was asked about can't be looked at, and why.
@@ -149,8 +149,8 @@ impl From<config::Error> for Error {
     }
 }
 
-impl From<sample::Error> for Error {
-    fn from(error: sample::Error) -> Self {
+impl From<proc::Error> for Error {
+    fn from(error: proc::Error) -> Self {
         Self::Sample(error)
     }
 }

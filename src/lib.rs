@@ -1,26 +1,29 @@
 //! memory-monitor ends processes that use more memory than they were allowed, before the kernel's
 //! OOM killer has to guess.
 //!
-//! One way through the rooms: [`config`] and [`sample`] feed [`policy`], which decides without any
-//! I/O; [`act`] carries a decision out through [`sys`], the one room with libc and `unsafe`;
-//! [`report`] says what happened. The daemon and the commands only connect these rooms.
+//! One way through the rooms: [`config`] and [`proc`] feed [`policy`], which decides without any
+//! I/O; [`kill`] carries a decision out through [`sys`], the one room with libc and `unsafe`;
+//! [`events`] says what happened. The daemon and the commands only connect these rooms.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod act;
 pub mod cli;
-mod commands;
+pub mod commands;
 pub mod config;
 mod daemon;
 mod error;
 pub mod escape;
+pub mod events;
+pub mod kill;
 pub mod notify;
 pub mod policy;
-pub mod report;
-pub mod sample;
+pub mod proc;
+pub mod quantities;
+pub mod state;
 pub mod sys;
-pub mod unit;
-pub mod units;
+pub mod systemd;
+pub mod systemd_unit;
+pub mod users;
 
 pub use error::Error;
 

@@ -9,9 +9,9 @@ mod counting;
 
 use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Decision, Grants, Ledger, Policy};
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::units::{Bytes, Pid};
+use memory_monitor::policy::{Decision, Exemptions, Ledger, Policy};
+use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::quantities::{Bytes, Pid};
 use std::time::Instant;
 
 #[test]
@@ -22,7 +22,7 @@ fn a_steady_scan_and_its_decisions_allocate_nothing() {
         config: loaded.config,
         pinned: Vec::new(),
         own: Pid::INIT,
-        grants: Grants::default(),
+        exemptions: Exemptions::default(),
     };
     let ledger = Ledger::default();
     // This process is the one over its threshold; nothing is carried out.

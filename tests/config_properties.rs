@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use memory_monitor::config::{BUILT_IN, Config, Error, Loaded, NamePattern, Origin, Thresholds};
-use memory_monitor::units::{Bytes, Percent, Uid};
+use memory_monitor::quantities::{Bytes, Percent, Uid};
 use proptest::prelude::*;
 use std::ffi::CString;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-use memory_monitor::sample::{ProcRoot, Process, Sampler, Snapshot};
-use memory_monitor::units::Bytes;
+use memory_monitor::proc::{ProcRoot, Process, Sampler, Snapshot};
+use memory_monitor::quantities::Bytes;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 

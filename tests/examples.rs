@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Action, Config, Loaded, Origin};
-use memory_monitor::units::{Metric, Uid};
+use memory_monitor::quantities::{Metric, Uid};
 use std::io;
 use std::path::Path;
 
@@ -19,8 +19,8 @@ fn lookup(name: &str) -> io::Result<Option<Uid>> {
 }
 
 fn example(name: &str) -> Config {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
-    let text = std::fs::read(folder.join(name)).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
+    let text = std::fs::read(directory.join(name)).unwrap();
     let Loaded {
         config, warnings, ..
     } = Config::parse(&text, Origin::File(name.into()), &lookup)
@@ -38,8 +38,8 @@ fn example(name: &str) -> Config {
 
 #[test]
 fn every_example_is_accepted() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
-    let mut names: Vec<_> = std::fs::read_dir(folder)
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/examples");
+    let mut names: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".toml"))

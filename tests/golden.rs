@@ -1,15 +1,16 @@
-//! Machines as folders of files: each tests/fixtures/NN-name holds a `proc` and a `config.toml`, and
+//! Machines as directories of files: each tests/fixtures/NN-name holds a `proc` and a `config.toml`, and
 //! `expected` is what `scan` shows of them. `GOLDEN=write cargo test --test golden` writes the latter
 //! anew, for a person to read before it is committed.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use memory_monitor::commands::scan::{Layout, ScanReport, View};
 use memory_monitor::config::Config;
-use memory_monitor::policy::{Grants, Policy, Survey};
-use memory_monitor::report::{Layout, ScanReport, UserNames, View};
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::units::{Bytes, Pid};
+use memory_monitor::policy::{Exemptions, Policy, Survey};
+use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::quantities::{Bytes, Pid};
+use memory_monitor::users::UserNames;
 use std::fs;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ const OWN: u32 = 900;
 fn main() -> std::process::ExitCode {
     let fixtures = Path::new("tests/fixtures");
     let mut names: Vec<String> = fs::read_dir(fixtures)
-        .expect("tests run in the package's folder")
+        .expect("tests run in the package's directory")
         .map(|entry| {
             entry
                 .expect("an entry")
@@ -32,15 +33,15 @@ fn main() -> std::process::ExitCode {
         .collect();
     names.sort();
     let trial = |name: &String| {
-        let folder = fixtures.join(name);
-        Trial::test(name.clone(), move || agrees(&folder))
+        let directory = fixtures.join(name);
+        Trial::test(name.clone(), move || agrees(&directory))
     };
     libtest_mimic::run(&Arguments::from_args(), names.iter().map(trial).collect()).exit_code()
 }
 
-fn agrees(folder: &Path) -> Result<(), Failed> {
-    let seen = look(folder)?;
-    let path = folder.join("expected");
+fn agrees(directory: &Path) -> Result<(), Failed> {
+    let seen = look(directory)?;
+    let path = directory.join("expected");
     if std::env::var_os("GOLDEN").is_some_and(|word| word == "write") {
         fs::write(&path, &seen)?;
     }
@@ -52,9 +53,9 @@ fn agrees(folder: &Path) -> Result<(), Failed> {
     }
 }
 
-fn look(folder: &Path) -> Result<String, Failed> {
-    let config = Config::load(Some(&folder.join("config.toml")))?.config;
-    let mut sampler = Sampler::new(ProcRoot::open(&folder.join("proc"), PAGE_SIZE)?);
+fn look(directory: &Path) -> Result<String, Failed> {
+    let config = Config::load(Some(&directory.join("config.toml")))?.config;
+    let mut sampler = Sampler::new(ProcRoot::open(&directory.join("proc"), PAGE_SIZE)?);
     sampler.inquire(Box::new(Survey::new(&config)));
     let pins = config.whitelist.pids.iter();
     let pinned = pins
@@ -65,7 +66,7 @@ fn look(folder: &Path) -> Result<String, Failed> {
         config,
         pinned,
         own,
-        grants: Grants::default(),
+        exemptions: Exemptions::default(),
     };
     let mut snapshot = Snapshot::default();
     sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;

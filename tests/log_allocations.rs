@@ -9,27 +9,27 @@ mod counting;
 use counting::ALLOCATIONS;
 use log::{Level, LevelFilter, Log, Record};
 use memory_monitor::config::{LogFormat, LogSettings};
-use memory_monitor::report::log::LogSinks;
-use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
+use memory_monitor::events::sinks::LogSinks;
+use memory_monitor::events::sinks::{Console, Style, SyslogSockets, Verbosity};
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
 
 #[test]
 fn a_steady_record_allocates_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let sockets = SyslogSockets {
-        syslog: folder.path().join("dev-log"),
-        journald: folder.path().join("journald"),
+        syslog: directory.path().join("dev-log"),
+        journald: directory.path().join("journald"),
     };
     let server = UnixDatagram::bind(&sockets.syslog).unwrap();
-    let stderr = File::create(folder.path().join("stderr")).unwrap();
+    let stderr = File::create(directory.path().join("stderr")).unwrap();
     let settings = LogSettings {
-        file: Some(folder.path().join("log")),
+        file: Some(directory.path().join("log")),
         syslog: true,
         level: LevelFilter::Info,
         format: LogFormat::Text,
     };
-    let console = Console::new(stderr, ConsoleMode::Normal, Style::Coloured);
+    let console = Console::new(stderr, Verbosity::Normal, Style::Coloured);
     let (_sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);
     let record = |number: u32| {
         let message = format_args!("Killing process: PID={number}, Name=\"\\x0a\", User=john\n");
@@ -41,6 +41,6 @@ fn a_steady_record_allocates_nothing() {
     assert!(before > 0, "the counter counts");
     (0..100).for_each(record);
     assert_eq!(ALLOCATIONS.get() - before, 0);
-    let text = fs::read_to_string(folder.path().join("log")).unwrap();
+    let text = fs::read_to_string(directory.path().join("log")).unwrap();
     assert_eq!(text.lines().count(), 101);
 }

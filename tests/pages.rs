@@ -170,8 +170,8 @@ fn the_completions_know_every_command_and_option() {
 
 #[test]
 fn the_pages_are_clean() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
-    let pages: Vec<_> = fs::read_dir(folder)
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let pages: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|page| page.unwrap().path())
         .collect();

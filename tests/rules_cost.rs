@@ -9,9 +9,9 @@ mod counting;
 
 use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Grants, Policy, Survey};
-use memory_monitor::sample::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
-use memory_monitor::units::{Bytes, Metric, Pid};
+use memory_monitor::policy::{Exemptions, Policy, Survey};
+use memory_monitor::proc::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
+use memory_monitor::quantities::{Bytes, Metric, Pid};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -45,7 +45,7 @@ fn policy(rules: usize) -> Policy {
         config: loaded.config,
         pinned: Vec::new(),
         own: Pid::new(std::process::id()).unwrap(),
-        grants: Grants::default(),
+        exemptions: Exemptions::default(),
     }
 }
 
@@ -88,18 +88,18 @@ fn policy_for_everybody() -> memory_monitor::config::Thresholds {
         .thresholds
 }
 
-/// So many processes of 1 MiB in a folder, and one of 950 GB if there is to be one near a threshold.
-fn machine(folder: &Path, processes: u32, with_large: bool) {
+/// So many processes of 1 MiB in a directory, and one of 950 GB if there is to be one near a threshold.
+fn machine(directory: &Path, processes: u32, with_large: bool) {
     let meminfo =
         "MemTotal: 1048576000 kB\nMemAvailable: 524288000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
-    fs::write(folder.join("meminfo"), meminfo).unwrap();
+    fs::write(directory.join("meminfo"), meminfo).unwrap();
     for pid in 1000..1000 + processes {
-        let process = folder.join(pid.to_string());
+        let process = directory.join(pid.to_string());
         fs::create_dir(&process).unwrap();
         fs::write(process.join("statm"), "4096 256 1 1 0 1 0\n").unwrap();
     }
     if with_large {
-        let process = folder.join("1000");
+        let process = directory.join("1000");
         let stat =
             "1000 (large) S 1 1 1 0 -1 4194560 1 0 3 0 40 12 0 0 20 0 1 0 100 25165824 3072 0\n";
         let status = "Name:\tlarge\nUid:\t1000\t1000\t1000\t1000\nRssAnon:\t1 kB\n";
@@ -160,11 +160,11 @@ impl Inquiry for Counted {
 #[test]
 fn rules_are_asked_of_nobody_who_is_not_near() {
     for (with_large, expected) in [(false, 0), (true, 3)] {
-        let folder = tempfile::tempdir().unwrap();
-        machine(folder.path(), 2000, with_large);
+        let directory = tempfile::tempdir().unwrap();
+        machine(directory.path(), 2000, with_large);
         let policy = policy(100);
         let asked = Rc::new(Cell::new(0));
-        let mut sampler = Sampler::new(ProcRoot::open(folder.path(), 4096).unwrap());
+        let mut sampler = Sampler::new(ProcRoot::open(directory.path(), 4096).unwrap());
         let survey = Survey::new(&policy.config);
         sampler.inquire(Box::new(Counted {
             survey,
@@ -234,9 +234,9 @@ fn scans_where_it_is_told() {
     };
     let mut told = told.splitn(3, ' ');
     let mut word = || told.next().unwrap();
-    let (rules, scans, folder) = (word(), word(), word());
+    let (rules, scans, directory) = (word(), word(), word());
     let policy = policy(rules.parse().unwrap());
-    let mut sampler = Sampler::new(ProcRoot::open(&PathBuf::from(folder), 4096).unwrap());
+    let mut sampler = Sampler::new(ProcRoot::open(&PathBuf::from(directory), 4096).unwrap());
     sampler.inquire(Box::new(Survey::new(&policy.config)));
     let mut snapshot = Snapshot::default();
     for _ in 0..scans.parse().unwrap() {
@@ -249,9 +249,9 @@ fn scans_where_it_is_told() {
 
 #[test]
 fn a_hundred_rules_make_no_system_call_where_nobody_is_near() {
-    let folder = tempfile::tempdir().unwrap();
-    machine(folder.path(), 2000, false);
-    let [without, with] = [0, 100].map(|rules| system_calls(folder.path(), rules));
+    let directory = tempfile::tempdir().unwrap();
+    machine(directory.path(), 2000, false);
+    let [without, with] = [0, 100].map(|rules| system_calls(directory.path(), rules));
     assert_eq!(without, with);
     // It did look at everybody.
     assert!(without["read"] >= 2000 * SCANS, "{without:?}");
@@ -259,9 +259,9 @@ fn a_hundred_rules_make_no_system_call_where_nobody_is_near() {
 
 #[test]
 fn a_hundred_rules_read_of_a_large_process_what_they_ask_for_once() {
-    let folder = tempfile::tempdir().unwrap();
-    machine(folder.path(), 2000, true);
-    let [without, with] = [0, 100].map(|rules| system_calls(folder.path(), rules));
+    let directory = tempfile::tempdir().unwrap();
+    machine(directory.path(), 2000, true);
+    let [without, with] = [0, 100].map(|rules| system_calls(directory.path(), rules));
     let more = |name: &str| with[name] - without.get(name).copied().unwrap_or(0);
     // cmdline and cgroup; and the link to its executable.
     assert_eq!(more("openat"), 2 * SCANS, "{without:?} {with:?}");

@@ -4,17 +4,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Grants, Policy, Survey, Verdict};
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::units::Pid;
+use memory_monitor::policy::{Exemptions, Policy, Survey, Verdict};
+use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::quantities::Pid;
 use std::fs;
 use std::path::Path;
 
 /// Writes a process with so many MiB resident, of which so many are anonymous, and so many in swap.
 fn process(proc: &Path, pid: u32, resident: u64, anonymous: u64, swapped: u64) {
-    let folder = proc.join(pid.to_string());
-    fs::create_dir(&folder).unwrap();
-    let write = |name: &str, text: String| fs::write(folder.join(name), text).unwrap();
+    let directory = proc.join(pid.to_string());
+    fs::create_dir(&directory).unwrap();
+    let write = |name: &str, text: String| fs::write(directory.join(name), text).unwrap();
     let stat = "S 1 1 1 0 -1 4194560 1 0 3 0 40 12 0 0 20 0 1 0 100 25165824 3072 0";
     write("stat", format!("{pid} (p{pid}) {stat}\n"));
     write(
@@ -48,7 +48,7 @@ fn over(proc: &Path, config: &str, swap_used: u64) -> Vec<u32> {
             .config,
         pinned: Vec::new(),
         own: Pid::new(999).unwrap(),
-        grants: Grants::default(),
+        exemptions: Exemptions::default(),
     };
     let mut sampler = Sampler::new(ProcRoot::open(proc, 4096).unwrap());
     sampler.inquire(Box::new(Survey::new(&policy.config)));
@@ -68,8 +68,8 @@ fn over(proc: &Path, config: &str, swap_used: u64) -> Vec<u32> {
 
 #[test]
 fn what_was_swapped_out_counts() {
-    let folder = tempfile::tempdir().unwrap();
-    let proc = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let proc = directory.path();
     process(proc, 10, 100, 90, 1500);
     process(proc, 11, 1200, 200, 0);
     process(proc, 12, 1300, 1300, 0);

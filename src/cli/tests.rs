@@ -15,7 +15,7 @@ fn options_are_understood() {
         config: Some("a.toml".into()),
         dry_run: true,
         once: true,
-        console: ConsoleMode::Verbose,
+        console: Verbosity::Verbose,
     };
     assert_eq!(
         typed("-nvc a.toml --once"),
@@ -28,7 +28,7 @@ fn options_are_understood() {
     let options = ScanOptions {
         config: Some("b".into()),
         json: true,
-        console: ConsoleMode::Quiet,
+        console: Verbosity::Quiet,
         ..ScanOptions::default()
     };
     assert_eq!(typed("-q scan --json -c b"), Ok(Invocation::Scan(options)));

@@ -1,15 +1,18 @@
 //! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
 
+mod bar;
 pub(crate) mod check;
+mod config_line;
+mod context;
 pub(crate) mod exempt;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod notify;
-pub(crate) mod scan;
-mod scene;
+mod progress;
+pub mod scan;
 pub(crate) mod selftest;
 pub(crate) mod status;
-mod suggest;
+mod table;
 
 use crate::Error;
 use crate::config::Config;

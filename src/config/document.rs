@@ -1,6 +1,6 @@
 //! One TOML text: its tree as far as it can be read, its syntax errors, and where things are in it.
 
-use super::error::{Cause, Place};
+use super::error::{Cause, Location};
 use super::value::shown;
 use std::ops::Range;
 use std::path::Path;
@@ -133,11 +133,11 @@ impl<'t> Document<'t> {
     }
 
     /// The place of a byte of the text.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> Location {
         let line = self.line_starts.partition_point(|start| *start <= at);
         let start = self.line_starts.get(line.wrapping_sub(1)).copied();
         let before = self.text.get(start.unwrap_or(0)..at).unwrap_or("");
-        Place {
+        Location {
             file: Arc::clone(&self.file),
             line,
             column: before.chars().count() + 1,
@@ -145,7 +145,7 @@ impl<'t> Document<'t> {
     }
 
     /// The byte of the text where the line of a place begins.
-    pub(super) fn offset(&self, place: &Place) -> usize {
+    pub(super) fn offset(&self, place: &Location) -> usize {
         let start = self.line_starts.get(place.line.wrapping_sub(1)).copied();
         start.unwrap_or(0) + place.column.saturating_sub(1)
     }
@@ -240,7 +240,7 @@ pub(super) fn utf8<'t>(file: &Path, bytes: &'t [u8]) -> Result<&'t str, Cause> {
         let before = String::from_utf8_lossy(valid);
         let last_line = before.rsplit('\n').next().unwrap_or("");
         Cause::Refused {
-            place: Some(Place {
+            place: Some(Location {
                 file: file.into(),
                 line: before.matches('\n').count() + 1,
                 column: last_line.chars().count() + 1,

@@ -12,7 +12,7 @@ use super::whitelist::{NamePattern, User, Whitelist};
 use super::written::Written;
 use super::{BUILT_IN, Config, LogFormat, LogSettings, Origin, Regular, Thresholds, UserLookup};
 use super::{tables, value};
-use crate::units::{Bytes, Metric, Percent, Pid, Uid};
+use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,16 @@
-//! The files of the folder config.d beside the configuration, as configuration management adds them.
-//! Reads that folder and nothing else.
+//! The files of the directory config.d beside the configuration, as configuration management adds them.
+//! Reads that directory and nothing else.
 
 use super::error::{Cause, Error};
 use super::file;
-use crate::units::Uid;
+use crate::quantities::Uid;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The name of the folder.
-const FOLDER: &str = "config.d";
+/// The name of the directory.
+const DIRECTORY: &str = "config.d";
 /// The configuration that it belongs to: a file of another name is a configuration by itself.
 const MAIN_FILE: &str = "config.toml";
 /// Write permission for the group and for others.
@@ -29,22 +29,22 @@ pub(super) fn read(main: &Path, is_root: bool) -> Result<Vec<DropIn>, Error> {
     if main.file_name().is_none_or(|name| name != MAIN_FILE) {
         return Ok(Vec::new());
     }
-    let folder = main.with_file_name(FOLDER);
-    let mut names: Vec<PathBuf> = match fs::read_dir(&folder).and_then(Iterator::collect) {
+    let directory = main.with_file_name(DIRECTORY);
+    let mut names: Vec<PathBuf> = match fs::read_dir(&directory).and_then(Iterator::collect) {
         Ok(entries) => {
             let entries: Vec<fs::DirEntry> = entries;
             entries.iter().map(fs::DirEntry::path).collect()
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::unreadable(&folder, error)),
+        Err(error) => return Err(Error::unreadable(&directory, error)),
     };
     names.retain(|path| is_drop_in(path));
     names.sort_unstable();
     let mut causes = Vec::new();
     if is_root && !names.is_empty() {
-        match fs::metadata(&folder) {
-            Ok(metadata) => causes.extend(mistrust(&folder, &metadata)),
-            Err(error) => return Err(Error::unreadable(&folder, error)),
+        match fs::metadata(&directory) {
+            Ok(metadata) => causes.extend(mistrust(&directory, &metadata)),
+            Err(error) => return Err(Error::unreadable(&directory, error)),
         }
     }
     let mut dropins = Vec::new();

@@ -25,7 +25,7 @@ pub enum Cause {
     /// The file can be read, but not taken.
     Refused {
         /// Where in the file; None where it is about the file as a whole.
-        place: Option<Place>,
+        place: Option<Location>,
         /// What is wrong, what is allowed, and the mend where it is known.
         message: String,
     },
@@ -37,14 +37,14 @@ pub enum Warning {
     /// There is no such user.
     UnknownUser {
         /// Where it is named; None for the built-in defaults.
-        place: Option<Place>,
+        place: Option<Location>,
         /// As written.
         user: String,
     },
     /// The user database gave no answer.
     UserLookup {
         /// Where it is named; None for the built-in defaults.
-        place: Option<Place>,
+        place: Option<Location>,
         /// As written.
         user: String,
         /// Why not.
@@ -53,38 +53,38 @@ pub enum Warning {
     /// A user who was known at the reading before is not any more.
     UserKept {
         /// Where it is named; None for the built-in defaults.
-        place: Option<Place>,
+        place: Option<Location>,
         /// As written.
         user: String,
     },
     /// The user of a rule does not exist.
     RuleUser {
         /// Where the rule begins.
-        place: Option<Place>,
+        place: Option<Location>,
         /// As written.
         user: String,
     },
     /// A rule that can never match.
     RuleUnreachable {
         /// Where it begins.
-        place: Option<Place>,
+        place: Option<Location>,
         /// Its number in the order in which the rules are tried.
         number: usize,
         /// The number of the earlier rule that takes all of its processes.
         earlier: usize,
         /// Where that one begins.
-        earlier_place: Option<Place>,
+        earlier_place: Option<Location>,
     },
     /// `users` names root, but nothing says whether root is to be protected.
     RootNotProtected {
         /// Where root is named.
-        place: Place,
+        place: Location,
     },
 }
 
 /// A place in a configuration file, displayed as `FILE:LINE:COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file, as it was named.
     pub file: Arc<Path>,
     /// The line, from 1.
@@ -129,7 +129,7 @@ impl fmt::Display for Error {
 
 impl Cause {
     /// Where in the file it is, where that can be said.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Location> {
         match self {
             Self::Unreadable { .. } => None,
             Self::Refused { place, .. } => place.as_ref(),
@@ -213,7 +213,7 @@ impl fmt::Display for Warning {
     }
 }
 
-impl Place {
+impl Location {
     /// The file for people: a plain path as it is, one that needs escapes in quotes.
     pub fn shown_file(&self) -> String {
         let quoted = quoted(&self.file);
@@ -224,7 +224,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.shown_file(), self.line, self.column)
     }
@@ -237,7 +237,7 @@ fn quoted(path: &Path) -> String {
 
 fn located(
     f: &mut fmt::Formatter<'_>,
-    place: Option<&Place>,
+    place: Option<&Location>,
     message: impl fmt::Display,
 ) -> fmt::Result {
     match place {

@@ -1,7 +1,7 @@
 //! Users at a reload: a directory that does not answer takes nobody's protection away.
 
 use super::{Config, Loaded, Warning};
-use crate::units::Uid;
+use crate::quantities::Uid;
 
 impl Loaded {
     /// Whom no source of the user database knows now, but when `before` was read, stays who it was then. A

@@ -25,17 +25,17 @@ mod whitelist;
 mod written;
 
 pub use changes::Change;
-pub use error::{Cause, Error, Place, Warning};
+pub use error::{Cause, Error, Location, Warning};
 pub use notify::Notify;
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use thresholds::Thresholds;
-pub use whitelist::{NamePattern, PatternError, User, UserProtection, Whitelist};
+pub use whitelist::{NamePattern, PatternError, User, UserMatch, Whitelist};
 pub use written::{Entry, Item, Written};
 
 use crate::escape::Escaped;
+use crate::quantities::{Metric, Percent, Uid};
 use crate::sys::{effective_uid, users};
-use crate::units::{Metric, Percent, Uid};
 use draft::Draft;
 use dropins::DropIn;
 use schedule::WeekMinute;

@@ -1,11 +1,11 @@
 //! Rules: thresholds of their own, or none at all, for processes that match. Asking allocates nothing.
 
-use super::error::{Place, Warning};
+use super::error::{Location, Warning};
 use super::thresholds::Thresholds;
 use super::whitelist::NamePattern;
 use super::{UserLookup, value};
+use crate::quantities::{Metric, Uid};
 use crate::sys::users;
-use crate::units::{Metric, Uid};
 use std::ffi::CStr;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Where it begins; None in the built-in defaults.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     /// Whom it matches.
     pub matcher: Matcher,
     /// Thresholds of its own, which replace both of `[thresholds]`.

@@ -1,6 +1,6 @@
 //! Other values at other times of the week. Pure: local time is handed in.
 
-use super::error::Place;
+use super::error::Location;
 use super::thresholds::Thresholds;
 use std::fmt;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl fmt::Display for WeekMinute {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// Where it begins; None in the built-in defaults.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     /// The minute of the day from which it holds.
     pub from: u16,
     /// The minute of the day before which it ends, on the next day where that is not after `from`;

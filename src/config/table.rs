@@ -2,7 +2,7 @@
 //! the list of known keys is the code that reads them; what nobody asked for is refused.
 
 use super::document::Document;
-use super::error::{Cause, Place};
+use super::error::{Cause, Location};
 use super::value::{Read, must_be, shown};
 use super::written::{Entry, Item};
 use std::ops::Range;
@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 #[derive(Clone, Debug)]
 pub(super) struct Setting<T> {
     pub(super) value: T,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Location>,
 }
 
 /// One text of the configuration, which wins over the layers before it.
@@ -68,7 +68,7 @@ impl<'t> Layer<'t> {
     }
 
     /// The place of a byte of the text; None in the built-in defaults.
-    fn place(&self, at: usize) -> Option<Place> {
+    fn place(&self, at: usize) -> Option<Location> {
         (!self.is_default).then(|| self.document.place(at))
     }
 
@@ -166,7 +166,7 @@ impl<'t> Table<'_, 't> {
         &mut self,
         key: &'static str,
         name: &'static str,
-        mut read: impl FnMut(&mut Table<'_, 't>, Option<Place>),
+        mut read: impl FnMut(&mut Table<'_, 't>, Option<Location>),
     ) {
         let fault = |document: &mut Document<'_>, at, value: &DeValue<'_>| {
             let message = must_be(&format!("tables that begin with [{name}]"), value);
@@ -203,7 +203,7 @@ impl<'t> Table<'_, 't> {
     }
 
     /// Says that this table as a whole, or a combination of its values, is wrong.
-    pub(super) fn refuse(&mut self, place: Option<&Place>, message: &str) {
+    pub(super) fn refuse(&mut self, place: Option<&Location>, message: &str) {
         let at = place.map_or(0, |place| self.layer.document.offset(place));
         let message = format!("[{}] {message}", self.name);
         self.layer.document.fault(at, message);

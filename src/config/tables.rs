@@ -1,11 +1,11 @@
 //! Reading the tables that can be given several times: `[[rule]]` and `[[schedule]]`.
 
-use super::error::Place;
+use super::error::Location;
 use super::rule::{Action, Matcher, Rule};
 use super::schedule::Schedule;
 use super::table::{Setting, Table};
 use super::{Thresholds, value};
-use crate::units::{Bytes, Percent};
+use crate::quantities::{Bytes, Percent};
 
 /// Thresholds as written: None where a key is not given, Some(None) where it is off.
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Pair {
 
     /// Whoever gives one of the two has only that one: with the other still at its default, a higher
     /// threshold would have no effect.
-    fn thresholds(self, table: &mut Table<'_, '_>, place: Option<&Place>) -> Option<Thresholds> {
+    fn thresholds(self, table: &mut Table<'_, '_>, place: Option<&Location>) -> Option<Thresholds> {
         let thresholds = Thresholds::new(
             self.percent.and_then(|setting| setting.value),
             self.amount.and_then(|setting| setting.value),
@@ -46,7 +46,7 @@ impl Pair {
 }
 
 /// Reads one `[[rule]]`; None where it is refused, or only its keys are asked for.
-pub(super) fn rule(table: &mut Table<'_, '_>, place: Option<Place>) -> Option<Rule> {
+pub(super) fn rule(table: &mut Table<'_, '_>, place: Option<Location>) -> Option<Rule> {
     let (mut name, mut user, mut exe, mut cmdline, mut unit) = (None, None, None, None, None);
     let (mut metric, mut sustained, mut action) = (None, None, None);
     let says_whom = table.has_any(&["name", "user", "exe", "cmdline", "unit"]);
@@ -86,7 +86,7 @@ pub(super) fn rule(table: &mut Table<'_, '_>, place: Option<Place>) -> Option<Ru
 }
 
 /// Reads one `[[schedule]]`; None where it is refused, or only its keys are asked for.
-pub(super) fn schedule(table: &mut Table<'_, '_>, place: Option<Place>) -> Option<Schedule> {
+pub(super) fn schedule(table: &mut Table<'_, '_>, place: Option<Location>) -> Option<Schedule> {
     let (mut from, mut to, mut days, mut check_interval) = (None, None, None, None);
     let says_when = table.has_any(&["from"]) && table.has_any(&["to"]);
     table.value("from", &mut from, value::minute_of_day);

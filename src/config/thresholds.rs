@@ -1,6 +1,6 @@
 //! What a process may have. Pure.
 
-use crate::units::{Bytes, Percent};
+use crate::quantities::{Bytes, Percent};
 
 /// What a process may have: at least one of the two thresholds is on.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use super::LogFormat;
 use super::rule::{Action, UserMatcher};
 use super::table::nearest;
 use super::whitelist::{NamePattern, User};
-use crate::units::{Bytes, Metric, Percent, Pid, Uid};
+use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;

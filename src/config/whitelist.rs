@@ -1,7 +1,7 @@
 //! Who is protected by the configuration. Asking allocates nothing.
 
+use crate::quantities::{Pid, Uid};
 use crate::sys::glob;
-use crate::units::{Pid, Uid};
 use std::ffi::{CStr, CString};
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct User {
 
 /// By what a user's processes are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserProtection<'a> {
+pub enum UserMatch<'a> {
     /// By this entry of `users`.
     Listed(&'a User),
     /// By `protect_root`.
@@ -41,14 +41,14 @@ pub enum UserProtection<'a> {
 impl Whitelist {
     /// By what the processes of `uid` are protected. root's are when `protect_root` says so, whatever
     /// `users` says.
-    pub fn protects_user(&self, uid: Uid) -> Option<UserProtection<'_>> {
+    pub fn protects_user(&self, uid: Uid) -> Option<UserMatch<'_>> {
         if uid == Uid::ROOT {
-            return self.protect_root.then_some(UserProtection::ProtectRoot);
+            return self.protect_root.then_some(UserMatch::ProtectRoot);
         }
         self.users
             .iter()
             .find(|user| user.uid == Some(uid))
-            .map(UserProtection::Listed)
+            .map(UserMatch::Listed)
     }
 
     /// The first entry of `names` that protects a process with this full name.
@@ -259,11 +259,11 @@ mod tests {
         assert_eq!(open.protects_user(Uid::ROOT), None);
         assert_eq!(
             closed.protects_user(Uid::ROOT),
-            Some(UserProtection::ProtectRoot)
+            Some(UserMatch::ProtectRoot)
         );
         assert_eq!(
             open.protects_user(Uid::new(1000)),
-            Some(UserProtection::Listed(&open.users[2]))
+            Some(UserMatch::Listed(&open.users[2]))
         );
         assert_eq!(open.protects_user(Uid::new(1001)), None);
     }

@@ -1,7 +1,7 @@
 //! The values of a configuration as they were written, each with its place: for the commands that
 //! explain a decision by the line that makes it. Pure.
 
-use super::error::Place;
+use super::error::Location;
 
 /// Every key that some layer gives, in the order in which the shipped default lists them.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Entry {
     /// The value as written, with its quotes.
     pub text: String,
     /// Where it is set; None in the built-in defaults.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     /// The items, where the value is a list: as many as the configuration has, in its order.
     pub items: Vec<Item>,
 }
@@ -30,7 +30,7 @@ pub struct Item {
     /// The item as written, with its quotes.
     pub text: String,
     /// Where it is; None in the built-in defaults.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
 }
 
 impl Written {

@@ -2,8 +2,8 @@
 //! only.
 
 use super::{Daemon, Occasion};
+use crate::events::Scan;
 use crate::policy::Verdict;
-use crate::report::Scan;
 use std::time::Duration;
 
 impl Daemon<'_> {

@@ -2,8 +2,8 @@
 
 use super::Daemon;
 use crate::config::schedule::{WeekMinute, next_switch};
+use crate::events::Event;
 use crate::policy::Survey;
-use crate::report::Event;
 use crate::sys::clock::local_time;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

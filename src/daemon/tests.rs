@@ -5,7 +5,7 @@
 use super::{Daemon, Occasion};
 use crate::cli::RunOptions;
 use crate::config::Config;
-use crate::report::ConsoleMode;
+use crate::events::sinks::Verbosity;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
 use std::process::{Command, Stdio};
@@ -47,8 +47,8 @@ fn is_inside(test: &str) -> bool {
 /// A configuration that ends who has more than 200 MiB, with these further settings.
 fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
     memory::touch();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
     let text = format!(
         "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 0.2\n\
          [whitelist]\nnames = []\nusers = []\n\
@@ -57,10 +57,10 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
     std::fs::write(&file, text).unwrap();
     let options = RunOptions {
         config: Some(file),
-        console: ConsoleMode::Quiet,
+        console: Verbosity::Quiet,
         ..RunOptions::default()
     };
-    (folder, options)
+    (directory, options)
 }
 
 fn start(options: &RunOptions) -> Daemon<'_> {
@@ -76,7 +76,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
     if !is_inside(test) {
         return;
     }
-    let (_folder, options) = options("log_file = ''");
+    let (_directory, options) = options("log_file = ''");
     let mut daemon = start(&options);
     daemon.check(Occasion::Regular, Instant::now());
 
@@ -144,7 +144,7 @@ fn hundreds_of_thousands_of_checks_leave_nothing_behind() {
     if !is_inside(test) {
         return;
     }
-    let (_folder, options) = options("log_file = ''\nlog_level = 'error'");
+    let (_directory, options) = options("log_file = ''\nlog_level = 'error'");
     let mut daemon = start(&options);
     // Each is followed by the next as soon as it has ended.
     let mut churn = Command::new("sh")

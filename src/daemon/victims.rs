@@ -1,12 +1,12 @@
 //! Those who were asked to end: held until they have, escalated when their grace time is over.
 
 use super::Daemon;
-use crate::act::{Actor, Outcome};
+use crate::events::Event;
+use crate::kill::{Actor, Outcome};
 use crate::policy::{Due, Stage, Victim};
-use crate::report::Event;
-use crate::sample::Name;
+use crate::proc::Name;
+use crate::quantities::{Bytes, ProcessKey};
 use crate::sys::process::{ProcessHandle, Signal};
-use crate::units::{Bytes, ProcessKey};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ impl Daemon<'_> {
         let timeout = self.policy.config.term_timeout;
         let mut killed = Vec::new();
         if !self.ledger.victims().is_empty() {
-            self.take_over_grants();
+            self.take_over_exemptions();
         }
         while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
             match due {
@@ -75,7 +75,7 @@ impl Daemon<'_> {
             return None;
         };
         let is_protected = match &process.facts {
-            Ok(facts) => self.policy.exemption(&process, facts).is_some(),
+            Ok(facts) => self.policy.protection(&process, facts).is_some(),
             Err(_) => true,
         };
         let outcome = if is_protected {
@@ -95,7 +95,7 @@ impl Daemon<'_> {
             Outcome::AlreadyGone => self.ledger.record_stage(key, Stage::Surviving),
             Outcome::Pretended => {
                 self.release(key);
-                self.reporter.emit(&Event::LetGo(victim));
+                self.reporter.emit(&Event::KillCancelled(victim));
             }
             Outcome::NotPermitted => {
                 self.release(key);

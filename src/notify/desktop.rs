@@ -61,7 +61,7 @@ fn name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Bytes, Pid};
+    use crate::quantities::{Bytes, Pid};
     use proptest::prelude::*;
 
     fn ending(name: &str) -> Ending {

@@ -1,7 +1,7 @@
 //! An event as the daemon sends it: one JSON object. Pure.
 
 use crate::escape::OneLine;
-use crate::units::{Bytes, Pid, Uid};
+use crate::quantities::{Bytes, Pid, Uid};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

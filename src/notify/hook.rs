@@ -2,9 +2,9 @@
 //! process group of its own that is ended when it takes too long.
 
 use super::event::Event;
-use super::trust::{self, Doubt};
 use crate::sys::poll::Poll;
 use crate::sys::process::{Signal, group_exists, open_pidfd, signal_group};
+use crate::sys::trust::{self, Doubt};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -165,7 +165,7 @@ impl Running {
         let first = streams.len();
         let pidfd = self.pidfd.as_ref().filter(|_| self.status.is_none());
         let others = stopped.into_iter().chain(pidfd.map(AsFd::as_fd));
-        let mut poll = Poll::with_room(first + 2);
+        let mut poll = Poll::with_capacity(first + 2);
         if poll.wait(streams.chain(others), Some(timeout)).is_err() {
             std::thread::sleep(ASKING);
         }
@@ -257,8 +257,8 @@ mod tests {
 
     #[test]
     fn does_not_run_what_it_doubts() {
-        let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let program = folder.path().join("hook");
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let program = directory.path().join("hook");
         std::fs::copy("/bin/true", &program).unwrap();
         let finish = ran(program.to_str().unwrap()).finish;
         assert!(matches!(finish, Finish::Refused(_)), "{finish:?}");

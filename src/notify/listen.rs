@@ -85,14 +85,14 @@ fn make(path: &Path) -> io::Result<UnixDatagram> {
             fs::remove_file(path)?;
         }
         Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-        Err(_) => make_folder(path.parent())?,
+        Err(_) => make_directory(path.parent())?,
     }
     for_this_user_only(|| UnixDatagram::bind(path))
 }
 
 /// The daemon makes it as well.
-fn make_folder(folder: Option<&Path>) -> io::Result<()> {
-    match folder.map(|folder| DirBuilder::new().mode(0o750).create(folder)) {
+fn make_directory(directory: Option<&Path>) -> io::Result<()> {
+    match directory.map(|directory| DirBuilder::new().mode(0o750).create(directory)) {
         Some(Err(error)) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -105,15 +105,15 @@ mod tests {
 
     #[test]
     fn makes_a_socket_of_its_own_and_replaces_one_that_was_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run/notify.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/notify.sock");
         let first = make(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let error = make(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(first);
         make(&path).unwrap();
-        let file = folder.path().join("file");
+        let file = directory.path().join("file");
         fs::write(&file, "kept").unwrap();
         make(&file).unwrap_err();
         assert_eq!(fs::read(&file).unwrap(), b"kept");

@@ -23,9 +23,8 @@ pub mod reply;
 mod sessions;
 mod task;
 mod tell;
-pub mod trust;
 pub mod tty;
 mod utmp;
 
-pub use crate::report::socket_path;
+pub use crate::events::sinks::socket_path;
 pub use lanes::Lanes;

@@ -4,7 +4,7 @@
 use super::event::Ending;
 use super::pace::Pace;
 use super::{desktop, tty};
-use crate::units::Uid;
+use crate::quantities::Uid;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ impl People {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Pid;
+    use crate::quantities::Pid;
 
     fn ending(name: &str, owner: Option<u32>) -> Ending {
         Ending {

@@ -5,11 +5,11 @@
 use super::utmp::is_terminal;
 use std::fs;
 
-const FOLDER: &str = "/run/systemd/sessions";
+const DIRECTORY: &str = "/run/systemd/sessions";
 
 /// The text of each session's file.
 pub(super) fn read() -> Vec<String> {
-    let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let entries = fs::read_dir(DIRECTORY).into_iter().flatten().flatten();
     // Beside each session there is a pipe, which would be waited for.
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
     files

@@ -4,7 +4,7 @@ use super::people::{Message, People};
 use super::reply::How;
 use super::task::Task;
 use super::{desktop, tty};
-use crate::units::Uid;
+use crate::quantities::Uid;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 

@@ -7,8 +7,8 @@
 
 use super::event::Ending;
 use super::{sessions, utmp};
+use crate::quantities::Uid;
 use crate::sys::terminal::Terminal;
-use crate::units::Uid;
 use std::fmt::Write;
 use std::fs::symlink_metadata;
 use std::io;
@@ -111,7 +111,7 @@ impl std::fmt::Display for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Bytes, Pid};
+    use crate::quantities::{Bytes, Pid};
     use proptest::prelude::*;
 
     fn ending(name: &str) -> Ending {

@@ -1,8 +1,8 @@
 //! How far a process may grow before the next scan is worth bringing forward. Pure.
 
 use super::Policy;
-use crate::sample::{Bound, Process, SystemMemory};
-use crate::units::{Bytes, Metric};
+use crate::proc::{Bound, Process, SystemMemory};
+use crate::quantities::{Bytes, Metric};
 
 impl Policy {
     /// Up to what resident memory nothing is asked of this process; None for one of which nothing is asked
@@ -10,7 +10,7 @@ impl Policy {
     /// `waits` says that it is over and to be ended, but not yet.
     pub fn bound(&self, process: &Process, memory: &SystemMemory, waits: bool) -> Option<Bound> {
         let facts = process.facts.as_ref().ok()?;
-        if self.exemption(process, facts).is_some() || self.rule_exemption(process).is_some() {
+        if self.protection(process, facts).is_some() || self.rule_protection(process).is_some() {
             return None;
         }
         let limits = self.limits(process);

@@ -2,11 +2,11 @@
 //! said already. Times are handed in.
 
 use super::Breach;
-use super::restarts::{Loop, Restarts};
-use super::timed::Timed;
-use crate::sample::Process;
+use super::restart_loop::{RestartLoop, RestartLoops};
+use super::sustained::OverSince;
+use crate::proc::Process;
+use crate::quantities::{Bytes, ProcessKey};
 use crate::sys::process::Signal;
-use crate::units::{Bytes, ProcessKey};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -75,16 +75,16 @@ impl Victim {
 
 /// What needs saying only once for a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Reported {
     /// It is over a threshold but protected.
-    Spared,
-    /// It is over a threshold but protected by a name that its program may not bear out. Said once in
+    Protected,
+    /// It is over a threshold but protected by a name that its program may not bear out. Reported once in
     /// its life.
     Doubted,
     /// It may not be signalled.
     NotPermitted,
     /// The limit of kills in a minute protects it for now.
-    Withheld,
+    KillLimitReached,
     /// It would have been ended, but this is a dry run.
     Pretended,
     /// It is over a threshold but waits for its end.
@@ -108,24 +108,24 @@ pub struct Ledger {
     victims: Vec<Victim>,
     /// When processes were asked to end within the last minute, the oldest first.
     terminated: VecDeque<Instant>,
-    said: Vec<(ProcessKey, Said)>,
+    said: Vec<(ProcessKey, Reported)>,
     warned: Vec<Warned>,
     /// Since when processes have been over their thresholds.
-    pub timed: Timed,
+    pub timed: OverSince,
     /// Units that come back as often as they are ended.
-    pub restarts: Restarts,
+    pub restarts: RestartLoops,
 }
 
 impl Ledger {
     /// With room for so many victims from the start.
-    pub fn with_room(victims: usize) -> Self {
+    pub fn with_capacity(victims: usize) -> Self {
         Self {
             victims: Vec::with_capacity(victims),
             terminated: VecDeque::with_capacity(victims),
             said: Vec::with_capacity(victims),
             warned: Vec::with_capacity(victims),
-            timed: Timed::with_room(victims),
-            restarts: Restarts::with_room(victims),
+            timed: OverSince::with_capacity(victims),
+            restarts: RestartLoops::with_capacity(victims),
         }
     }
 
@@ -157,7 +157,7 @@ impl Ledger {
         process: Process,
         breach: Breach,
         now: Instant,
-    ) -> Option<Loop> {
+    ) -> Option<RestartLoop> {
         self.timed.forget(key);
         while self
             .terminated
@@ -175,7 +175,7 @@ impl Ledger {
             terminated: now,
             stage: Stage::Terminating,
         });
-        let unit = process.findings.unit?;
+        let unit = process.details.unit?;
         let name = process.facts.ok()?.name;
         self.restarts.record((unit, name, key.start_time), now)
     }
@@ -242,7 +242,7 @@ impl Ledger {
     }
 
     /// Whether this is the first time that this is to be said of this process.
-    pub fn is_news(&mut self, key: ProcessKey, said: Said) -> bool {
+    pub fn is_news(&mut self, key: ProcessKey, said: Reported) -> bool {
         let is_news = !self.said.contains(&(key, said));
         if is_news {
             self.said.push((key, said));
@@ -254,22 +254,22 @@ impl Ledger {
     pub fn forget_others(&mut self, near: &[Process]) {
         let is_near = |key| near.iter().any(|process| process.key() == Some(key));
         self.said
-            .retain(|(key, said)| *said == Said::Doubted || is_near(*key));
+            .retain(|(key, said)| *said == Reported::Doubted || is_near(*key));
     }
 
     /// Forgets what is said once in the life of a process of those that have ended.
     pub fn forget_ended(&mut self, is_there: impl Fn(ProcessKey) -> bool) {
         self.said
-            .retain(|(key, said)| *said != Said::Doubted || is_there(*key));
+            .retain(|(key, said)| *said != Reported::Doubted || is_there(*key));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Limit;
+    use crate::policy::Threshold;
     use crate::policy::tests::process;
-    use crate::units::{Metric, Percent, Pid, StartTime};
+    use crate::quantities::{Metric, Percent, Pid, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
         ProcessKey {
@@ -285,7 +285,7 @@ mod tests {
             metric: Metric::Rss,
             memory: Bytes::new(1),
             share,
-            limit: Limit::Percent(share),
+            limit: Threshold::Percent(share),
             allowed: Bytes::new(1),
             rule: None,
             sustained: Duration::ZERO,
@@ -358,17 +358,20 @@ mod tests {
     #[test]
     fn says_a_thing_once_until_the_process_is_no_longer_near() {
         let mut ledger = Ledger::default();
-        assert!(ledger.is_news(key(5), Said::NotPermitted));
-        assert!(!ledger.is_news(key(5), Said::NotPermitted));
-        assert!(ledger.is_news(key(5), Said::Spared));
+        assert!(ledger.is_news(key(5), Reported::NotPermitted));
+        assert!(!ledger.is_news(key(5), Reported::NotPermitted));
+        assert!(ledger.is_news(key(5), Reported::Protected));
         ledger.forget_others(&[process(5)]);
-        assert!(!ledger.is_news(key(5), Said::Spared));
-        assert!(ledger.is_news(key(5), Said::Doubted));
+        assert!(!ledger.is_news(key(5), Reported::Protected));
+        assert!(ledger.is_news(key(5), Reported::Doubted));
         ledger.forget_others(&[process(6)]);
-        assert!(ledger.is_news(key(5), Said::Spared));
-        assert!(!ledger.is_news(key(5), Said::Doubted), "once in its life");
+        assert!(ledger.is_news(key(5), Reported::Protected));
+        assert!(
+            !ledger.is_news(key(5), Reported::Doubted),
+            "once in its life"
+        );
         ledger.forget_ended(|_| false);
-        assert!(ledger.is_news(key(5), Said::Doubted));
-        assert!(!ledger.is_news(key(5), Said::Spared));
+        assert!(ledger.is_news(key(5), Reported::Doubted));
+        assert!(!ledger.is_news(key(5), Reported::Protected));
     }
 }

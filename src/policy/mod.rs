@@ -2,27 +2,27 @@
 //! its arguments only, no I/O, no clock, no log. The daemon and every command ask the same function.
 
 mod bound;
-mod grants;
-pub mod headroom;
+mod criteria;
+pub mod early_scan;
+mod exemptions;
 mod ledger;
-mod limits;
-mod restarts;
-mod survey;
-mod timed;
+mod restart_loop;
+mod rules;
+mod sustained;
 mod verdict;
 
-pub use grants::{Grant, Grants};
-pub use headroom::{Next, Tick};
-pub use ledger::{Due, Ledger, Said, Stage, Victim};
-pub use limits::Limits;
-pub use restarts::{Loop, Restarts};
-pub use survey::Survey;
-pub use timed::Timed;
-pub use verdict::{Breach, Exemption, Limit, Verdict, Wait};
+pub use criteria::Criteria;
+pub use early_scan::{Next, Tick};
+pub use exemptions::{Exemption, Exemptions};
+pub use ledger::{Due, Ledger, Reported, Stage, Victim};
+pub use restart_loop::{RestartLoop, RestartLoops};
+pub use rules::Survey;
+pub use sustained::OverSince;
+pub use verdict::{Breach, Delay, Protection, Threshold, Verdict};
 
-use crate::config::{Action, Config, Rule, Thresholds, UserProtection};
-use crate::sample::{Facts, Process, Program, SystemMemory, Unreadable};
-use crate::units::{Bytes, Percent, Pid, ProcessKey};
+use crate::config::{Action, Config, Rule, Thresholds, UserMatch};
+use crate::proc::{Facts, Process, Program, SystemMemory, Unreadable};
+use crate::quantities::{Bytes, Percent, Pid, ProcessKey};
 use std::time::Instant;
 
 /// The kernel's OOM killer never takes a process with this oom_score_adj (OOM_SCORE_ADJ_MIN in
@@ -39,7 +39,7 @@ pub struct Policy {
     /// memory-monitor's own number.
     pub own: Pid,
     /// Who is exempt for a while.
-    pub grants: Grants,
+    pub exemptions: Exemptions,
 }
 
 /// What to do about one process.
@@ -49,23 +49,23 @@ pub enum Decision<'p> {
     /// Nothing.
     Leave,
     /// Nothing, although it is over a threshold or can't be judged, for this reason.
-    Spare(Exemption<'p>),
+    Protected(Protection<'p>),
     /// Nothing more: it was asked to end already.
     Await,
     /// Nothing yet, but it is near its threshold; the one it is nearest to.
     Warn(Breach),
     /// Nothing before this time.
-    Wait(Breach, Wait, Instant),
+    Delay(Breach, Delay, Instant),
     /// End it.
     Terminate(Breach),
     /// It should end, but the limit of kills in a minute is reached.
-    Withhold(Breach),
+    KillLimitReached(Breach),
 }
 
 impl Policy {
     /// Nothing with this much RSS or less is worth a look: not over a threshold, nor near one.
     pub fn sieve(&self, memory: &SystemMemory) -> Bytes {
-        survey::sieve(&self.config, memory.total)
+        rules::sieve(&self.config, memory.total)
     }
 
     /// What to do about this process now.
@@ -83,10 +83,10 @@ impl Policy {
             Verdict::Within => self
                 .approach(process, memory)
                 .map_or(Decision::Leave, Decision::Warn),
-            Verdict::Spared(exemption) => Decision::Spare(exemption),
+            Verdict::Protected(protection) => Decision::Protected(protection),
             Verdict::Breach(breach) => match wait(process, &breach, memory, ledger, now) {
-                Some((wait, until)) => Decision::Wait(breach, wait, until),
-                None if self.is_limit_reached(ledger, now) => Decision::Withhold(breach),
+                Some((wait, until)) => Decision::Delay(breach, wait, until),
+                None if self.is_limit_reached(ledger, now) => Decision::KillLimitReached(breach),
                 None => Decision::Terminate(breach),
             },
         }
@@ -97,36 +97,36 @@ impl Policy {
         let facts = match &process.facts {
             Ok(facts) => facts,
             // Doubt never kills, whatever the size may be.
-            Err(unreadable) => return Verdict::Spared(Exemption::Unreadable(*unreadable)),
+            Err(unreadable) => return Verdict::Protected(Protection::Unreadable(*unreadable)),
         };
         let total = memory.total;
         let breach = match self.doubt(process, total) {
             Ok(()) => self.breach(process, total, None),
             Err(unreadable) => {
                 // Something protects it for sure, or the doubt does.
-                let exemption = self.exemption(process, facts);
-                let doubt = Exemption::Unreadable(unreadable);
-                return Verdict::Spared(exemption.unwrap_or(doubt));
+                let protection = self.protection(process, facts);
+                let doubt = Protection::Unreadable(unreadable);
+                return Verdict::Protected(protection.unwrap_or(doubt));
             }
         };
         let Some(breach) = breach else {
             return Verdict::Within;
         };
-        let exemption = self
-            .exemption(process, facts)
-            .or_else(|| self.rule_exemption(process));
-        exemption.map_or(Verdict::Breach(breach), Verdict::Spared)
+        let protection = self
+            .protection(process, facts)
+            .or_else(|| self.rule_protection(process));
+        protection.map_or(Verdict::Breach(breach), Verdict::Protected)
     }
 
     /// The limits of this process: its rule's, or everybody's.
-    pub fn limits(&self, process: &Process) -> Limits {
+    pub fn limits(&self, process: &Process) -> Criteria {
         let rule = self.rule(process).map(|(_, rule)| rule);
-        Limits::general(&self.config).of_rule(rule)
+        Criteria::general(&self.config).of_rule(rule)
     }
 
     /// The rule that matches this process, with its number from 1.
     pub fn rule(&self, process: &Process) -> Option<(usize, &Rule)> {
-        survey::rule_of(&self.config.rules, process.findings.class)
+        rules::rule_of(&self.config.rules, process.details.class)
     }
 
     /// The threshold that this process, which is over none, is near to: where it is ended at that
@@ -135,8 +135,8 @@ impl Policy {
         let share = self.config.warn_percent?;
         let facts = process.facts.as_ref().ok()?;
         let breach = self.breach(process, memory.total, Some(share))?;
-        let is_protected = matches!(self.rule_exemption(process), Some(Exemption::Rule(..)))
-            || self.exemption(process, facts).is_some();
+        let is_protected = matches!(self.rule_protection(process), Some(Protection::Rule(..)))
+            || self.protection(process, facts).is_some();
         (!is_protected).then_some(breach)
     }
 
@@ -144,7 +144,7 @@ impl Policy {
     fn doubt(&self, process: &Process, total: Bytes) -> Result<(), Unreadable> {
         let is_over = |thresholds: Thresholds| process.rss > thresholds.lowest(total);
         let limits = self.limits(process);
-        match process.findings.class {
+        match process.details.class {
             None if !self.config.rules.is_empty() => Err(Unreadable {
                 file: "rules were not asked for",
                 errno: None,
@@ -154,7 +154,7 @@ impl Policy {
             Some(class) => match class.doubt {
                 Some((place, unreadable)) => {
                     let rule = self.config.rules.get(usize::from(place));
-                    let other = Limits::general(&self.config).of_rule(rule);
+                    let other = Criteria::general(&self.config).of_rule(rule);
                     if is_over(limits.thresholds) || is_over(other.thresholds) {
                         Err(unreadable)
                     } else {
@@ -169,7 +169,7 @@ impl Policy {
 
     /// The threshold that this process is over; with `share`, this share of a threshold.
     fn breach(&self, process: &Process, total: Bytes, share: Option<Percent>) -> Option<Breach> {
-        let Limits {
+        let Criteria {
             thresholds,
             metric,
             sustained,
@@ -180,13 +180,13 @@ impl Policy {
             thresholds
                 .percent()
                 .filter(|percent| is_over(percent.of(total)))
-                .map(|percent| (Limit::Percent(percent), percent.of(total)))
+                .map(|percent| (Threshold::Percent(percent), percent.of(total)))
         };
         let amount = || {
             thresholds
                 .amount()
                 .filter(|amount| is_over(*amount))
-                .map(|amount| (Limit::Amount(amount), amount))
+                .map(|amount| (Threshold::Amount(amount), amount))
         };
         let (limit, allowed) = percent().or_else(amount)?;
         Some(Breach {
@@ -202,58 +202,58 @@ impl Policy {
     }
 
     /// What its rule protects this process by.
-    pub fn rule_exemption(&self, process: &Process) -> Option<Exemption<'_>> {
+    pub fn rule_protection(&self, process: &Process) -> Option<Protection<'_>> {
         let (number, rule) = self.rule(process)?;
         match rule.action {
             Action::Kill => None,
-            Action::Warn => Some(Exemption::WarnOnly(number, rule)),
-            Action::Protect => Some(Exemption::Rule(number, rule)),
+            Action::Warn => Some(Protection::WarnOnly(number, rule)),
+            Action::Protect => Some(Protection::Rule(number, rule)),
         }
     }
 
     /// What protects this process, however large it is.
-    pub fn exemption(&self, process: &Process, facts: &Facts) -> Option<Exemption<'_>> {
+    pub fn protection(&self, process: &Process, facts: &Facts) -> Option<Protection<'_>> {
         let whitelist = &self.config.whitelist;
         let pid = process.pid;
         let key = ProcessKey {
             pid,
             start_time: facts.start_time,
         };
-        if let Some(exemption) = built_in(process, facts, self.own) {
-            Some(exemption)
-        } else if let Some((grant, left)) = self.grants.of(key) {
-            Some(Exemption::Granted(grant, left))
+        if let Some(protection) = built_in(process, facts, self.own) {
+            Some(protection)
+        } else if let Some((exemption, left)) = self.exemptions.of(key) {
+            Some(Protection::Exempt(exemption, left))
         } else if self.pinned.contains(&key) {
-            Some(Exemption::Pid(pid))
-        } else if let Some(exemption) = self.name_exemption(process, facts) {
-            Some(exemption)
+            Some(Protection::Pid(pid))
+        } else if let Some(protection) = self.name_protection(process, facts) {
+            Some(protection)
         } else {
             whitelist
                 .protects_user(facts.uid)
                 .map(|protection| match protection {
-                    UserProtection::Listed(user) => Exemption::User(user),
-                    UserProtection::ProtectRoot => Exemption::Root,
+                    UserMatch::Listed(user) => Protection::User(user),
+                    UserMatch::ProtectRoot => Protection::Root,
                 })
         }
     }
 
     /// The entry of `whitelist.names` that protects this process. With `verify_names` it does not where
     /// its program certainly does not bear the name out; doubt protects, and is said.
-    fn name_exemption(&self, process: &Process, facts: &Facts) -> Option<Exemption<'_>> {
+    fn name_protection(&self, process: &Process, facts: &Facts) -> Option<Protection<'_>> {
         let whitelist = &self.config.whitelist;
         let pattern = whitelist.protects_name(facts.name.as_c_str())?;
-        let program = process.findings.program;
+        let program = process.details.program;
         let is_refuted = program.is_some_and(|program| program.standing.is_refuted());
         if whitelist.verify_names {
-            return (!is_refuted).then_some(Exemption::Name(pattern, program));
+            return (!is_refuted).then_some(Protection::Name(pattern, program));
         }
         let renamed = program.filter(|program| program.standing.is_renamed());
-        Some(Exemption::Name(pattern, renamed))
+        Some(Protection::Name(pattern, renamed))
     }
 
     /// Why the name of this process, which is in `whitelist.names`, does not protect it.
     pub fn refuted_name(&self, process: &Process) -> Option<Program> {
-        let program = process.findings.program;
+        let program = process.details.program;
         program
             .filter(|program| self.config.whitelist.verify_names && program.standing.is_refuted())
     }
@@ -266,15 +266,15 @@ impl Policy {
 }
 
 /// What protects this process always, whatever is configured; `own` is memory-monitor's number.
-pub fn built_in(process: &Process, facts: &Facts, own: Pid) -> Option<Exemption<'static>> {
+pub fn built_in(process: &Process, facts: &Facts, own: Pid) -> Option<Protection<'static>> {
     if process.pid == Pid::INIT {
-        Some(Exemption::Init)
+        Some(Protection::Init)
     } else if facts.is_kernel_thread {
-        Some(Exemption::KernelThread)
+        Some(Protection::KernelThread)
     } else if process.pid == own {
-        Some(Exemption::Itself)
+        Some(Protection::Itself)
     } else if facts.oom_score_adj == NEVER {
-        Some(Exemption::OomScoreAdj)
+        Some(Protection::OomScoreAdj)
     } else {
         None
     }
@@ -287,11 +287,11 @@ fn wait(
     memory: &SystemMemory,
     ledger: &Ledger,
     now: Instant,
-) -> Option<(Wait, Instant)> {
+) -> Option<(Delay, Instant)> {
     let key = process.key()?;
     let until = ledger.timed.since(key).unwrap_or(now) + breach.sustained;
     if now < until {
-        return Some((Wait::Sustained(breach.sustained), until));
+        return Some((Delay::Sustained(breach.sustained), until));
     }
     // There is no time to wait for a unit to settle where memory is short, or where what waits has more of
     // it than is left.
@@ -299,10 +299,10 @@ fn wait(
     if memory.is_short() || memory.available.is_some_and(has_most) {
         return None;
     }
-    let unit = process.findings.unit?;
+    let unit = process.details.unit?;
     let name = process.facts.as_ref().ok()?.name;
     let found = ledger.restarts.wait((unit, name, key.start_time), now)?;
-    Some((Wait::Restart(found), found.until))
+    Some((Delay::Restart(found), found.until))
 }
 
 #[cfg(test)]

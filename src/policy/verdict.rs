@@ -1,11 +1,11 @@
 //! What a decision says of a process, in words that every front prints alike.
 
-use super::grants::Grant;
-use super::restarts::Loop;
+use super::exemptions::Exemption;
+use super::restart_loop::RestartLoop;
 use crate::config::{NamePattern, Rule, User};
 use crate::escape::Escaped;
-use crate::sample::{Program, Standing, Unreadable};
-use crate::units::{Bytes, Metric, Percent, Pid, Span};
+use crate::proc::{Program, Standing, Unreadable};
+use crate::quantities::{Bytes, Metric, Percent, Pid, Span};
 use std::fmt;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub enum Verdict<'p> {
     /// Over no threshold.
     Within,
     /// Over a threshold or not to be judged, and protected.
-    Spared(Exemption<'p>),
+    Protected(Protection<'p>),
     /// Over a threshold, and nothing protects it.
     Breach(Breach),
 }
@@ -33,7 +33,7 @@ pub struct Breach {
     /// The same as a share of MemTotal.
     pub share: Percent,
     /// The threshold; the percentage where it is over both.
-    pub limit: Limit,
+    pub limit: Threshold,
     /// The same in bytes.
     pub allowed: Bytes,
     /// The number of the rule that the threshold holds for, from 1; None where no rule matches.
@@ -68,14 +68,14 @@ impl fmt::Display for Breach {
 /// Why a process that is over its threshold is not ended yet.
 #[allow(clippy::large_enum_variant)] // a unit's name in a fixed place costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wait {
+pub enum Delay {
     /// It must be over for so long.
     Sustained(Duration),
     /// Its unit was started again after it was ended.
-    Restart(Loop),
+    Restart(RestartLoop),
 }
 
-impl fmt::Display for Wait {
+impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sustained(time) => write!(f, "sustained = {}", time.as_secs_f64()),
@@ -91,14 +91,14 @@ impl fmt::Display for Wait {
 
 /// One of the two thresholds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limit {
+pub enum Threshold {
     /// `ram_percent_threshold`.
     Percent(Percent),
     /// `ram_gb_threshold`.
     Amount(Bytes),
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Percent(percent) => write!(f, "ram_percent_threshold = {percent}"),
@@ -110,7 +110,7 @@ impl fmt::Display for Limit {
 /// Why a process is protected. The order is the order of the tests.
 #[allow(clippy::large_enum_variant)] // a path in a fixed place costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Exemption<'p> {
+pub enum Protection<'p> {
     /// Something that the decision needs can't be read.
     Unreadable(Unreadable),
     /// It is pid 1.
@@ -122,7 +122,7 @@ pub enum Exemption<'p> {
     /// Its oom_score_adj is -1000.
     OomScoreAdj,
     /// Root has exempted it for a while, of which so much is left.
-    Granted(&'p Grant, Duration),
+    Exempt(&'p Exemption, Duration),
     /// It had a number of `whitelist.pids` when the configuration was read.
     Pid(Pid),
     /// Its name is among `whitelist.names`, and what is to be said of its program.
@@ -137,14 +137,14 @@ pub enum Exemption<'p> {
     WarnOnly(usize, &'p Rule),
 }
 
-impl Exemption<'_> {
+impl Protection<'_> {
     /// Whether it is a name that may not be what it seems.
     pub fn is_doubtful_name(&self) -> bool {
         matches!(self, Self::Name(_, Some(program)) if program.standing != Standing::RootAlone)
     }
 }
 
-impl fmt::Display for Exemption<'_> {
+impl fmt::Display for Protection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(unreadable) => write!(f, "can't be read ({unreadable})"),
@@ -152,9 +152,9 @@ impl fmt::Display for Exemption<'_> {
             Self::KernelThread => f.write_str("kernel threads are always protected"),
             Self::Itself => f.write_str("memory-monitor itself"),
             Self::OomScoreAdj => f.write_str("oom_score_adj is -1000"),
-            Self::Granted(grant, left) => {
+            Self::Exempt(exemption, left) => {
                 write!(f, "exempt for another {}", Span(*left))?;
-                match grant.reason.as_str() {
+                match exemption.reason.as_str() {
                     "" => Ok(()),
                     reason => write!(f, ", {}", Escaped(reason.as_bytes())),
                 }

@@ -1,7 +1,7 @@
-//! Files below an open folder, without heap allocation: the walk over /proc is made of these.
+//! Files below an open directory, without heap allocation: the walk over /proc is made of these.
 
 use super::{check, check_int};
-use crate::units::Uid;
+use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::offset_of;
@@ -9,8 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Opens a folder for reading.
-pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+/// Opens a directory for reading.
+pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: AT_FDCWD is always valid; the path is NUL-terminated.
     unsafe { open(libc::AT_FDCWD, &path, libc::O_DIRECTORY) }
@@ -27,22 +27,22 @@ pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
     }
 }
 
-/// Opens the folder `name` below `folder`.
-pub fn open_folder_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+/// Opens the directory `name` below `directory`.
+pub fn open_directory_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
-    unsafe { open(folder.as_raw_fd(), name, libc::O_DIRECTORY) }
+    unsafe { open(directory.as_raw_fd(), name, libc::O_DIRECTORY) }
 }
 
 /// Opens for reading; a signal that interrupts it is not an error.
 ///
 /// # Safety
-/// `folder` is an open descriptor or `AT_FDCWD`.
-unsafe fn open(folder: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+/// `directory` is an open descriptor or `AT_FDCWD`.
+unsafe fn open(directory: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
     loop {
         // SAFETY: promised by the caller; the name is NUL-terminated.
         let fd = unsafe {
             libc::openat(
-                folder,
+                directory,
                 name.as_ptr(),
                 libc::O_RDONLY | libc::O_CLOEXEC | flags,
             )
@@ -56,10 +56,10 @@ unsafe fn open(folder: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Resu
     }
 }
 
-/// Opens the file `name` below `folder` for reading.
-pub fn open_file_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+/// Opens the file `name` below `directory` for reading.
+pub fn open_file_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
-    unsafe { open(folder.as_raw_fd(), name, libc::O_NOCTTY) }
+    unsafe { open(directory.as_raw_fd(), name, libc::O_NOCTTY) }
 }
 
 /// Reads an open file from its beginning with one pread(2), as far as `buffer` holds: a file of /proc
@@ -85,14 +85,14 @@ pub fn read_again<'b>(file: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<
     }
 }
 
-/// Reads the file `name` below `folder` with one read(2), as far as `buffer` holds: a file of /proc
+/// Reads the file `name` below `directory` with one read(2), as far as `buffer` holds: a file of /proc
 /// that fits is read whole, and from one moment. Three system calls.
 pub fn read_at<'b>(
-    folder: BorrowedFd<'_>,
+    directory: BorrowedFd<'_>,
     name: &CStr,
     buffer: &'b mut [u8],
 ) -> io::Result<&'b [u8]> {
-    let file = open_file_at(folder, name)?;
+    let file = open_file_at(directory, name)?;
     loop {
         // SAFETY: the buffer is writable for its length.
         let length =
@@ -107,10 +107,10 @@ pub fn read_at<'b>(
     }
 }
 
-/// Opens `name` below `folder` as a place only: nothing can be read through it.
-pub fn open_path_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+/// Opens `name` below `directory` as a place only: nothing can be read through it.
+pub fn open_path_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
-    unsafe { open(folder.as_raw_fd(), name, libc::O_PATH) }
+    unsafe { open(directory.as_raw_fd(), name, libc::O_PATH) }
 }
 
 /// Which file it is, and who can change it.
@@ -123,7 +123,7 @@ pub struct FileStatus {
 
 impl FileStatus {
     /// Whether it is root's and not writable by its group or by others. An access list shows among
-    /// the group's permissions. A sticky folder lets others add to it, so it is not root's alone.
+    /// the group's permissions. A sticky directory lets others add to it, so it is not root's alone.
     pub fn is_root_only(&self) -> bool {
         self.owner == Uid::ROOT && self.mode & (libc::S_IWGRP | libc::S_IWOTH) == 0
     }
@@ -134,9 +134,9 @@ impl FileStatus {
     }
 }
 
-/// What `name` below `folder` is; links are followed. An empty name means `folder` itself.
-pub fn status_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
-    let stat = stat_at(folder, name, libc::AT_EMPTY_PATH)?;
+/// What `name` below `directory` is; links are followed. An empty name means `directory` itself.
+pub fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
+    let stat = stat_at(directory, name, libc::AT_EMPTY_PATH)?;
     Ok(FileStatus {
         identity: (stat.st_dev, stat.st_ino),
         owner: Uid::new(stat.st_uid),
@@ -144,32 +144,33 @@ pub fn status_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> 
     })
 }
 
-/// The number of links to `name` below `folder`: for /proc/PID/task, 2 and one for each thread.
-pub fn link_count_at(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
-    let stat = stat_at(folder, name, libc::AT_SYMLINK_NOFOLLOW)?;
+/// The number of links to `name` below `directory`: for /proc/PID/task, 2 and one for each thread.
+pub fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
+    let stat = stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)?;
     #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
     Ok(u64::from(stat.st_nlink))
 }
 
-fn stat_at(folder: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Result<libc::stat> {
+fn stat_at(directory: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Result<libc::stat> {
     // SAFETY: stat is a C struct of integers, for which all zeros are valid.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: all pointers live for the call.
-    let result = unsafe { libc::fstatat(folder.as_raw_fd(), name.as_ptr(), &raw mut stat, flags) };
+    let result =
+        unsafe { libc::fstatat(directory.as_raw_fd(), name.as_ptr(), &raw mut stat, flags) };
     check_int(result)?;
     Ok(stat)
 }
 
-/// Where the symbolic link `name` below `folder` leads, as far as `buffer` holds.
+/// Where the symbolic link `name` below `directory` leads, as far as `buffer` holds.
 pub fn read_link_at<'b>(
-    folder: BorrowedFd<'_>,
+    directory: BorrowedFd<'_>,
     name: &CStr,
     buffer: &'b mut [u8],
 ) -> io::Result<&'b [u8]> {
     // SAFETY: the buffer is writable for its length; the name is NUL-terminated.
     let length = unsafe {
         libc::readlinkat(
-            folder.as_raw_fd(),
+            directory.as_raw_fd(),
             name.as_ptr(),
             buffer.as_mut_ptr().cast(),
             buffer.len(),
@@ -181,20 +182,23 @@ pub fn read_link_at<'b>(
     }
 }
 
-/// Goes back to the first entry of an open folder.
-pub fn rewind(folder: BorrowedFd<'_>) -> io::Result<()> {
+/// Goes back to the first entry of an open directory.
+pub fn rewind(directory: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: plain integers.
-    check(unsafe { libc::lseek(folder.as_raw_fd(), 0, libc::SEEK_SET) })?;
+    check(unsafe { libc::lseek(directory.as_raw_fd(), 0, libc::SEEK_SET) })?;
     Ok(())
 }
 
-/// The next entries of an open folder, by getdents64(2); none at the end.
-pub fn read_entries<'b>(folder: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<Entries<'b>> {
+/// The next entries of an open directory, by getdents64(2); none at the end.
+pub fn read_entries<'b>(
+    directory: BorrowedFd<'_>,
+    buffer: &'b mut [u8],
+) -> io::Result<Entries<'b>> {
     // SAFETY: the kernel writes at most `len` bytes into the buffer.
     let length = check(unsafe {
         libc::syscall(
             libc::SYS_getdents64,
-            folder.as_raw_fd(),
+            directory.as_raw_fd(),
             buffer.as_mut_ptr(),
             buffer.len(),
         )
@@ -211,7 +215,7 @@ pub struct Entries<'b> {
 }
 
 impl Entries<'_> {
-    /// Whether the folder had no further entry.
+    /// Whether the directory had no further entry.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -238,11 +242,11 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn lists_and_reads_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("1"), "one").unwrap();
-        std::fs::create_dir(folder.path().join("2")).unwrap();
-        let fd = open_folder(folder.path()).unwrap();
+    fn lists_and_reads_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("1"), "one").unwrap();
+        std::fs::create_dir(directory.path().join("2")).unwrap();
+        let fd = open_directory(directory.path()).unwrap();
         let mut buffer = [0; 512];
         for _ in 0..2 {
             rewind(fd.as_fd()).unwrap();
@@ -264,7 +268,7 @@ mod tests {
 
     #[test]
     fn counts_threads_by_the_links_of_task() {
-        let proc = open_folder(Path::new("/proc")).unwrap();
+        let proc = open_directory(Path::new("/proc")).unwrap();
         let threads = || link_count_at(proc.as_fd(), c"self/task").unwrap() - 2;
         let (send, receive) = std::sync::mpsc::channel::<()>();
         let before = threads();

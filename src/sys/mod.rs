@@ -1,5 +1,5 @@
 //! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of
-//! the rooms above it but the identifiers in [`crate::units`].
+//! the rooms above it but the identifiers in [`crate::quantities`].
 
 #![allow(unsafe_code)]
 
@@ -16,10 +16,11 @@ pub mod pressure;
 pub mod process;
 pub mod signals;
 pub mod terminal;
+pub mod trust;
 pub mod users;
 pub mod writable;
 
-use crate::units::{StartTime, Uid};
+use crate::quantities::{StartTime, Uid};
 use std::io;
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ pub struct Poll {
 
 impl Poll {
     /// With room for so many descriptors from the start.
-    pub fn with_room(descriptors: usize) -> Self {
+    pub fn with_capacity(descriptors: usize) -> Self {
         Self {
             entries: Vec::with_capacity(descriptors),
             is_urgent: false,

@@ -2,7 +2,7 @@
 //! whoever has its number later.
 
 use super::{check, check_int, fs};
-use crate::units::Pid;
+use crate::quantities::Pid;
 use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -34,15 +34,15 @@ impl Signal {
     }
 }
 
-/// An open folder /proc/PID: reads through it fail with ESRCH once its process is gone and reaped.
+/// An open directory /proc/PID: reads through it fail with ESRCH once its process is gone and reaped.
 #[derive(Debug)]
-pub struct ProcessFolder {
+pub struct ProcessDirectory {
     pid: Pid,
-    folder: OwnedFd,
+    directory: OwnedFd,
 }
 
-impl ProcessFolder {
-    /// Opens the folder of `pid` below an open proc root. Not with `O_PATH`: pidfd_send_signal
+impl ProcessDirectory {
+    /// Opens the directory of `pid` below an open proc root. Not with `O_PATH`: pidfd_send_signal
     /// refuses such a descriptor.
     pub fn open(root: BorrowedFd<'_>, pid: Pid) -> io::Result<Self> {
         let mut name = [0; 11];
@@ -51,7 +51,7 @@ impl ProcessFolder {
         let name = CStr::from_bytes_until_nul(&name).map_err(io::Error::other)?;
         Ok(Self {
             pid,
-            folder: fs::open_folder_at(root, name)?,
+            directory: fs::open_directory_at(root, name)?,
         })
     }
 
@@ -61,31 +61,31 @@ impl ProcessFolder {
     }
 }
 
-impl AsFd for ProcessFolder {
+impl AsFd for ProcessDirectory {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.folder.as_fd()
+        self.directory.as_fd()
     }
 }
 
 /// A process that can be signalled and whose end can be waited for.
 #[derive(Debug)]
 pub struct ProcessHandle {
-    folder: ProcessFolder,
+    directory: ProcessDirectory,
     /// As [`open_pidfd`] has it.
     pidfd: Option<OwnedFd>,
 }
 
 impl ProcessHandle {
-    /// Opens a pidfd beside the folder. Both are of one process if a read through the folder
+    /// Opens a pidfd beside the directory. Both are of one process if a read through the directory
     /// succeeds afterwards: the number can't have been given away before that.
-    pub fn new(folder: ProcessFolder) -> Self {
-        let pidfd = open_pidfd(folder.pid.get());
-        Self { folder, pidfd }
+    pub fn new(directory: ProcessDirectory) -> Self {
+        let pidfd = open_pidfd(directory.pid.get());
+        Self { directory, pidfd }
     }
 
-    /// Its folder below /proc.
-    pub fn folder(&self) -> &ProcessFolder {
-        &self.folder
+    /// Its directory below /proc.
+    pub fn directory(&self) -> &ProcessDirectory {
+        &self.directory
     }
 
     /// What poll(2) can wait on: readable when the last thread is gone, even if unreaped.
@@ -110,8 +110,8 @@ impl ProcessHandle {
     }
 
     fn send(&self, signal: libc::c_int, is_same: &dyn Fn() -> bool) -> io::Result<()> {
-        // pidfd_send_signal takes a folder of /proc as well, and is two versions older than pidfds.
-        let target = self.pidfd().unwrap_or_else(|| self.folder.as_fd());
+        // pidfd_send_signal takes a directory of /proc as well, and is two versions older than pidfds.
+        let target = self.pidfd().unwrap_or_else(|| self.directory.as_fd());
         // SAFETY: the descriptor is borrowed for the call; no siginfo is passed.
         let sent = check(unsafe {
             libc::syscall(
@@ -127,7 +127,7 @@ impl ProcessHandle {
                 if !is_same() {
                     return Err(io::Error::from_raw_os_error(libc::ESRCH));
                 }
-                let pid = self.folder.pid.raw();
+                let pid = self.directory.pid.raw();
                 // SAFETY: plain integers; a Pid is never 0 or negative.
                 check_int(unsafe { libc::kill(pid, signal) }).map(drop)
             }

@@ -1,7 +1,8 @@
 //! The terminal that a command writes to, and those of others.
 
 use super::check_int;
-use crate::units::Uid;
+use crate::quantities::Uid;
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -53,6 +54,13 @@ impl Terminal {
     pub fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.file.write(text)
     }
+}
+
+/// Whether colour is wanted there: only on a terminal that has it, and never with `NO_COLOR`.
+pub fn wants_colour(out: &impl IsTerminal) -> bool {
+    out.is_terminal()
+        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// How the C library lays out a record of utmp(5): its size, where the name of the terminal is, and the

@@ -1,6 +1,6 @@
 //! The user database through getpwnam_r(3) and getpwuid_r(3), so that every NSS source counts.
 
-use crate::units::Uid;
+use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::{io, ptr};
 

@@ -43,7 +43,7 @@ pub(crate) struct Run {
     pub(crate) own_namespace: bool,
     /// Where `scripts/bench` installs the peers.
     pub(crate) peers: PathBuf,
-    /// A folder for this run's configurations and logs.
+    /// A directory for this run's configurations and logs.
     pub(crate) scratch: tempfile::TempDir,
 }
 

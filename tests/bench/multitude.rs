@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use memory_monitor::sample::{Bound, ProcRoot, Sampler, Snapshot, Watch};
-use memory_monitor::units::{Bytes, Pid};
+use memory_monitor::proc::{Bound, ProcRoot, Sampler, Snapshot, Watch};
+use memory_monitor::quantities::{Bytes, Pid};
 
 use crate::crowd::Crowd;
 use crate::program::Daemon;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use memory_monitor::sample::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::units::Bytes;
+use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::quantities::Bytes;
 
 use crate::bare_loop::BareLoop;
 use crate::peers::{Earlyoom, Psutil};

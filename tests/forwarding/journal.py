@@ -40,13 +40,13 @@ def records(*arguments):
     return [{key: value for key, value in line.items() if key.startswith(ours)} for line in lines]
 
 
-def install(example, folder, **replaced):
+def install(example, directory, **replaced):
     """Puts an example where its program looks for it, with other values."""
     text = (EXAMPLES / example).read_text()
     for key, value in replaced.items():
         assert f"\n{key}=" in text, key
         text = "\n".join(f"{key}={value}" if line.startswith(f"{key}=") else line for line in text.splitlines())
-    place = pathlib.Path(folder)
+    place = pathlib.Path(directory)
     place.mkdir(parents=True, exist_ok=True)
     (place / example).write_text(text + "\n")
 
@@ -63,12 +63,12 @@ raise_loopback()
 covered = ["/run"] + (["/var/log/journal"] if os.path.exists("/var/log/journal") else [])
 for place in covered:
     subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
-with tempfile.TemporaryDirectory() as folder:
-    machines = Machines(folder)
-    output = lambda name: machines.folder / f"{name}.output"
+with tempfile.TemporaryDirectory() as directory:
+    machines = Machines(directory)
+    output = lambda name: machines.directory / f"{name}.output"
     try:
         machines.certify()
-        text = machines.folder / "text"
+        text = machines.directory / "text"
         SOCKETS.mkdir(parents=True)
         machines.rsyslog("from-journal", FROM_JOURNAL.format(file=text))
         until("rsyslog listens", (SOCKETS / "syslog").exists)
@@ -95,25 +95,25 @@ with tempfile.TemporaryDirectory() as folder:
         check("journald knows every key", "journald-forward" not in said, said)
 
         certificates = {
-            "ServerKeyFile": f"{folder}/machine.key",
-            "ServerCertificateFile": f"{folder}/machine.pem",
-            "TrustedCertificateFile": f"{folder}/authority.pem",
+            "ServerKeyFile": f"{directory}/machine.key",
+            "ServerCertificateFile": f"{directory}/machine.pem",
+            "TrustedCertificateFile": f"{directory}/authority.pem",
         }
         drop_ins = "/run/systemd/journal-upload.conf.d"
         install("journal-upload.conf", drop_ins, URL="https://127.0.0.1:19532", **certificates)
-        remote = machines.folder / "remote"
+        remote = machines.directory / "remote"
         remote.mkdir()
         machines.start(
             REMOTE / "systemd-journal-remote",
             "--listen-https=127.0.0.1:19532",
-            f"--key={folder}/collector.key",
-            f"--cert={folder}/collector.pem",
+            f"--key={directory}/collector.key",
+            f"--cert={directory}/collector.pem",
             f"--output={remote}",
             stderr=open(output("remote"), "wb"),
         )
         until("the collector listens", lambda: listens(19532))
         upload = REMOTE / "systemd-journal-upload"
-        machines.start(upload, f"--save-state={folder}/state", stderr=open(output("upload"), "wb"))
+        machines.start(upload, f"--save-state={directory}/state", stderr=open(output("upload"), "wb"))
         there = ["-D", str(remote)]
         until("the collector has both ends", lambda: len(records(*there, ended)) == 2)
         check("each field arrives", records(*there, ended) == local, records(*there, ended))

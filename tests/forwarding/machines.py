@@ -41,12 +41,12 @@ LONG = b"\x01" * 255
 
 
 class Machines:
-    """A machine with a daemon and a collector, in one folder."""
+    """A machine with a daemon and a collector, in one directory."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.log = self.folder / "memory_monitor.log"
-        self.fleet = self.folder / "fleet"
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.log = self.directory / "memory_monitor.log"
+        self.fleet = self.directory / "fleet"
         self.started = []
 
     def start(self, *command, **options):
@@ -60,33 +60,33 @@ class Machines:
             process.wait()
 
     def certify(self):
-        subprocess.run(["sh", "-euc", CERTIFICATES], cwd=self.folder, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(["sh", "-euc", CERTIFICATES], cwd=self.directory, check=True, stderr=subprocess.DEVNULL)
 
     def rsyslog(self, name, text="", tls=False):
-        """An rsyslog with this configuration, or the example of that name, in this folder instead of the machine's."""
+        """An rsyslog with this configuration, or the example of that name, in this directory instead of the machine's."""
         text = text or (EXAMPLES / name).read_text()
         for there, here in (
             ("/var/log/memory_monitor.log", self.log),
             ("/var/log/fleet", self.fleet),
-            ("/etc/ssl/fleet", self.folder),
+            ("/etc/ssl/fleet", self.directory),
             ('target="collector.example.com"', 'target="127.0.0.1"'),
             ('resumeInterval="10"', 'resumeInterval="1"'),
         ):
             text = text.replace(there, str(here))
         if tls:
             text = re.sub(r"(?m)^( *)#(?=global|streamDriver|  +default)", r"\1", text)
-        spool = self.folder / f"{name}.spool"
+        spool = self.directory / f"{name}.spool"
         spool.mkdir()
-        config = self.folder / name
+        config = self.directory / name
         config.write_text(f'global(workDirectory="{spool}")\n{text}')
-        output = open(self.folder / f"{name}.output", "wb")
+        output = open(self.directory / f"{name}.output", "wb")
         program = RSYSLOG / "usr/sbin/rsyslogd"
         return self.start(program, "-n", "-f", config, "-i", spool / "pid", stdout=output, stderr=output)
 
     def daemon(self, stderr=subprocess.DEVNULL):
-        config = self.folder / "config.toml"
+        config = self.directory / "config.toml"
         config.write_text(CONFIG.format(log=self.log))
-        environment = dict(os.environ, STATE_DIRECTORY=str(self.folder), RUNTIME_DIRECTORY=str(self.folder))
+        environment = dict(os.environ, STATE_DIRECTORY=str(self.directory), RUNTIME_DIRECTORY=str(self.directory))
         # What systemd says of a standard error that is the journal's.
         place = os.fstat(stderr.fileno()) if hasattr(stderr, "fileno") else None
         environment["JOURNAL_STREAM"] = f"{place.st_dev}:{place.st_ino}" if place else ""
@@ -95,7 +95,7 @@ class Machines:
 
     def end_a_hog(self, name, argument=b"more"):
         """A process that gets too large and is ended, with this as its last argument."""
-        program = self.folder / os.fsdecode(name)
+        program = self.directory / os.fsdecode(name)
         shutil.copy(shutil.which("tail"), program)
         hog = self.start(program, "-c", "300M", "-", argument, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
@@ -107,7 +107,7 @@ class Machines:
 
     def written(self):
         """The daemon's lines, of the old file and the new one."""
-        return b"".join(path.read_bytes() for path in sorted(self.folder.glob("memory_monitor.log*"), reverse=True))
+        return b"".join(path.read_bytes() for path in sorted(self.directory.glob("memory_monitor.log*"), reverse=True))
 
     def collected(self):
         return b"".join(path.read_bytes() for path in self.fleet.glob("*/memory-monitor.jsonl"))

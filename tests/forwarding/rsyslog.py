@@ -16,13 +16,13 @@ from stack import LIMIT, raise_loopback, until
 
 def accepts(*examples):
     """What rsyslog says of Debian's own configuration with these in its rsyslog.d."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for example in examples:
-            shutil.copy(EXAMPLES / example, folder)
-        config = pathlib.Path(folder, "main")
+            shutil.copy(EXAMPLES / example, directory)
+        config = pathlib.Path(directory, "main")
         debian = (RSYSLOG / "etc/rsyslog.conf").read_text()
         assert "/etc/rsyslog.d/" in debian
-        config.write_text(debian.replace("/etc/rsyslog.d/", f"{folder}/").replace("/var/spool/rsyslog", folder))
+        config.write_text(debian.replace("/etc/rsyslog.d/", f"{directory}/").replace("/var/spool/rsyslog", directory))
         said = subprocess.run(
             [RSYSLOG / "usr/sbin/rsyslogd", "-N1", "-f", config],
             text=True,
@@ -57,8 +57,8 @@ check("rsyslog takes what sends", *accepts("rsyslog-send.conf"))
 check("rsyslog takes what receives", *accepts("rsyslog-receive.conf"))
 
 raise_loopback()
-with tempfile.TemporaryDirectory() as folder:
-    machines = Machines(folder)
+with tempfile.TemporaryDirectory() as directory:
+    machines = Machines(directory)
     try:
         machines.daemon()
         machines.rsyslog("rsyslog-send.conf")
@@ -70,7 +70,7 @@ with tempfile.TemporaryDirectory() as folder:
 
         for name in b"chrome", b"java", rb"\u0001":
             until(f"the end of {name} has arrived", lambda: has_arrived(machines, name))
-        machines.log.rename(folder + "/memory_monitor.log.1")
+        machines.log.rename(directory + "/memory_monitor.log.1")
         machines.end_a_hog("later")
         until("the end of a process has arrived after the log was rotated", lambda: has_arrived(machines, b"later"))
         check("it arrives when the collector was away, and after the log was rotated", True)
@@ -87,12 +87,12 @@ with tempfile.TemporaryDirectory() as folder:
         check("the longest names are whole", longest > 3 * 6 * len(LONG), longest)
         check("they are records", {"killing", "ended"} <= {each["event"] for each in objects})
         hosts = [path.name for path in machines.fleet.iterdir()]
-        check("the machine has a folder", hosts == [os.uname().nodename.split(".")[0]], hosts)
+        check("the machine has a directory", hosts == [os.uname().nodename.split(".")[0]], hosts)
     finally:
         machines.stop()
 
-with tempfile.TemporaryDirectory() as folder:
-    machines = Machines(folder)
+with tempfile.TemporaryDirectory() as directory:
+    machines = Machines(directory)
     try:
         machines.certify()
         machines.daemon()
@@ -100,7 +100,7 @@ with tempfile.TemporaryDirectory() as folder:
         machines.rsyslog("rsyslog-send.conf", tls=True)
         machines.end_a_hog("chrome")
         until("the end of chrome has arrived by TLS", lambda: has_arrived(machines, b"chrome"))
-        without = ssl.create_default_context(cafile=machines.folder / "authority.pem")
+        without = ssl.create_default_context(cafile=machines.directory / "authority.pem")
         check("who speaks no TLS is turned away", is_turned_away(lambda connection: connection))
         by_tls = lambda connection: without.wrap_socket(connection, server_hostname="collector.example.com")
         check("who has no certificate is turned away", is_turned_away(by_tls))

@@ -35,10 +35,10 @@ fn shows_each_value_and_what_it_means_now() {
 #[test]
 fn shows_drop_ins_rules_and_the_week() {
     let sleeper = Sleeper::named("napper-r");
-    let folder = tempfile::tempdir().unwrap();
-    let main = folder.path().join("config.toml");
-    let drop_in = folder.path().join("config.d/50-site.toml");
-    std::fs::create_dir(folder.path().join("config.d")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("config.toml");
+    let drop_in = directory.path().join("config.d/50-site.toml");
+    std::fs::create_dir(directory.path().join("config.d")).unwrap();
     let rules =
         "[[rule]]\nname = \"napper-*\"\nram_gb_threshold = 0.0001\n[[rule]]\nname = \"napper-r\"\n";
     let week = "[[schedule]]\nfrom = \"08:00\"\nto = \"20:00\"\ncheck_interval = 60\n";

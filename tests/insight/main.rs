@@ -95,21 +95,21 @@ impl Drop for Sleeper {
     }
 }
 
-/// A configuration file in a folder that goes away with it.
+/// A configuration file in a directory that goes away with it.
 struct ConfigFile {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl ConfigFile {
     fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut file = std::fs::File::create(folder.path().join("c.toml")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = std::fs::File::create(directory.path().join("c.toml")).unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Self { folder }
+        Self { directory }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("c.toml")
+        self.directory.path().join("c.toml")
     }
 
     fn shown(&self) -> String {

@@ -96,15 +96,15 @@ fn proc_of_another_namespace() {
 
 fn no_proc() {
     let machine = Machine::new();
-    let folder = machine.path("empty");
-    std::fs::create_dir(&folder).expect("a folder of ours");
+    let directory = machine.path("empty");
+    std::fs::create_dir(&directory).expect("a directory of ours");
     for words in [&["--once"][..], &["scan"]] {
         // In a namespace of its own, since this test needs its own /proc.
         let mut command = Command::new("unshare");
         let shell = r#"mount --bind "$0" /proc && exec "$@""#;
         command
             .args(["--mount", "--", "sh", "-c", shell])
-            .arg(&folder);
+            .arg(&directory);
         command.arg(crate::machine::BINARY);
         let output = output(machine.given_words(command, words));
         assert_eq!(output.status.code(), Some(1), "{output:?}");

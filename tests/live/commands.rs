@@ -129,7 +129,7 @@ fn configuration_errors() {
     let machine = Machine::new();
     let path = machine.path("wrong.toml");
     for (text, words) in WRONG {
-        fs::write(&path, text).expect("a folder of ours");
+        fs::write(&path, text).expect("a directory of ours");
         for command in [&[][..], &["scan"], &["--once"]] {
             let path = path.to_str().expect("UTF-8");
             let output = run(&[command, &["--config", path]].concat());
@@ -142,7 +142,7 @@ fn configuration_errors() {
         }
     }
     let both_off = "[thresholds]\nram_gb_threshold = inf\nram_percent_threshold = 100";
-    fs::write(&path, both_off).expect("a folder of ours");
+    fs::write(&path, both_off).expect("a directory of ours");
     let output = run(&["--once", "--config", path.to_str().expect("UTF-8")]);
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     errors(&output);
@@ -160,25 +160,25 @@ fn unreadable_configuration() {
     let machine = Machine::new();
     let path = machine.path("config.toml");
     for contents in [&b"\xff\xfe"[..], b"[thresholds]\nram_gb_threshold = 2\xff"] {
-        fs::write(&path, contents).expect("a folder of ours");
+        fs::write(&path, contents).expect("a directory of ours");
         let output = run(&["--once", "--config", path.to_str().expect("UTF-8")]);
         assert_eq!(output.status.code(), Some(78), "{output:?}");
         errors(&output);
     }
-    let folder = machine.path("");
-    let output = run(&["--once", "--config", folder.to_str().expect("UTF-8")]);
+    let directory = machine.path("");
+    let output = run(&["--once", "--config", directory.to_str().expect("UTF-8")]);
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     errors(&output);
 }
 
 /// Without --config and without the file: the defaults, and a record that says so. Everything this
-/// could write or read below /etc and /var is a folder of the test's own.
+/// could write or read below /etc and /var is a directory of the test's own.
 fn built_in_configuration() {
     let machine = Machine::new();
     let own = |name: &str, target: &str| {
-        let folder = machine.path(name);
-        fs::create_dir(&folder).expect("a folder of ours");
-        os::mount(&folder, Path::new(target), "", libc::MS_BIND, "");
+        let directory = machine.path(name);
+        fs::create_dir(&directory).expect("a directory of ours");
+        os::mount(&directory, Path::new(target), "", libc::MS_BIND, "");
     };
     own("etc", "/etc");
     own("var-log", "/var/log");

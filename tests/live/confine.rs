@@ -104,16 +104,16 @@ fn obstacle(needs: Needs) -> Option<String> {
 
 fn run_inside(name: &str) -> Result<(), Failed> {
     let this = std::env::current_exe()?;
-    // Whatever the test leaves behind goes with this folder, which other users must get into.
-    let folder = tempfile::tempdir()?;
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    // Whatever the test leaves behind goes with this directory, which other users must get into.
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     let mut command = unshare();
     command
         .arg(this)
         .args([WORD, name])
-        .env("TMPDIR", folder.path())
-        .env("STATE_DIRECTORY", folder.path())
-        .env("RUNTIME_DIRECTORY", folder.path());
+        .env("TMPDIR", directory.path())
+        .env("STATE_DIRECTORY", directory.path())
+        .env("RUNTIME_DIRECTORY", directory.path());
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());

@@ -44,8 +44,8 @@ fn grant(hog: &RunningHog, time: &str, reason: &str) -> String {
 }
 
 fn file() -> PathBuf {
-    let folder = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");
-    PathBuf::from(folder).join("exempt.json")
+    let directory = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");
+    PathBuf::from(directory).join("exempt.json")
 }
 
 fn text(output: &Output) -> String {

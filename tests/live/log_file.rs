@@ -16,8 +16,8 @@ pub(crate) const CASES: &[Case] = &[
     case("log_file::opened_again_on_sigusr1", opened_again_on_sigusr1),
     case("log_file::moved", moved),
     case("log_file::deleted", deleted),
-    case("log_file::missing_folder", missing_folder),
-    case("log_file::is_a_folder", is_a_folder),
+    case("log_file::missing_directory", missing_directory),
+    case("log_file::is_a_directory", is_a_directory),
     case("log_file::full_disk", full_disk),
     case("log_file::always_full", always_full),
     case("log_file::is_a_pipe", is_a_pipe),
@@ -41,7 +41,7 @@ fn opened_again_on_sigusr1() {
     let machine = Machine::new().with("thresholds.check_interval", "86400");
     let mut daemon = machine.start();
     let moved = machine.path("moved");
-    fs::rename(machine.log_path(), &moved).expect("a folder of ours");
+    fs::rename(machine.log_path(), &moved).expect("a directory of ours");
     daemon.signal(libc::SIGUSR1);
     until("the log file exists again", || machine.log_path().exists());
     daemon.stop();
@@ -64,7 +64,7 @@ fn moved() {
     let machine = Machine::new();
     let mut daemon = machine.start();
     let old = machine.path("moved");
-    fs::rename(machine.log_path(), &old).expect("a folder of ours");
+    fs::rename(machine.log_path(), &old).expect("a directory of ours");
     machine.log().wait_for_scans(3);
     let length = fs::metadata(&old).expect("moved").len();
     machine.log().wait_for_scans(3);
@@ -80,7 +80,7 @@ fn deleted() {
     let machine = Machine::new();
     let mut daemon = machine.start();
     for _ in 0..3 {
-        fs::remove_file(machine.log_path()).expect("a folder of ours");
+        fs::remove_file(machine.log_path()).expect("a directory of ours");
         machine.log().wait_for_scans(2);
     }
     daemon.stop();
@@ -105,34 +105,34 @@ fn with_log_file(path: &Path) -> Machine {
     Machine::new().with("settings.log_file", &quoted(path))
 }
 
-fn missing_folder() {
-    let folder = folder().join("missing");
-    let path = folder.join("log");
+fn missing_directory() {
+    let directory = directory().join("missing");
+    let path = directory.join("log");
     let machine = with_log_file(&path);
     let mut daemon = works_without(&machine, &path);
-    fs::create_dir(&folder).expect("a folder of ours");
+    fs::create_dir(&directory).expect("a directory of ours");
     Log::at(&path).wait_for_scans(3);
     // And the same while it runs.
-    fs::remove_dir_all(&folder).expect("a folder of ours");
+    fs::remove_dir_all(&directory).expect("a directory of ours");
     let mut hog = Hog::new().start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    fs::create_dir(&folder).expect("a folder of ours");
+    fs::create_dir(&directory).expect("a directory of ours");
     Log::at(&path).wait_for_scans(3);
     daemon.stop();
 }
 
-fn is_a_folder() {
-    let path = folder().join("log");
-    fs::create_dir(&path).expect("a folder of ours");
+fn is_a_directory() {
+    let path = directory().join("log");
+    fs::create_dir(&path).expect("a directory of ours");
     let machine = with_log_file(&path);
     let mut daemon = works_without(&machine, &path);
-    fs::remove_dir(&path).expect("a folder of ours");
+    fs::remove_dir(&path).expect("a directory of ours");
     Log::at(&path).wait_for_scans(3);
     daemon.stop();
 }
 
 fn full_disk() {
-    let disk = folder();
+    let disk = directory();
     os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
     let path = disk.join("log");
     let machine = with_log_file(&path);
@@ -153,7 +153,7 @@ fn full_disk() {
             Some(libc::SIGTERM),
             "a full disk is no reason to stop"
         );
-        fs::remove_file(&filler).expect("a folder of ours");
+        fs::remove_file(&filler).expect("a directory of ours");
         // Reading the records fails where a line that had only half room was not mended.
         log.wait_for_scans(2);
     }
@@ -167,7 +167,7 @@ fn always_full() {
 }
 
 fn is_a_pipe() {
-    let path = folder().join("log");
+    let path = directory().join("log");
     os::make_pipe(&path);
     let machine = with_log_file(&path);
     works_without(&machine, &path).stop();
@@ -179,7 +179,7 @@ fn none() {
     let mut daemon = machine.launch(machine.command());
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
-    let files = fs::read_dir(machine.path("")).expect("a folder of ours");
+    let files = fs::read_dir(machine.path("")).expect("a directory of ours");
     let names: Vec<_> = files
         .map(|file| file.expect("an entry").file_name())
         .collect();
@@ -217,7 +217,7 @@ fn syslog_comes_and_goes() {
     daemon.stop();
 }
 
-/// A folder that is as short-lived as the test.
-fn folder() -> PathBuf {
-    tempfile::tempdir().expect("a folder below /tmp").keep()
+/// A directory that is as short-lived as the test.
+fn directory() -> PathBuf {
+    tempfile::tempdir().expect("a directory below /tmp").keep()
 }

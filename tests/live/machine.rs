@@ -29,20 +29,23 @@ pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// A folder with a configuration in which nothing but hogs is over a threshold.
+/// A directory with a configuration in which nothing but hogs is over a threshold.
 pub(crate) struct Machine {
-    folder: TempDir,
+    directory: TempDir,
     settings: BTreeMap<(&'static str, &'static str), String>,
 }
 
 impl Machine {
     /// With thresholds that only hogs reach, ten checks a second, nobody whitelisted.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder below /tmp");
+        let directory = tempfile::tempdir().expect("a directory below /tmp");
         let open = fs::Permissions::from_mode(0o777);
-        fs::set_permissions(folder.path(), open).expect("a folder of ours");
+        fs::set_permissions(directory.path(), open).expect("a directory of ours");
         let settings = BTreeMap::new();
-        let machine = Self { folder, settings };
+        let machine = Self {
+            directory,
+            settings,
+        };
         let log_file = quoted(&machine.log_path());
         machine
             .with("thresholds.ram_percent_threshold", "100")
@@ -69,9 +72,9 @@ impl Machine {
         self.settings.insert(name, value.to_owned());
     }
 
-    /// The file `name` in the machine's folder.
+    /// The file `name` in the machine's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// The log file.
@@ -96,7 +99,7 @@ impl Machine {
             writeln!(text, "{key} = {value}").expect("a String takes all");
         }
         let path = self.path("config.toml");
-        fs::write(&path, text).expect("a folder of ours");
+        fs::write(&path, text).expect("a directory of ours");
         path
     }
 
@@ -122,10 +125,10 @@ impl Machine {
         self.given(program)
     }
 
-    /// The binary for the user `uid`, who may not be able to reach the folder of the original.
+    /// The binary for the user `uid`, who may not be able to reach the directory of the original.
     pub(crate) fn binary_for(&self, uid: u32) -> Command {
         let copy = self.path("memory-monitor");
-        fs::copy(BINARY, &copy).expect("a folder of ours");
+        fs::copy(BINARY, &copy).expect("a directory of ours");
         let mut command = Command::new(copy);
         command.uid(uid).gid(GROUP);
         command
@@ -166,7 +169,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts `command`, with what it writes to stderr in the file `stderr`.
     pub(crate) fn launch(mut command: Command, stderr: &Path) -> Self {
-        let file = fs::File::create(stderr).expect("a folder of ours");
+        let file = fs::File::create(stderr).expect("a directory of ours");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

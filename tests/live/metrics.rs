@@ -121,8 +121,8 @@ fn refused_configuration() {
 
 fn said_once_each_way() {
     let machine = Machine::new();
-    let folder = machine.path("missing");
-    let path = folder.join("mm.prom");
+    let directory = machine.path("missing");
+    let path = directory.join("mm.prom");
     let machine = machine.with("settings.metrics_file", &quoted(&path));
     let mut daemon = machine.start();
     let log = machine.log();
@@ -131,7 +131,7 @@ fn said_once_each_way() {
         let mut hog = Hog::new().start();
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
         log.wait_for_scans(5);
-        fs::create_dir(&folder).expect("a folder of ours");
+        fs::create_dir(&directory).expect("a directory of ours");
         until("it is there again", || path.exists());
         log.wait_for_scans(5);
         let said = |level: &str, words: &str| {
@@ -147,9 +147,11 @@ fn said_once_each_way() {
             round
         );
         assert!(value(&path, "failures_total{kind=\"metrics_file\"}") > Some(5.0));
-        let names = fs::read_dir(&folder).expect("a folder of ours").count();
+        let names = fs::read_dir(&directory)
+            .expect("a directory of ours")
+            .count();
         assert_eq!(names, 1, "and no part of a file beside it");
-        fs::remove_dir_all(&folder).expect("a folder of ours");
+        fs::remove_dir_all(&directory).expect("a directory of ours");
         if round == 1 {
             until("it fails again", || {
                 said("ERROR", "Cannot write to metrics file: Path=") == 2
@@ -163,7 +165,7 @@ fn said_once_each_way() {
 fn full_disk() {
     let machine = Machine::new();
     let disk = machine.path("disk");
-    fs::create_dir(&disk).expect("a folder of ours");
+    fs::create_dir(&disk).expect("a directory of ours");
     os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
     let path = disk.join("mm.prom");
     let machine = machine.with("settings.metrics_file", &quoted(&path));
@@ -179,7 +181,7 @@ fn full_disk() {
     log.wait_for_scans(3);
     wait_for(&path, "ended_by_name_total{name=\"other\"}", 0.0);
     assert_eq!(value(&path, "ended_by_name_total{name=\"hog\"}"), None);
-    fs::remove_file(&filler).expect("a folder of ours");
+    fs::remove_file(&filler).expect("a directory of ours");
     wait_for(&path, "ended_by_name_total{name=\"hog\"}", 1.0);
     log.wait_for_words(&["Writing to metrics file again"]);
     daemon.stop();

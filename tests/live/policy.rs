@@ -23,11 +23,11 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Writes a drop-in of this machine's configuration.
 fn drop_in(machine: &Machine, name: &str, text: &str) {
-    let folder = machine.path("config.d");
-    fs::create_dir_all(&folder).expect("a folder of ours");
-    for (path, mode) in [(folder.clone(), 0o755), (folder.join(name), 0o644)] {
+    let directory = machine.path("config.d");
+    fs::create_dir_all(&directory).expect("a directory of ours");
+    for (path, mode) in [(directory.clone(), 0o755), (directory.join(name), 0o644)] {
         if mode == 0o644 {
-            fs::write(&path, text).expect("a folder of ours");
+            fs::write(&path, text).expect("a directory of ours");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("ours");
     }

@@ -123,7 +123,7 @@ fn user_that_comes_later() {
         .with("whitelist.users", r#"["latecomer"]"#)
         .with("settings.dry_run", "true");
     let database = machine.path("passwd");
-    fs::copy("/etc/passwd", &database).expect("a folder of ours");
+    fs::copy("/etc/passwd", &database).expect("a directory of ours");
     os::mount(&database, Path::new("/etc/passwd"), "", libc::MS_BIND, "");
     let hog = Hog::new().user(4711).start();
     let mut daemon = machine.start();
@@ -213,7 +213,7 @@ fn oom_score_adj() {
         if fs::write(&path, value).is_err() {
             // In a container not even root may lower it: then a file stands for it.
             let file = machine.path(&format!("adj{value}"));
-            fs::write(&file, format!("{value}\n")).expect("a folder of ours");
+            fs::write(&file, format!("{value}\n")).expect("a directory of ours");
             os::mount(&file, &path, "", libc::MS_BIND, "");
         }
         hog

@@ -89,7 +89,7 @@ fn told() -> (Machine, std::path::PathBuf) {
 
 fn notifier_is_handed_events() {
     let (machine, path) = told();
-    let socket = UnixDatagram::bind(&path).expect("a folder of ours");
+    let socket = UnixDatagram::bind(&path).expect("a directory of ours");
     let mut hog = Hog::new().start();
     let mut command = machine.command();
     command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &path);
@@ -139,7 +139,7 @@ fn notifier_tells() {
 
 fn notifier_that_does_not_read() {
     let (machine, path) = told();
-    let socket = UnixDatagram::bind(&path).expect("a folder of ours");
+    let socket = UnixDatagram::bind(&path).expect("a directory of ours");
     let mut command = machine.command();
     command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &path);
     let mut daemon = machine.launch(command);

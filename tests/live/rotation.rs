@@ -32,9 +32,9 @@ const ROTATIONS: usize = 20;
 /// went to stderr meanwhile, which rotation has nothing to do with and which here loses nothing.
 fn rotates(directives: &str) {
     let machine = Machine::new();
-    let folder = machine.path("logs");
-    fs::create_dir(&folder).expect("a folder of ours");
-    let path = folder.join("log");
+    let directory = machine.path("logs");
+    fs::create_dir(&directory).expect("a directory of ours");
+    let path = directory.join("log");
     let machine = machine
         .with("settings.log_file", &quoted(&path))
         .with("settings.log_level", "\"debug\"")
@@ -45,14 +45,14 @@ fn rotates(directives: &str) {
     log.wait_for_scans(1);
     for _ in 0..ROTATIONS {
         rotate(&machine, directives, &path, &daemon);
-        let first = folder.join("log.1");
+        let first = directory.join("log.1");
         assert!(first.exists(), "nothing was rotated");
         until("a scan is in the new file", || log.scans() >= 1);
     }
     daemon.stop();
     let mut in_files = Vec::new();
     for number in (1..=ROTATIONS).rev() {
-        in_files.extend(read(&folder.join(format!("log.{number}"))));
+        in_files.extend(read(&directory.join(format!("log.{number}"))));
     }
     in_files.extend(read(&path));
     assert!(in_files.len() > 2 * ROTATIONS);
@@ -90,7 +90,7 @@ fn rotate(machine: &Machine, directives: &str, log: &Path, daemon: &Daemon) {
     let directives = directives.replace("SIGNAL", &signal);
     let text = format!("{} {{\nrotate 1000\n{directives}\n}}\n", quoted(log));
     let path = machine.path("logrotate.conf");
-    fs::write(&path, text).expect("a folder of ours");
+    fs::write(&path, text).expect("a directory of ours");
     let mut command = Command::new(LOGROTATE);
     command
         .arg("--force")

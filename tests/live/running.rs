@@ -119,7 +119,7 @@ fn sighup_with_a_bad_configuration() {
     // All of it would be good but for one line, so nothing of it may come into force.
     let path = machine.write_config();
     let text = "[thresholds]\nram_gb_threshold = 1000.0\ncheck_intervall = 5\n";
-    fs::write(&path, text).expect("a folder of ours");
+    fs::write(&path, text).expect("a directory of ours");
     daemon.signal(libc::SIGHUP);
     let place = format!("{}:3:1", path.display());
     let error = log.wait_for_words(&[&place, "check_intervall", "check_interval"]);
@@ -140,7 +140,7 @@ fn sighup_with_a_missing_configuration() {
     let machine = Machine::new();
     let mut daemon = machine.start();
     let path = machine.path("config.toml");
-    fs::remove_file(&path).expect("a folder of ours");
+    fs::remove_file(&path).expect("a directory of ours");
     daemon.signal(libc::SIGHUP);
     let name = path.display().to_string();
     machine.log().wait_for_any("the missing file", |record| {
@@ -212,8 +212,8 @@ fn with_clock(machine: &Machine, seconds: u64) -> Daemon {
 /// Sets the wall clock to so many seconds since 1970.
 fn set_clock(machine: &Machine, seconds: u64) {
     let new = machine.path("clock.new");
-    fs::write(&new, seconds.to_string()).expect("a folder of ours");
-    fs::rename(new, machine.path("clock")).expect("a folder of ours");
+    fs::write(&new, seconds.to_string()).expect("a directory of ours");
+    fs::rename(new, machine.path("clock")).expect("a directory of ours");
 }
 
 /// Waits for a record with this time.

@@ -38,11 +38,12 @@ fn machine(schedule: &str) -> Machine {
         .with("thresholds.ram_gb_threshold", "1000")
         .with("thresholds.check_interval", "3600")
         .with("thresholds.early_scan", "false");
-    let folder = machine.path("config.d");
-    fs::create_dir(&folder).expect("a folder of ours");
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a folder of ours");
+    let directory = machine.path("config.d");
+    fs::create_dir(&directory).expect("a directory of ours");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))
+        .expect("a directory of ours");
     let text = format!("[[schedule]]\n{schedule}\nram_gb_threshold = 0.02\n");
-    fs::write(folder.join("schedule.toml"), text).expect("a folder of ours");
+    fs::write(directory.join("schedule.toml"), text).expect("a directory of ours");
     machine
 }
 
@@ -165,9 +166,9 @@ fn follows_a_replaced_time_zone() {
     os::mount(&etc, Path::new("/etc"), "", libc::MS_BIND, "");
     let put = |hours: i32| {
         let zone = machine.path(&format!("zone{hours}"));
-        fs::write(&zone, zone_file(hours)).expect("a folder of ours");
-        symlink(zone, "/etc/localtime.new").expect("a folder of ours");
-        fs::rename("/etc/localtime.new", "/etc/localtime").expect("a folder of ours");
+        fs::write(&zone, zone_file(hours)).expect("a directory of ours");
+        symlink(zone, "/etc/localtime.new").expect("a directory of ours");
+        fs::rename("/etc/localtime.new", "/etc/localtime").expect("a directory of ours");
     };
     put(0);
     let mut hog = Hog::new().start();

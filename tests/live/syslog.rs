@@ -10,13 +10,13 @@ const SOCKET: &str = "/dev/log";
 
 /// Gives this test a /dev of its own with nothing but `null` in it, so that the machine's is left alone.
 pub(crate) fn own_dev() {
-    let folder = tempfile::tempdir().expect("a folder below /tmp").keep();
-    let null = folder.join("null");
-    os::mount(Path::new("tmpfs"), &folder, "tmpfs", 0, "size=1m");
-    fs::write(&null, "").expect("a folder of ours");
+    let directory = tempfile::tempdir().expect("a directory below /tmp").keep();
+    let null = directory.join("null");
+    os::mount(Path::new("tmpfs"), &directory, "tmpfs", 0, "size=1m");
+    fs::write(&null, "").expect("a directory of ours");
     os::mount(Path::new("/dev/null"), &null, "", libc::MS_BIND, "");
     os::mount(
-        &folder,
+        &directory,
         Path::new("/dev"),
         "",
         libc::MS_BIND | libc::MS_REC,

@@ -49,28 +49,28 @@ pub(crate) const CASES: &[Case] = &[
 
 const USER: u32 = 65534;
 
-/// A folder that is root's, as are all above it, whatever the one that these tests run in is.
+/// A directory that is root's, as are all above it, whatever the one that these tests run in is.
 fn opt() -> &'static Path {
     let opt = Path::new("/opt");
     if !opt.join("is-ours").exists() {
         os::mount(Path::new("none"), opt, "tmpfs", 0, "mode=755");
-        fs::write(opt.join("is-ours"), "").expect("a folder of ours");
+        fs::write(opt.join("is-ours"), "").expect("a directory of ours");
     }
     opt
 }
 
-/// A folder below [`opt`] with these permissions.
-fn folder(name: &str, mode: u32) -> PathBuf {
-    let folder = opt().join(name);
-    fs::create_dir_all(&folder).expect("a folder of ours");
-    fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("a folder of ours");
-    folder
+/// A directory below [`opt`] with these permissions.
+fn directory(name: &str, mode: u32) -> PathBuf {
+    let directory = opt().join(name);
+    fs::create_dir_all(&directory).expect("a directory of ours");
+    fs::set_permissions(&directory, Permissions::from_mode(mode)).expect("a directory of ours");
+    directory
 }
 
 /// A copy of this executable, which is called "guard".
-fn guard_in(folder: &Path) -> PathBuf {
-    let guard = folder.join("guard");
-    fs::copy("/proc/self/exe", &guard).expect("a folder of ours");
+fn guard_in(directory: &Path) -> PathBuf {
+    let guard = directory.join("guard");
+    fs::copy("/proc/self/exe", &guard).expect("a directory of ours");
     fs::set_permissions(&guard, Permissions::from_mode(0o755)).expect("a file of ours");
     guard
 }
@@ -120,11 +120,11 @@ fn is_ended(machine: &Machine, hog: &mut RunningHog, reason: &str) {
 
 fn root_alone_can_change_it() {
     let machine = machine();
-    let guard = guard_in(&folder("bin", 0o755));
+    let guard = guard_in(&directory("bin", 0o755));
     let (by_user, by_root) = (start(&guard), Hog::new().comm("guard").by([&guard]).start());
     // What it was started by is not what it is called by the kernel.
     let link = opt().join("bin/other");
-    symlink(&guard, &link).expect("a folder of ours");
+    symlink(&guard, &link).expect("a directory of ours");
     let by_link = start(&link);
     let mut daemon = machine.start();
     for hog in [&by_user, &by_root, &by_link] {
@@ -141,22 +141,22 @@ fn anybody_can_change_it() {
     ended.push((hog().start(), renamed.clone()));
     ended.push((hog().argv0("/usr/sbin/guard").start(), renamed));
     for (name, mode) in [("sticky", 0o1777), ("group", 0o775), ("others", 0o757)] {
-        let guard = guard_in(&folder(name, mode));
-        let below = guard_in(&folder(&format!("{name}/bin"), 0o755));
+        let guard = guard_in(&directory(name, mode));
+        let below = guard_in(&directory(&format!("{name}/bin"), 0o755));
         for guard in [guard, below] {
             let reason = format!("but others than root can change /opt/{name}");
             ended.push((start(&guard), reason));
         }
     }
-    let theirs = folder("theirs", 0o755);
+    let theirs = directory("theirs", 0o755);
     chown(&theirs, Some(USER), None).expect("root");
     let reason = "but others than root can change /opt/theirs".to_owned();
     ended.push((start(&guard_in(&theirs)), reason));
-    let guard = guard_in(&folder("file", 0o755));
+    let guard = guard_in(&directory("file", 0o755));
     fs::set_permissions(&guard, Permissions::from_mode(0o775)).expect("root");
     let reason = "but others than root can change /opt/file/guard".to_owned();
     ended.push((start(&guard), reason.clone()));
-    let guard = guard_in(&folder("own", 0o755));
+    let guard = guard_in(&directory("own", 0o755));
     chown(&guard, Some(USER), None).expect("root");
     ended.push((start(&guard), reason.replace("file", "own")));
     let mut daemon = machine.start();
@@ -169,17 +169,17 @@ fn anybody_can_change_it() {
 /// A package upgrade puts another file in the place of the one that runs.
 fn deleted_or_replaced() {
     let machine = machine();
-    let replaced = guard_in(&folder("replaced", 0o755));
-    let removed = guard_in(&folder("removed/bin", 0o755));
-    let theirs = folder("theirs", 0o755);
+    let replaced = guard_in(&directory("replaced", 0o755));
+    let removed = guard_in(&directory("removed/bin", 0o755));
+    let theirs = directory("theirs", 0o755);
     let of_user = guard_in(&theirs);
     let spared = [start(&replaced), start(&removed)];
     let mut ended = start(&of_user);
-    fs::copy("/bin/true", opt().join("replaced/new")).expect("a folder of ours");
-    fs::rename(opt().join("replaced/new"), &replaced).expect("a folder of ours");
-    fs::remove_dir_all(opt().join("removed")).expect("a folder of ours");
+    fs::copy("/bin/true", opt().join("replaced/new")).expect("a directory of ours");
+    fs::rename(opt().join("replaced/new"), &replaced).expect("a directory of ours");
+    fs::remove_dir_all(opt().join("removed")).expect("a directory of ours");
     chown(&theirs, Some(USER), None).expect("root");
-    fs::remove_file(&of_user).expect("a folder of ours");
+    fs::remove_file(&of_user).expect("a directory of ours");
     let mut daemon = machine.start();
     for (hog, path) in spared.iter().zip([&replaced, &removed]) {
         let reason = format!("borne out by {}", path.display());
@@ -206,8 +206,8 @@ fn inside(guard: &Path, options: &[&str], prepare: &str) -> Hog {
 
 fn other_mount_namespace() {
     let machine = machine();
-    let guard = guard_in(&folder("bin", 0o755));
-    guard_in(&folder("another", 0o755));
+    let guard = guard_in(&directory("bin", 0o755));
+    guard_in(&directory("another", 0o755));
     let over_it = "mount --bind /opt/another/guard /opt/bin/guard";
     let service = inside(&guard, &[], "true").start();
     let mut container = inside(&guard, &[], over_it).start();
@@ -222,13 +222,13 @@ fn other_mount_namespace() {
     let mut of_user = inside(&guard, &user, over_it).user(USER).start();
     let gone = "mount -t tmpfs -o mode=755 none /opt/gone; cp /proc/1/exe /opt/gone/guard; \
                 chmod 755 /opt/gone/guard";
-    folder("gone", 0o755);
+    directory("gone", 0o755);
     let upgraded = inside(Path::new("/opt/gone/guard"), &[], gone).start();
     fs::remove_file(format!("/proc/{}/root/opt/gone/guard", upgraded.pid())).expect("root");
     // What a user's own namespaces show is the user's, whatever was there.
-    let guard = guard_in(&folder("old", 0o755));
+    let guard = guard_in(&directory("old", 0o755));
     let mut old_of_user = inside(&guard, &user, "true").user(USER).start();
-    fs::remove_file(&guard).expect("a folder of ours");
+    fs::remove_file(&guard).expect("a directory of ours");
     let mut daemon = machine.start();
     is_spared(&machine, &service, "INFO", "borne out by /opt/bin/guard");
     let foreign = "but /opt/bin/guard is not this machine's file";
@@ -247,26 +247,30 @@ fn other_mount_namespace() {
 }
 
 /// A script of bash, which holds memory and answers as a hog does.
-fn script_in(folder: &Path, name: &str, start: &str) -> PathBuf {
-    let script = folder.join(name);
+fn script_in(directory: &Path, name: &str, start: &str) -> PathBuf {
+    let script = directory.join(name);
     let text = format!("{start}\nprintf -v memory '%60000000s' ''\necho ready\nread -r line\n");
-    fs::write(&script, text).expect("a folder of ours");
+    fs::write(&script, text).expect("a directory of ours");
     fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("a file of ours");
     script
 }
 
 fn scripts() {
     let machine = machine();
-    let (bin, theirs) = (folder("bin", 0o755), folder("theirs", 0o755));
-    fs::copy("/bin/bash", theirs.join("bash")).expect("a folder of ours");
+    let (bin, theirs) = (directory("bin", 0o755), directory("theirs", 0o755));
+    fs::copy("/bin/bash", theirs.join("bash")).expect("a directory of ours");
     chown(&theirs, Some(USER), None).expect("root");
     let ours = script_in(&bin, "guard", "#!/bin/bash");
-    let with_option = script_in(&folder("option", 0o755), "guard", "#!/bin/bash -p");
+    let with_option = script_in(&directory("option", 0o755), "guard", "#!/bin/bash -p");
     let their = script_in(&theirs, "guard", "#!/bin/bash");
     let renamed = script_in(&theirs, "other", "#!/bin/bash\nprintf guard >/proc/$$/comm");
-    let link = folder("link", 0o755).join("guard");
-    symlink(&their, &link).expect("a folder of ours");
-    let interpreter = script_in(&folder("interpreter", 0o755), "guard", "#!/opt/theirs/bash");
+    let link = directory("link", 0o755).join("guard");
+    symlink(&their, &link).expect("a directory of ours");
+    let interpreter = script_in(
+        &directory("interpreter", 0o755),
+        "guard",
+        "#!/opt/theirs/bash",
+    );
     let go_there = ["sh", "-c", "cd /opt/bin && exec ./guard", "sh"];
     let spared = [
         (start(&ours), "/opt/bin/guard"),
@@ -306,7 +310,7 @@ fn memory_file() {
 /// Without its main thread a process has no exe of its own, but its other threads have.
 fn dead_leader() {
     let machine = machine();
-    let guard = guard_in(&folder("bin", 0o755));
+    let guard = guard_in(&directory("bin", 0o755));
     let mut ended = hog().leader_exits().start();
     let spared = hog().by([&guard]).leader_exits().start();
     let mut daemon = machine.start();
@@ -339,7 +343,7 @@ fn unreadable_link_spares_and_warns() {
 
 fn without_it_another_name_is_a_warning_once() {
     let mut machine = machine().with("whitelist.verify_names", "false");
-    let (thief, real) = (hog().start(), start(&guard_in(&folder("bin", 0o755))));
+    let (thief, real) = (hog().start(), start(&guard_in(&directory("bin", 0o755))));
     let mut daemon = machine.start();
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
@@ -376,7 +380,7 @@ fn without_it_another_name_is_a_warning_once() {
 
 fn explained() {
     let machine = machine();
-    let (thief, real) = (hog().start(), start(&guard_in(&folder("bin", 0o755))));
+    let (thief, real) = (hog().start(), start(&guard_in(&directory("bin", 0o755))));
     for (hog, shown) in [
         (
             &thief,

@@ -21,8 +21,8 @@ def promtool(*arguments):
 
 def cases_hold(rules):
     """Whether all cases come out as they should with these alerts."""
-    with tempfile.TemporaryDirectory() as folder:
-        alerts, cases = pathlib.Path(folder, ALERTS.name), pathlib.Path(folder, CASES.name)
+    with tempfile.TemporaryDirectory() as directory:
+        alerts, cases = pathlib.Path(directory, ALERTS.name), pathlib.Path(directory, CASES.name)
         alerts.write_text(rules)
         cases.write_text(CASES.read_text().replace(f"../../{ALERTS}", str(alerts)))
         return promtool("test", "rules", str(cases))

@@ -61,17 +61,17 @@ class Stack:
     """`config` is added to the configuration above, `rules` are files with rules for Prometheus."""
 
     def __init__(self, config="", rules=(), scrape="200ms"):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="memory-monitor-metrics-"))
-        self.textfiles = self.folder / "textfiles"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="memory-monitor-metrics-"))
+        self.textfiles = self.directory / "textfiles"
         self.textfiles.mkdir()
         self.metrics = self.textfiles / "memory-monitor.prom"
-        self.log = self.folder / "log"
-        self.config = self.folder / "config.toml"
+        self.log = self.directory / "log"
+        self.config = self.directory / "config.toml"
         self.started = []
         self.daemon = None
         self.configure(config)
         listed = json.dumps([str(pathlib.Path(rule).resolve()) for rule in rules])
-        (self.folder / "prometheus.yml").write_text(
+        (self.directory / "prometheus.yml").write_text(
             f"global: {{scrape_interval: {scrape}, scrape_timeout: {scrape}, evaluation_interval: {scrape}}}\n"
             f"rule_files: {listed}\n"
             "scrape_configs:\n"
@@ -91,8 +91,8 @@ class Stack:
             )
             self.start(
                 "prometheus",
-                f"--config.file={self.folder}/prometheus.yml",
-                f"--storage.tsdb.path={self.folder}/data",
+                f"--config.file={self.directory}/prometheus.yml",
+                f"--storage.tsdb.path={self.directory}/data",
                 f"--web.listen-address=127.0.0.1:{PROMETHEUS}",
             )
             until("Prometheus answers", lambda: is_ready(PROMETHEUS, "/-/ready"))
@@ -106,10 +106,10 @@ class Stack:
         for process in self.started:
             process.kill()
             process.wait()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.directory)
 
     def start(self, *command, **options):
-        output = open(self.folder / f"{pathlib.Path(command[0]).name}.output", "ab")
+        output = open(self.directory / f"{pathlib.Path(command[0]).name}.output", "ab")
         process = subprocess.Popen(
             command, stdin=options.pop("stdin", subprocess.DEVNULL), stdout=output, stderr=output, **options
         )
@@ -123,7 +123,7 @@ class Stack:
     def start_daemon(self):
         """The daemon, until it has made its first check."""
         self.metrics.unlink(missing_ok=True)
-        environment = dict(os.environ, STATE_DIRECTORY=str(self.folder), RUNTIME_DIRECTORY=str(self.folder))
+        environment = dict(os.environ, STATE_DIRECTORY=str(self.directory), RUNTIME_DIRECTORY=str(self.directory))
         self.daemon = self.start(
             os.environ["MEMORY_MONITOR"], "--quiet", "--config", str(self.config), env=environment
         )
@@ -139,7 +139,7 @@ class Stack:
     def hog(self, name, mib, ignores_sigterm=False):
         """A process with this name and so much memory, which it keeps until it is ended."""
         # tail keeps so much of a pipe in memory.
-        program = self.folder / name
+        program = self.directory / name
         if not program.exists():
             shutil.copy(shutil.which("tail"), program)
         ignore = (lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)) if ignores_sigterm else None

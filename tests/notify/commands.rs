@@ -1,15 +1,15 @@
 //! Programs that are run for each event.
 
 use super::NOBODY;
-use super::notifier::{Notifier, command, ended, trusted_folder};
+use super::notifier::{Notifier, command, ended, trusted_directory};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
+fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(name);
     // By another process: what this one has open for writing, a child of another test would have as well.
     let script = "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"";
     let written = Command::new("/bin/sh")
@@ -23,14 +23,14 @@ fn program(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn a_program_has_the_event_and_nothing_of_the_notifier() {
-    let folder = trusted_folder();
+    let directory = trusted_directory();
     let tell = "#!/bin/sh\necho open $(ls /proc/self/fd)\necho group $(ps -o pid=,pgid= -p $$)\n\
                 grep SigBlk /proc/self/status\npwd\necho to stderr >&2\nreadlink /proc/$$/fd/0\nexit 3\n";
-    let path = program(folder.path(), "hook", tell);
+    let path = program(directory.path(), "hook", tell);
     let config = format!("[notify]\ncommand = [{path:?}]\n");
-    let mut command = command(folder.path(), &config);
+    let mut command = command(directory.path(), &config);
     command.env("SECRET", "of the notifier");
-    let mut notifier = Notifier::run(folder, command);
+    let mut notifier = Notifier::run(directory, command);
     notifier.tell(&ended("größe $(reboot)"));
     let mut said = Vec::new();
     loop {
@@ -63,9 +63,9 @@ fn a_program_has_the_event_and_nothing_of_the_notifier() {
 
 #[test]
 fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
-    let folder = trusted_folder();
+    let directory = trusted_directory();
     let hang = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! $$\nwait\nwait\nsleep 1000\n";
-    let path = program(folder.path(), "hook", hang);
+    let path = program(directory.path(), "hook", hang);
     let mut notifier = Notifier::start(&format!("[notify]\ncommand = [{path:?}]\n"));
     let begun = Instant::now();
     notifier.tell(&ended("a"));
@@ -87,24 +87,25 @@ fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
 
 #[test]
 fn a_few_programs_run_at_once_and_the_others_wait() {
-    let folder = trusted_folder();
+    let directory = trusted_directory();
     let text = format!(
         "#!/bin/sh\necho x >> {0}/begun\nwhile [ -d {0} ] && [ ! -e {0}/go ]; do sleep 0.05; done\n",
-        folder.path().display()
+        directory.path().display()
     );
-    let path = program(folder.path(), "hook", &text);
+    let path = program(directory.path(), "hook", &text);
     let mut notifier = Notifier::start(&format!("[notify]\ncommand = [{path:?}]\n"));
     for _ in 0..6 {
         notifier.tell(&ended("a"));
     }
-    let begun = || fs::read_to_string(folder.path().join("begun")).map_or(0, |text| text.len() / 2);
+    let begun =
+        || fs::read_to_string(directory.path().join("begun")).map_or(0, |text| text.len() / 2);
     while begun() < 4 {
         std::thread::sleep(Duration::from_millis(10));
     }
     // A fifth would have had the time.
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(begun(), 4);
-    fs::write(folder.path().join("go"), "").unwrap();
+    fs::write(directory.path().join("go"), "").unwrap();
     for _ in 0..6 {
         assert!(notifier.says("Result=").contains("exit status: 0"));
     }
@@ -114,15 +115,15 @@ fn a_few_programs_run_at_once_and_the_others_wait() {
 
 #[test]
 fn what_others_could_have_written_is_not_run() {
-    let folder = trusted_folder();
-    let hook = |name: &str| program(folder.path(), name, "#!/bin/sh\necho it ran\n");
+    let directory = trusted_directory();
+    let hook = |name: &str| program(directory.path(), name, "#!/bin/sh\necho it ran\n");
     let (owned, writable, plain) = (hook("owned"), hook("writable"), hook("plain"));
     chown(&owned, Some(NOBODY), None).unwrap();
     fs::set_permissions(&writable, fs::Permissions::from_mode(0o775)).unwrap();
     fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).unwrap();
-    let link = folder.path().join("link");
+    let link = directory.path().join("link");
     std::os::unix::fs::symlink(&owned, &link).unwrap();
-    let missing = folder.path().join("missing");
+    let missing = directory.path().join("missing");
     let notifier = Notifier::start(&format!(
         "[notify]\ncommand = [{owned:?}, {writable:?}, {plain:?}, {link:?}, {missing:?}]\n"
     ));

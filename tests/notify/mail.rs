@@ -1,7 +1,7 @@
 //! Mail by a real server, read back, and servers that do not do as they should.
 
 use super::Ends;
-use super::notifier::{Notifier, ended, trusted_folder};
+use super::notifier::{Notifier, ended, trusted_directory};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::Path;
@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A mail server that delivers into the maildir, and its port.
-pub(super) fn mail_server(folder: &Path) -> (Ends, u16) {
+pub(super) fn mail_server(directory: &Path) -> (Ends, u16) {
     let port = free_port();
     let mut command = Command::new("aiosmtpd");
     command
         .args(["--nosetuid", "--class", "aiosmtpd.handlers.Mailbox"])
-        .arg(folder.join("mail"))
+        .arg(directory.join("mail"))
         .args(["--listen", &format!("localhost:{port}")])
         .stderr(Stdio::null());
     let server = Ends(command.spawn().expect("aiosmtpd, of python3-aiosmtpd"));
@@ -31,10 +31,10 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-pub(super) fn letters(folder: &Path) -> Vec<Value> {
+pub(super) fn letters(directory: &Path) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notify/letters");
     let output = Command::new(script)
-        .arg(folder.join("mail"))
+        .arg(directory.join("mail"))
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -43,7 +43,7 @@ pub(super) fn letters(folder: &Path) -> Vec<Value> {
 
 #[test]
 fn mail_arrives_as_one_and_no_name_gets_into_its_head() {
-    let mails = trusted_folder();
+    let mails = trusted_directory();
     let (_server, port) = mail_server(mails.path());
     let mut notifier = Notifier::start(&format!(
         "[notify]\nemail_to = [\"a@example.com\", \"b@example.com\"]\n\

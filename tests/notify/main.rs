@@ -11,7 +11,7 @@ mod mail;
 mod notifier;
 
 use memory_monitor::notify::{desktop, tty};
-use memory_monitor::units::Uid;
+use memory_monitor::quantities::Uid;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -46,17 +46,17 @@ fn role_tty() {
     println!("shown={shown} unwanted={unwanted} failed={failed}");
 }
 
-/// A folder that everybody may enter, with this executable in it.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+/// A directory that everybody may enter, with this executable in it.
+fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     // By another process: what this one has open for writing, a child of another test would have as well,
     // and the kernel would not run it.
     let copied = Command::new("cp")
-        .args([env::current_exe().unwrap(), folder.path().join("role")])
+        .args([env::current_exe().unwrap(), directory.path().join("role")])
         .status();
     assert!(copied.unwrap().success());
-    folder
+    directory
 }
 
 /// A process of the test that ends with it.
@@ -90,8 +90,8 @@ fn wait_for(lines: &mut impl BufRead, mark: &str) -> String {
 }
 
 /// A bus with this configuration.
-fn bus(folder: &Path, configuration: &Path) -> (Ends, String) {
-    let address = format!("unix:path={}/bus", folder.display());
+fn bus(directory: &Path, configuration: &Path) -> (Ends, String) {
+    let address = format!("unix:path={}/bus", directory.display());
     let mut command = Command::new("dbus-daemon");
     command
         .arg(format!("--config-file={}", configuration.display()))
@@ -101,12 +101,12 @@ fn bus(folder: &Path, configuration: &Path) -> (Ends, String) {
     (bus, address)
 }
 
-fn send(folder: &Path, address: &str, text: &str) -> String {
-    send_as(NOBODY, folder, address, text)
+fn send(directory: &Path, address: &str, text: &str) -> String {
+    send_as(NOBODY, directory, address, text)
 }
 
-fn send_as(user: u32, folder: &Path, address: &str, text: &str) -> String {
-    let sender = Command::new(folder.join("role"))
+fn send_as(user: u32, directory: &Path, address: &str, text: &str) -> String {
+    let sender = Command::new(directory.join("role"))
         .args(["--ignored", "--exact", "role_desktop", "--nocapture"])
         .env("DBUS_SYSTEM_BUS_ADDRESS", address)
         .env("TEXT", text)
@@ -126,9 +126,9 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn a_sender_without_privileges_reaches_the_desktops() {
-    let folder = folder();
+    let directory = directory();
     let configuration = Path::new("/usr/share/dbus-1/system.conf");
-    let (_bus, address) = bus(folder.path(), configuration);
+    let (_bus, address) = bus(directory.path(), configuration);
     let mut monitor = Command::new("dbus-monitor");
     monitor
         .args(["--address", &address])
@@ -136,7 +136,7 @@ fn a_sender_without_privileges_reaches_the_desktops() {
     // It has become a monitor when it has lost its name.
     let (_monitor, mut lines) = start(&mut monitor, "member=NameLost");
     let text = "\"größe\\x0a\" was ended: 3.50 GB, allowed 2.00 GB (and 3 more)";
-    let answer = send(folder.path(), &address, text);
+    let answer = send(directory.path(), &address, text);
     assert!(answer.contains("handed over"), "{answer}");
     let signal = wait_for(&mut lines, "SystemNotifications");
     assert!(
@@ -150,40 +150,40 @@ fn a_sender_without_privileges_reaches_the_desktops() {
 
 #[test]
 fn a_bus_that_lets_nobody_in_is_told_of() {
-    let folder = folder();
-    let configuration = folder.path().join("bus.conf");
+    let directory = directory();
+    let configuration = directory.path().join("bus.conf");
     // Without a policy only who runs the bus may connect.
     let text = "<busconfig><type>system</type><listen>unix:tmpdir=/tmp</listen></busconfig>";
     fs::write(&configuration, text).unwrap();
-    let (_bus, address) = bus(folder.path(), &configuration);
-    let answer = send(folder.path(), &address, "text");
+    let (_bus, address) = bus(directory.path(), &configuration);
+    let answer = send(directory.path(), &address, "text");
     assert!(answer.contains("error: "), "{answer}");
 }
 
 #[test]
 fn a_bus_that_hangs_up_is_told_of_with_the_mend() {
-    let folder = folder();
-    let (_bus, address) = bus(folder.path(), Path::new("/usr/share/dbus-1/system.conf"));
+    let directory = directory();
+    let (_bus, address) = bus(directory.path(), Path::new("/usr/share/dbus-1/system.conf"));
     // Nobody has that number, as a dynamic user where nss-systemd is missing.
-    let answer = send_as(NAMELESS, folder.path(), &address, "text");
+    let answer = send_as(NAMELESS, directory.path(), &address, "text");
     assert!(answer.contains("error: the bus hangs up"), "{answer}");
     assert!(answer.contains("libnss-systemd"), "{answer}");
 }
 
 #[test]
 fn a_missing_bus_is_told_of() {
-    let folder = folder();
-    let answer = send(folder.path(), "unix:path=/nowhere", "text");
+    let directory = directory();
+    let answer = send(directory.path(), "unix:path=/nowhere", "text");
     assert!(answer.contains("error: /nowhere: No such file"), "{answer}");
 }
 
 #[test]
 fn only_the_owner_is_told_on_terminals_that_take_messages() {
-    let folder = folder();
+    let directory = directory();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notify/terminals");
     let output = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "python3"])
-        .args([&script, &folder.path().join("role")])
+        .args([&script, &directory.path().join("role")])
         .output()
         .unwrap();
     assert!(said(&output).ends_with("all well\n"), "{output:?}");

@@ -1,7 +1,7 @@
 //! The notifier as a process: how it starts, listens, tests itself, reloads and ends.
 
 use super::mail::{letters, mail_server};
-use super::{Ends, NOBODY, bus, folder, start, wait_for};
+use super::{Ends, NOBODY, bus, directory, start, wait_for};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,28 +11,31 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 
-/// A notifier, its configuration and its socket, below a folder of root's alone, so that programs in it
+/// A notifier, its configuration and its socket, below a directory of root's alone, so that programs in it
 /// are trusted.
 pub(super) struct Notifier {
-    pub(super) folder: TempDir,
+    pub(super) directory: TempDir,
     process: Ends,
     log: BufReader<ChildStderr>,
 }
 
-pub(super) fn trusted_folder() -> TempDir {
-    let folder = tempfile::tempdir_in("/var/lib").expect("these tests need root");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    folder
+pub(super) fn trusted_directory() -> TempDir {
+    let directory = tempfile::tempdir_in("/var/lib").expect("these tests need root");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    directory
 }
 
-pub(super) fn command(folder: &Path, notify: &str) -> Command {
-    let config = folder.join("notify.toml");
+pub(super) fn command(directory: &Path, notify: &str) -> Command {
+    let config = directory.join("notify.toml");
     fs::write(&config, notify).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_memory-monitor"));
     command
         .args(["notify", "--verbose", "--config"])
         .arg(&config)
-        .env("MEMORY_MONITOR_NOTIFY_SOCKET", folder.join("notify.sock"))
+        .env(
+            "MEMORY_MONITOR_NOTIFY_SOCKET",
+            directory.join("notify.sock"),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -41,16 +44,16 @@ pub(super) fn command(folder: &Path, notify: &str) -> Command {
 
 impl Notifier {
     pub(super) fn start(notify: &str) -> Self {
-        let folder = trusted_folder();
-        let command = command(folder.path(), notify);
-        Self::run(folder, command)
+        let directory = trusted_directory();
+        let command = command(directory.path(), notify);
+        Self::run(directory, command)
     }
 
-    pub(super) fn run(folder: TempDir, mut command: Command) -> Self {
+    pub(super) fn run(directory: TempDir, mut command: Command) -> Self {
         let mut process = Ends(command.spawn().unwrap());
         let log = BufReader::new(process.0.stderr.take().unwrap());
         let mut notifier = Self {
-            folder,
+            directory,
             process,
             log,
         };
@@ -63,7 +66,7 @@ impl Notifier {
     }
 
     pub(super) fn socket(&self) -> PathBuf {
-        self.folder.path().join("notify.sock")
+        self.directory.path().join("notify.sock")
     }
 
     pub(super) fn tell(&self, event: &Value) {
@@ -91,11 +94,11 @@ impl Notifier {
         rest.join("\n")
     }
 
-    /// Stops it and leaves its folder.
+    /// Stops it and leaves its directory.
     fn leave(mut self) -> TempDir {
         self.signal("TERM");
         self.rest();
-        self.folder
+        self.directory
     }
 
     pub(super) fn selftest(&self) -> (bool, Value) {
@@ -120,11 +123,11 @@ pub(super) fn ended(name: &str) -> Value {
 
 #[test]
 fn a_test_goes_every_way_and_says_how_it_went() {
-    let mails = trusted_folder();
+    let mails = trusted_directory();
     let (_server, port) = mail_server(mails.path());
-    let bus_folder = folder();
+    let bus_directory = directory();
     let (_bus, address) = bus(
-        bus_folder.path(),
+        bus_directory.path(),
         Path::new("/usr/share/dbus-1/system.conf"),
     );
     let mut monitor = Command::new("dbus-monitor");
@@ -132,16 +135,16 @@ fn a_test_goes_every_way_and_says_how_it_went() {
         .args(["--address", &address])
         .arg("interface='net.nuetzlich.SystemNotifications'");
     let (_monitor, mut signals) = start(&mut monitor, "member=NameLost");
-    let folder = trusted_folder();
+    let directory = trusted_directory();
     let mut command = command(
-        folder.path(),
+        directory.path(),
         &format!(
             "[notify]\nemail_to = [\"a@example.com\"]\nsmtp = \"localhost:{port}\"\n\
              command = [\"/bin/true\", \"/bin/false\"]\ntty = true\ndesktop = true\n"
         ),
     );
     command.env("DBUS_SYSTEM_BUS_ADDRESS", &address);
-    let notifier = Notifier::run(folder, command);
+    let notifier = Notifier::run(directory, command);
     let (passed, steps) = notifier.selftest();
     let steps = steps.as_array().unwrap();
     let outcome = |name: &str| {
@@ -177,14 +180,14 @@ fn a_test_without_a_notifier_or_without_ways_says_so() {
     assert_eq!(steps[1]["outcome"], "missing");
     assert!(steps[1]["detail"].as_str().unwrap().contains("[notify]"));
     let socket = notifier.socket();
-    let folder = Notifier::leave(notifier);
+    let directory = Notifier::leave(notifier);
     assert!(!socket.exists(), "it takes its socket with it");
     let output = Command::new(env!("CARGO_BIN_EXE_memory-monitor"))
         .args(["selftest", "--notify"])
         .env("MEMORY_MONITOR_NOTIFY_SOCKET", &socket)
         .output()
         .unwrap();
-    drop(folder);
+    drop(directory);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
@@ -196,7 +199,7 @@ fn a_test_without_a_notifier_or_without_ways_says_so() {
 #[test]
 fn a_reload_changes_the_ways_and_a_bad_one_changes_nothing() {
     let mut notifier = Notifier::start("[notify]\ncommand = [\"/bin/true\"]\n");
-    let config = notifier.folder.path().join("notify.toml");
+    let config = notifier.directory.path().join("notify.toml");
     fs::write(&config, "[notify]\ncommand = [\"true\"]\n").unwrap();
     notifier.signal("HUP");
     let refused = notifier.says("Reload refused");
@@ -213,12 +216,12 @@ fn a_reload_changes_the_ways_and_a_bad_one_changes_nothing() {
 
 #[test]
 fn a_configuration_that_is_refused_elsewhere_is_told_of() {
-    let folder = trusted_folder();
+    let directory = trusted_directory();
     let command = command(
-        folder.path(),
+        directory.path(),
         "[thresholds]\nram_percent_threshold = \"much\"\n[notify]\ncommand = [\"/bin/true\"]\n",
     );
-    let mut notifier = Notifier::run(folder, command);
+    let mut notifier = Notifier::run(directory, command);
     notifier.tell(&json!({"event": "reload_refused", "message": "Reload refused"}));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     notifier.stop();
@@ -226,9 +229,9 @@ fn a_configuration_that_is_refused_elsewhere_is_told_of() {
 
 #[test]
 fn takes_the_socket_that_a_service_manager_passes_and_ends_when_it_is_idle() {
-    let folder = trusted_folder();
-    let socket = folder.path().join("notify.sock");
-    let config = folder.path().join("notify.toml");
+    let directory = trusted_directory();
+    let socket = directory.path().join("notify.sock");
+    let config = directory.path().join("notify.toml");
     fs::write(&config, "[notify]\ncommand = [\"/bin/true\"]\n").unwrap();
     let program = env!("CARGO_BIN_EXE_memory-monitor");
     // As a service manager does it: the socket is the fourth descriptor. The clock runs faster, so that
@@ -248,7 +251,7 @@ fn takes_the_socket_that_a_service_manager_passes_and_ends_when_it_is_idle() {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let mut notifier = Notifier::run(folder, command);
+    let mut notifier = Notifier::run(directory, command);
     notifier.tell(&ended("a"));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     let rest = notifier.rest();

@@ -12,7 +12,7 @@ apt=(apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends)
 # The same scripts of the package in a fraction of apt's time, where apt is not what is tested.
 dpkg=(dpkg --force-confold --force-downgrade)
 
-# use_repository FOLDER: the signed repository in that folder becomes the one of the machine.
+# use_repository DIRECTORY: the signed repository in that directory becomes the one of the machine.
 use_repository() {
 	sed "s|file://.*|file:$packages/apt|; s|Signed-By: .*|Signed-By: $packages/apt/memory-monitor.asc|" \
 		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources

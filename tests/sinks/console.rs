@@ -12,9 +12,9 @@ fn logs_to_the_standard_error_it_was_given() {
         return;
     };
     let mode = match mode.to_str().unwrap() {
-        "quiet" => ConsoleMode::Quiet,
-        "verbose" => ConsoleMode::Verbose,
-        _ => ConsoleMode::Normal,
+        "quiet" => Verbosity::Quiet,
+        "verbose" => Verbosity::Verbose,
+        _ => Verbosity::Normal,
     };
     let settings = LogSettings {
         file: None,
@@ -201,11 +201,11 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
 
 #[test]
 fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("log");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("log");
     make_fifo(&fifo);
     let mut both_ends = File::options().read(true).write(true).open(&fifo).unwrap();
-    let bench = Bench::at(folder, &fifo, ConsoleMode::Quiet, Style::Plain);
+    let bench = Bench::at(directory, &fifo, Verbosity::Quiet, Style::Plain);
     let long = "x".repeat(9000);
     for number in 0..40 {
         bench.info(&format!("record {number} {long}"));

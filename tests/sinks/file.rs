@@ -38,10 +38,10 @@ fn a_message_is_one_line_whatever_is_in_it() {
 
 #[test]
 fn appends_to_what_is_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let log_file = folder.path().join("log");
+    let directory = tempfile::tempdir().unwrap();
+    let log_file = directory.path().join("log");
     fs::write(&log_file, "2025-10-03 10:15:30 - INFO - before\n").unwrap();
-    let bench = Bench::at(folder, &log_file, ConsoleMode::Normal, Style::Plain);
+    let bench = Bench::at(directory, &log_file, Verbosity::Normal, Style::Plain);
     bench.info("after");
     assert_eq!(texts(&bench.log_file()), ["INFO - before", "INFO - after"]);
 }
@@ -85,7 +85,7 @@ fn reopen_makes_the_file_at_once() {
 #[test]
 fn loses_and_doubles_no_line_while_it_is_rotated() {
     const ROTATIONS: usize = 200;
-    let bench = Bench::with(ConsoleMode::Quiet, Style::Plain);
+    let bench = Bench::with(Verbosity::Quiet, Style::Plain);
     let rotated = AtomicUsize::new(0);
     let mut written = 0;
     thread::scope(|scope| {
@@ -130,10 +130,10 @@ fn loses_and_doubles_no_line_while_it_is_rotated() {
 }
 
 #[test]
-fn a_missing_folder_is_said_once_and_heals() {
-    let folder = tempfile::tempdir().unwrap();
-    let log_file = folder.path().join("missing/log");
-    let bench = Bench::at(folder, &log_file, ConsoleMode::Normal, Style::Plain);
+fn a_missing_directory_is_said_once_and_heals() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_file = directory.path().join("missing/log");
+    let bench = Bench::at(directory, &log_file, Verbosity::Normal, Style::Plain);
     bench.info("lost one");
     bench.info("lost two");
     fs::create_dir(bench.path("missing")).unwrap();
@@ -158,7 +158,7 @@ fn a_missing_folder_is_said_once_and_heals() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_the_file_is_said_with_each_new_reason() {
+fn a_directory_in_the_place_of_the_file_is_said_with_each_new_reason() {
     let bench = Bench::new();
     bench.info("one");
     fs::remove_file(bench.path("log")).unwrap();

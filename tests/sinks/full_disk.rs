@@ -35,9 +35,9 @@ fn a_full_disk_costs_whole_lines_and_heals() {
 }
 
 fn on_a_small_disk(disk: &Path) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let log_file = disk.join("log");
-    let mut bench = Bench::at(folder, &log_file, ConsoleMode::Quiet, Style::Plain);
+    let mut bench = Bench::at(directory, &log_file, Verbosity::Quiet, Style::Plain);
     let server = bench.listen();
     bench.switch_syslog_on();
     let long = "x".repeat(1000);

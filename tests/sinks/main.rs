@@ -11,8 +11,8 @@ mod syslog;
 
 use log::{Level, LevelFilter, Log, Record};
 use memory_monitor::config::{LogFormat, LogSettings};
-use memory_monitor::report::log::LogSinks;
-use memory_monitor::report::{Console, ConsoleMode, Style, SyslogSockets};
+use memory_monitor::events::sinks::LogSinks;
+use memory_monitor::events::sinks::{Console, Style, SyslogSockets, Verbosity};
 use std::fs::{self, File};
 use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
@@ -43,9 +43,9 @@ fn make_fifo(path: &Path) {
     assert!(output_of(Command::new("mkfifo").arg(path)).status.success());
 }
 
-/// Sinks in a folder of their own, with a pipe for standard error and a socket for /dev/log.
+/// Sinks in a directory of their own, with a pipe for standard error and a socket for /dev/log.
 struct Bench {
-    folder: TempDir,
+    directory: TempDir,
     sinks: LogSinks,
     logger: Box<dyn Log>,
     settings: LogSettings,
@@ -54,16 +54,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self::with(ConsoleMode::Normal, Style::Plain)
+        Self::with(Verbosity::Normal, Style::Plain)
     }
 
-    fn with(mode: ConsoleMode, style: Style) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let log_file = folder.path().join("log");
-        Self::at(folder, &log_file, mode, style)
+    fn with(mode: Verbosity, style: Style) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log_file = directory.path().join("log");
+        Self::at(directory, &log_file, mode, style)
     }
 
-    fn at(folder: TempDir, log_file: &Path, mode: ConsoleMode, style: Style) -> Self {
+    fn at(directory: TempDir, log_file: &Path, mode: Verbosity, style: Style) -> Self {
         let (reader, writer) = std::io::pipe().unwrap();
         let console = Console::new(File::from(OwnedFd::from(writer)), mode, style);
         let settings = LogSettings {
@@ -73,12 +73,12 @@ impl Bench {
             format: LogFormat::Text,
         };
         let sockets = SyslogSockets {
-            syslog: folder.path().join("dev-log"),
-            journald: folder.path().join("journald"),
+            syslog: directory.path().join("dev-log"),
+            journald: directory.path().join("journald"),
         };
         let (sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);
         Self {
-            folder,
+            directory,
             sinks,
             logger,
             settings,
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn log(&self, level: Level, message: &str) {
@@ -119,13 +119,13 @@ impl Bench {
             sinks,
             logger,
             stderr,
-            folder,
+            directory,
             ..
         } = self;
         drop((sinks, logger));
         let mut text = String::new();
         stderr.unwrap().read_to_string(&mut text).unwrap();
-        drop(folder);
+        drop(directory);
         text.lines().map(str::to_owned).collect()
     }
 }

@@ -108,7 +108,7 @@ fn a_restarted_server_costs_no_record() {
 
 #[test]
 fn a_full_socket_does_not_block() {
-    let mut bench = Bench::with(ConsoleMode::Quiet, Style::Plain);
+    let mut bench = Bench::with(Verbosity::Quiet, Style::Plain);
     bench.switch_syslog_on();
     let server = bench.listen();
     // Far more than the queue of a socket takes (net.unix.max_dgram_qlen, 10 or 512).
@@ -144,7 +144,7 @@ fn a_stream_socket_is_said_not_suffered() {
 
 #[test]
 fn the_journal_gets_each_record_once() {
-    let mut bench = Bench::with(ConsoleMode::Normal, Style::Journal);
+    let mut bench = Bench::with(Verbosity::Normal, Style::Journal);
     let journald = listen(&bench.path("journald"));
     std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
@@ -162,7 +162,7 @@ fn the_journal_gets_each_record_once() {
 #[test]
 fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
     let _guard = nobody_starts();
-    let mut bench = Bench::with(ConsoleMode::Normal, Style::Journal);
+    let mut bench = Bench::with(Verbosity::Normal, Style::Journal);
     let journald = listen(&bench.path("journald"));
     std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
@@ -179,7 +179,7 @@ fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
 
 #[test]
 fn what_quiet_keeps_from_the_journal_goes_by_syslog() {
-    let mut bench = Bench::with(ConsoleMode::Quiet, Style::Journal);
+    let mut bench = Bench::with(Verbosity::Quiet, Style::Journal);
     let journald = listen(&bench.path("journald"));
     std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();

@@ -3,9 +3,9 @@
 
 use super::in_role;
 use crate::Error;
-use crate::sample::Sampler;
+use crate::proc::Sampler;
+use crate::quantities::{Bytes, Pid, ProcessKey};
 use crate::sys::signals;
-use crate::units::{Bytes, Pid, ProcessKey};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};

@@ -4,10 +4,11 @@ use super::hog::{Hog, SIZE};
 use super::in_role;
 use crate::Error;
 use crate::cli::RunOptions;
+use crate::commands::selftest::{Outcome, Step};
 use crate::daemon;
-use crate::report::{ConsoleMode, Outcome, Step};
+use crate::events::sinks::Verbosity;
+use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::sys::poll::Poll;
-use crate::units::{Pid, ProcessKey, StartTime};
 use std::fs;
 use std::io::{self, Read};
 use std::iter;
@@ -38,17 +39,17 @@ pub(super) fn run(role: &str) -> Result<(), Error> {
     let options = RunOptions {
         config,
         once: true,
-        console: ConsoleMode::Normal,
+        console: Verbosity::Normal,
         ..RunOptions::default()
     };
     daemon::run_confined(&options, only)
 }
 
 /// Lets a second memory-monitor end the hog, and says how each step went.
-pub(super) fn watch(hog: &Hog, ignores: bool, folder: &Path) -> Vec<Step> {
+pub(super) fn watch(hog: &Hog, ignores: bool, directory: &Path) -> Vec<Step> {
     let begun = Instant::now();
-    match start(hog, ignores, folder).and_then(|child| listen(child, begun)) {
-        Ok(lines) => told(hog, ignores, folder, &lines, begun.elapsed()),
+    match start(hog, ignores, directory).and_then(|child| listen(child, begun)) {
+        Ok(lines) => told(hog, ignores, directory, &lines, begun.elapsed()),
         Err(error) => vec![Step::new(
             "run a second memory-monitor".to_owned(),
             Outcome::Failed,
@@ -58,12 +59,12 @@ pub(super) fn watch(hog: &Hog, ignores: bool, folder: &Path) -> Vec<Step> {
     }
 }
 
-fn start(hog: &Hog, ignores: bool, folder: &Path) -> io::Result<Child> {
-    let config = folder.join("config.toml");
+fn start(hog: &Hog, ignores: bool, directory: &Path) -> io::Result<Child> {
+    let config = directory.join("config.toml");
     let half = SIZE.gb() / 2.0;
     // One that obeys may be slow to; one that does not is not waited for.
     let grace = if ignores { 1 } else { LIMIT.as_secs() };
-    let log = folder.join("log");
+    let log = directory.join("log");
     // A new log for each hog.
     let _ = fs::remove_file(&log);
     let text = format!(
@@ -75,8 +76,8 @@ fn start(hog: &Hog, ignores: bool, folder: &Path) -> io::Result<Child> {
     fs::write(&config, text)?;
     in_role(&format!("monitor {} {}", hog.key.pid, hog.key.start_time.0))?
         .env("MEMORY_MONITOR_SELFTEST_CONFIG", config)
-        .env("STATE_DIRECTORY", folder)
-        .env("RUNTIME_DIRECTORY", folder)
+        .env("STATE_DIRECTORY", directory)
+        .env("RUNTIME_DIRECTORY", directory)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -90,7 +91,7 @@ type Heard = (Duration, String);
 fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
     let mut lines = Vec::new();
     let mut heard = Vec::new();
-    let mut poll = Poll::with_room(1);
+    let mut poll = Poll::with_capacity(1);
     let Some(mut stderr) = child.stderr.take() else {
         return Ok(lines);
     };
@@ -121,7 +122,7 @@ fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
 }
 
 /// The steps that the lines tell of.
-fn told(hog: &Hog, ignores: bool, folder: &Path, lines: &[Heard], took: Duration) -> Vec<Step> {
+fn told(hog: &Hog, ignores: bool, directory: &Path, lines: &[Heard], took: Duration) -> Vec<Step> {
     let pid = hog.key.pid;
     let mark = format!("PID={pid},");
     let find = |what: &str| {
@@ -159,7 +160,7 @@ fn told(hog: &Hog, ignores: bool, folder: &Path, lines: &[Heard], took: Duration
         ("keep a history", "history.jsonl"),
     ];
     for (what, file) in files {
-        let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let text = fs::read_to_string(directory.join(file)).unwrap_or_default();
         let is_there = text.contains(&mark) || text.contains(&format!("\"pid\":{pid},"));
         let (outcome, detail) = if is_there {
             (Outcome::Ok, "")

@@ -2,13 +2,13 @@
 //! waits for what became of it. Signals nobody.
 
 use crate::Error;
+use crate::commands::selftest::{Outcome, Step};
 use crate::notify::event::Event;
 use crate::notify::reply::{Answer, How};
 use crate::notify::socket_path;
-use crate::report::{Outcome, Step};
+use crate::quantities::Uid;
 use crate::sys;
 use crate::sys::clock::rfc3339;
-use crate::units::Uid;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,11 +2,11 @@
 
 use super::hog::Hog;
 use crate::Error;
+use crate::commands::selftest::{Outcome, Step};
 use crate::config::Config;
-use crate::report::{Outcome, Step};
-use crate::sample::{Sampler, Snapshot};
+use crate::proc::{Sampler, Snapshot};
+use crate::quantities::{Bytes, Pid, Uid};
 use crate::sys;
-use crate::units::{Bytes, Pid, Uid};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::net::UnixDatagram;

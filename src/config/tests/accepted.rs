@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::{accepted, lookup, warnings};
-use crate::units::{Bytes, Percent, Pid};
+use crate::quantities::{Bytes, Percent, Pid};
 
 #[test]
 fn the_built_in_defaults_are_those_that_are_documented() {

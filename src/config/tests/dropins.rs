@@ -1,7 +1,7 @@
-//! Drop-ins, as real files in a folder of their own.
+//! Drop-ins, as real files in a directory of their own.
 
 use super::super::*;
-use crate::units::Bytes;
+use crate::quantities::Bytes;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
@@ -30,10 +30,10 @@ impl Etc {
     }
 
     fn load(&self) -> Result<Loaded, String> {
-        // The folder's name is another one each time.
-        let folder = format!("{}/", self.0.path().display());
+        // The directory's name is another one each time.
+        let directory = format!("{}/", self.0.path().display());
         Config::load(Some(&self.path("config.toml")))
-            .map_err(|error| error.to_string().replace(&folder, ""))
+            .map_err(|error| error.to_string().replace(&directory, ""))
     }
 
     fn config(&self) -> Config {

@@ -15,10 +15,10 @@ fn unreadable(file: &Path, reason: &str) {
 
 #[test]
 fn a_file_that_is_named_must_be_readable() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
     unreadable(&file, "No such file or directory (os error 2)");
-    unreadable(folder.path(), "Is a directory (os error 21)");
+    unreadable(directory.path(), "Is a directory (os error 21)");
     fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
     unreadable(
         &file,
@@ -34,8 +34,8 @@ fn a_file_that_is_named_must_be_readable() {
 
 #[test]
 fn a_file_is_read_with_the_real_users() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a\u{1b}.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a\u{1b}.toml");
     fs::write(&file, "[whitelist]\nusers = ['root', 'no such user']\n").unwrap();
     let Loaded {
         config, warnings, ..
@@ -54,8 +54,8 @@ fn a_file_is_read_with_the_real_users() {
 
 #[test]
 fn only_nothing_at_all_counts_as_absent() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
     assert!(read_if_exists(&file).unwrap().is_none());
     std::os::unix::fs::symlink("nowhere", &file).unwrap();
     assert!(read_if_exists(&file).is_err());

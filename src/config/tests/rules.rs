@@ -3,7 +3,7 @@
 use super::super::*;
 use super::{accepted, refused, warnings};
 use crate::config::schedule::WeekMinute;
-use crate::units::{Bytes, Metric};
+use crate::quantities::{Bytes, Metric};
 
 #[test]
 fn a_rule_says_what_it_says_and_nothing_else() {

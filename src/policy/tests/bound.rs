@@ -1,8 +1,8 @@
 //! Up to what resident memory a process is of no interest to early scan.
 
 use super::*;
-use crate::sample::{Bound, Class};
-use crate::units::Metric;
+use crate::proc::{Bound, Class};
+use crate::quantities::Metric;
 
 const MIB: u64 = 1 << 20;
 
@@ -10,8 +10,8 @@ const MIB: u64 = 1 << 20;
 fn sized(rss: u64, other: Option<(Metric, u64)>, rule: Option<u16>) -> Process {
     let mut process = process(42);
     process.rss = Bytes::new(rss * MIB);
-    process.findings.class = Some(Class { rule, doubt: None });
-    process.findings.memory = other.map(|(metric, mib)| (metric, Ok(Bytes::new(mib * MIB))));
+    process.details.class = Some(Class { rule, doubt: None });
+    process.details.memory = other.map(|(metric, mib)| (metric, Ok(Bytes::new(mib * MIB))));
     process
 }
 

@@ -6,8 +6,8 @@ mod rules;
 
 use super::*;
 use crate::config::Origin;
-use crate::sample::{Findings, Name, State, Unreadable};
-use crate::units::{StartTime, Uid};
+use crate::proc::{Details, Name, State, Unreadable};
+use crate::quantities::{StartTime, Uid};
 use std::time::Duration;
 
 const GB: u64 = 1 << 30;
@@ -27,7 +27,7 @@ pub(super) fn process(pid: u32) -> Process {
         pid: Pid::new(pid).unwrap(),
         rss: Bytes::new(3 * GB),
         facts: Ok(facts),
-        findings: Findings::default(),
+        details: Details::default(),
     }
 }
 
@@ -47,7 +47,7 @@ fn policy(text: &str) -> Policy {
         config,
         pinned: Vec::new(),
         own: Pid::new(7).unwrap(),
-        grants: Grants::default(),
+        exemptions: Exemptions::default(),
     }
 }
 
@@ -85,7 +85,7 @@ fn either_threshold_is_enough_and_must_be_passed() {
         let verdict = match policy.judge(&process, &memory()) {
             Verdict::Within => String::new(),
             Verdict::Breach(breach) => breach.limit.to_string(),
-            Verdict::Spared(exemption) => panic!("{exemption}"),
+            Verdict::Protected(protection) => panic!("{protection}"),
         };
         assert_eq!(verdict, expected, "{percent} {gb} {rss}");
         assert_eq!(
@@ -105,7 +105,7 @@ fn protections_in_their_order() {
         (facts.name, facts.uid) = (Name::new(b"stranger"), Uid::new(2000));
     };
     let reason = |policy: &Policy, process: &Process| match policy.judge(process, &memory()) {
-        Verdict::Spared(exemption) => exemption.to_string(),
+        Verdict::Protected(protection) => protection.to_string(),
         verdict => format!("{verdict:?}")
             .split('(')
             .next()
@@ -179,7 +179,7 @@ fn root_is_protected_only_where_protect_root_says_so() {
         let policy = policy(&text);
         let verdict = policy.judge(&process, &memory());
         assert_eq!(
-            matches!(verdict, Verdict::Spared(_)),
+            matches!(verdict, Verdict::Protected(_)),
             is_protected,
             "{text}"
         );
@@ -198,7 +198,7 @@ fn unreadable_is_spared_whatever_its_size() {
         ..process(42)
     };
     let policy = policy("");
-    let spared = Verdict::Spared(Exemption::Unreadable(unreadable));
+    let spared = Verdict::Protected(Protection::Unreadable(unreadable));
     assert_eq!(policy.judge(&process, &memory()), spared);
 }
 
@@ -229,7 +229,7 @@ fn nobody_is_asked_twice_and_only_so_many_in_a_minute() {
         );
         assert_eq!(decide(&ledger, pid, seconds), Err("Await".to_owned()));
     }
-    assert_eq!(decide(&ledger, 44, 59), Err("Withhold".to_owned()));
+    assert_eq!(decide(&ledger, 44, 59), Err("KillLimitReached".to_owned()));
     assert!(decide(&ledger, 44, 60).is_ok());
     // One who was asked is awaited also when the limit is reached.
     assert_eq!(decide(&ledger, 42, 59), Err("Await".to_owned()));

@@ -1,26 +1,26 @@
 //! Names and the programs that bear them out, or do not.
 
 use super::*;
-use crate::sample::{Inquiry, Program, Standing};
+use crate::proc::{Inquiry, Program, Standing};
 
 const CONFIG: &str = "[whitelist]\nnames = [\"hog\", \"systemd-*\"]\n";
 
 fn running(standing: Standing) -> Process {
     let file = Name::new(b"/tmp/x");
     let mut process = process(42);
-    process.findings.program = Some(Program { file, standing });
+    process.details.program = Some(Program { file, standing });
     process
 }
 
 fn said(policy: &Policy, process: &Process) -> String {
     match policy.judge(process, &memory()) {
-        Verdict::Spared(exemption) => {
-            let mark = if exemption.is_doubtful_name() {
+        Verdict::Protected(protection) => {
+            let mark = if protection.is_doubtful_name() {
                 "! "
             } else {
                 ""
             };
-            format!("{mark}{exemption}")
+            format!("{mark}{protection}")
         }
         Verdict::Breach(_) => "over".to_owned(),
         Verdict::Within => "within".to_owned(),
@@ -69,7 +69,7 @@ fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
         assert_eq!(said(&policy(CONFIG), &process), without, "{standing:?}");
         let verifying = policy(&format!("{CONFIG}verify_names = true\n"));
         assert_eq!(said(&verifying, &process), with, "{standing:?}");
-        let refuted = (with == "over").then_some(process.findings.program);
+        let refuted = (with == "over").then_some(process.details.program);
         assert_eq!(verifying.refuted_name(&process), refuted.flatten());
         // Early scan takes the same view.
         let small = Process {
@@ -102,7 +102,7 @@ fn what_else_protects_needs_no_name() {
         format!("{CONFIG}verify_names = true\n[[rule]]\nname = \"hog\"\naction = \"protect\"\n");
     let rule = policy(&rule);
     let mut process = process;
-    process.findings.class = Some(crate::sample::Class {
+    process.details.class = Some(crate::proc::Class {
         rule: Some(0),
         doubt: None,
     });

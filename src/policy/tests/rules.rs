@@ -1,8 +1,8 @@
 //! Rules, metrics, times and warnings as tables of cases.
 
 use super::*;
-use crate::sample::{Class, Inquiry, Subject};
-use crate::units::Metric;
+use crate::proc::{Class, Inquiry, Subject};
+use crate::quantities::Metric;
 use std::ffi::CStr;
 
 /// What a process is beside its facts.
@@ -35,15 +35,15 @@ fn classified(policy: &Policy, mut process: Process, traits: Traits, other: u64)
         cmdline: wanted.cmdline.then_some(Ok(traits.cmdline)),
         cgroup: wanted.cgroup.then_some(Ok(traits.cgroup)),
     });
-    process.findings.class = Some(class);
+    process.details.class = Some(class);
     let metric = survey.metric(class, process.rss, memory().total);
-    process.findings.memory = (metric != Metric::Rss).then_some((metric, Ok(Bytes::new(other))));
+    process.details.memory = (metric != Metric::Rss).then_some((metric, Ok(Bytes::new(other))));
     process
 }
 
 fn class(rules: &str, process: &Process, traits: Traits) -> Class {
     let policy = policy(rules);
-    let class = classified(&policy, *process, traits, 0).findings.class;
+    let class = classified(&policy, *process, traits, 0).details.class;
     class.unwrap()
 }
 
@@ -51,7 +51,7 @@ fn verdict(policy: &Policy, process: &Process) -> String {
     match policy.judge(process, &memory()) {
         Verdict::Within => "within".to_owned(),
         Verdict::Breach(breach) => format!("over {breach}"),
-        Verdict::Spared(exemption) => exemption.to_string(),
+        Verdict::Protected(protection) => protection.to_string(),
     }
 }
 
@@ -185,7 +185,7 @@ fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
     // Memory that can't be read is no reason to end either.
     let policy = super::policy("[thresholds]\nmetric = \"pss\"\n");
     let mut process = classified(&policy, process(42), CHROME, 9 * GB);
-    process.findings.memory = Some((Metric::Pss, Err(DENIED)));
+    process.details.memory = Some((Metric::Pss, Err(DENIED)));
     assert_eq!(verdict(&policy, &process), denied);
 }
 
@@ -276,7 +276,7 @@ fn the_early_warning_comes_at_its_share_and_only_to_those_it_concerns() {
         let ledger = Ledger::default();
         let shown = match policy.decide(&process, &memory(), &ledger, Instant::now()) {
             Decision::Warn(breach) => Some(breach.to_string()),
-            Decision::Leave | Decision::Terminate(_) | Decision::Spare(_) => None,
+            Decision::Leave | Decision::Terminate(_) | Decision::Protected(_) => None,
             decision => panic!("{decision:?}"),
         };
         assert_eq!(shown.as_deref(), expected, "{text}");
@@ -292,7 +292,7 @@ fn a_process_must_be_over_at_each_look_for_its_time() {
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut ledger = Ledger::default();
     let mut look = |seconds| match policy.decide(&process, &memory(), &ledger, at(seconds)) {
-        Decision::Wait(_, Wait::Sustained(_), until) => {
+        Decision::Delay(_, Delay::Sustained(_), until) => {
             ledger.timed.record(key, at(seconds), Some(until));
             Some(until)
         }
@@ -305,7 +305,7 @@ fn a_process_must_be_over_at_each_look_for_its_time() {
     assert_eq!(look(60), None);
     ledger.timed.forget(key);
     let decision = policy.decide(&process, &memory(), &ledger, at(61));
-    assert!(matches!(decision, Decision::Wait(_, _, until) if until == at(121)));
+    assert!(matches!(decision, Decision::Delay(_, _, until) if until == at(121)));
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_restart_loop_waits_unless_memory_runs_out() {
     let policy = policy("");
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
-    process.findings.unit = Some(Name::new(b"a.service"));
+    process.details.unit = Some(Name::new(b"a.service"));
     let mut ledger = Ledger::default();
     ledger.restarts.set_clock(StartTime(10));
     let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, start) else {
@@ -327,7 +327,7 @@ fn a_restart_loop_waits_unless_memory_runs_out() {
     let decide = |memory: &SystemMemory, seconds| {
         let now = start + Duration::from_secs(seconds);
         match policy.decide(&again, memory, &ledger, now) {
-            Decision::Wait(_, Wait::Restart(found), until) => Some((found.rounds, until - start)),
+            Decision::Delay(_, Delay::Restart(found), until) => Some((found.rounds, until - start)),
             Decision::Terminate(_) => None,
             decision => panic!("{decision:?}"),
         }

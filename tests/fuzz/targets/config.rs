@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::units::Bytes;
+use memory_monitor::quantities::Bytes;
 
 fuzz_target!(|text: &[u8]| {
     let origin = Origin::File("c.toml".into());

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memory_monitor::sample::parsers::{levels, meminfo};
+use memory_monitor::proc::parsers::{levels, meminfo};
 
 fuzz_target!(|text: &[u8]| {
     if let Some(memory) = meminfo(text) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memory_monitor::sample::parsers::stat;
+use memory_monitor::proc::parsers::stat;
 
 fuzz_target!(|text: &[u8]| {
     if let Some(stat) = stat(text) {
@@ -13,7 +13,7 @@ fuzz_target!(|text: &[u8]| {
         again.extend(b") ");
         again.push(stat.state);
         again.extend(rest.bytes());
-        let read = memory_monitor::sample::parsers::stat(&again);
+        let read = memory_monitor::proc::parsers::stat(&again);
         if !stat.state.is_ascii_whitespace() && stat.state != b')' {
             let read = read.expect("a line as Linux writes it");
             assert_eq!((read.comm, read.state, read.threads), (stat.comm, stat.state, 7));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memory_monitor::sample::parsers::statm;
+use memory_monitor::proc::parsers::statm;
 
 fuzz_target!(|text: &[u8]| {
     if let Some((size, resident)) = statm(text) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memory_monitor::sample::parsers::real_uid;
+use memory_monitor::proc::parsers::real_uid;
 
 fuzz_target!(|text: &[u8]| {
     if let Some(uid) = real_uid(text) {

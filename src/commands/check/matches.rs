@@ -1,0 +1,44 @@
+//! The processes that something in the configuration means now.
+
+use crate::escape::Escaped;
+use crate::proc::{Facts, Process};
+use crate::quantities::Pid;
+use serde::Serialize;
+
+/// So many are shown.
+const SHOWN: usize = 4;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Match {
+    pid: Pid,
+    name: String,
+}
+
+/// Those that are meant, of the processes that can be read.
+pub(super) fn matching(
+    processes: &[Process],
+    is_meant: impl Fn(&Process, &Facts) -> bool,
+) -> Vec<Match> {
+    let matches = processes.iter().filter_map(|process| {
+        let facts = process.facts.as_ref().ok()?;
+        is_meant(process, facts).then(|| Match {
+            pid: process.pid,
+            name: Escaped(facts.name.as_bytes()).to_string(),
+        })
+    });
+    matches.collect()
+}
+
+/// `17 sshd, 230 sshd and 3 more`.
+pub(super) fn shown(matches: &[Match]) -> String {
+    if matches.is_empty() {
+        return "nothing now".to_owned();
+    }
+    let shown = matches.iter().take(SHOWN);
+    let shown: Vec<_> = shown.map(|m| format!("{} {}", m.pid, m.name)).collect();
+    let more = match matches.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    shown.join(", ") + &more
+}

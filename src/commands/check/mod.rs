@@ -1,0 +1,68 @@
+//! `memory-monitor check`: a configuration as understood, and what it means here and now.
+
+mod locations;
+mod matches;
+mod names;
+mod rules;
+mod view;
+mod week;
+mod whitelist;
+
+use crate::Error;
+use crate::cli::CheckOptions;
+use crate::commands::context::Context;
+use crate::config::Config;
+use crate::proc::Snapshot;
+use crate::quantities::Bytes;
+use crate::sys::trust;
+use crate::systemd_unit::Unit;
+use names::names;
+use serde::Serialize;
+use std::path::Path;
+use view::{CheckReport, Checked};
+
+/// What `--json` says of a configuration that is refused.
+#[derive(Serialize)]
+struct Refused {
+    valid: bool,
+    errors: Vec<String>,
+}
+
+pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
+    if options.names {
+        let loaded = Config::load(options.config.as_deref())?;
+        return crate::commands::print(&names(&loaded.config));
+    }
+    let context = Context::open(options.config.as_deref());
+    if let (Err(Error::Config(error)), true) = (&context, options.json) {
+        let errors = error.causes().map(ToString::to_string).collect();
+        crate::commands::print_json(&Refused {
+            valid: false,
+            errors,
+        })?;
+    }
+    let mut context = context?;
+    let mut snapshot = Snapshot::default();
+    context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    let unit = Unit::find(Path::new("/"), "memory-monitor.service");
+    let commands = context.policy.config.notify.command.iter();
+    let refused_commands: Vec<_> = commands
+        .filter_map(|command| trust::check(command).err())
+        .collect();
+    let checked = Checked {
+        policy: &context.policy,
+        written: &context.written,
+        warnings: &context.warnings,
+        snapshot: &snapshot,
+        unit: unit.as_ref(),
+        hidepid: context.sampler.hides_processes(),
+        now: crate::commands::week_minute(),
+        refused_commands: &refused_commands,
+    };
+    let report = CheckReport::new(&checked);
+    if options.json {
+        crate::commands::print_json(&report)
+    } else {
+        crate::commands::print(&report.text())
+    }
+}

@@ -1,0 +1,91 @@
+//! Every rule with the processes that it decides about now.
+
+use super::matches::{Match, matching, shown};
+use super::view::from;
+use crate::escape::OneLine;
+use crate::policy::{Policy, Verdict};
+use crate::proc::{Facts, Process, Snapshot};
+use serde::Serialize;
+use std::fmt::Write;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Ruled {
+    number: usize,
+    rule: String,
+    from: String,
+    /// The processes that no earlier rule matches.
+    matches: Vec<Match>,
+    /// How many of them something else protects, which comes before any rule.
+    protected: usize,
+    /// How many of them are over their threshold and unprotected.
+    over: usize,
+    /// Of how many processes it can't be told whether it matches.
+    doubtful: usize,
+}
+
+pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
+    let processes = &snapshot.near;
+    let count = |is_meant: &dyn Fn(&Process, &Facts) -> bool| {
+        let facts = processes.iter().filter_map(|process| {
+            let facts = process.facts.as_ref().ok()?;
+            is_meant(process, facts).then_some(())
+        });
+        facts.count()
+    };
+    let rules = policy.config.rules.iter().enumerate();
+    let entries = rules.map(|(place, rule)| {
+        let doubt = |process: &Process| process.details.class.and_then(|class| class.doubt);
+        let is_own = |process: &Process| {
+            let own = policy.rule(process);
+            doubt(process).is_none() && own.is_some_and(|(number, _)| number == place + 1)
+        };
+        Ruled {
+            number: place + 1,
+            rule: rule.to_string(),
+            from: from(rule.place.as_ref()),
+            matches: matching(processes, |process, _| is_own(process)),
+            protected: count(&|process, facts| {
+                is_own(process) && policy.protection(process, facts).is_some()
+            }),
+            over: count(&|process, _| {
+                let is_over = |verdict| matches!(verdict, Verdict::Breach(_));
+                is_own(process) && is_over(policy.judge(process, &snapshot.memory))
+            }),
+            doubtful: count(&|process, _| {
+                doubt(process).is_some_and(|(doubted, _)| usize::from(doubted) == place)
+            }),
+        }
+    });
+    entries.collect()
+}
+
+pub(super) fn write(out: &mut String, rules: &[Ruled]) -> std::fmt::Result {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nThe rules, of which the first that matches counts, after the whitelist:"
+    )?;
+    for ruled in rules {
+        writeln!(
+            out,
+            "  {}  {}  ({})",
+            ruled.number,
+            OneLine(&ruled.rule),
+            ruled.from
+        )?;
+        write!(out, "     matches {}", shown(&ruled.matches))?;
+        for (count, what) in [
+            (ruled.protected, "protected all the same"),
+            (ruled.over, "over the threshold"),
+            (ruled.doubtful, "more can't be told here"),
+        ] {
+            if count > 0 {
+                write!(out, ", {count} {what}")?;
+            }
+        }
+        out.push('\n');
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Every entry of the whitelist with the processes that it means now, by the same comparisons that the
+//! decision makes.
+
+use super::matches::{Match, matching, shown};
+use super::view::from;
+use crate::config::{Whitelist, Written};
+use crate::escape::OneLine;
+use crate::policy::Policy;
+use crate::proc::{Facts, Process};
+use crate::quantities::Uid;
+use serde::Serialize;
+use std::fmt::Write;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    pub(super) key: &'static str,
+    pub(super) entry: String,
+    pub(super) from: String,
+    matches: Vec<Match>,
+    /// Whether it protects what it matches.
+    protects: bool,
+    /// How many processes bear the name without being what it means; with `verify_names`.
+    refuted: usize,
+}
+
+pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) -> Vec<Listed> {
+    let Whitelist {
+        pids,
+        names,
+        users,
+        protect_root,
+        ..
+    } = &policy.config.whitelist;
+    let entry = |key: &'static str, index: usize, matches, protects| {
+        let item = written
+            .entry("whitelist", key)
+            .and_then(|entry| entry.items.get(index));
+        Listed {
+            key,
+            entry: item.map_or(String::new(), |item| OneLine(&item.text).to_string()),
+            from: from(item.and_then(|item| item.place.as_ref())),
+            matches,
+            protects,
+            refuted: 0,
+        }
+    };
+    let mut entries = Vec::new();
+    for (index, pid) in pids.iter().enumerate() {
+        let is_meant = |process: &Process, _: &Facts| process.pid == *pid;
+        entries.push(entry("pids", index, matching(processes, is_meant), true));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let is_meant = |process: &Process, facts: &Facts| {
+            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_none()
+        };
+        let is_refuted = |process: &Process, facts: &Facts| {
+            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_some()
+        };
+        entries.push(Listed {
+            refuted: matching(processes, is_refuted).len(),
+            ..entry("names", index, matching(processes, is_meant), true)
+        });
+    }
+    for (index, user) in users.iter().enumerate() {
+        let is_meant = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
+        let protects = user.uid != Some(Uid::ROOT) || *protect_root;
+        let matches = matching(processes, is_meant);
+        entries.push(entry("users", index, matches, protects));
+    }
+    entries
+}
+
+pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
+    if entries.is_empty() {
+        return writeln!(out, "\nThe whitelist is empty.");
+    }
+    writeln!(out, "\nThe whitelist:")?;
+    let width = |entry: &Listed| entry.entry.chars().count();
+    let width = entries.iter().map(width).max().unwrap_or(0).min(30);
+    for entry in entries {
+        let matches = shown(&entry.matches);
+        let but = match (entry.protects, entry.matches.is_empty(), entry.refuted) {
+            (false, false, _) => ", not protected: protect_root is false".to_owned(),
+            (_, _, 1..) => format!(
+                ", {} of that name not protected: another program",
+                entry.refuted
+            ),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "  {:<5}  {:width$}  {matches}{but}  ({})",
+            entry.key, entry.entry, entry.from
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The line of the configuration that decides.
+
+use crate::config::{Config, Location, Rule, Schedule, Written};
+use crate::escape::OneLine;
+use crate::policy::{Protection, Threshold};
+use std::fmt;
+
+/// A value of the configuration and where it is set.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigLine {
+    place: Option<Location>,
+    text: String,
+}
+
+impl fmt::Display for ConfigLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}:{}: ", place.shown_file(), place.line)?,
+            None => f.write_str("built-in default: ")?,
+        }
+        OneLine(&self.text).fmt(f)
+    }
+}
+
+/// The line of a threshold: of the rule or, where that has none of its own, of the schedule that
+/// holds, or of everybody's.
+pub(crate) fn of_limit(
+    limit: &Threshold,
+    rule: Option<&Rule>,
+    schedule: Option<&Schedule>,
+    written: &Written,
+) -> Option<ConfigLine> {
+    if let Some(rule) = rule.filter(|rule| rule.thresholds.is_some()) {
+        return Some(of_rule(rule));
+    }
+    if let Some(schedule) = schedule.filter(|schedule| schedule.thresholds.is_some()) {
+        return Some(ConfigLine {
+            place: schedule.place.clone(),
+            text: format!("[[schedule]] {schedule}"),
+        });
+    }
+    let key = match limit {
+        Threshold::Percent(_) => "ram_percent_threshold",
+        Threshold::Amount(_) => "ram_gb_threshold",
+    };
+    of_key("thresholds", key, written)
+}
+
+/// The line of one key.
+pub(crate) fn of_key(table: &str, key: &str, written: &Written) -> Option<ConfigLine> {
+    let entry = written.entry(table, key)?;
+    Some(ConfigLine {
+        place: entry.place.clone(),
+        text: format!("{key} = {}", entry.text),
+    })
+}
+
+/// The line where a rule begins.
+pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
+    ConfigLine {
+        place: rule.place.clone(),
+        text: format!("[[rule]] {rule}"),
+    }
+}
+
+/// The line of what protects a process; None for what no configuration changes.
+pub(crate) fn of_exemption(
+    protection: &Protection<'_>,
+    config: &Config,
+    written: &Written,
+) -> Option<ConfigLine> {
+    let whitelist = &config.whitelist;
+    let (key, index) = match protection {
+        Protection::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
+        Protection::Name(name, _) => ("names", whitelist.names.iter().position(|own| own == *name)),
+        Protection::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
+        Protection::Root => return of_key("whitelist", "protect_root", written),
+        Protection::Rule(_, rule) | Protection::WarnOnly(_, rule) => return Some(of_rule(rule)),
+        Protection::Unreadable(_)
+        | Protection::Init
+        | Protection::KernelThread
+        | Protection::Itself
+        | Protection::Exempt(..)
+        | Protection::OomScoreAdj => return None,
+    };
+    let item = written.entry("whitelist", key)?.items.get(index?)?;
+    Some(ConfigLine {
+        place: item.place.clone(),
+        text: format!("{key} has {}", item.text),
+    })
+}

@@ -1,0 +1,133 @@
+//! `memory-monitor exempt`: spares a process for a while. Writes the file that the daemon reads.
+
+mod view;
+
+use crate::Error;
+use crate::cli::{ExemptOptions, ExemptWish};
+use crate::commands::{explain, status};
+use crate::policy::{Exemption, built_in};
+use crate::proc::{ProcRoot, Sampler};
+use crate::quantities::{Pid, Uid};
+use crate::state::exemptions::ExemptionsFile;
+use crate::sys;
+use std::time::{Duration, SystemTime};
+use view::{ExemptRow, exempt_table};
+
+pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
+    let sampler = Sampler::new(ProcRoot::system()?);
+    let file = ExemptionsFile::usual();
+    match &options.wish {
+        ExemptWish::List => list(&sampler, &file, options.json),
+        ExemptWish::End(pid) => {
+            need_root()?;
+            end(&sampler, &file, *pid)
+        }
+        ExemptWish::Exempt(pid, time, reason) => {
+            need_root()?;
+            let row = exemption(&sampler, &file, *pid, *time, reason)?;
+            if options.json {
+                crate::commands::print_json(&row)?;
+            } else {
+                crate::commands::print(&row.sentence())?;
+            }
+            if status::daemon(&sampler).is_none() {
+                crate::commands::warn(
+                    "no daemon runs now; one that is started before that time obeys it",
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+fn need_root() -> Result<(), Error> {
+    if sys::effective_uid() == Uid::ROOT {
+        Ok(())
+    } else {
+        Err(Error::NotRoot("exempt"))
+    }
+}
+
+/// Whether it still holds: its time is not over and its process has not ended.
+fn holds(sampler: &Sampler, exemption: &Exemption) -> bool {
+    exemption.until > sys::boot_clock() && sampler.is_still(exemption.process)
+}
+
+fn exemption(
+    sampler: &Sampler,
+    file: &ExemptionsFile,
+    pid: Pid,
+    time: Duration,
+    reason: &str,
+) -> Result<ExemptRow, Error> {
+    let held = sampler.try_hold(pid);
+    let (process, _) =
+        held.map_err(|error| explain::absence(pid, &error, sampler.hides_processes()))?;
+    let (Ok(facts), Some(key)) = (&process.facts, process.key()) else {
+        return Err(Error::Process(
+            pid,
+            "can't be read, and so is never ended".to_owned(),
+        ));
+    };
+    let own = match status::daemon(sampler) {
+        Some((pid, _)) => pid,
+        None => sampler.root().own_pid()?,
+    };
+    if let Some(exemption) = built_in(&process, facts, own) {
+        return Err(Error::Process(
+            pid,
+            format!("needs no exemption: {exemption}"),
+        ));
+    }
+    let exemption = Exemption {
+        process: key,
+        name: facts.name.as_bytes().to_vec(),
+        until: sys::boot_clock() + time,
+        reason: reason.to_owned(),
+    };
+    let row = ExemptRow::new(&exemption, time, SystemTime::now());
+    file.change(|exemptions| {
+        exemptions.retain(|other| other.process.pid != pid && holds(sampler, other));
+        exemptions.push(exemption);
+    })
+    .map_err(|error| Error::Write(file.path().to_owned(), error))?;
+    Ok(row)
+}
+
+fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> {
+    let mut was_exempt = false;
+    file.change(|exemptions| {
+        exemptions.retain(|exemption| holds(sampler, exemption));
+        was_exempt = exemptions
+            .iter()
+            .any(|exemption| exemption.process.pid == pid);
+        exemptions.retain(|exemption| exemption.process.pid != pid);
+    })
+    .map_err(|error| Error::Write(file.path().to_owned(), error))?;
+    if was_exempt {
+        crate::commands::print(&format!("No longer exempt: PID={pid}\n"))
+    } else {
+        Err(Error::Process(
+            pid,
+            "is not exempt, see \"memory-monitor exempt --list\"".to_owned(),
+        ))
+    }
+}
+
+fn list(sampler: &Sampler, file: &ExemptionsFile, json: bool) -> Result<(), Error> {
+    let exemptions = file.read();
+    let exemptions = exemptions.map_err(|error| Error::File(file.path().to_owned(), error))?;
+    let now = SystemTime::now();
+    let clock = sys::boot_clock();
+    let holding = exemptions
+        .iter()
+        .filter(|exemption| holds(sampler, exemption));
+    let rows: Vec<ExemptRow> = holding
+        .map(|exemption| ExemptRow::new(exemption, exemption.until.saturating_sub(clock), now))
+        .collect();
+    if json {
+        crate::commands::print_json(&rows)
+    } else {
+        crate::commands::print(&exempt_table(&rows))
+    }
+}

@@ -1,0 +1,107 @@
+//! What the tests come to: the verdict in one sentence, and the line that decides.
+
+use super::Evidence;
+use super::delay::{self, Delay};
+use crate::commands::config_line::{self, ConfigLine};
+use crate::config::Thresholds;
+use crate::escape::OneLine;
+use crate::policy::{Protection, Threshold, Verdict};
+use crate::quantities::Bytes;
+
+/// What the tests come to.
+pub(super) struct Conclusion {
+    pub(super) verdict: &'static str,
+    pub(super) sentence: String,
+    pub(super) line: Option<ConfigLine>,
+}
+
+impl Conclusion {
+    pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection<'_>>) -> Self {
+        let Evidence {
+            policy,
+            written,
+            process,
+            memory,
+            ..
+        } = evidence;
+        let config = &policy.config;
+        let (verdict, sentence, line) = match policy.judge(process, memory) {
+            Verdict::Breach(breach) => {
+                let over = format!("it is over {breach}");
+                let rule = policy.rule(process).map(|(_, rule)| rule);
+                let line = config_line::of_limit(&breach.limit, rule, evidence.schedule, written);
+                let own = |table, key| config_line::of_key(table, key, written);
+                let (sentence, line) = match (&evidence.permission, delay::of(evidence, &breach)) {
+                    _ if config.dry_run => (
+                        format!("it would be reported, not ended: {over}, and dry_run is true"),
+                        own("settings", "dry_run"),
+                    ),
+                    (Err(error), None | Some(Delay::NotSeen(_))) => (
+                        format!("a check by this user could not end it ({error}), though {over}"),
+                        line,
+                    ),
+                    (_, None) => (format!("a check would end it: {over}"), line),
+                    (_, Some(Delay::Threshold(limit))) => (
+                        format!(
+                            "it is not ended now, as the limit of {limit} kills a minute is reached: {over}"
+                        ),
+                        own("settings", "max_kills_per_minute"),
+                    ),
+                    (_, Some(Delay::Ending(stage))) => (
+                        format!("it is being ended, {}: {over}", OneLine(stage)),
+                        line,
+                    ),
+                    (_, Some(delay)) => {
+                        (format!("it is ended {delay}, if it still is: {over}"), line)
+                    }
+                };
+                ("over", sentence, line)
+            }
+            Verdict::Protected(protection) => {
+                let sentence = match protection {
+                    Protection::Unreadable(_) => {
+                        format!("it is spared, doubt never kills: {protection}")
+                    }
+                    _ => format!("it is spared, although it is over a threshold: {protection}"),
+                };
+                let line = config_line::of_exemption(&protection, config, written);
+                ("spared", sentence, line)
+            }
+            Verdict::Within => {
+                let sentence = match protection {
+                    None => "it is left alone: it is over no threshold".to_owned(),
+                    Some(protection) => format!(
+                        "it is left alone: it is over no threshold, and would be spared if it were: {protection}"
+                    ),
+                };
+                let rule = policy.rule(process).map(|(_, rule)| rule);
+                let lowest = nearest_limit(policy.limits(process).thresholds, memory.total);
+                let line = lowest.and_then(|limit| {
+                    config_line::of_limit(&limit, rule, evidence.schedule, written)
+                });
+                ("within", sentence, line)
+            }
+        };
+        Self {
+            verdict,
+            sentence: sentence + ".",
+            line,
+        }
+    }
+}
+
+/// The threshold that would be crossed first.
+fn nearest_limit(thresholds: Thresholds, total: Bytes) -> Option<Threshold> {
+    let percent = thresholds
+        .percent()
+        .zip(thresholds.percent_of(total))
+        .map(|(percent, bytes)| (bytes, Threshold::Percent(percent)));
+    let amount = thresholds
+        .amount()
+        .map(|bytes| (bytes, Threshold::Amount(bytes)));
+    [percent, amount]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(bytes, _)| *bytes)
+        .map(|(_, limit)| limit)
+}

@@ -1,0 +1,64 @@
+//! `memory-monitor history`: what was ended, from the record that the daemon keeps.
+
+mod view;
+
+use crate::Error;
+use crate::cli::{Filter, HistoryOptions, Since};
+use crate::state::history::{History, Record, seconds};
+use crate::sys::clock::{local_time, start_of_day};
+use crate::systemd_unit::Unit;
+use std::ffi::CString;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+pub(crate) use view::PastReport;
+
+pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
+    let history = History::usual();
+    let past = history
+        .read()
+        .map_err(|error| Error::File(history.path().to_owned(), error))?;
+    let since = options.since.map_or(0, beginning);
+    let wanted = |record: &Record| record.time >= since && is_wanted(&options.filter, record);
+    let report = PastReport::new(past, wanted, restart);
+    if options.json {
+        crate::commands::print_json(&report)
+    } else {
+        crate::commands::print(&report.text())
+    }
+}
+
+fn beginning(since: Since) -> u64 {
+    let now = SystemTime::now();
+    let time = match since {
+        Since::Ago(span) => now.checked_sub(span),
+        Since::Day { year, month, day } => start_of_day(year, month, day),
+    };
+    seconds(time.unwrap_or(UNIX_EPOCH))
+}
+
+/// What was ended since midnight.
+pub(crate) fn today(history: &History) -> Option<PastReport> {
+    let today = local_time(SystemTime::now());
+    let since = seconds(start_of_day(today.year, today.month, today.day)?);
+    let past = history.read().ok()?;
+    Some(PastReport::new(
+        past,
+        |record| record.time >= since,
+        |_| None,
+    ))
+}
+
+/// A user counts by the name or number that was recorded: it may be gone by now.
+fn is_wanted(filter: &Filter, record: &Record) -> bool {
+    let is_user = |user: &String| *user == record.user || *user == record.uid.to_string();
+    let is_name = filter.name.as_ref().is_none_or(|pattern| {
+        CString::new(record.name.as_str()).is_ok_and(|name| pattern.matches(&name))
+    });
+    is_name && filter.user.as_ref().is_none_or(is_user)
+}
+
+fn restart(unit: &str) -> Option<String> {
+    let unit = Unit::find(Path::new("/"), unit)?;
+    // What systemd does where the unit says nothing.
+    Some(unit.value("Restart").unwrap_or("no").to_owned())
+}

@@ -1,0 +1,52 @@
+//! `memory-monitor scan --suggest`: observes for a while, then says what thresholds would have ended
+//! whom. Signals nobody.
+
+use crate::Error;
+use crate::commands::context::Context;
+use crate::commands::progress::progress;
+use crate::commands::scan::{Peaks, Suggestion};
+use crate::proc::Snapshot;
+use crate::quantities::Bytes;
+use crate::sys::poll::Poll;
+use crate::sys::signals::{Request, Signals};
+use crate::users::UserNames;
+use std::io::{self, IsTerminal, Write};
+use std::iter;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// The time between two looks.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Observes for `time`, or until Ctrl-C.
+pub(crate) fn observe(context: &mut Context, time: Duration) -> Result<Suggestion, Error> {
+    let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
+    let mut peaks = Peaks::default();
+    let mut users = UserNames::default();
+    let mut snapshot = Snapshot::default();
+    let mut poll = Poll::with_capacity(1);
+    let begun = Instant::now();
+    let has_terminal = io::stderr().is_terminal();
+    loop {
+        context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+        peaks.note(&context.policy, &snapshot, &mut users);
+        let observed = begun.elapsed();
+        let left = time.saturating_sub(observed);
+        if left.is_zero() {
+            break;
+        }
+        if has_terminal {
+            // Nobody is left to tell when this fails.
+            let _ = write!(io::stderr(), "\r{}\x1b[K", progress(observed, time));
+        }
+        poll.wait(iter::once(signals.as_fd()), Some(left.min(SECOND)))
+            .map_err(|error| Error::System("poll", error))?;
+        if let Some(Request::Stop(_) | Request::Reload) = signals.next() {
+            break;
+        }
+    }
+    if has_terminal {
+        let _ = write!(io::stderr(), "\r\x1b[K");
+    }
+    Ok(peaks.suggestion(begun.elapsed()))
+}

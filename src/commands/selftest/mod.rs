@@ -1,0 +1,158 @@
+//! `memory-monitor selftest`: ends processes of its own with the privileges it has, and reports each
+//! step. The second memory-monitor that ends them is confined to them by number and start time
+//! ([`crate::daemon::run_confined`]): it can't signal anything else, whatever it sees or decides.
+
+mod hog;
+mod monitor;
+mod notify;
+mod probe;
+mod view;
+
+use crate::Error;
+use crate::cli::SelftestOptions;
+use crate::proc::{ProcRoot, Sampler};
+use crate::sys::terminal::wants_colour;
+use crate::systemd_unit::Unit;
+use hog::Hog;
+use std::env;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+pub(crate) use view::{Outcome, SelftestReport, Step};
+
+/// What a process of the test is to be; not set for the test itself.
+const ROLE: &str = "MEMORY_MONITOR_SELFTEST";
+
+pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
+    match env::var(ROLE).as_deref() {
+        Ok(role) if role.starts_with("monitor ") => return monitor::run(role),
+        Ok("hog that obeys") => return hog::run(false),
+        Ok("hog that ignores SIGTERM") => return hog::run(true),
+        _ => {}
+    }
+    if options.sandbox {
+        return within_sandbox(options);
+    }
+    let steps = if options.notify {
+        notify::steps()?
+    } else {
+        steps()?
+    };
+    let report = SelftestReport::new(steps);
+    if options.json {
+        crate::commands::print_json(&report)?;
+    } else {
+        crate::commands::print(&report.text(wants_colour(&io::stdout())))?;
+    }
+    match report.failures() {
+        0 => Ok(()),
+        failures => Err(Error::Selftest(failures)),
+    }
+}
+
+fn steps() -> Result<Vec<Step>, Error> {
+    let mut sampler = Sampler::new(ProcRoot::system()?);
+    let mut steps = probe::sight(&mut sampler)?;
+    let directory = Directory::make()
+        .map_err(|error| Error::System("making a directory for the test", error))?;
+    for ignores in [false, true] {
+        let begun = Instant::now();
+        let kind = if ignores {
+            "that ignores SIGTERM"
+        } else {
+            "that obeys SIGTERM"
+        };
+        let what = format!("start a process {kind}");
+        match Hog::start(ignores, &sampler) {
+            Ok(hog) => {
+                let detail = format!("PID {}, {} of memory", hog.key.pid, hog::SIZE);
+                steps.push(Step::new(what, Outcome::Ok, begun.elapsed(), detail));
+                steps.extend(monitor::watch(&hog, ignores, &directory.0));
+            }
+            Err(error) => steps.push(Step::new(
+                what,
+                Outcome::Failed,
+                begun.elapsed(),
+                error.to_string(),
+            )),
+        }
+    }
+    steps.push(probe::reclaim(&sampler));
+    steps.extend(probe::sinks());
+    Ok(steps)
+}
+
+/// A directory for what the second memory-monitor writes.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn make() -> io::Result<Self> {
+        let name = format!("memory-monitor-selftest-{}", std::process::id());
+        let path = env::temp_dir().join(name);
+        // A new one, of nobody else.
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What can't be removed is in a directory for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// This program again, in a role.
+fn in_role(role: &str) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command
+        .arg("selftest")
+        .env(ROLE, role)
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("WATCHDOG_USEC");
+    Ok(command)
+}
+
+/// Runs the test by systemd-run(1) with the settings of the installed unit, but for what is about
+/// starting it, and for the directories that a running daemon has.
+fn within_sandbox(options: &SelftestOptions) -> Result<(), Error> {
+    // CPUQuota= would only make it slow.
+    const LEFT_OUT: [&str; 10] = [
+        "CPUQuota",
+        "Type",
+        "Exec",
+        "Restart",
+        "Watchdog",
+        "Timeout",
+        "RuntimeDirectory",
+        "StateDirectory",
+        "LogsDirectory",
+        "PIDFile",
+    ];
+    let unit = Unit::find(Path::new("/"), "memory-monitor.service").ok_or(Error::NoUnit)?;
+    let settings = unit.section("Service");
+    let settings = settings.filter(|(key, _)| !LEFT_OUT.iter().any(|out| key.starts_with(out)));
+    let program =
+        env::current_exe().map_err(|error| Error::System("finding this program", error))?;
+    let mut command = Command::new("systemd-run");
+    command.args(["--wait", "--pipe", "--quiet", "--collect"]);
+    for (key, value) in settings {
+        command.arg(format!("--property={key}={value}"));
+    }
+    command.arg(program).arg("selftest");
+    if options.json {
+        command.arg("--json");
+    }
+    let status = command.stdin(Stdio::null()).status();
+    match status
+        .map_err(|error| Error::System("running systemd-run", error))?
+        .code()
+    {
+        Some(0) => Ok(()),
+        // It has said why.
+        _ => Err(Error::Sandboxed),
+    }
+}

@@ -1,0 +1,215 @@
+//! Early scan over a directory of files that is a machine with 100 GB: who is watched, and what calls for a
+//! scan. Each time nothing but the one thing changes.
+
+use super::*;
+use crate::config::{Config, Origin};
+use crate::policy::{Exemptions, Survey};
+use crate::proc::ProcRoot;
+use std::fs;
+use tempfile::TempDir;
+
+const PID: u32 = 100;
+const PAGE: u64 = 4096;
+const MIB: u64 = 1 << 20;
+const GENERAL: &str = "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 1\n";
+/// More than any credit.
+const DEAR: Duration = Duration::from_secs(1);
+
+struct Context {
+    directory: TempDir,
+    policy: Policy,
+    sampler: Sampler,
+    snapshot: Snapshot,
+    early: Early,
+    now: Instant,
+}
+
+impl Context {
+    /// One process with so many MiB resident and others swapped out, under these rules.
+    fn new(rules: &str, rss: u64, swap: u64) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let process = directory.path().join(PID.to_string());
+        fs::create_dir(&process).unwrap();
+        let zeros = "0 ".repeat(12);
+        for (file, text) in [
+            ("stat", format!("{PID} (hog) S 1 {zeros} 20 0 1 0 7 0 0\n")),
+            ("oom_score_adj", "0\n".to_owned()),
+            (
+                "status",
+                format!(
+                    "Uid:\t5\t5\t5\t5\nVmSwap:\t{} kB\nRssAnon:\t{} kB\n",
+                    swap * 1024,
+                    rss * 1024
+                ),
+            ),
+        ] {
+            fs::write(process.join(file), text).unwrap();
+        }
+        let origin = Origin::File("test.toml".into());
+        let text = format!("{GENERAL}{rules}");
+        let config = Config::parse(text.as_bytes(), origin, &|_| Ok(None)).unwrap();
+        let policy = Policy {
+            config: config.config,
+            pinned: Vec::new(),
+            exemptions: Exemptions::default(),
+            own: Pid::new(7).unwrap(),
+        };
+        set_rss(&directory, rss);
+        set_memory(&directory, 50_000, 9_000, swap);
+        let mut sampler = Sampler::new(ProcRoot::open(directory.path(), PAGE).unwrap());
+        sampler.inquire(Box::new(Survey::new(&policy.config)));
+        let now = Instant::now();
+        let (early, _) = Early::new(&sampler, now).unwrap();
+        let mut context = Self {
+            directory,
+            policy,
+            sampler,
+            snapshot: Snapshot::default(),
+            early,
+            now,
+        };
+        context.scan(None, &OverSince::default());
+        context
+    }
+
+    /// A scan, which was in vain where it had a cost.
+    fn scan(&mut self, cost: Option<Duration>, timed: &OverSince) {
+        let policy = &self.policy;
+        let sieve = |memory: &_| policy.sieve(memory);
+        self.sampler.scan(sieve, &mut self.snapshot).unwrap();
+        let rules = (policy, timed);
+        let (early, snapshot) = (&mut self.early, &mut self.snapshot);
+        early.renew(rules, &self.sampler, snapshot, cost, self.now);
+    }
+
+    fn calls(&mut self) -> bool {
+        self.early.calls_for_scan(false, self.now)
+    }
+
+    fn set_rss(&self, mib: u64) {
+        set_rss(&self.directory, mib);
+    }
+
+    fn set_memory(&self, available: u64, anonymous: u64, swapped: u64) {
+        set_memory(&self.directory, available, anonymous, swapped);
+    }
+}
+
+fn set_rss(directory: &TempDir, mib: u64) {
+    let statm = directory.path().join(format!("{PID}/statm"));
+    fs::write(statm, format!("9999999 {} 0 0 0 0 0\n", mib * MIB / PAGE)).unwrap();
+}
+
+/// In MiB; there are 10,000 of swap.
+fn set_memory(directory: &TempDir, available: u64, anonymous: u64, swapped: u64) {
+    let text = format!(
+        "MemTotal: {} kB\nMemAvailable: {} kB\nSwapTotal: {} kB\nSwapFree: {} kB\nAnonPages: {} kB\n\
+         Mapped: 0 kB\n",
+        100 << 20,
+        available << 10,
+        10_000 << 10,
+        (10_000 - swapped) << 10,
+        anonymous << 10,
+    );
+    fs::write(directory.path().join("meminfo"), text).unwrap();
+}
+
+#[test]
+fn who_has_a_threshold_of_their_own_is_watched_up_to_there() {
+    let rule = |keys| format!("[[rule]]\nname = \"hog\"\n{keys}\n");
+    for (keys, rss, swap, within, over) in [
+        // Below everybody's threshold, and the early warning.
+        ("", 500, 0, 1_024, 1_025),
+        ("", 1_000, 0, 1_024, 1_025),
+        // Over everybody's, under its own.
+        ("ram_gb_threshold = 4", 1_500, 0, 4_096, 4_097),
+        ("ram_gb_threshold = 4", 4_000, 0, 4_096, 4_097),
+        // What is in swap is part of it.
+        ("metric = \"anon\"", 500, 400, 624, 625),
+        ("metric = \"anon\"", 100, 850, 174, 175),
+        // It is over already, and left alone: nothing more to be seen.
+        ("action = \"warn\"", 1_500, 0, 9_000, 9_001),
+    ] {
+        let mut context = Context::new(&rule(keys), rss, swap);
+        assert!(!context.calls(), "{keys} {rss}");
+        context.set_rss(within);
+        assert!(!context.calls(), "{keys} {rss} {within}");
+        context.set_rss(over);
+        assert_eq!(
+            context.calls(),
+            !keys.contains("warn"),
+            "{keys} {rss} {over}"
+        );
+    }
+}
+
+#[test]
+fn one_that_waits_for_its_end_is_watched_until_it_has_more_than_is_left() {
+    let mut context = Context::new("", 2_000, 0);
+    let mut timed = OverSince::default();
+    let key = context.snapshot.near[0].key().unwrap();
+    timed.record(
+        key,
+        context.now,
+        Some(context.now + Duration::from_secs(60)),
+    );
+    context.scan(Some(DEAR), &timed);
+    context.set_rss(26_000);
+    assert!(!context.calls());
+    context.set_rss(26_001);
+    assert!(context.calls());
+}
+
+#[test]
+fn scans_in_vain_are_paid_for_but_not_with_the_last_memory() {
+    for (cost, is_resting) in [(None, false), (Some(DEAR), true)] {
+        let mut context = Context::new("", 500, 0);
+        let mut after = |change: &dyn Fn(&Context)| {
+            context.set_rss(500);
+            context.set_memory(50_000, 9_000, 0);
+            context.scan(cost, &OverSince::default());
+            assert!(!context.calls());
+            change(&context);
+            context.calls()
+        };
+        // The sieve is 819 MiB, and nobody else is there.
+        assert!(!after(&|context| context.set_memory(50_000, 9_100, 0)));
+        assert_eq!(
+            after(&|context| context.set_memory(50_000, 9_820, 0)),
+            !is_resting
+        );
+        // Half of what was left, with the swap.
+        assert!(!after(&|context| context.set_memory(20_000, 9_000, 0)));
+        assert!(after(&|context| context.set_memory(19_999, 9_000, 0)));
+        assert!(after(&|context| context.set_memory(29_000, 9_000, 9_001)));
+        assert!(after(&|context| context.set_rss(1_025)));
+    }
+}
+
+#[test]
+fn what_only_may_be_over_is_a_suspicion() {
+    let rule = "[[rule]]\nname = \"hog\"\nmetric = \"anon\"\n";
+    let mut context = Context::new(rule, 500, 0);
+    context.scan(Some(DEAR), &OverSince::default());
+    context.set_rss(1_025);
+    assert!(!context.calls());
+    context.scan(None, &OverSince::default());
+    context.set_rss(2_000);
+    assert!(context.calls());
+}
+
+#[test]
+fn a_jump_of_the_clock_neither_floods_nor_stops_the_ticks() {
+    let mut context = Context::new("", 1_000, 0);
+    for days in [1, 400, 36_500] {
+        context.now += Duration::from_secs(days * 86_400);
+        context.set_rss(1_000 + days % 3);
+        assert!(!context.calls());
+        let wait = context.early.next_tick() - context.now;
+        assert!(wait >= Duration::from_millis(2) && wait <= Duration::from_secs(1));
+    }
+    // Back to where it was: time that has not come yet is not waited for.
+    context.now -= Duration::from_secs(86_400);
+    assert!(!context.calls());
+    assert!(context.early.next_tick() <= context.now + Duration::from_secs(1));
+}

@@ -1,0 +1,225 @@
+//! Metrics for Prometheus: what has happened since the daemon was started, and how things are, as the text
+//! that node_exporter's textfile collector reads. Documented in memory-monitor-config(5); a metric's
+//! meaning never changes. May touch that one file.
+
+mod counts;
+mod file;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use super::event::Event;
+use crate::config::Config;
+use crate::proc::SystemMemory;
+use counts::{Counts, Failure};
+use file::MetricsFile;
+use page::{Page, Seconds};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What a scan has found.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan {
+    /// Whether it was made between two checks.
+    pub is_early: bool,
+    /// How long it took, with its signals.
+    pub took: Duration,
+    /// The machine's memory.
+    pub memory: SystemMemory,
+    /// How many processes it looked at.
+    pub processes: usize,
+    /// How many of them were over their thresholds and not protected.
+    pub over: usize,
+}
+
+/// All metrics, and the file they are in.
+#[derive(Debug)]
+pub struct Metrics {
+    counts: Counts,
+    regular_scans: u64,
+    early_scans: u64,
+    scan_time: Duration,
+    /// The last scan and when it was over.
+    last: Option<(Scan, SystemTime)>,
+    check_interval: Duration,
+    loaded: SystemTime,
+    is_valid: bool,
+    is_dry_run: bool,
+    file: Option<MetricsFile>,
+    /// The file's text; its memory is kept.
+    text: String,
+    is_due: bool,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            counts: Counts::default(),
+            regular_scans: 0,
+            early_scans: 0,
+            scan_time: Duration::ZERO,
+            last: None,
+            check_interval: Duration::ZERO,
+            loaded: UNIX_EPOCH,
+            is_valid: false,
+            is_dry_run: false,
+            file: None,
+            text: String::new(),
+            is_due: false,
+        }
+    }
+}
+
+impl Metrics {
+    /// Whether somebody reads them.
+    pub fn is_wanted(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Counts an event.
+    pub(super) fn note(&mut self, event: &Event<'_>) {
+        self.is_due |= self.counts.note(event);
+    }
+
+    /// A configuration is in force. The file of the one before is taken away where this one has another.
+    pub fn note_config(&mut self, config: &Config) {
+        self.counts.make_room(config.rules.len());
+        self.loaded = SystemTime::now();
+        self.is_valid = true;
+        self.is_dry_run = config.dry_run;
+        self.is_due = true;
+        let wanted = config.metrics_file.as_deref();
+        if self.file.as_ref().map(MetricsFile::path) != wanted {
+            let old = std::mem::replace(&mut self.file, wanted.map(MetricsFile::new));
+            if let Some(old) = old {
+                old.remove();
+            }
+        }
+    }
+
+    /// A configuration was refused, and the one before stays in force.
+    pub fn note_refused(&mut self) {
+        self.counts.fail(Failure::Configuration);
+        self.is_valid = false;
+        self.is_due = true;
+    }
+
+    /// A scan is over.
+    pub fn note_scan(&mut self, scan: Scan) {
+        if scan.is_early {
+            self.early_scans += 1;
+        } else {
+            self.regular_scans += 1;
+            self.is_due = true;
+        }
+        self.scan_time = self.scan_time.saturating_add(scan.took);
+        self.last = Some((scan, SystemTime::now()));
+    }
+
+    /// A dry run would have ended a process over the threshold of this rule.
+    pub fn note_would_end(&mut self, rule: Option<usize>) {
+        self.counts.would_end(rule);
+        self.is_due = true;
+    }
+
+    /// Writes the file where there is something new; checks are made so often now.
+    pub fn leave(&mut self, check_interval: Duration) {
+        self.check_interval = check_interval;
+        if !std::mem::take(&mut self.is_due) {
+            return;
+        }
+        if let Some(mut file) = self.file.take() {
+            self.render();
+            if !file.write(&self.text) {
+                self.counts.fail(Failure::MetricsFile);
+            }
+            self.file = Some(file);
+        }
+    }
+
+    /// Makes the text.
+    fn render(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        let page = &mut Page::over(&mut text);
+        page.begin("build_info", "gauge", "The version that runs.");
+        page.sample(&[("version", &env!("CARGO_PKG_VERSION"))], 1);
+        self.write_memory(page);
+        self.write_scans(page);
+        self.counts.write(page);
+        self.write_config(page);
+        self.text = text;
+    }
+
+    fn write_memory(&self, page: &mut Page<'_>) {
+        let Some((scan, _)) = &self.last else { return };
+        let memory = &scan.memory;
+        page.gauge("memory_total_bytes", "MemTotal.", memory.total.get());
+        if let Some(available) = memory.available {
+            page.gauge("memory_available_bytes", "MemAvailable.", available.get());
+        }
+        page.gauge("swap_total_bytes", "SwapTotal.", memory.swap_total.get());
+        page.gauge("swap_free_bytes", "SwapFree.", memory.swap_free.get());
+        page.gauge(
+            "processes",
+            "Processes that the last scan looked at.",
+            scan.processes,
+        );
+        page.gauge(
+            "processes_over_threshold",
+            "Processes that the last scan found over their thresholds and not protected.",
+            scan.over,
+        );
+    }
+
+    fn write_scans(&self, page: &mut Page<'_>) {
+        page.counter(
+            "scans_total",
+            "Scans of all processes: at each check, and early ones between two checks.",
+        );
+        page.sample(&[("kind", &"regular")], self.regular_scans);
+        page.sample(&[("kind", &"early")], self.early_scans);
+        page.summary(
+            "scan_seconds",
+            "How long scans took, with their signals.",
+            self.scan_time,
+            self.regular_scans + self.early_scans,
+        );
+        let (took, ended) = self
+            .last
+            .map_or((Duration::ZERO, UNIX_EPOCH), |(scan, ended)| {
+                (scan.took, ended)
+            });
+        page.gauge(
+            "last_scan_seconds",
+            "How long the last scan took.",
+            took.as_secs_f64(),
+        );
+        page.gauge(
+            "last_scan_timestamp_seconds",
+            "When the last scan was over, 0 before the first.",
+            Seconds(ended),
+        );
+        page.gauge(
+            "check_interval_seconds",
+            "The time between two checks that holds now.",
+            self.check_interval.as_secs_f64(),
+        );
+    }
+
+    fn write_config(&self, page: &mut Page<'_>) {
+        page.gauge(
+            "config_loaded_timestamp_seconds",
+            "When the configuration in force was read.",
+            Seconds(self.loaded),
+        );
+        page.gauge(
+            "config_valid",
+            "0 after a configuration was refused: the one before stays in force.",
+            u8::from(self.is_valid),
+        );
+        page.gauge(
+            "dry_run",
+            "1 where nobody is ended.",
+            u8::from(self.is_dry_run),
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! Whether the program that a process runs bears out the name that the process goes by: any user can
+//! call a process "sshd". Touches the process's directory and, by stat(2), the files that its links and its
+//! arguments name. No heap allocation.
+//!
+//! The kernel names the executable. A directory is asked about only after all directories above it were found to
+//! be root's, so that a user can't lead the question into a file system of his own, which may never answer.
+
+use super::ProcRoot;
+use super::inquiry::Inquiry;
+use super::name::{Name, base_name};
+use super::process::{self, BUFFER, Unreadable};
+use crate::escape::Escaped;
+use crate::sys::fs::{self, FileStatus};
+use crate::sys::process::ProcessDirectory;
+use std::ffi::CStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{fmt, iter};
+
+/// What the kernel appends where the executable has no name any more.
+const DELETED: &[u8] = b" (deleted)";
+
+/// What was found of the program that a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The file or directory that decides; the end of its path where that is longer than 255 bytes.
+    pub file: Name,
+    /// What it is.
+    pub standing: Standing,
+}
+
+/// Whether a program bears out the name of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It bears the name, and only root can change it and the directories above it.
+    RootAlone,
+    /// It bears another name.
+    Renamed,
+    /// It is no file, but memory that a process has made executable (`memfd_create`).
+    Unfiled,
+    /// It bears the name, but somebody else can change this file or directory.
+    Writable,
+    /// It bears the name, but this machine has another file there, or none: it is a container's.
+    Elsewhere,
+    /// It was deleted where another mount namespace has it, a service's or a container's: it may have
+    /// been this machine's file.
+    Vanished,
+    /// It can't be told.
+    Unknown(Unreadable),
+}
+
+impl Standing {
+    /// Whether it can be told that the name is not borne out.
+    pub fn is_refuted(self) -> bool {
+        !matches!(self, Self::RootAlone | Self::Vanished | Self::Unknown(_))
+    }
+
+    /// Whether it can be told that the program bears another name.
+    pub fn is_renamed(self) -> bool {
+        matches!(self, Self::Renamed | Self::Unfiled)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = Escaped(self.file.as_bytes());
+        match self.standing {
+            Standing::RootAlone => write!(f, "borne out by {file}"),
+            Standing::Renamed => write!(f, "but its executable is {file}"),
+            Standing::Unfiled => write!(f, "but its executable is no file: {file}"),
+            Standing::Writable => write!(f, "but others than root can change {file}"),
+            Standing::Elsewhere => write!(f, "but {file} is not this machine's file"),
+            Standing::Vanished => write!(
+                f,
+                "but it can't be told whether {file} bears it out: deleted, in another mount namespace"
+            ),
+            Standing::Unknown(unreadable) => write!(
+                f,
+                "but it can't be told whether its executable bears it out: {unreadable}"
+            ),
+        }
+    }
+}
+
+impl Program {
+    fn new(path: &[u8], standing: Standing) -> Self {
+        let end = path.len().saturating_sub(255);
+        let file = Name::new(path.get(end..).unwrap_or_default());
+        Self { file, standing }
+    }
+}
+
+/// Looks at the program of the process behind an open directory, which goes by `name`.
+pub(super) fn read(
+    root: &ProcRoot,
+    directory: &ProcessDirectory,
+    name: &Name,
+    inquiry: &dyn Inquiry,
+) -> Program {
+    let bears = |path: &[u8]| {
+        let base = Name::new(base_name(path));
+        inquiry.bears(name.as_c_str(), base.as_c_str())
+    };
+    // A main thread that has exited says nothing; any other thread does.
+    let thread = match fs::read_link_at(directory.as_fd(), c"exe", &mut [0; 1]) {
+        Err(error) if process::is_gone(&error) => process::living_thread(directory),
+        _ => None,
+    };
+    let process = thread.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
+    Look::new(root.as_fd(), process)
+        .and_then(|look| look.program(bears))
+        .unwrap_or_else(|error| {
+            let (file, errno) = ("exe", error.raw_os_error());
+            Program::new(b"", Standing::Unknown(Unreadable { file, errno }))
+        })
+}
+
+/// One process and the machine it runs on.
+struct Look<'f> {
+    proc: BorrowedFd<'f>,
+    /// Its directory, or that of one of its threads.
+    process: BorrowedFd<'f>,
+    /// The root directory that pid 1 sees: a service may have directories hidden from it. Ours where pid 1
+    /// may not be asked.
+    machine: OwnedFd,
+}
+
+impl<'f> Look<'f> {
+    fn new(proc: BorrowedFd<'f>, process: BorrowedFd<'f>) -> io::Result<Self> {
+        let machine = fs::open_directory_at(proc, c"1/root")
+            .or_else(|_| fs::open_directory_at(proc, c"/"))?;
+        Ok(Self {
+            proc,
+            process,
+            machine,
+        })
+    }
+
+    fn program(&self, bears: impl Fn(&[u8]) -> bool) -> io::Result<Program> {
+        let mut buffer = [0; BUFFER];
+        let link = link(self.process, c"exe", &mut buffer)?;
+        // A file may really be called so; then its directory decides, as for one that was deleted.
+        let (path, is_deleted) = match link.strip_suffix(DELETED) {
+            Some(_) if link.starts_with(b"/memfd:") => {
+                return Ok(Program::new(link, Standing::Unfiled));
+            }
+            Some(path) => (path, true),
+            None => (link, false),
+        };
+        if bears(path) {
+            return self.executable(path, is_deleted);
+        }
+        let (mut arguments, mut script) = ([0; BUFFER], [0; BUFFER]);
+        match self.script(&mut arguments, &mut script)? {
+            Some(script) if bears(script) => match self.executable(path, is_deleted)? {
+                interpreter if interpreter.standing == Standing::RootAlone => {
+                    self.script_file(script)
+                }
+                interpreter => Ok(interpreter),
+            },
+            _ => Ok(Program::new(link, Standing::Renamed)),
+        }
+    }
+
+    /// What the executable that the kernel names is here.
+    fn executable(&self, path: &[u8], is_deleted: bool) -> io::Result<Program> {
+        let here = match self.directory_of_others(path) {
+            Ok(Some(directory)) => return Ok(Program::new(directory, Standing::Writable)),
+            Ok(None) => self.status(path),
+            Err(error) => Err(error),
+        };
+        let file = fs::status_at(self.process, c"exe")?;
+        let standing = match here {
+            _ if !file.is_root_only() => Standing::Writable,
+            // An upgrade puts another file in its place, or none. Who can do that in these directories is
+            // root, if these are the directories that the process sees.
+            _ if is_deleted => self.deleted()?,
+            Ok(here) if here.is_same(&file) => Standing::RootAlone,
+            Ok(_) => Standing::Elsewhere,
+            Err(error) if process::is_gone(&error) => Standing::Elsewhere,
+            Err(error) => return Err(error),
+        };
+        Ok(Program::new(path, standing))
+    }
+
+    /// What an executable is that was deleted, in directories that are root's on this machine.
+    fn deleted(&self) -> io::Result<Standing> {
+        if !self.has_namespace(c"ns/user", c"self/ns/user")? {
+            // Any user can make one, with a file system of the same directories in it.
+            return Ok(Standing::Elsewhere);
+        }
+        if self.has_namespace(c"ns/mnt", c"1/ns/mnt")?
+            || self.has_namespace(c"ns/mnt", c"self/ns/mnt")?
+        {
+            return Ok(Standing::RootAlone);
+        }
+        Ok(Standing::Vanished)
+    }
+
+    /// What the file is that an interpreter runs, which is itself as it should be.
+    fn script_file(&self, path: &[u8]) -> io::Result<Program> {
+        let found = |standing| Ok(Program::new(path, standing));
+        let file = match self.directory_of_others(path) {
+            Ok(Some(directory)) => return Ok(Program::new(directory, Standing::Writable)),
+            Ok(None) => relative(path, &mut [0; BUFFER])
+                .and_then(|path| fs::open_path_at(self.machine.as_fd(), path)),
+            Err(error) => Err(error),
+        };
+        let file = match file {
+            Ok(file) => file,
+            Err(error) if process::is_gone(&error) => return found(Standing::Elsewhere),
+            Err(error) => return Err(error),
+        };
+        let status = fs::status_at(file.as_fd(), c"")?;
+        if !status.is_root_only() {
+            return found(Standing::Writable);
+        }
+        // Where links lead counts as well; only root can have made them.
+        let mut own = [0; 32];
+        // "self/fd/", ten digits and the final NUL always fit.
+        let _ = write!(own.as_mut_slice(), "self/fd/{}", file.as_raw_fd());
+        let own = CStr::from_bytes_until_nul(&own).unwrap_or_default();
+        let mut target = [0; BUFFER];
+        if let Some(directory) = self.directory_of_others(link(self.proc, own, &mut target)?)? {
+            return Ok(Program::new(directory, Standing::Writable));
+        }
+        let mut seen = [0; BUFFER];
+        let seen = prefixed(b"root", path, &mut seen)?;
+        let is_seen = fs::status_at(self.process, seen).is_ok_and(|seen| seen.is_same(&status));
+        if is_seen && self.has_namespace(c"ns/user", c"self/ns/user")? {
+            found(Standing::RootAlone)
+        } else {
+            found(Standing::Elsewhere)
+        }
+    }
+
+    /// The file that an interpreter was given: the kernel makes `interpreter [option] file ...` of the
+    /// start of a script.
+    fn script<'b>(
+        &self,
+        arguments: &mut [u8; BUFFER],
+        path: &'b mut [u8; BUFFER],
+    ) -> io::Result<Option<&'b [u8]>> {
+        let text = fs::read_at(self.process, c"cmdline", arguments)?;
+        let mut words = text.split(|&byte| byte == 0).skip(1).take(2);
+        let Some(word) = words.find(|word| !word.is_empty() && !word.starts_with(b"-")) else {
+            return Ok(None);
+        };
+        if word.starts_with(b"/") {
+            return prefixed(b"", word, path).map(|path| Some(path.to_bytes()));
+        }
+        let mut cwd = [0; BUFFER];
+        let cwd = link(self.process, c"cwd", &mut cwd)?;
+        let mut relative = [0; BUFFER];
+        let relative = prefixed(b"/", word, &mut relative)?;
+        prefixed(cwd, relative.to_bytes(), path).map(|path| Some(path.to_bytes()))
+    }
+
+    /// The first of the directories above a file that somebody else than root can change.
+    fn directory_of_others<'p>(&self, path: &'p [u8]) -> io::Result<Option<&'p [u8]>> {
+        let ends = path.iter().enumerate().skip(1);
+        let ends = ends.filter_map(|(end, &byte)| (byte == b'/').then_some(end));
+        for end in iter::once(1).chain(ends) {
+            let directory = path.get(..end).unwrap_or_default();
+            if !self.status(directory)?.is_root_only() {
+                return Ok(Some(directory));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The file with this full path on this machine.
+    fn status(&self, path: &[u8]) -> io::Result<FileStatus> {
+        fs::status_at(self.machine.as_fd(), relative(path, &mut [0; BUFFER])?)
+    }
+
+    /// Whether the process has the same namespace as another one.
+    fn has_namespace(&self, own: &CStr, other: &CStr) -> io::Result<bool> {
+        let own = fs::status_at(self.process, own)?;
+        Ok(own.is_same(&fs::status_at(self.proc, other)?))
+    }
+}
+
+/// Where a link leads, whole.
+fn link<'b>(directory: BorrowedFd<'_>, name: &CStr, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let room = buffer.len();
+    let link = fs::read_link_at(directory, name, buffer)?;
+    if link.len() < room {
+        Ok(link)
+    } else {
+        Err(too_long())
+    }
+}
+
+/// A full path as one below the root directory.
+fn relative<'b>(path: &[u8], buffer: &'b mut [u8]) -> io::Result<&'b CStr> {
+    match path.strip_prefix(b"/") {
+        Some(b"") => Ok(c"."),
+        Some(path) => prefixed(b"", path, buffer),
+        // Of a file system that is no longer mounted.
+        None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+    }
+}
+
+/// Two parts as one C string.
+fn prefixed<'b>(start: &[u8], end: &[u8], buffer: &'b mut [u8]) -> io::Result<&'b CStr> {
+    let parts = start.iter().chain(end).chain(iter::once(&0));
+    if start.len() + end.len() >= buffer.len() {
+        return Err(too_long());
+    }
+    for (place, byte) in buffer.iter_mut().zip(parts) {
+        *place = *byte;
+    }
+    CStr::from_bytes_until_nul(buffer).map_err(io::Error::other)
+}
+
+fn too_long() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENAMETOOLONG)
+}

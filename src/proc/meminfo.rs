@@ -1,0 +1,97 @@
+//! The machine as a whole: its memory, and whether /proc shows everybody.
+
+use super::{Error, ProcRoot, parse};
+use crate::quantities::{Bytes, Percent};
+use crate::sys::fs;
+use procfs::FromRead;
+use procfs::process::MountInfos;
+use std::os::fd::AsFd;
+
+/// /proc/meminfo at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SystemMemory {
+    /// MemTotal.
+    pub total: Bytes,
+    /// MemAvailable; None before Linux 3.14, which does not say.
+    pub available: Option<Bytes>,
+    /// SwapTotal.
+    pub swap_total: Bytes,
+    /// SwapFree.
+    pub swap_free: Bytes,
+}
+
+impl SystemMemory {
+    /// Reads it, without heap allocation unless it fails.
+    pub(super) fn read(root: &ProcRoot) -> Result<Self, Error> {
+        let mut buffer = [0; 4096];
+        let text =
+            fs::read_at(root.as_fd(), c"meminfo", &mut buffer).map_err(|source| Error::Read {
+                path: root.path_of("meminfo"),
+                source,
+            })?;
+        let parse::Meminfo {
+            total,
+            available,
+            swap_total,
+            swap_free,
+        } = parse::meminfo(text).ok_or_else(|| Error::Format {
+            path: root.path_of("meminfo"),
+        })?;
+        Ok(Self {
+            total,
+            available,
+            swap_total,
+            swap_free,
+        })
+    }
+
+    /// MemTotal - MemAvailable.
+    pub fn used(&self) -> Option<Bytes> {
+        self.available
+            .map(|available| self.total.saturating_sub(available))
+    }
+
+    /// Swap in use: no process can have more of its memory there.
+    pub fn swap_used(&self) -> Bytes {
+        self.swap_total.saturating_sub(self.swap_free)
+    }
+
+    /// Whether less than a tenth is available.
+    pub fn is_short(&self) -> bool {
+        self.available
+            .is_some_and(|available| available.get() < self.total.get() / 10)
+    }
+
+    /// Used memory as a share of MemTotal.
+    pub fn used_share(&self) -> Option<Percent> {
+        self.used().map(|used| Percent::share(used, self.total))
+    }
+}
+
+/// Whether this proc root is mounted with hidepid and keeps other users' processes from us: root's
+/// first process is the one that is always there.
+pub(super) fn hides_processes(root: &ProcRoot) -> bool {
+    let mut buffer = [0; 64];
+    if fs::read_at(root.as_fd(), c"1/statm", &mut buffer).is_ok() {
+        return false;
+    }
+    // What can't be seen for another reason (a directory of files) has no such mount.
+    is_hidepid()
+}
+
+/// Whether the proc file system of this process is mounted with hidepid.
+pub(super) fn is_hidepid() -> bool {
+    let Ok(file) = std::fs::File::open("/proc/self/mountinfo") else {
+        return false;
+    };
+    let Ok(mounts) = MountInfos::from_read(file) else {
+        return false;
+    };
+    mounts.into_iter().any(|mount| {
+        mount.fs_type == "proc"
+            && mount
+                .super_options
+                .get("hidepid")
+                .is_some_and(|value| !matches!(value.as_deref(), None | Some("0" | "off")))
+    })
+}

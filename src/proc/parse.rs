@@ -1,0 +1,346 @@
+//! The files of /proc as bytes -> values. None where the bytes are not what Linux writes: comm is
+//! attacker-controlled, so every parser must take any bytes. Formats: proc(5).
+
+use crate::quantities::{Bytes, StartTime, Uid};
+
+/// PF_KTHREAD of the kernel's include/linux/sched.h.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// What is needed of /proc/PID/stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat<'b> {
+    /// At most 15 bytes, any but NUL.
+    pub comm: &'b [u8],
+    /// `R`, `S`, `D`, `Z`, `T`, `t`, ...
+    pub state: u8,
+    /// Whether the flags say that it is a thread of the kernel.
+    pub is_kernel_thread: bool,
+    /// Threads of the process, a leader that has exited included.
+    pub threads: u64,
+    /// Field 22.
+    pub start_time: StartTime,
+}
+
+/// /proc/PID/stat. comm may hold anything, `)` and spaces included, so its end is the last `)`.
+pub fn stat(text: &[u8]) -> Option<Stat<'_>> {
+    let open = text.iter().position(|&byte| byte == b'(')?;
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let comm = text.get(open + 1..close)?;
+    let mut fields = words(text.get(close + 1..)?);
+    // Field 3 comes first here.
+    let state = match fields.next()? {
+        [state] => *state,
+        _ => return None,
+    };
+    let flags = number(fields.nth(9 - 4)?)?;
+    let threads = number(fields.nth(20 - 10)?)?;
+    let start_time = StartTime(number(fields.nth(22 - 21)?)?);
+    let is_kernel_thread = flags & KERNEL_THREAD != 0;
+    Some(Stat {
+        comm,
+        state,
+        is_kernel_thread,
+        threads,
+        start_time,
+    })
+}
+
+/// /proc/PID/statm: the pages of the address space and those resident. Both are 0 of a process that
+/// has no memory of its own: a kernel thread, a zombie, or one whose main thread has exited.
+pub fn statm(text: &[u8]) -> Option<(u64, u64)> {
+    let mut fields = words(text);
+    Some((number(fields.next()?)?, number(fields.next()?)?))
+}
+
+/// The real uid in /proc/PID/status. The kernel escapes newlines in the name above it.
+pub fn real_uid(status: &[u8]) -> Option<Uid> {
+    let value = lines(status).find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let uid = number(words(value).next()?)?;
+    u32::try_from(uid).ok().map(Uid::new)
+}
+
+/// The process that a thread belongs to, by its status; the number itself for a process.
+pub(super) fn thread_group(status: &[u8]) -> Option<u64> {
+    let value = lines(status).find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    number(words(value).next()?)
+}
+
+/// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
+pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
+    let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
+    number(words(value).next()?).map(Bytes::from_kib)
+}
+
+/// The systemd unit, or failing that the last part of the path, of /proc/PID/cgroup: in the unified
+/// hierarchy, which has number 0, or in systemd's own on older machines. None for the root.
+pub(super) fn unit(cgroup: &[u8]) -> Option<&[u8]> {
+    const KINDS: [&[u8]; 6] = [
+        b".service",
+        b".scope",
+        b".socket",
+        b".mount",
+        b".swap",
+        b".slice",
+    ];
+    let path = cgroup_path(cgroup)?;
+    let parts = || {
+        path.split(|&byte| byte == b'/')
+            .filter(|part| !part.is_empty())
+    };
+    let is_unit = |part: &&[u8]| KINDS.iter().any(|kind| part.ends_with(kind));
+    parts().rfind(is_unit).or_else(|| parts().next_back())
+}
+
+/// What is needed of /proc/meminfo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meminfo {
+    /// MemTotal.
+    pub total: Bytes,
+    /// MemAvailable; missing before Linux 3.14.
+    pub available: Option<Bytes>,
+    /// SwapTotal; nothing where the kernel has no swap.
+    pub swap_total: Bytes,
+    /// SwapFree; all of it where the kernel does not say.
+    pub swap_free: Bytes,
+}
+
+/// /proc/meminfo.
+pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
+    let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
+    let swap_total = amount(text, b"SwapTotal").unwrap_or(Bytes::ZERO);
+    Some(Meminfo {
+        total,
+        available: amount(text, b"MemAvailable"),
+        swap_total,
+        swap_free: amount(text, b"SwapFree").unwrap_or(swap_total),
+    })
+}
+
+/// The path of the unified hierarchy in /proc/PID/cgroup, or of systemd's own on older machines.
+pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
+    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
+    unified.filter(|path| *path != b"/").or_else(|| {
+        lines(cgroup).find_map(|line| {
+            let at = line
+                .windows(14)
+                .position(|part| part == b":name=systemd:")?;
+            line.get(at + 14..)
+        })
+    })
+}
+
+/// What a tick needs of /proc/meminfo. None where the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// The memory that processes have in their address spaces, AnonPages + Mapped. What one of them grows
+    /// by is in it, unless others had it mapped already.
+    pub occupied: Option<Bytes>,
+    /// What is left for them, MemAvailable + SwapFree. What one of them grows by goes from it, even what
+    /// is swapped out at once.
+    pub left: Option<Bytes>,
+}
+
+/// The levels of /proc/meminfo, in one pass: it is read at every tick.
+pub fn levels(meminfo: &[u8]) -> Levels {
+    const NAMES: [&[u8]; 4] = [b"AnonPages", b"Mapped", b"MemAvailable", b"SwapFree"];
+    let mut found = [None; NAMES.len()];
+    for line in lines(meminfo) {
+        for (name, found) in NAMES.iter().zip(&mut found) {
+            let value = line
+                .strip_prefix(*name)
+                .and_then(|rest| rest.strip_prefix(b":"));
+            if let Some(value) = value {
+                *found = words(value).next().and_then(number).map(Bytes::from_kib);
+            }
+        }
+    }
+    let [anonymous, mapped, available, swap] = found;
+    let swap = swap.unwrap_or(Bytes::ZERO);
+    Levels {
+        occupied: anonymous
+            .zip(mapped)
+            .map(|(anonymous, mapped)| anonymous.saturating_add(mapped)),
+        left: available.map(|available| available.saturating_add(swap)),
+    }
+}
+
+/// A whole file that holds one integer, as /proc/PID/oom_score_adj does.
+pub(super) fn integer(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b'\n')
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+}
+
+/// Decimal digits only: no sign, no overflow.
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &digit| {
+        let digit = char::from(digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const REST: &str = "S 1 2 3 4 5 4194560 7 8 9 10 11 12 13 14 15 16 3 18 987654 20 21 22";
+
+    #[test]
+    fn stat_takes_the_last_parenthesis() {
+        let text = format!("42 (a) S 1 (b)\n) {REST}\n");
+        let stat = stat(text.as_bytes()).unwrap();
+        assert_eq!(stat.comm, b"a) S 1 (b)\n");
+        assert_eq!((stat.state, stat.threads), (b'S', 3));
+        assert_eq!(stat.start_time, StartTime(987_654));
+        assert!(!stat.is_kernel_thread);
+    }
+
+    #[test]
+    fn stat_of_this_process_agrees_with_procfs() {
+        let text = std::fs::read("/proc/self/stat").unwrap();
+        let ours = stat(&text).unwrap();
+        let theirs = procfs::process::Process::myself().unwrap().stat().unwrap();
+        assert_eq!(ours.comm, theirs.comm.as_bytes());
+        assert_eq!(ours.start_time, StartTime(theirs.starttime));
+    }
+
+    #[test]
+    fn kernel_threads_are_known_by_their_flag() {
+        let text = REST.replace("4194560", "69238880");
+        assert!(
+            stat(format!("2 (sh) {text}").as_bytes())
+                .unwrap()
+                .is_kernel_thread
+        );
+    }
+
+    #[test]
+    fn what_linux_does_not_write_is_no_value() {
+        for text in [
+            "",
+            "1",
+            "1 (x)",
+            "1 (x) S 1 2",
+            "1 )x( S",
+            "1 (x) SS 1 2 3 4 5 6 7 8 9",
+        ] {
+            assert_eq!(stat(text.as_bytes()), None, "{text}");
+        }
+        for text in ["", "1", "1 x", "-1 2", "1 99999999999999999999", "1 +2"] {
+            assert_eq!(statm(text.as_bytes()), None, "{text}");
+        }
+        for text in ["", "Uid:", "Uid:\t-1", "Uid:\t4294967296\t0", "xUid:\t1"] {
+            assert_eq!(real_uid(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "",
+            "MemTotal: 0 kB",
+            "MemTotal:",
+            "MemAvailable: 1 kB",
+            "MemTotalX: 1 kB",
+        ] {
+            assert_eq!(meminfo(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_have_their_units() {
+        assert_eq!(statm(b"100 25 3 4 5 6 7\n"), Some((100, 25)));
+        assert_eq!(
+            real_uid(b"Name:\tUid:\\n0\nUid:\t7\t0\t0\t0\n"),
+            Some(Uid::new(7))
+        );
+        let meminfo = meminfo(
+            b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n",
+        );
+        let expected = Meminfo {
+            total: Bytes::new(2 << 20),
+            available: Some(Bytes::new(1 << 20)),
+            swap_total: Bytes::from_kib(9),
+            swap_free: Bytes::from_kib(2),
+        };
+        assert_eq!(meminfo, Some(expected));
+        assert_eq!(integer(b"-1000\n"), Some(-1000));
+        let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
+        let expected = Levels {
+            occupied: Some(Bytes::from_kib(5)),
+            left: None,
+        };
+        assert_eq!(levels(text), expected);
+        let text = b"MemAvailable: 7 kB\nSwapFree:  4 kB\nAnonPages: 3 kB\n";
+        let expected = Levels {
+            occupied: None,
+            left: Some(Bytes::from_kib(11)),
+        };
+        assert_eq!(levels(text), expected);
+        assert_eq!(
+            levels(b"MemAvailable 7 kB\nSwapFree: x\n"),
+            Levels::default()
+        );
+        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
+        let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
+        assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
+    }
+
+    #[test]
+    fn a_unit_is_the_innermost_one() {
+        for (text, expected) in [
+            ("0::/system.slice/cron.service\n", Some("cron.service")),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n",
+                Some("app-x.scope"),
+            ),
+            (
+                "0::/system.slice/docker-1.scope/init\n",
+                Some("docker-1.scope"),
+            ),
+            ("0::/lxc/box\n", Some("box")),
+            (
+                "12:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n",
+                Some("ssh.service"),
+            ),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(unit(text.as_bytes()), expected.map(str::as_bytes), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken(text in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let _ = (stat(&text), statm(&text), real_uid(&text), meminfo(&text));
+            let _ = (levels(&text), integer(&text));
+        }
+
+        #[test]
+        fn any_comm_is_read_back(
+            comm in proptest::collection::vec(1..=255_u8, 0..=15),
+            flags in any::<u32>(),
+            threads in any::<u32>(),
+            start_time in any::<u64>(),
+        ) {
+            let mut text = b"17 (".to_vec();
+            text.extend(&comm);
+            text.extend(format!(
+                ") R 1 2 3 4 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 {start_time} 1 2"
+            ).bytes());
+            let stat = stat(&text).unwrap();
+            prop_assert_eq!(stat.comm, comm);
+            prop_assert_eq!(stat.threads, u64::from(threads));
+            prop_assert_eq!(stat.start_time, StartTime(start_time));
+            prop_assert_eq!(stat.is_kernel_thread, flags & 0x0020_0000 != 0);
+        }
+    }
+}
