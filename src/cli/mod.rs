@@ -17,6 +17,7 @@ pub use time::Since;
 
 use crate::config::NamePattern;
 use crate::events::sinks::Verbosity;
+use crate::nearest::nearest;
 use crate::quantities::Pid;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -336,20 +337,4 @@ fn unknown_option(long: &str) -> Error {
         .map(|option| option.long);
     let nearest = nearest(long, words).map(|nearest| format!("--{nearest}"));
     Error::UnknownOption(format!("--{long}"), nearest)
-}
-
-/// The one that begins with what was typed, or that differs from it in a third of its letters at most.
-fn nearest<'k>(typed: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let distance = |candidate: &str| {
-        if typed.len() > 1 && candidate.starts_with(typed) {
-            0
-        } else {
-            strsim::damerau_levenshtein(typed, candidate)
-        }
-    };
-    known
-        .map(|candidate| (distance(candidate), candidate))
-        .filter(|&(distance, candidate)| distance <= candidate.len().max(3) / 3)
-        .min()
-        .map(|(_, candidate)| candidate)
 }

@@ -34,6 +34,7 @@ pub use whitelist::{NamePattern, PatternError, User, UserMatch, Whitelist};
 pub use written::{Entry, Item, Written};
 
 use crate::escape::Escaped;
+use crate::paths;
 use crate::quantities::{Metric, Percent, Uid};
 use crate::sys::{effective_uid, users};
 use draft::Draft;
@@ -45,9 +46,6 @@ use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Where the configuration is when no other file is named.
-pub const DEFAULT_FILE: &str = "/etc/memory-monitor/config.toml";
 
 /// The shipped default: the lowest layer of every configuration.
 pub const BUILT_IN: &str = include_str!("../../etc/memory-monitor/config.toml");
@@ -198,7 +196,7 @@ impl Config {
         index
     }
 
-    /// Reads the file that was named, which must exist, or [`DEFAULT_FILE`], in whose absence the
+    /// Reads the file that was named, which must exist, or [`paths::CONFIG`], in whose absence the
     /// built-in defaults hold; then the drop-ins beside it.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         let (text, dropins, origin) = Self::read(file)?;
@@ -207,7 +205,7 @@ impl Config {
 
     /// The texts of a configuration.
     fn read(file: Option<&Path>) -> Result<(Vec<u8>, Vec<DropIn>, Origin), Error> {
-        let default = Path::new(DEFAULT_FILE);
+        let default = Path::new(paths::CONFIG);
         let text = match file {
             Some(file) => Some(file::read(file)?),
             None => file::read_if_exists(default)?,
@@ -264,7 +262,7 @@ impl NotifierConfig {
                 Self::of(draft, causes)
             }
             Err(error) => {
-                let (draft, _) = Draft::of(Path::new(DEFAULT_FILE), b"", &[]);
+                let (draft, _) = Draft::of(Path::new(paths::CONFIG), b"", &[]);
                 Self {
                     refused: Some(error),
                     ..Self::of(draft, Vec::new())

@@ -5,6 +5,7 @@ use super::document::Document;
 use super::error::{Cause, Location};
 use super::value::{Read, must_be, shown};
 use super::written::{Entry, Item};
+use crate::nearest::nearest;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -284,27 +285,6 @@ impl<'t> Table<'_, 't> {
         let (key, value) = self.entries.remove_entry(key)?;
         Some((key.span().start, value))
     }
-}
-
-/// The candidate that was probably meant by `word`: one is the beginning of the other, or at most a
-/// third of the letters differ.
-pub(super) fn nearest<'c>(
-    word: &str,
-    candidates: impl Iterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let word = word.to_ascii_lowercase().replace('-', "_");
-    let distance = |candidate: &str| {
-        let is_start = candidate.starts_with(&word) || word.starts_with(candidate);
-        if is_start && word.len() > 2 {
-            0
-        } else {
-            strsim::osa_distance(&word, candidate)
-        }
-    };
-    let (distance, candidate) = candidates
-        .map(|candidate| (distance(candidate), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= candidate.len() / 3).then_some(candidate)
 }
 
 /// The name of an unknown table as in its header.

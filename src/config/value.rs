@@ -3,8 +3,8 @@
 
 use super::LogFormat;
 use super::rule::{Action, UserMatcher};
-use super::table::nearest;
 use super::whitelist::{NamePattern, User};
+use crate::nearest::nearest;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;

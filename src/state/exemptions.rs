@@ -2,6 +2,7 @@
 //! reads it. Believed only where nobody but root, or who runs this, could have written it.
 
 use super::atomic_file;
+use crate::paths;
 use crate::policy::Exemption;
 use crate::quantities::{Pid, ProcessKey, StartTime, Uid};
 use crate::sys::{self, fs::lock};
@@ -57,7 +58,7 @@ pub struct ExemptionsFile {
 impl ExemptionsFile {
     /// In the runtime directory of the service, or where it would be.
     pub fn usual() -> Self {
-        let directory = atomic_file::directory("RUNTIME_DIRECTORY", "/run/memory-monitor");
+        let directory = atomic_file::directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
         Self {
             path: directory.join("exempt.json"),
             seen: None,

@@ -3,6 +3,7 @@
 
 use super::atomic_file::{self, Once};
 use crate::escape::Escaped;
+use crate::paths;
 use crate::policy::Victim;
 use crate::proc::Name;
 use crate::users::UserNames;
@@ -99,8 +100,7 @@ impl History {
     /// In the state directory of the service, or where it would be.
     pub fn usual() -> Self {
         Self::at(
-            atomic_file::directory("STATE_DIRECTORY", "/var/lib/memory-monitor")
-                .join("history.jsonl"),
+            atomic_file::directory("STATE_DIRECTORY", paths::STATE_DIRECTORY).join("history.jsonl"),
         )
     }
 

@@ -2,6 +2,7 @@
 
 use super::atomic_file::{self, AtomicFile, Once};
 use super::history::seconds;
+use crate::paths;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -96,7 +97,7 @@ impl StatusFile {
     /// In the runtime directory of the service, or where it would be. Where /proc keeps users' processes
     /// from each other, so does the file.
     pub fn usual(is_private: bool) -> Self {
-        let directory = atomic_file::directory("RUNTIME_DIRECTORY", "/run/memory-monitor");
+        let directory = atomic_file::directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
         let mode = if is_private { 0o640 } else { 0o644 };
         Self {
             file: AtomicFile::new(directory.join("status.json"), mode),

@@ -6,7 +6,8 @@ use crate::Error;
 use crate::cli::StatusOptions;
 use crate::commands::history;
 use crate::commands::history::PastReport;
-use crate::config::{self, Config};
+use crate::config::Config;
+use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::state::history::{History, seconds};
@@ -105,7 +106,7 @@ fn is_running(state: &State) -> Result<bool, Error> {
 /// What there is to say about the configuration file as it is now.
 fn file_on_disk(state: &State) -> Vec<String> {
     let named = state.config_file.as_deref();
-    let path = named.unwrap_or(Path::new(config::DEFAULT_FILE));
+    let path = named.unwrap_or(Path::new(paths::CONFIG));
     let changed = path.metadata().and_then(|file| file.modified());
     let mut lines = Vec::new();
     match changed {

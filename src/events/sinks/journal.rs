@@ -5,12 +5,11 @@ use super::line::Line;
 use super::stderr::PATIENCE;
 use super::syslog::severity;
 use crate::events::fields::Attached;
+use crate::paths;
 use crate::sys::writable::wait_writable;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
-
-const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// The socket; connected once, as journald keeps it over its restarts.
 pub(super) struct Journal {
@@ -23,7 +22,7 @@ impl Journal {
     pub(super) fn connect() -> Option<Self> {
         let socket = UnixDatagram::unbound().ok()?;
         socket.set_nonblocking(true).ok()?;
-        socket.connect(SOCKET).ok()?;
+        socket.connect(paths::JOURNAL_SOCKET).ok()?;
         Some(Self::over(socket))
     }
 

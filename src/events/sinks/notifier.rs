@@ -1,18 +1,17 @@
 //! The daemon's end of the notifier's socket. Never waits: a missing, slow or dead notifier costs one
 //! system call an event, and what it did not get is counted and said.
 
+use crate::paths;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-/// Where the notifier listens.
-const SOCKET: &str = "/run/memory-monitor/notify.sock";
 /// Names another place, for the daemon and for the notifier.
 const SOCKET_VARIABLE: &str = "MEMORY_MONITOR_NOTIFY_SOCKET";
 
 /// Where the notifier listens, as the environment has it.
 pub fn socket_path() -> PathBuf {
-    std::env::var_os(SOCKET_VARIABLE).map_or_else(|| SOCKET.into(), PathBuf::from)
+    std::env::var_os(SOCKET_VARIABLE).map_or_else(|| paths::NOTIFIER_SOCKET.into(), PathBuf::from)
 }
 
 /// The way to the notifier.
