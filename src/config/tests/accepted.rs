@@ -8,9 +8,9 @@ use crate::quantities::{Bytes, Percent, Pid};
 fn the_built_in_defaults_are_those_that_are_documented() {
     let Loaded {
         config, warnings, ..
-    } = Config::parse(b"", Origin::BuiltIn(crate::paths::CONFIG.into()), &lookup).unwrap();
+    } = Config::parse(b"", Origin::BuiltIn(paths::CONFIG.into()), &lookup).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
-    assert_eq!(config.origin, Origin::BuiltIn(crate::paths::CONFIG.into()));
+    assert_eq!(config.origin, Origin::BuiltIn(paths::CONFIG.into()));
     assert_eq!(
         config.thresholds,
         Thresholds::Either(Percent::new(10.0).unwrap(), Bytes::from_gb(2.0).unwrap())
