@@ -1,25 +1,25 @@
 //! Between SIGTERM and the end: the grace time, SIGKILL, and what survives that.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::{LONG, Machine, output};
-use crate::os;
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{LONG, Machine, output};
+use crate::harness::os;
 
-pub(crate) const CASES: &[Case] = &[
-    case("grace::checks_go_on", checks_go_on),
-    case("grace::none_at_all", none_at_all),
-    case("grace::once_waits_for_the_end", once_waits_for_the_end),
-    case("grace::reload_that_protects", reload_that_protects),
-    case("grace::reload_that_shortens_it", reload_that_shortens_it),
-    case("grace::daemon_stops", daemon_stops),
-    case("grace::new_name_protects", new_name_protects),
-    case("grace::survivor_of_sigkill", survivor_of_sigkill),
+pub(crate) const CASES: &[Case] = cases![
+    checks_go_on,
+    none_at_all,
+    once_waits_for_the_end,
+    reload_that_protects,
+    reload_that_shortens_it,
+    daemon_stops,
+    new_name_protects,
+    survivor_of_sigkill,
 ];
 
 fn said(machine: &Machine, what: &str, hog: &RunningHog) -> usize {
     let start = format!("{what}: PID={},", hog.pid());
     let records = machine.log().records();
-    let about_it = |record: &&crate::log_lines::Record| record.message.starts_with(&start);
+    let about_it = |record: &&crate::harness::log_lines::Record| record.message.starts_with(&start);
     records.iter().filter(about_it).count()
 }
 
@@ -130,7 +130,8 @@ fn survivor_of_sigkill() {
     wait_for(&machine, "Process survives SIGKILL", &hog);
     machine.log().wait_for_scans(5);
     assert_eq!(said(&machine, "Process ended", &hog), 0);
-    let survives = |record: &&crate::log_lines::Record| record.message.contains("survives SIGKILL");
+    let survives =
+        |record: &&crate::harness::log_lines::Record| record.message.contains("survives SIGKILL");
     assert_eq!(machine.log().records().iter().filter(survives).count(), 1);
     os::see_end_of(thread);
     wait_for(&machine, "Process ended:", &hog);

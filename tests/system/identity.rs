@@ -1,32 +1,17 @@
 //! A number is not a process: whoever takes over a victim's number is never signalled.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::Machine;
-use crate::os::{self, Breakpoints, Stopped};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::Machine;
+use crate::harness::os::{self, Breakpoints, Stopped};
 
-pub(crate) const CASES: &[Case] = &[
-    case(
-        "identity::number_reused_before_sigkill",
-        number_reused_before_sigkill,
-    ),
-    case(
-        "identity::gone_before_it_was_opened",
-        gone_before_it_was_opened,
-    ),
-    case("identity::gone_before_the_signal", gone_before_the_signal),
-    case(
-        "identity::number_reused_before_it_was_opened",
-        number_reused_before_it_was_opened,
-    ),
-    case(
-        "identity::number_reused_before_the_signal",
-        number_reused_before_the_signal,
-    ),
-    case(
-        "identity::number_reused_before_a_signal_by_number",
-        number_reused_before_a_signal_by_number,
-    ),
+pub(crate) const CASES: &[Case] = cases![
+    number_reused_before_sigkill,
+    gone_before_it_was_opened,
+    gone_before_the_signal,
+    number_reused_before_it_was_opened,
+    number_reused_before_the_signal,
+    number_reused_before_a_signal_by_number,
 ];
 
 /// The daemon doesn't run while the victim ends and its number passes to a bystander.

@@ -1,49 +1,33 @@
 //! The daemon and `scan` as a normal user, with other users' processes around.
 
-use crate::confine::{Case, Needs, case_with};
-use crate::hog::Hog;
-use crate::machine::{Machine, output};
-use crate::os;
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{Machine, output};
+use crate::harness::os;
 use std::path::Path;
 use std::process::Command;
 
-pub(crate) const CASES: &[Case] = &[
-    case_with(
-        Needs::Users,
-        "users::not_permitted_is_said_once",
-        not_permitted_is_said_once,
-    ),
-    case_with(
-        Needs::Users,
-        "users::only_its_own_is_said_once",
-        only_its_own_is_said_once,
-    ),
-    case_with(
-        Needs::Users,
-        "users::hidepid_is_named_by_the_daemon",
-        || hidepid_is_named_by_the_daemon("2"),
-    ),
-    case_with(
-        Needs::Users,
-        "users::hidepid_1_is_named_by_the_daemon",
-        || hidepid_is_named_by_the_daemon("1"),
-    ),
-    case_with(
-        Needs::Users,
-        "users::hidepid_ptraceable_is_named_by_the_daemon",
-        || hidepid_is_named_by_the_daemon("ptraceable"),
-    ),
-    case_with(
-        Needs::Users,
-        "users::hidepid_is_named_by_scan",
-        hidepid_is_named_by_scan,
-    ),
-    case_with(
-        Needs::Users,
-        "users::scan_as_a_normal_user",
-        scan_as_a_normal_user,
-    ),
+pub(crate) const CASES: &[Case] = cases![
+    not_permitted_is_said_once: Needs::Users,
+    only_its_own_is_said_once: Needs::Users,
+    hidepid_is_named_by_the_daemon: Needs::Users,
+    hidepid_1_is_named_by_the_daemon: Needs::Users,
+    hidepid_ptraceable_is_named_by_the_daemon: Needs::Users,
+    hidepid_is_named_by_scan: Needs::Users,
+    scan_as_a_normal_user: Needs::Users,
 ];
+
+fn hidepid_is_named_by_the_daemon() {
+    daemon_names_hidepid("2");
+}
+
+fn hidepid_1_is_named_by_the_daemon() {
+    daemon_names_hidepid("1");
+}
+
+fn hidepid_ptraceable_is_named_by_the_daemon() {
+    daemon_names_hidepid("ptraceable");
+}
 
 const US: u32 = 65534;
 const ANOTHER: u32 = 4711;
@@ -93,7 +77,7 @@ fn hide_processes(value: &str) {
     os::mount(source, target, "proc", libc::MS_REMOUNT, &option);
 }
 
-fn hidepid_is_named_by_the_daemon(value: &str) {
+fn daemon_names_hidepid(value: &str) {
     hide_processes(value);
     let machine = Machine::new();
     let hog_of_another = Hog::new().user(ANOTHER).start();

@@ -1,36 +1,30 @@
 //! The command line and the configuration file, as a person gets them wrong.
 
-use crate::confine::{Case, case};
-use crate::hog::Hog;
-use crate::machine::{BINARY, Machine, output};
-use crate::os;
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{Machine, binary, output};
+use crate::harness::os;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output};
 
-pub(crate) const CASES: &[Case] = &[
-    case("commands::unknown_option", unknown_option),
-    case("commands::unknown_command", unknown_command),
-    case("commands::help_and_version", help_and_version),
-    case("commands::configuration_errors", configuration_errors),
-    case(
-        "commands::named_configuration_is_missing",
-        named_configuration_is_missing,
-    ),
-    case(
-        "commands::unreadable_configuration",
-        unreadable_configuration,
-    ),
-    case("commands::built_in_configuration", built_in_configuration),
-    case("commands::shipped_configuration", shipped_configuration),
-    case("commands::scan_ends_nothing", scan_ends_nothing),
-    case("commands::closed_pipe", closed_pipe),
+pub(crate) const CASES: &[Case] = cases![
+    unknown_option,
+    unknown_command,
+    help_and_version,
+    configuration_errors,
+    named_configuration_is_missing,
+    unreadable_configuration,
+    built_in_configuration,
+    shipped_configuration,
+    scan_ends_nothing,
+    closed_pipe,
 ];
 
 fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command.args(arguments);
     output(command)
 }

@@ -1,39 +1,37 @@
 //! The live suite: the real binary against real processes.
 //!
 //! Each test runs in a pid and a mount namespace of its own, with its own /proc, so that its daemon
-//! sees, and can end, nothing but the test's processes; see [`confine`]. The same executable is also
-//! the processes that use memory; see [`hog`]. What a test waits for is an event; a limit of a minute
+//! sees, and can end, nothing but the test's processes; see [`harness::confine`]. The same executable is also
+//! the processes that use memory; see [`harness::hog`]. What a test waits for is an event; a limit of a minute
 //! only turns a wait that would never end into a failure.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod adversity;
 mod commands;
-mod confine;
-mod ending;
 mod exempt;
 mod grace;
-mod hog;
+mod harness;
 mod identity;
+mod killing;
 mod log_file;
-mod log_lines;
-mod machine;
 mod metrics;
 mod names;
 mod old_kernels;
-mod os;
 mod policy;
 mod protection;
 mod records;
 mod rotation;
 mod running;
 mod schedule;
-mod syslog;
 mod traced;
 mod users;
 mod verify_names;
 
-use confine::Case;
+use harness::{
+    confine::{self, Case},
+    hog,
+};
 use libtest_mimic::Arguments;
 
 fn main() {
@@ -41,7 +39,7 @@ fn main() {
     let cases: Vec<Case> = [
         adversity::CASES,
         commands::CASES,
-        ending::CASES,
+        killing::CASES,
         exempt::CASES,
         grace::CASES,
         identity::CASES,

@@ -1,9 +1,9 @@
 //! The daemon's life: signals, reloads, its rhythm, and clocks that jump.
 
-use crate::confine::{Case, Needs, case, case_with};
-use crate::hog::Hog;
-use crate::log_lines::Log;
-use crate::machine::{Daemon, Machine, quoted, until};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
+use crate::harness::log_lines::Log;
+use crate::harness::machine::{Daemon, Machine, quoted, until};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -16,35 +16,18 @@ pub(crate) const FAKETIME: &str = if cfg!(target_arch = "aarch64") {
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 };
 
-pub(crate) const CASES: &[Case] = &[
-    case("running::sigterm_and_sigint", sigterm_and_sigint),
-    case(
-        "running::sighup_reads_the_configuration",
-        sighup_reads_the_configuration,
-    ),
-    case("running::sighup_moves_the_log", sighup_moves_the_log),
-    case("running::quiet_and_verbose", quiet_and_verbose),
-    case(
-        "running::sighup_with_a_bad_configuration",
-        sighup_with_a_bad_configuration,
-    ),
-    case(
-        "running::sighup_with_a_missing_configuration",
-        sighup_with_a_missing_configuration,
-    ),
-    case("running::never_too_often", never_too_often),
-    case("running::no_burst_after_a_pause", no_burst_after_a_pause),
-    case("running::one_check_a_day", one_check_a_day),
-    case_with(
-        Needs::File(FAKETIME),
-        "running::clock_that_jumps",
-        clock_that_jumps,
-    ),
-    case_with(
-        Needs::File(FAKETIME),
-        "running::end_of_daylight_saving",
-        end_of_daylight_saving,
-    ),
+pub(crate) const CASES: &[Case] = cases![
+    sigterm_and_sigint,
+    sighup_reads_the_configuration,
+    sighup_moves_the_log,
+    quiet_and_verbose,
+    sighup_with_a_bad_configuration,
+    sighup_with_a_missing_configuration,
+    never_too_often,
+    no_burst_after_a_pause,
+    one_check_a_day,
+    clock_that_jumps: Needs::File(FAKETIME),
+    end_of_daylight_saving: Needs::File(FAKETIME),
 ];
 
 fn sigterm_and_sigint() {
@@ -63,7 +46,10 @@ fn sighup_reads_the_configuration() {
     let mut daemon = machine.start();
     machine.log().wait_for_scans(3);
     assert!(hog.is_alive());
-    machine.set("thresholds.ram_gb_threshold", crate::machine::THRESHOLD_GB);
+    machine.set(
+        "thresholds.ram_gb_threshold",
+        crate::harness::machine::THRESHOLD_GB,
+    );
     machine.write_config();
     machine.log().wait_for_scans(3);
     assert!(hog.is_alive(), "read without being asked to");
@@ -93,7 +79,7 @@ fn quiet_and_verbose() {
         let mut hog = Hog::new().start();
         let mut command = machine.command();
         command.args(["--once", option]);
-        let output = crate::machine::output(command);
+        let output = crate::harness::machine::output(command);
         assert!(output.status.success(), "{output:?}");
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
         String::from_utf8(output.stderr).expect("UTF-8")

@@ -1,6 +1,6 @@
 //! The daemon's log file, line by line, as interface.md promises it.
 
-use crate::machine::until;
+use crate::harness::machine::until;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,31 +1,45 @@
 //! The same behaviour on kernels without pidfds or process_mrelease: under a seccomp filter that
 //! answers ENOSYS to them.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::log_lines::Record;
+use crate::harness::machine::Machine;
+use crate::harness::os;
 use crate::identity::reuse_in_the_grace_time;
-use crate::log_lines::Record;
-use crate::machine::Machine;
-use crate::os;
 
-pub(crate) const CASES: &[Case] = &[
-    case("old_kernels::without_pidfd_open", || ends_all(&[OPEN])),
-    case("old_kernels::without_pidfd_send_signal", || {
-        ends_all(&[SEND]);
-    }),
-    case("old_kernels::without_process_mrelease", || {
-        ends_all(&[RELEASE]);
-    }),
-    case("old_kernels::without_all_of_them", || {
-        ends_all(&[OPEN, SEND, RELEASE]);
-    }),
-    case("old_kernels::number_reused_without_pidfd_open", || {
-        number_reused(&[OPEN]);
-    }),
-    case("old_kernels::number_reused_without_all_of_them", || {
-        number_reused(&[OPEN, SEND, RELEASE]);
-    }),
+pub(crate) const CASES: &[Case] = cases![
+    without_pidfd_open,
+    without_pidfd_send_signal,
+    without_process_mrelease,
+    without_all_of_them,
+    number_reused_without_pidfd_open,
+    number_reused_without_all_of_them,
 ];
+
+fn without_pidfd_open() {
+    ends_all(&[OPEN]);
+}
+
+fn without_pidfd_send_signal() {
+    ends_all(&[SEND]);
+}
+
+fn without_process_mrelease() {
+    ends_all(&[RELEASE]);
+}
+
+fn without_all_of_them() {
+    ends_all(&[OPEN, SEND, RELEASE]);
+}
+
+fn number_reused_without_pidfd_open() {
+    number_reused(&[OPEN]);
+}
+
+fn number_reused_without_all_of_them() {
+    number_reused(&[OPEN, SEND, RELEASE]);
+}
 
 const OPEN: libc::c_long = libc::SYS_pidfd_open;
 const SEND: libc::c_long = libc::SYS_pidfd_send_signal;

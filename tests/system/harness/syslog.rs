@@ -1,6 +1,6 @@
 //! A /dev/log of the test's own, and what the daemon sends there.
 
-use crate::os;
+use crate::harness::os;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

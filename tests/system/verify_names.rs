@@ -1,50 +1,26 @@
 //! Who bears the name that protects: real processes called "guard", by every way to be called so.
 
-use crate::confine::{Case, Needs, case_with};
-use crate::hog::{Hog, RunningHog};
-use crate::log_lines::Record;
-use crate::machine::{BINARY, Daemon, Machine, output};
-use crate::os;
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::log_lines::Record;
+use crate::harness::machine::{Daemon, Machine, binary, output};
+use crate::harness::os;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub(crate) const CASES: &[Case] = &[
-    case_with(
-        Needs::Users,
-        "verify_names::root_alone_can_change_it",
-        root_alone_can_change_it,
-    ),
-    case_with(
-        Needs::Users,
-        "verify_names::anybody_can_change_it",
-        anybody_can_change_it,
-    ),
-    case_with(
-        Needs::Users,
-        "verify_names::deleted_or_replaced",
-        deleted_or_replaced,
-    ),
-    case_with(
-        Needs::Users,
-        "verify_names::other_mount_namespace",
-        other_mount_namespace,
-    ),
-    case_with(Needs::Users, "verify_names::scripts", scripts),
-    case_with(Needs::Users, "verify_names::memory_file", memory_file),
-    case_with(Needs::Users, "verify_names::dead_leader", dead_leader),
-    case_with(
-        Needs::Users,
-        "verify_names::unreadable_link_spares_and_warns",
-        unreadable_link_spares_and_warns,
-    ),
-    case_with(
-        Needs::Users,
-        "verify_names::without_it_another_name_is_a_warning_once",
-        without_it_another_name_is_a_warning_once,
-    ),
-    case_with(Needs::Users, "verify_names::explained", explained),
+pub(crate) const CASES: &[Case] = cases![
+    root_alone_can_change_it: Needs::Users,
+    anybody_can_change_it: Needs::Users,
+    deleted_or_replaced: Needs::Users,
+    other_mount_namespace: Needs::Users,
+    scripts: Needs::Users,
+    memory_file: Needs::Users,
+    dead_leader: Needs::Users,
+    unreadable_link_spares_and_warns: Needs::Users,
+    without_it_another_name_is_a_warning_once: Needs::Users,
+    explained: Needs::Users,
 ];
 
 const USER: u32 = 65534;
@@ -323,7 +299,9 @@ fn dead_leader() {
 
 fn without_ptrace(machine: &Machine) -> Daemon {
     let mut command = Command::new("setpriv");
-    command.args(["--bounding-set=-sys_ptrace", "--", BINARY]);
+    command
+        .args(["--bounding-set=-sys_ptrace", "--"])
+        .arg(binary());
     machine.launch(machine.given(command))
 }
 
@@ -392,7 +370,7 @@ fn explained() {
         ),
     ] {
         let pid = hog.pid().to_string();
-        let seen = output(machine.given_words(Command::new(BINARY), &["explain", &pid]));
+        let seen = output(machine.given_words(Command::new(binary()), &["explain", &pid]));
         let text = String::from_utf8(seen.stdout).expect("UTF-8");
         assert!(
             text.contains(&format!("whitelist.names          {shown}")),

@@ -1,6 +1,6 @@
 //! Runs each test as pid 1 of a pid namespace of its own, by starting this executable again.
 
-use crate::os;
+use crate::harness::os;
 use libtest_mimic::{Failed, Trial};
 use std::ffi::OsStr;
 use std::fs;
@@ -15,12 +15,21 @@ pub(crate) const WORD: &str = "--inside";
 /// One test.
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
-    /// As the test runner shows it.
-    pub(crate) name: &'static str,
+    /// Of the function, from the crate on; [`Case::name`] is without it.
+    pub(crate) path: &'static str,
     /// What the machine must have for it.
     pub(crate) needs: Needs,
     /// Passes by returning.
     pub(crate) run: fn(),
+}
+
+impl Case {
+    /// `MODULE::FUNCTION`, as the test runner shows it and takes it.
+    fn name(&self) -> &'static str {
+        self.path
+            .split_once("::")
+            .map_or(self.path, |(_, name)| name)
+    }
 }
 
 /// What a test needs beside the namespaces.
@@ -34,19 +43,20 @@ pub(crate) enum Needs {
     File(&'static str),
 }
 
-/// A test that needs nothing special.
-pub(crate) const fn case(name: &'static str, run: fn()) -> Case {
-    Case {
-        name,
-        needs: Needs::Nothing,
-        run,
-    }
+/// The cases of a module, each by the name of its function: `cases![NAME, NAME: NEEDS, ...]`. A function
+/// that is missing here is dead code, which the compiler reports.
+macro_rules! cases {
+    ($($run:ident $(: $needs:expr)?),+ $(,)?) => {
+        &[$($crate::harness::confine::Case {
+            path: concat!(module_path!(), "::", stringify!($run)),
+            needs: cases!(@needs $($needs)?),
+            run: $run,
+        }),+]
+    };
+    (@needs) => { $crate::harness::confine::Needs::Nothing };
+    (@needs $needs:expr) => { $needs };
 }
-
-/// A test with needs.
-pub(crate) const fn case_with(needs: Needs, name: &'static str, run: fn()) -> Case {
-    Case { name, needs, run }
-}
+pub(crate) use cases;
 
 /// One trial a case. A case that can't run here is shown as ignored, with the reason on stderr; for
 /// root, and where CI is set, it fails instead.
@@ -54,7 +64,7 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     let must_run = is_root() || std::env::var_os("CI").is_some();
     let mut reasons = Vec::new();
     let trials = cases.iter().map(|case| {
-        let (name, reason) = (case.name, obstacle(case.needs));
+        let (name, reason) = (case.name(), obstacle(case.needs));
         match reason {
             None => Trial::test(name, move || run_inside(name)),
             Some(reason) if must_run => Trial::test(name, move || Err(Failed::from(reason))),
@@ -76,7 +86,7 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
 /// The body of the namespace's first process.
 pub(crate) fn run_here(cases: &[Case], name: Option<&OsStr>) {
     assert_eq!(std::process::id(), 1, "only for pid 1 of a namespace");
-    let case = cases.iter().find(|case| name == Some(case.name.as_ref()));
+    let case = cases.iter().find(|case| name == Some(case.name().as_ref()));
     (case.expect("a test's name").run)();
 }
 

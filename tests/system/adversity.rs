@@ -1,23 +1,20 @@
 //! A daemon that was started with too little: descriptors, a reader of its stderr, the right /proc.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::{Daemon, Machine, output};
-use crate::os;
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Daemon, Machine, binary, output};
+use crate::harness::os;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-pub(crate) const CASES: &[Case] = &[
-    case("adversity::few_descriptors", few_descriptors),
-    case("adversity::nobody_reads_stderr", nobody_reads_stderr),
-    case("adversity::stderr_is_closed", stderr_is_closed),
-    case(
-        "adversity::proc_of_another_namespace",
-        proc_of_another_namespace,
-    ),
-    case("adversity::no_proc", no_proc),
+pub(crate) const CASES: &[Case] = cases![
+    few_descriptors,
+    nobody_reads_stderr,
+    stderr_is_closed,
+    proc_of_another_namespace,
+    no_proc,
 ];
 
 /// Each victim is held by two descriptors: where not all can be, they come one after the other.
@@ -78,13 +75,9 @@ fn proc_of_another_namespace() {
     let hog = Hog::new().start();
     for words in [&["--once"][..], &["scan"]] {
         let mut command = Command::new("unshare");
-        command.args([
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--",
-            crate::machine::BINARY,
-        ]);
+        command
+            .args(["--pid", "--fork", "--kill-child", "--"])
+            .arg(binary());
         let output = output(machine.given_words(command, words));
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let text = String::from_utf8(output.stderr).expect("UTF-8");
@@ -105,7 +98,7 @@ fn no_proc() {
         command
             .args(["--mount", "--", "sh", "-c", shell])
             .arg(&directory);
-        command.arg(crate::machine::BINARY);
+        command.arg(binary());
         let output = output(machine.given_words(command, words));
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let text = String::from_utf8(output.stderr).expect("UTF-8");

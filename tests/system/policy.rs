@@ -1,24 +1,21 @@
 //! Rules, times over a threshold, early warnings, restart loops and drop-ins, on real processes. The
 //! rules are in drop-ins.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::{Machine, THRESHOLD_GB, output};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Machine, THRESHOLD_GB, output};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-pub(crate) const CASES: &[Case] = &[
-    case("policy::first_rule_decides", first_rule_decides),
-    case("policy::rule_by_executable", rule_by_executable),
-    case("policy::must_be_over_for_a_time", must_be_over_for_a_time),
-    case("policy::early_warning_once", early_warning_once),
-    case("policy::restart_loop_waits", restart_loop_waits),
-    case("policy::drop_in_is_reloaded", drop_in_is_reloaded),
-    case(
-        "policy::foreign_drop_in_is_refused",
-        foreign_drop_in_is_refused,
-    ),
-    case("policy::measured_by_pss", measured_by_pss),
+pub(crate) const CASES: &[Case] = cases![
+    first_rule_decides,
+    rule_by_executable,
+    must_be_over_for_a_time,
+    early_warning_once,
+    restart_loop_waits,
+    drop_in_is_reloaded,
+    foreign_drop_in_is_refused,
+    measured_by_pss,
 ];
 
 /// Writes a drop-in of this machine's configuration.
@@ -36,7 +33,7 @@ fn drop_in(machine: &Machine, name: &str, text: &str) {
 fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize {
     let start = format!("{start}PID={},", hog.pid());
     let records = machine.log().records();
-    let about_it = |record: &&crate::log_lines::Record| {
+    let about_it = |record: &&crate::harness::log_lines::Record| {
         record.level == level && record.message.starts_with(&start)
     };
     records.iter().filter(about_it).count()

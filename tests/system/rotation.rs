@@ -1,9 +1,9 @@
 //! logrotate, the real program, under constant writing: no line is lost and none doubled.
 
-use crate::confine::{Case, Needs, case_with};
-use crate::hog::Hog;
-use crate::log_lines::{Log, Record};
-use crate::machine::{Daemon, Machine, output, quoted, until};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
+use crate::harness::log_lines::{Log, Record};
+use crate::harness::machine::{Daemon, Machine, output, quoted, until};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -11,20 +11,28 @@ use std::process::Command;
 const LOGROTATE: &str = "/usr/sbin/logrotate";
 const NEEDS: Needs = Needs::File(LOGROTATE);
 
-pub(crate) const CASES: &[Case] = &[
-    case_with(NEEDS, "rotation::with_a_signal", || {
-        rotates("create 0640\nSIGNAL");
-    }),
-    case_with(NEEDS, "rotation::without_a_signal", || {
-        rotates("create 0640");
-    }),
-    case_with(NEEDS, "rotation::without_a_new_file", || {
-        rotates("nocreate");
-    }),
-    case_with(NEEDS, "rotation::compressed_later", || {
-        rotates("create\ncompress\ndelaycompress\nSIGNAL");
-    }),
+pub(crate) const CASES: &[Case] = cases![
+    with_a_signal: NEEDS,
+    without_a_signal: NEEDS,
+    without_a_new_file: NEEDS,
+    compressed_later: NEEDS,
 ];
+
+fn with_a_signal() {
+    rotates("create 0640\nSIGNAL");
+}
+
+fn without_a_signal() {
+    rotates("create 0640");
+}
+
+fn without_a_new_file() {
+    rotates("nocreate");
+}
+
+fn compressed_later() {
+    rotates("create\ncompress\ndelaycompress\nSIGNAL");
+}
 
 const ROTATIONS: usize = 20;
 

@@ -1,37 +1,27 @@
 //! Exemptions for a while: granted, taken back, over, and held by the very process.
 
-use crate::confine::{Case, Needs, case, case_with};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::{BINARY, LONG, Machine, output};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{LONG, Machine, binary, output};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-pub(crate) const CASES: &[Case] = &[
-    case("exempt::spared_until_taken_back", spared_until_taken_back),
-    case(
-        "exempt::spared_until_its_time_is_over",
-        spared_until_its_time_is_over,
-    ),
-    case("exempt::lets_a_victim_go", lets_a_victim_go),
-    case("exempt::survives_a_restart", survives_a_restart),
-    case_with(
-        Needs::Users,
-        "exempt::holds_for_the_process_alone",
-        holds_for_the_process_alone,
-    ),
-    case_with(Needs::Users, "exempt::only_root_may", only_root_may),
-    case(
-        "exempt::what_others_could_have_written",
-        what_others_could_have_written,
-    ),
-    case("exempt::who_needs_none", who_needs_none),
+pub(crate) const CASES: &[Case] = cases![
+    spared_until_taken_back,
+    spared_until_its_time_is_over,
+    lets_a_victim_go,
+    survives_a_restart,
+    holds_for_the_process_alone: Needs::Users,
+    only_root_may: Needs::Users,
+    what_others_could_have_written,
+    who_needs_none,
 ];
 
 fn exempt(arguments: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command.arg("exempt").args(arguments);
     output(command)
 }
@@ -74,7 +64,7 @@ fn spared_until_taken_back() {
         "exempt for another",
     ]);
     for command in [&["explain", &pid][..], &["scan"], &["exempt", "--list"]] {
-        let shown = output(machine.given_words(Command::new(BINARY), command));
+        let shown = output(machine.given_words(Command::new(binary()), command));
         let shown = if command[0] == "exempt" {
             exempt(&["--list"])
         } else {
@@ -205,7 +195,8 @@ fn what_others_could_have_written() {
         .log()
         .wait_for_words(&["Exemptions not taken over", "EOF"]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
-    let over = |record: &crate::log_lines::Record| record.message.contains("No longer exempt");
+    let over =
+        |record: &crate::harness::log_lines::Record| record.message.contains("No longer exempt");
     assert!(!machine.log().records().iter().any(over));
     daemon.stop();
 }

@@ -1,19 +1,15 @@
 //! What only the system calls show: how often the daemon wakes up, and that its rhythm doesn't drift.
 
-use crate::confine::{Case, Needs, case_with};
-use crate::machine::{BINARY, Machine, until};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::machine::{Machine, binary, until};
 use std::fs;
 use std::process::Command;
 
 const STRACE: &str = "/usr/bin/strace";
 
-pub(crate) const CASES: &[Case] = &[
-    case_with(
-        Needs::File(STRACE),
-        "traced::one_wake_up_an_interval",
-        one_wake_up_an_interval,
-    ),
-    case_with(Needs::File(STRACE), "traced::no_drift", no_drift),
+pub(crate) const CASES: &[Case] = cases![
+    one_wake_up_an_interval: Needs::File(STRACE),
+    no_drift: Needs::File(STRACE),
 ];
 
 /// The system calls of a daemon that made so many scans, one a line, while nothing happened.
@@ -25,7 +21,7 @@ fn trace(machine: &Machine, scans: usize, options: &[&str]) -> Vec<String> {
         .args(["-D", "-f", "-qqq", "-o"])
         .arg(&path)
         .args(options)
-        .arg(BINARY);
+        .arg(binary());
     let mut daemon = machine.launch(machine.given(command));
     machine.log().wait_for_scans(scans);
     daemon.stop();

@@ -1,28 +1,19 @@
 //! Records for programs: the JSON log, and what the notifier is handed.
 
-use crate::confine::{Case, case};
-use crate::hog::Hog;
-use crate::machine::{BINARY, Daemon, Machine, until};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{Daemon, Machine, binary, until};
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::{fs, thread};
 
-pub(crate) const CASES: &[Case] = &[
-    case("records::json_log", json_log),
-    case(
-        "records::notifier_is_handed_events",
-        notifier_is_handed_events,
-    ),
-    case("records::notifier_tells", notifier_tells),
-    case(
-        "records::notifier_that_does_not_read",
-        notifier_that_does_not_read,
-    ),
-    case(
-        "records::no_notifier_is_no_trouble",
-        no_notifier_is_no_trouble,
-    ),
+pub(crate) const CASES: &[Case] = cases![
+    json_log,
+    notifier_is_handed_events,
+    notifier_tells,
+    notifier_that_does_not_read,
+    no_notifier_is_no_trouble,
 ];
 
 fn objects(machine: &Machine) -> Vec<Value> {
@@ -111,7 +102,7 @@ fn notifier_is_handed_events() {
 fn notifier_tells() {
     let machine = Machine::new().with("notify.command", "[\"/usr/bin/env\"]");
     let socket = machine.path("notify.sock");
-    let mut command = machine.given_words(Command::new(BINARY), &["notify"]);
+    let mut command = machine.given_words(Command::new(binary()), &["notify"]);
     command.env("MEMORY_MONITOR_NOTIFY_SOCKET", &socket);
     let mut notifier = Daemon::launch(command, &machine.path("notifier"));
     until("the notifier listens", || socket.exists());

@@ -1,7 +1,7 @@
 //! A process that uses memory: [`Hog`] starts one, [`run`] is what it does.
 
-use crate::machine::{LIMIT, until};
-use crate::os;
+use crate::harness::machine::{LIMIT, until};
+use crate::harness::os;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,7 +11,7 @@ use std::{fs, thread};
 
 /// The first argument of this executable when it is to be a hog.
 pub(crate) const WORD: &str = "--hog";
-/// The memory of an ordinary hog, well over the [`crate::machine::THRESHOLD_GB`] of the tests.
+/// The memory of an ordinary hog, well over the [`crate::harness::machine::THRESHOLD_GB`] of the tests.
 const MIB: usize = 48;
 
 /// What kind of hog to start.

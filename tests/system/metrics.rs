@@ -1,24 +1,24 @@
 //! The file for Prometheus: what it says of what happened, and what becomes of it when it can't be
 //! written, when another one is wanted, and when the daemon stops.
 
-use crate::confine::{Case, case};
-use crate::hog::Hog;
-use crate::machine::{BINARY, LONG, Machine, quoted, until};
-use crate::os;
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{LONG, Machine, binary, quoted, until};
+use crate::harness::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub(crate) const CASES: &[Case] = &[
-    case("metrics::ended_processes", ended_processes),
-    case("metrics::dry_run", dry_run),
-    case("metrics::refused_configuration", refused_configuration),
-    case("metrics::said_once_each_way", said_once_each_way),
-    case("metrics::full_disk", full_disk),
-    case("metrics::another_file", another_file),
-    case("metrics::always_whole", always_whole),
-    case("metrics::stays_after_the_end", stays_after_the_end),
+pub(crate) const CASES: &[Case] = cases![
+    ended_processes,
+    dry_run,
+    refused_configuration,
+    said_once_each_way,
+    full_disk,
+    another_file,
+    always_whole,
+    stays_after_the_end,
 ];
 
 fn with_metrics() -> (Machine, PathBuf) {
@@ -48,7 +48,9 @@ fn ended_processes() {
         .with("settings.term_timeout", "0.2")
         .with("thresholds.check_interval", "86400");
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 077; exec \"$0\" \"$@\"", BINARY]);
+    command
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(binary());
     let mut hog = Hog::new().comm(b"a\"\n} 1").start();
     let mut other = Hog::new().comm("stubborn").ignores_sigterm().start();
     let mut daemon = machine.launch(machine.given(command));
@@ -136,7 +138,7 @@ fn said_once_each_way() {
         log.wait_for_scans(5);
         let said = |level: &str, words: &str| {
             let records = log.records();
-            let is_it = |record: &&crate::log_lines::Record| {
+            let is_it = |record: &&crate::harness::log_lines::Record| {
                 record.level == level && record.message.starts_with(words)
             };
             records.iter().filter(is_it).count()
@@ -236,6 +238,6 @@ fn stays_after_the_end() {
     // One look is not the daemon's.
     let mut once = machine.command();
     once.args(["--once", "--dry-run"]);
-    assert!(crate::machine::output(once).status.success());
+    assert!(crate::harness::machine::output(once).status.success());
     assert!(!path.exists());
 }

@@ -1,33 +1,21 @@
 //! Schedules by a clock that goes on: the daemon itself waits for the minute, whatever the day, daylight
 //! saving and the time zone make of it.
 
-use crate::confine::{Case, Needs, case_with};
-use crate::hog::Hog;
-use crate::log_lines::Record;
-use crate::machine::{Daemon, Machine};
-use crate::os;
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
+use crate::harness::log_lines::Record;
+use crate::harness::machine::{Daemon, Machine};
+use crate::harness::os;
 use crate::running::FAKETIME;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-pub(crate) const CASES: &[Case] = &[
-    case_with(
-        Needs::File(FAKETIME),
-        "schedule::begins_and_ends_at_its_minute",
-        begins_and_ends_at_its_minute,
-    ),
-    case_with(
-        Needs::File(FAKETIME),
-        "schedule::puts_its_thresholds_in_force",
-        puts_its_thresholds_in_force,
-    ),
-    case_with(
-        Needs::File(FAKETIME),
-        "schedule::follows_a_replaced_time_zone",
-        follows_a_replaced_time_zone,
-    ),
+pub(crate) const CASES: &[Case] = cases![
+    begins_and_ends_at_its_minute: Needs::File(FAKETIME),
+    puts_its_thresholds_in_force: Needs::File(FAKETIME),
+    follows_a_replaced_time_zone: Needs::File(FAKETIME),
 ];
 
 const CENTRAL_EUROPE: &str = "CET-1CEST,M3.5.0,M10.5.0/3";

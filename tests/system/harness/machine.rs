@@ -1,14 +1,15 @@
 //! A configuration, the daemon that runs with it, and what it wrote.
 
-use crate::hog::GROUP;
-use crate::log_lines::Log;
-use crate::os;
+use crate::harness::hog::GROUP;
+use crate::harness::log_lines::Log;
+use crate::harness::os;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 use tempfile::TempDir;
@@ -105,12 +106,12 @@ impl Machine {
 
     /// The binary with this configuration.
     pub(crate) fn command(&self) -> Command {
-        self.given(Command::new(BINARY))
+        self.given(Command::new(binary()))
     }
 
     /// `memory-monitor scan` with this configuration.
     pub(crate) fn scan(&self) -> Command {
-        self.given_words(Command::new(BINARY), &["scan"])
+        self.given_words(Command::new(binary()), &["scan"])
     }
 
     /// `program` with the option for this configuration.
@@ -128,7 +129,7 @@ impl Machine {
     /// The binary for the user `uid`, who may not be able to reach the directory of the original.
     pub(crate) fn binary_for(&self, uid: u32) -> Command {
         let copy = self.path("memory-monitor");
-        fs::copy(BINARY, &copy).expect("a directory of ours");
+        fs::copy(binary(), &copy).expect("a directory of ours");
         let mut command = Command::new(copy);
         command.uid(uid).gid(GROUP);
         command
@@ -148,8 +149,12 @@ impl Machine {
     }
 }
 
-/// The binary under test.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_memory-monitor");
+/// The binary under test: what cargo has built, or the one that MEMORY_MONITOR names by its whole path.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let built = || env!("CARGO_BIN_EXE_memory-monitor").into();
+    BINARY.get_or_init(|| std::env::var_os("MEMORY_MONITOR").map_or_else(built, PathBuf::from))
+}
 
 /// Runs a command that ends by itself.
 pub(crate) fn output(mut command: Command) -> Output {

@@ -1,37 +1,27 @@
 //! Who is never signalled: the whitelist and the built-in protections.
 
-use crate::confine::{Case, Needs, case, case_with};
-use crate::hog::{Hog, RunningHog};
-use crate::log_lines::Record;
-use crate::machine::Machine;
-use crate::os;
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::log_lines::Record;
+use crate::harness::machine::Machine;
+use crate::harness::os;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) const CASES: &[Case] = &[
-    case("protection::by_exact_name", by_exact_name),
-    case("protection::by_glob", by_glob),
-    case_with(Needs::Users, "protection::by_user_name", by_user_name),
-    case_with(Needs::Users, "protection::by_numeric_user", by_numeric_user),
-    case(
-        "protection::unknown_user_protects_nobody",
-        unknown_user_protects_nobody,
-    ),
-    case_with(
-        Needs::Users,
-        "protection::user_that_comes_later",
-        user_that_comes_later,
-    ),
-    case("protection::by_pid", by_pid),
-    case("protection::pid_taken_over", pid_taken_over),
-    case(
-        "protection::pid_pinned_again_at_reload",
-        pid_pinned_again_at_reload,
-    ),
-    case("protection::oom_score_adj", oom_score_adj),
-    case("protection::root_only_if_wanted", root_only_if_wanted),
-    case("protection::root_if_wanted", root_if_wanted),
-    case("protection::pid_1_and_itself", pid_1_and_itself),
+pub(crate) const CASES: &[Case] = cases![
+    by_exact_name,
+    by_glob,
+    by_user_name: Needs::Users,
+    by_numeric_user: Needs::Users,
+    unknown_user_protects_nobody,
+    user_that_comes_later: Needs::Users,
+    by_pid,
+    pid_taken_over,
+    pid_pinned_again_at_reload,
+    oom_score_adj,
+    root_only_if_wanted,
+    root_if_wanted,
+    pid_1_and_itself,
 ];
 
 /// What "nobody" is on every machine.
@@ -196,7 +186,7 @@ fn pid_pinned_again_at_reload() {
     daemon.signal(libc::SIGHUP);
     // Reports stop with the first scan after the reload, and that is at most two scans away.
     let mut last = 0;
-    crate::machine::until("the heir is protected", || {
+    crate::harness::machine::until("the heir is protected", || {
         let seen = log.count("WARNING", &would);
         log.wait_for_scans(2);
         std::mem::replace(&mut last, log.count("WARNING", &would)) == seen && last == seen

@@ -1,14 +1,14 @@
 //! Names of any bytes: none hides its process, writes a line of its own or forges a field.
 
-use crate::confine::{Case, case};
-use crate::hog::Hog;
-use crate::machine::{Machine, output};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{Machine, output};
 
-pub(crate) const CASES: &[Case] = &[
-    case("names::any_bytes_in_the_log", any_bytes_in_the_log),
-    case("names::any_bytes_in_the_table", any_bytes_in_the_table),
-    case("names::longer_than_15_bytes", longer_than_15_bytes),
-    case("names::not_the_full_name", not_the_full_name),
+pub(crate) const CASES: &[Case] = cases![
+    any_bytes_in_the_log,
+    any_bytes_in_the_table,
+    longer_than_15_bytes,
+    not_the_full_name,
 ];
 
 /// A comm, and the field that the log may show for it.
@@ -46,12 +46,12 @@ fn any_bytes_in_the_log() {
         let (pid, shown) = (hog.pid(), shown.to_ascii_lowercase());
         // The digits of \xNN may be of either case; the rest of these names has no capitals.
         let pattern = format!("pid={pid}, name={shown}, user=root, ram=");
-        let found = |records: &[crate::log_lines::Record]| {
+        let found = |records: &[crate::harness::log_lines::Record]| {
             records
                 .iter()
                 .any(|record| record.message.to_ascii_lowercase().contains(&pattern))
         };
-        crate::machine::until(&format!("the log has {pattern}"), || found(&log.records()));
+        crate::harness::machine::until(&format!("the log has {pattern}"), || found(&log.records()));
     }
     daemon.stop();
 }
@@ -78,7 +78,7 @@ fn any_bytes_in_the_table() {
         }
     }
     assert!(
-        hogs.iter().all(crate::hog::RunningHog::is_alive),
+        hogs.iter().all(crate::harness::hog::RunningHog::is_alive),
         "scan never signals"
     );
 }

@@ -1,28 +1,28 @@
 //! The log file that is moved, deleted, full, missing or no file at all: the daemon goes on, says so
 //! elsewhere, and writes again by itself.
 
-use crate::confine::{Case, case};
-use crate::hog::Hog;
-use crate::log_lines::Log;
-use crate::machine::{Daemon, Machine, quoted, until};
-use crate::os;
-use crate::syslog::{Syslog, own_dev};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::log_lines::Log;
+use crate::harness::machine::{Daemon, Machine, quoted, until};
+use crate::harness::os;
+use crate::harness::syslog::{Syslog, own_dev};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-pub(crate) const CASES: &[Case] = &[
-    case("log_file::is_private", is_private),
-    case("log_file::opened_again_on_sigusr1", opened_again_on_sigusr1),
-    case("log_file::moved", moved),
-    case("log_file::deleted", deleted),
-    case("log_file::missing_directory", missing_directory),
-    case("log_file::is_a_directory", is_a_directory),
-    case("log_file::full_disk", full_disk),
-    case("log_file::always_full", always_full),
-    case("log_file::is_a_pipe", is_a_pipe),
-    case("log_file::none", none),
-    case("log_file::syslog_comes_and_goes", syslog_comes_and_goes),
+pub(crate) const CASES: &[Case] = cases![
+    is_private,
+    opened_again_on_sigusr1,
+    moved,
+    deleted,
+    missing_directory,
+    is_a_directory,
+    full_disk,
+    always_full,
+    is_a_pipe,
+    none,
+    syslog_comes_and_goes,
 ];
 
 fn is_private() {

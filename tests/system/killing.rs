@@ -1,29 +1,23 @@
 //! How processes are ended: SIGTERM, SIGKILL after the grace time, and what neither concerns.
 
-use crate::confine::{Case, case};
-use crate::hog::{Hog, RunningHog};
-use crate::machine::{Machine, output};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Machine, output};
 
-pub(crate) const CASES: &[Case] = &[
-    case("ending::obeys_sigterm", obeys_sigterm),
-    case("ending::ignores_sigterm", ignores_sigterm),
-    case("ending::twenty_at_once", twenty_at_once),
-    case("ending::stopped", stopped),
-    case("ending::main_thread_has_exited", main_thread_has_exited),
-    case("ending::zombie_is_left_alone", zombie_is_left_alone),
-    case("ending::by_share_of_memory", by_share_of_memory),
-    case("ending::small_processes_stay", small_processes_stay),
-    case(
-        "ending::stopped_without_main_thread",
-        stopped_without_main_thread,
-    ),
-    case(
-        "ending::dry_run_stays_after_a_reload",
-        dry_run_stays_after_a_reload,
-    ),
-    case("ending::dry_run_signals_nobody", dry_run_signals_nobody),
-    case("ending::once", once),
-    case("ending::kill_limit", kill_limit),
+pub(crate) const CASES: &[Case] = cases![
+    obeys_sigterm,
+    ignores_sigterm,
+    twenty_at_once,
+    stopped,
+    main_thread_has_exited,
+    zombie_is_left_alone,
+    by_share_of_memory,
+    small_processes_stay,
+    stopped_without_main_thread,
+    dry_run_stays_after_a_reload,
+    dry_run_signals_nobody,
+    once,
+    kill_limit,
 ];
 
 /// `Killing process: ` and its siblings for a hog of root's.
@@ -120,7 +114,7 @@ fn twenty_at_once() {
     );
 }
 
-fn starts(record: &crate::log_lines::Record, with: &str) -> bool {
+fn starts(record: &crate::harness::log_lines::Record, with: &str) -> bool {
     record.message.starts_with(with)
 }
 

@@ -93,7 +93,7 @@ impl Breakpoints {
 
     /// Waits until the process stands at one of the system calls.
     pub(crate) fn hit(&self) -> Stopped<'_> {
-        let limit = i32::try_from(crate::machine::LIMIT.as_millis()).expect("a minute");
+        let limit = i32::try_from(crate::harness::machine::LIMIT.as_millis()).expect("a minute");
         self.next(limit)
             .expect("the process comes to the system call")
     }
