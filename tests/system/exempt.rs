@@ -14,8 +14,8 @@ pub(crate) const CASES: &[Case] = cases![
     spared_until_its_time_is_over,
     lets_a_victim_go,
     survives_a_restart,
-    holds_for_the_process_alone: Needs::Users,
-    only_root_may: Needs::Users,
+    holds_for_the_process_alone: [Needs::Users],
+    only_root_may: [Needs::Users],
     what_others_could_have_written,
     who_needs_none,
 ];

@@ -10,6 +10,7 @@
 mod adversity;
 mod commands;
 mod exempt;
+mod golden;
 mod grace;
 mod harness;
 mod identity;
@@ -41,6 +42,9 @@ fn main() {
         commands::CASES,
         killing::CASES,
         exempt::CASES,
+        golden::CASES,
+        golden::check::CASES,
+        golden::daemon::CASES,
         grace::CASES,
         identity::CASES,
         log_file::CASES,

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 pub(crate) const CASES: &[Case] = cases![
     by_exact_name,
     by_glob,
-    by_user_name: Needs::Users,
-    by_numeric_user: Needs::Users,
+    by_user_name: [Needs::Users],
+    by_numeric_user: [Needs::Users],
     unknown_user_protects_nobody,
-    user_that_comes_later: Needs::Users,
+    user_that_comes_later: [Needs::Users],
     by_pid,
     pid_taken_over,
     pid_pinned_again_at_reload,

@@ -12,10 +12,10 @@ const LOGROTATE: &str = "/usr/sbin/logrotate";
 const NEEDS: Needs = Needs::File(LOGROTATE);
 
 pub(crate) const CASES: &[Case] = cases![
-    with_a_signal: NEEDS,
-    without_a_signal: NEEDS,
-    without_a_new_file: NEEDS,
-    compressed_later: NEEDS,
+    with_a_signal: [NEEDS],
+    without_a_signal: [NEEDS],
+    without_a_new_file: [NEEDS],
+    compressed_later: [NEEDS],
 ];
 
 fn with_a_signal() {

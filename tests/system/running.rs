@@ -1,5 +1,6 @@
 //! The daemon's life: signals, reloads, its rhythm, and clocks that jump.
 
+use crate::harness::clock::FAKETIME;
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::Log;
@@ -8,13 +9,6 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Debian's package `faketime`.
-pub(crate) const FAKETIME: &str = if cfg!(target_arch = "aarch64") {
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"
-} else {
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-};
 
 pub(crate) const CASES: &[Case] = cases![
     sigterm_and_sigint,
@@ -26,8 +20,8 @@ pub(crate) const CASES: &[Case] = cases![
     never_too_often,
     no_burst_after_a_pause,
     one_check_a_day,
-    clock_that_jumps: Needs::File(FAKETIME),
-    end_of_daylight_saving: Needs::File(FAKETIME),
+    clock_that_jumps: [Needs::File(FAKETIME)],
+    end_of_daylight_saving: [Needs::File(FAKETIME)],
 ];
 
 fn sigterm_and_sigint() {

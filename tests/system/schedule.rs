@@ -1,21 +1,21 @@
 //! Schedules by a clock that goes on: the daemon itself waits for the minute, whatever the day, daylight
 //! saving and the time zone make of it.
 
+use crate::harness::clock::{FAKETIME, begin_at};
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::Record;
 use crate::harness::machine::{Daemon, Machine};
 use crate::harness::os;
-use crate::running::FAKETIME;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    begins_and_ends_at_its_minute: Needs::File(FAKETIME),
-    puts_its_thresholds_in_force: Needs::File(FAKETIME),
-    follows_a_replaced_time_zone: Needs::File(FAKETIME),
+    begins_and_ends_at_its_minute: [Needs::File(FAKETIME)],
+    puts_its_thresholds_in_force: [Needs::File(FAKETIME)],
+    follows_a_replaced_time_zone: [Needs::File(FAKETIME)],
 ];
 
 const CENTRAL_EUROPE: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
@@ -38,13 +38,8 @@ fn machine(schedule: &str) -> Machine {
 /// The daemon with a clock that was at so many seconds since 1970 when it began to go.
 fn launch(machine: &Machine, zone: Option<&str>, seconds: u64) -> Daemon {
     let mut command = machine.command();
-    command
-        .env_remove("TZ")
-        .envs(zone.map(|zone| ("TZ", zone)))
-        .env("LD_PRELOAD", FAKETIME)
-        .env("FAKETIME", format!("@{seconds}"))
-        .env("FAKETIME_FMT", "%s")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    command.env_remove("TZ").envs(zone.map(|zone| ("TZ", zone)));
+    begin_at(&mut command, seconds);
     machine.launch(command)
 }
 

@@ -8,8 +8,8 @@ use std::process::Command;
 const STRACE: &str = "/usr/bin/strace";
 
 pub(crate) const CASES: &[Case] = cases![
-    one_wake_up_an_interval: Needs::File(STRACE),
-    no_drift: Needs::File(STRACE),
+    one_wake_up_an_interval: [Needs::File(STRACE)],
+    no_drift: [Needs::File(STRACE)],
 ];
 
 /// The system calls of a daemon that made so many scans, one a line, while nothing happened.

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    not_permitted_is_said_once: Needs::Users,
-    only_its_own_is_said_once: Needs::Users,
-    hidepid_is_named_by_the_daemon: Needs::Users,
-    hidepid_1_is_named_by_the_daemon: Needs::Users,
-    hidepid_ptraceable_is_named_by_the_daemon: Needs::Users,
-    hidepid_is_named_by_scan: Needs::Users,
-    scan_as_a_normal_user: Needs::Users,
+    not_permitted_is_said_once: [Needs::Users],
+    only_its_own_is_said_once: [Needs::Users],
+    hidepid_is_named_by_the_daemon: [Needs::Users],
+    hidepid_1_is_named_by_the_daemon: [Needs::Users],
+    hidepid_ptraceable_is_named_by_the_daemon: [Needs::Users],
+    hidepid_is_named_by_scan: [Needs::Users],
+    scan_as_a_normal_user: [Needs::Users],
 ];
 
 fn hidepid_is_named_by_the_daemon() {

@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    root_alone_can_change_it: Needs::Users,
-    anybody_can_change_it: Needs::Users,
-    deleted_or_replaced: Needs::Users,
-    other_mount_namespace: Needs::Users,
-    scripts: Needs::Users,
-    memory_file: Needs::Users,
-    dead_leader: Needs::Users,
-    unreadable_link_spares_and_warns: Needs::Users,
-    without_it_another_name_is_a_warning_once: Needs::Users,
-    explained: Needs::Users,
+    root_alone_can_change_it: [Needs::Users],
+    anybody_can_change_it: [Needs::Users],
+    deleted_or_replaced: [Needs::Users],
+    other_mount_namespace: [Needs::Users],
+    scripts: [Needs::Users],
+    memory_file: [Needs::Users],
+    dead_leader: [Needs::Users],
+    unreadable_link_spares_and_warns: [Needs::Users],
+    without_it_another_name_is_a_warning_once: [Needs::Users],
+    explained: [Needs::Users],
 ];
 
 const USER: u32 = 65534;

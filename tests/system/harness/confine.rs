@@ -18,7 +18,7 @@ pub(crate) struct Case {
     /// Of the function, from the crate on; [`Case::name`] is without it.
     pub(crate) path: &'static str,
     /// What the machine must have for it.
-    pub(crate) needs: Needs,
+    pub(crate) needs: &'static [Needs],
     /// Passes by returning.
     pub(crate) run: fn(),
 }
@@ -33,28 +33,24 @@ impl Case {
 }
 
 /// What a test needs beside the namespaces.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Needs {
-    /// Nothing more.
-    Nothing,
     /// Processes of several users, which a user namespace doesn't give.
     Users,
     /// This file of another program.
     File(&'static str),
 }
 
-/// The cases of a module, each by the name of its function: `cases![NAME, NAME: NEEDS, ...]`. A function
-/// that is missing here is dead code, which the compiler reports.
+/// The cases of a module, each by the name of its function: `cases![NAME, NAME: [NEEDS, ...], ...]`. A
+/// function that is missing here is dead code, which the compiler reports.
 macro_rules! cases {
-    ($($run:ident $(: $needs:expr)?),+ $(,)?) => {
+    ($($run:ident $(: [$($needs:expr),+])?),+ $(,)?) => {
         &[$($crate::harness::confine::Case {
             path: concat!(module_path!(), "::", stringify!($run)),
-            needs: cases!(@needs $($needs)?),
+            needs: &[$($($needs),+)?],
             run: $run,
         }),+]
     };
-    (@needs) => { $crate::harness::confine::Needs::Nothing };
-    (@needs $needs:expr) => { $needs };
 }
 pub(crate) use cases;
 
@@ -78,7 +74,7 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     reasons.sort();
     reasons.dedup();
     for reason in reasons {
-        eprintln!("some live tests are ignored: {reason}");
+        eprintln!("some system tests are ignored: {reason}");
     }
     trials
 }
@@ -90,8 +86,13 @@ pub(crate) fn run_here(cases: &[Case], name: Option<&OsStr>) {
     (case.expect("a test's name").run)();
 }
 
+/// The name of the case that this process runs; see [`Case::name`].
+pub(crate) fn current() -> String {
+    std::env::args().nth(2).expect("the process of a case")
+}
+
 /// Why a test with these needs can't run on this machine.
-fn obstacle(needs: Needs) -> Option<String> {
+fn obstacle(needs: &[Needs]) -> Option<String> {
     static NAMESPACES: OnceLock<Option<String>> = OnceLock::new();
     let namespaces = NAMESPACES.get_or_init(|| {
         let output = unshare().arg("true").stdin(Stdio::null()).output();
@@ -102,14 +103,16 @@ fn obstacle(needs: Needs) -> Option<String> {
         }
         .map(|cause| format!("no pid and mount namespaces here: {cause}"))
     });
-    match needs {
-        _ if namespaces.is_some() => namespaces.clone(),
+    let missing = |needs: &Needs| match needs {
         Needs::Users if !is_root() => Some("they need root for several users".to_owned()),
         Needs::File(path) if !Path::new(path).exists() => Some(format!(
             "'{path}' is missing: see scripts/test for the package"
         )),
         _ => None,
-    }
+    };
+    namespaces
+        .clone()
+        .or_else(|| needs.iter().find_map(missing))
 }
 
 fn run_inside(name: &str) -> Result<(), Failed> {

@@ -134,10 +134,8 @@ impl Hog {
 
     /// Starts it with the process number `pid`, which must be free.
     pub(crate) fn start_as(self, pid: u32) -> RunningHog {
-        let last = (pid - 1).to_string();
         for _ in 0..1000 {
-            // The number belongs to this test's pid namespace; see pid_namespaces(7).
-            fs::write("/proc/sys/kernel/ns_last_pid", &last).expect("root sets the last number");
+            next_pid(pid);
             let mut hog = self.clone().start();
             if hog.pid() == pid {
                 return hog;
@@ -147,6 +145,13 @@ impl Hog {
         }
         panic!("the number {pid} never became free");
     }
+}
+
+/// Lets the next process of this test have the PID `pid`, if it is free.
+pub(crate) fn next_pid(pid: u32) {
+    // The file belongs to this test's pid namespace; see pid_namespaces(7).
+    let last = (pid - 1).to_string();
+    fs::write("/proc/sys/kernel/ns_last_pid", last).expect("root sets the last PID");
 }
 
 /// A hog that was started. It stays an unreaped child until it is asked how it ended.

@@ -43,6 +43,13 @@ pub(crate) fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Of memory, in bytes.
+pub(crate) fn page_size() -> u64 {
+    // SAFETY: takes an integer.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).expect("Linux has pages")
+}
+
 /// Whether our child `pid` is over: its last thread is gone, or it was reaped already.
 pub(crate) fn is_over(pid: u32) -> bool {
     // SAFETY: a C struct for which all zeros are valid.
