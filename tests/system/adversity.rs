@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Daemon, Machine, binary, output};
+use crate::harness::machine::{Daemon, Machine, binary, said};
 use crate::harness::os;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -78,9 +78,10 @@ fn proc_of_another_namespace() {
         command
             .args(["--pid", "--fork", "--kill-child", "--"])
             .arg(binary());
-        let output = output(machine.given_words(command, words));
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        command.args(words);
+        let output = said(machine.given(command));
+        assert_eq!(output.status, Some(1), "{output:?}");
+        let text = output.err;
         assert!(text.starts_with("memory-monitor: error: "), "{text}");
         assert!(text.contains("namespace"), "{text}");
     }
@@ -99,9 +100,10 @@ fn no_proc() {
             .args(["--mount", "--", "sh", "-c", shell])
             .arg(&directory);
         command.arg(binary());
-        let output = output(machine.given_words(command, words));
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        command.args(words);
+        let output = said(machine.given(command));
+        assert_eq!(output.status, Some(1), "{output:?}");
+        let text = output.err;
         assert!(
             text.starts_with("memory-monitor: error: ") && text.contains("/proc"),
             "{text}"

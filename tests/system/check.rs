@@ -1,14 +1,25 @@
 //! `memory-monitor check`.
 
-use super::{ConfigFile, Sleeper, run};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::sleeper;
+use crate::harness::machine::{Machine, run};
 
-#[test]
+pub(crate) const CASES: &[Case] = cases![
+    shows_each_value_and_what_it_means_now,
+    shows_drop_ins_rules_and_the_week,
+    prints_the_names_that_it_has,
+    tells_a_name_from_its_program,
+    names_every_error_with_status_78,
+    notes_what_can_never_match,
+    says_which_commands_the_notifier_will_not_run,
+];
+
 fn shows_each_value_and_what_it_means_now() {
-    let sleeper = Sleeper::named("sleeper-c");
-    let config = ConfigFile::new(
+    let sleeper = sleeper("sleeper-c");
+    let config = Machine::of(
         "[thresholds]\nram_gb_threshold = 0.0001\n[whitelist]\nnames = [\"sleeper-[c]\", \"no-such-name\"]\nusers = [\"no-such-user\", 0]\nprotect_root = false\n",
     );
-    let file = config.shown();
+    let file = config.config_file();
     let said = run(&["check", &file]);
     assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
     for line in [
@@ -25,31 +36,27 @@ fn shows_each_value_and_what_it_means_now() {
         assert!(said.out.contains(&line), "{line}: {said:?}");
     }
     let said = run(&["check", &file, "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let json = said.json();
     assert_eq!(json["valid"], true);
-    let entries = json["whitelist"].as_array().unwrap();
-    let root = entries.iter().find(|entry| entry["entry"] == "0").unwrap();
-    assert_eq!(root["protects"], false);
+    let entries = json["whitelist"].as_array().expect("a list");
+    let root = entries.iter().find(|entry| entry["entry"] == "0");
+    assert_eq!(root.expect("an entry")["protects"], false);
 }
 
-#[test]
 fn shows_drop_ins_rules_and_the_week() {
-    let sleeper = Sleeper::named("napper-r");
-    let directory = tempfile::tempdir().unwrap();
-    let main = directory.path().join("config.toml");
-    let drop_in = directory.path().join("config.d/50-site.toml");
-    std::fs::create_dir(directory.path().join("config.d")).unwrap();
+    let sleeper = sleeper("napper-r");
     let rules =
         "[[rule]]\nname = \"napper-*\"\nram_gb_threshold = 0.0001\n[[rule]]\nname = \"napper-r\"\n";
     let week = "[[schedule]]\nfrom = \"08:00\"\nto = \"20:00\"\ncheck_interval = 60\n";
     let names = "[whitelist]\nnames = [\"one\"]\n";
-    std::fs::write(&main, format!("{names}{rules}{week}")).unwrap();
+    let config = Machine::of(&format!("{names}{rules}{week}"));
     let added =
         "[whitelist]\nnames = [\"two\"]\n[[rule]]\nname = \"no-such-name\"\naction = \"protect\"\n";
-    std::fs::write(&drop_in, added).unwrap();
-    let (main, drop_in) = (main.display(), drop_in.display());
-    let pid = sleeper.pid();
-    let said = run(&["check", &main.to_string()]);
+    config.drop_in("50-site.toml", added);
+    let (main, drop_in) = (config.config_file(), config.path("config.d/50-site.toml"));
+    let drop_in = drop_in.display();
+    let pid = sleeper.pid().to_string();
+    let said = run(&["check", &main]);
     assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
     for line in [
         format!("Valid: configuration {main}\nwith the drop-in {drop_in}\n"),
@@ -66,27 +73,25 @@ fn shows_drop_ins_rules_and_the_week() {
     ] {
         assert!(said.out.contains(&line), "{line}: {said:?}");
     }
-    let said = run(&["check", &main.to_string(), "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let said = run(&["check", &main, "--json"]);
+    let json = said.json();
     assert_eq!(json["drop_ins"][0], drop_in.to_string());
     assert_eq!(json["rules"][1]["matches"][0]["pid"].to_string(), pid);
     assert_eq!(json["week"]["stretches"][1]["from"], "mon 08:00");
     assert_eq!(json["week"]["stretches"][1]["schedule"], 1);
 }
 
-#[test]
 fn prints_the_names_that_it_has() {
-    let config = ConfigFile::new(
+    let config = Machine::of(
         "[whitelist]\nnames = [\"b\", \"a-*\", \"b\"]\n[[rule]]\nname = \"x\\u001b\"\n[[rule]]\nexe = \"/b\"\n",
     );
-    let said = run(&["check", &config.shown(), "--names"]);
+    let said = run(&["check", &config.config_file(), "--names"]);
     assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
     assert_eq!(said.out, "a-*\nb\nx\\x1b\n");
 }
 
-#[test]
 fn tells_a_name_from_its_program() {
-    let _impostor = Sleeper::named("sleeper-v");
+    let _impostor = sleeper("sleeper-v");
     for (verify, matches) in [
         ("false", "sleeper-v  ("),
         (
@@ -94,18 +99,17 @@ fn tells_a_name_from_its_program() {
             "nothing now, 1 of that name not protected: another program  (",
         ),
     ] {
-        let config = ConfigFile::new(&format!(
+        let config = Machine::of(&format!(
             "[whitelist]\nnames = [\"sleeper-v\"]\nverify_names = {verify}\n"
         ));
-        let said = run(&["check", &config.shown()]);
+        let said = run(&["check", &config.config_file()]);
         assert!(said.out.contains(matches), "{matches}: {said:?}");
     }
 }
 
-#[test]
 fn names_every_error_with_status_78() {
-    let config = ConfigFile::new("[thresholds]\nram_gb_treshold = 1\n[settings]\ndry_run = 1\n");
-    let file = config.shown();
+    let config = Machine::of("[thresholds]\nram_gb_treshold = 1\n[settings]\ndry_run = 1\n");
+    let file = config.config_file();
     let said = run(&["check", &file]);
     assert_eq!(said.status, Some(78));
     assert_eq!(said.out, "");
@@ -121,26 +125,24 @@ fn names_every_error_with_status_78() {
     );
     let said = run(&["check", &file, "--json"]);
     assert_eq!(said.status, Some(78));
-    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let json = said.json();
     assert_eq!(json["valid"], false);
-    assert_eq!(json["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(json["errors"].as_array().expect("a list").len(), 2);
 }
 
-#[test]
 fn notes_what_can_never_match() {
     let name = "x".repeat(256);
-    let config = ConfigFile::new(&format!("[whitelist]\nnames = [\"{name}\"]\n"));
-    let said = run(&["check", &config.shown()]);
+    let config = Machine::of(&format!("[whitelist]\nnames = [\"{name}\"]\n"));
+    let said = run(&["check", &config.config_file()]);
     assert!(
         said.out.contains("longer than a process name can be"),
         "{said:?}"
     );
 }
 
-#[test]
 fn says_which_commands_the_notifier_will_not_run() {
-    let config = ConfigFile::new("[notify]\ncommand = [\"/bin/true\", \"/nowhere/hook\"]\n");
-    let said = run(&["check", &config.shown()]);
+    let config = Machine::of("[notify]\ncommand = [\"/bin/true\", \"/nowhere/hook\"]\n");
+    let said = run(&["check", &config.config_file()]);
     assert_eq!(said.status, Some(0), "{said:?}");
     let note = "the notifier runs no such command: /nowhere can't be looked at: No such file";
     assert!(said.out.contains(note), "{said:?}");

@@ -2,13 +2,13 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, binary, output};
+use crate::harness::machine::{Machine, Said, program, run};
 use crate::harness::os;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Stdio;
 
 pub(crate) const CASES: &[Case] = cases![
     unknown_option,
@@ -23,15 +23,9 @@ pub(crate) const CASES: &[Case] = cases![
     closed_pipe,
 ];
 
-fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(binary());
-    command.args(arguments);
-    output(command)
-}
-
 /// What the command wrote to stderr, each line of which names the program.
-fn errors(output: &Output) -> String {
-    let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+fn errors(output: &Said) -> String {
+    let text = output.err.clone();
     let named = |line: &str| line.starts_with("memory-monitor: error: ");
     assert!(!text.is_empty() && text.lines().all(named), "{text}");
     text
@@ -46,28 +40,28 @@ fn unknown_option() {
         &["scan", "--no-such-option"],
     ] {
         let output = run(arguments);
-        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {output:?}");
+        assert_eq!(output.status, Some(64), "{arguments:?}: {output:?}");
         errors(&output);
     }
 }
 
 fn unknown_command() {
     let output = run(&["scann"]);
-    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(output.status, Some(64));
     assert!(errors(&output).contains("scann"));
 }
 
 fn help_and_version() {
     for option in ["-h", "--help"] {
         let output = run(&[option]);
-        assert!(output.status.success());
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(output.status == Some(0));
+        let text = output.out;
         assert!(text.contains("--config") && text.contains("scan"), "{text}");
     }
     for option in ["-V", "--version"] {
         let output = run(&[option]);
         let version = concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), version);
+        assert_eq!(output.out, version);
     }
 }
 
@@ -127,7 +121,7 @@ fn configuration_errors() {
         for command in [&[][..], &["scan"], &["--once"]] {
             let path = path.to_str().expect("UTF-8");
             let output = run(&[command, &["--config", path]].concat());
-            assert_eq!(output.status.code(), Some(78), "{text}: {output:?}");
+            assert_eq!(output.status, Some(78), "{text}: {output:?}");
             let errors = errors(&output);
             for word in *words {
                 assert!(errors.contains(word), "no {word} in {errors}");
@@ -138,14 +132,14 @@ fn configuration_errors() {
     let both_off = "[thresholds]\nram_gb_threshold = inf\nram_percent_threshold = 100";
     fs::write(&path, both_off).expect("a directory of ours");
     let output = run(&["--once", "--config", path.to_str().expect("UTF-8")]);
-    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert_eq!(output.status, Some(78), "{output:?}");
     errors(&output);
 }
 
 fn named_configuration_is_missing() {
     for command in [&[][..], &["scan"]] {
         let output = run(&[command, &["--config", "/no/such/file.toml"]].concat());
-        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert_eq!(output.status, Some(78), "{output:?}");
         assert!(errors(&output).contains("/no/such/file.toml"));
     }
 }
@@ -156,12 +150,12 @@ fn unreadable_configuration() {
     for contents in [&b"\xff\xfe"[..], b"[thresholds]\nram_gb_threshold = 2\xff"] {
         fs::write(&path, contents).expect("a directory of ours");
         let output = run(&["--once", "--config", path.to_str().expect("UTF-8")]);
-        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert_eq!(output.status, Some(78), "{output:?}");
         errors(&output);
     }
     let directory = machine.path("");
     let output = run(&["--once", "--config", directory.to_str().expect("UTF-8")]);
-    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert_eq!(output.status, Some(78), "{output:?}");
     errors(&output);
 }
 
@@ -179,15 +173,15 @@ fn built_in_configuration() {
     // 10 % of the memory and 2 GB are more than this has; that it is not ended proves nothing more.
     let hog = Hog::new().start();
     let output = run(&["--once"]);
-    assert!(output.status.success(), "{output:?}");
+    assert!(output.status == Some(0), "{output:?}");
     let log = fs::read_to_string("/var/log/memory_monitor.log").expect("the default log file");
     assert!(log.contains("/etc/memory-monitor/config.toml"), "{log}");
     assert!(log.contains("default"), "{log}");
     assert!(log.contains("Scan complete. Scanned: "), "{log}");
     assert!(hog.is_alive());
     let output = run(&["scan"]);
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+    assert!(output.status == Some(0), "{output:?}");
+    let text = output.all();
     assert!(text.contains("default"), "{text}");
 }
 
@@ -198,7 +192,7 @@ fn shipped_configuration() {
         "/etc/memory-monitor/config.toml"
     );
     let output = run(&["scan", "--config", path]);
-    assert!(output.status.success(), "{output:?}");
+    assert!(output.status == Some(0), "{output:?}");
 }
 
 fn scan_ends_nothing() {
@@ -206,9 +200,9 @@ fn scan_ends_nothing() {
     let hog = Hog::new().start();
     let protected = Hog::new().comm("precious").argv0("precious").start();
     let machine = machine.with("whitelist.names", r#"["precious"]"#);
-    let output = output(machine.scan());
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let output = machine.run(&["scan"]);
+    assert!(output.status == Some(0), "{output:?}");
+    let text = output.out;
     assert!(
         !text.contains('\x1b'),
         "no colour but on a terminal: {text}"
@@ -232,10 +226,10 @@ fn closed_pipe() {
     let hogs: Vec<_> = (0..3).map(|_| Hog::new().mib(1).start()).collect();
     let (reader, writer) = UnixStream::pair().expect("a pair of sockets");
     drop(reader);
-    let mut command = machine.scan();
+    let mut command = machine.given(program(&["scan"]));
     command.stdout(OwnedFd::from(writer));
-    let output = output(command);
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    let output = command.stdin(Stdio::null()).output();
+    let text = String::from_utf8(output.expect("the program starts").stderr).expect("UTF-8");
     assert!(!text.contains("panicked"), "{text}");
     assert_eq!(hogs.len(), 3);
 }

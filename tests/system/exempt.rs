@@ -2,12 +2,12 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{LONG, Machine, binary, output};
+use crate::harness::machine::{LONG, Machine, Said, run, said};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     spared_until_taken_back,
@@ -20,26 +20,20 @@ pub(crate) const CASES: &[Case] = cases![
     who_needs_none,
 ];
 
-fn exempt(arguments: &[&str]) -> Output {
-    let mut command = Command::new(binary());
-    command.arg("exempt").args(arguments);
-    output(command)
+fn exempt(arguments: &[&str]) -> Said {
+    run(&[&["exempt"], arguments].concat())
 }
 
 /// Exempts a hog; what it printed.
 fn grant(hog: &RunningHog, time: &str, reason: &str) -> String {
     let done = exempt(&[&hog.pid().to_string(), "--for", time, "--reason", reason]);
-    assert!(done.status.success(), "{done:?}");
-    String::from_utf8(done.stdout).expect("UTF-8")
+    assert_eq!(done.status, Some(0), "{done:?}");
+    done.out
 }
 
 fn file() -> PathBuf {
     let directory = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");
     PathBuf::from(directory).join("exempt.json")
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
 fn spared_until_taken_back() {
@@ -64,33 +58,32 @@ fn spared_until_taken_back() {
         "exempt for another",
     ]);
     for command in [&["explain", &pid][..], &["scan"], &["exempt", "--list"]] {
-        let shown = output(machine.given_words(Command::new(binary()), command));
+        let shown = machine.run(command);
         let shown = if command[0] == "exempt" {
             exempt(&["--list"])
         } else {
             shown
         };
         assert!(
-            text(&shown).contains("back\\x1bup"),
+            shown.all().contains("back\\x1bup"),
             "{command:?}: {}",
-            text(&shown)
+            shown.all()
         );
     }
     let json = exempt(&["--list", "--json"]);
-    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
-    assert_eq!(json[0]["pid"], hog.pid());
+    assert_eq!(json.json()[0]["pid"], hog.pid());
 
     machine.log().wait_for_scans(machine.log().scans() + 3);
     assert!(hog.is_alive());
-    assert!(exempt(&[&pid, "--end"]).status.success());
+    assert!(exempt(&[&pid, "--end"]).status == Some(0));
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_words(&[
         "No longer exempt, it was taken back: ",
         &format!("PID={pid},"),
     ]);
     let again = exempt(&[&pid, "--end"]);
-    assert_eq!(again.status.code(), Some(1), "{again:?}");
-    assert!(text(&exempt(&["--list"])).contains("No process"));
+    assert_eq!(again.status, Some(1), "{again:?}");
+    assert!(exempt(&["--list"]).all().contains("No process"));
     daemon.stop();
 }
 
@@ -163,13 +156,13 @@ fn only_root_may() {
     ] {
         let mut command = machine.binary_for(1000);
         command.args(arguments);
-        let refused = output(command);
-        assert_eq!(refused.status.code(), Some(1));
-        assert!(text(&refused).contains("only root"), "{}", text(&refused));
+        let refused = said(command);
+        assert_eq!(refused.status, Some(1));
+        assert!(refused.all().contains("only root"), "{}", refused.all());
     }
     let mut command = machine.binary_for(1000);
     command.args(["exempt", "--list"]);
-    assert!(output(command).status.success());
+    assert!(said(command).status == Some(0));
 }
 
 fn what_others_could_have_written() {
@@ -212,9 +205,9 @@ fn who_needs_none() {
     ] {
         let refused = exempt(&[pid, "--for", "1h"]);
         assert!(
-            !refused.status.success() && text(&refused).contains(words),
+            refused.status != Some(0) && refused.all().contains(words),
             "{}",
-            text(&refused)
+            refused.all()
         );
     }
     let own = std::process::id().to_string();
@@ -230,11 +223,7 @@ fn who_needs_none() {
         &["--for", "1h"],
     ] {
         let refused = exempt(arguments);
-        assert_eq!(
-            refused.status.code(),
-            Some(64),
-            "{arguments:?}: {refused:?}"
-        );
+        assert_eq!(refused.status, Some(64), "{arguments:?}: {refused:?}");
     }
     assert!(!file().exists());
     // It asks for nothing but itself: the name of a process can't end the line.
@@ -245,10 +234,6 @@ fn who_needs_none() {
         .spawn()
         .expect("sleep starts");
     let done = exempt(&[&hostile.id().to_string(), "--for", "1h", "--reason", "a\nb"]);
-    assert_eq!(
-        String::from_utf8_lossy(&done.stdout).lines().count(),
-        1,
-        "{done:?}"
-    );
+    assert_eq!(done.out.lines().count(), 1, "{done:?}");
     hostile.kill().and_then(|()| hostile.wait()).expect("ours");
 }

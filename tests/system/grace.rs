@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{LONG, Machine, output};
+use crate::harness::machine::{LONG, Machine, said};
 use crate::harness::os;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -16,7 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     survivor_of_sigkill,
 ];
 
-fn said(machine: &Machine, what: &str, hog: &RunningHog) -> usize {
+fn count(machine: &Machine, what: &str, hog: &RunningHog) -> usize {
     let start = format!("{what}: PID={},", hog.pid());
     let records = machine.log().records();
     let about_it = |record: &&crate::harness::log_lines::Record| record.message.starts_with(&start);
@@ -39,7 +39,7 @@ fn checks_go_on() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(stubborn.is_alive(), "its grace time is {LONG} s");
-    assert_eq!(said(&machine, "Killing process", &stubborn), 1);
+    assert_eq!(count(&machine, "Killing process", &stubborn), 1);
 }
 
 fn none_at_all() {
@@ -56,12 +56,12 @@ fn once_waits_for_the_end() {
     let mut hog = Hog::new().ignores_sigterm().start();
     let mut command = machine.command();
     command.arg("--once");
-    let output = output(command);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = said(command);
+    assert_eq!(output.status, Some(0), "{output:?}");
     assert!(!hog.is_alive());
     assert_eq!(hog.ended_by(), Some(libc::SIGKILL));
     assert_eq!(machine.log().scans(), 1);
-    assert_eq!(said(&machine, "Process ended", &hog), 1);
+    assert_eq!(count(&machine, "Process ended", &hog), 1);
 }
 
 fn reload_that_protects() {
@@ -77,7 +77,7 @@ fn reload_that_protects() {
     machine.log().wait_for_scans(5);
     assert!(hog.is_alive());
     daemon.stop();
-    assert_eq!(said(&machine, "Escalating to SIGKILL", &hog), 0);
+    assert_eq!(count(&machine, "Escalating to SIGKILL", &hog), 0);
 }
 
 fn reload_that_shortens_it() {
@@ -129,7 +129,7 @@ fn survivor_of_sigkill() {
     wait_for(&machine, "Escalating to SIGKILL:", &hog);
     wait_for(&machine, "Process survives SIGKILL", &hog);
     machine.log().wait_for_scans(5);
-    assert_eq!(said(&machine, "Process ended", &hog), 0);
+    assert_eq!(count(&machine, "Process ended", &hog), 0);
     let survives =
         |record: &&crate::harness::log_lines::Record| record.message.contains("survives SIGKILL");
     assert_eq!(machine.log().records().iter().filter(survives).count(), 1);
@@ -138,6 +138,6 @@ fn survivor_of_sigkill() {
     assert_eq!(hog.ended_by(), Some(libc::SIGKILL));
     machine.log().wait_for_scans(3);
     daemon.stop();
-    assert_eq!(said(&machine, "Killing process", &hog), 1);
-    assert_eq!(said(&machine, "Process ended", &hog), 1);
+    assert_eq!(count(&machine, "Killing process", &hog), 1);
+    assert_eq!(count(&machine, "Process ended", &hog), 1);
 }

@@ -1,133 +1,155 @@
 //! `memory-monitor history` and `status`, with what a daemon leaves for them.
 
-use super::{Said, in_namespace, is_root};
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::machine::{Daemon, Machine, program, quoted, run, until};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-/// A daemon in namespaces of its own that ends everything over 50 MB, and a hog for it: `$hog`. The
-/// script goes on when the hog has ended and the record of it is there.
-const ENDED: &str = r#"
-mount -t tmpfs none /mnt
-export STATE_DIRECTORY=/mnt/state RUNTIME_DIRECTORY=/mnt/run TZ=UTC0
-printf '[thresholds]\nram_gb_threshold = 0.05\ncheck_interval = 0.2\n[settings]\nlog_file = ""\nenable_syslog = false\n' >/mnt/c.toml
-python3 -c 'hog = bytearray(100 << 20); open("/mnt/full", "w"); import time; time.sleep(1000)' & hog=$!
-until [ -e /mnt/full ]; do sleep 0.05; done
-"$PROGRAM" -q -c /mnt/c.toml & daemon=$!
-wait $hog || true
-until [ -s /mnt/state/history.jsonl ] && "$PROGRAM" status --json | grep -q '"ended": 1'; do sleep 0.05; done
-"#;
+pub(crate) const CASES: &[Case] = cases![
+    history_tells_what_was_ended,
+    status_tells_how_things_are,
+    a_daemon_that_was_killed_is_not_running,
+    without_a_place_for_it_the_daemon_works_all_the_same,
+];
 
-fn after_an_end(script: &str) -> Option<Said> {
-    is_root("after_an_end").then(|| in_namespace(&format!("{ENDED}{script}")))
+const CONFIG: &str = "[thresholds]\nram_gb_threshold = 0.05\ncheck_interval = 0.2\n\
+    [settings]\nlog_file = \"\"\nenable_syslog = false\n";
+
+/// A daemon that has killed one process, "python3" of 100 MiB, and has left the record of it.
+fn after_an_end() -> (Machine, Daemon) {
+    let machine = Machine::of(CONFIG);
+    let mut hog = Hog::new().mib(100).comm("python3").start();
+    let daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    until("it is in the history and the status", || {
+        fs::read(history()).is_ok_and(|text| !text.is_empty())
+            && run(&["status", "--json"]).out.contains("\"ended\": 1")
+    });
+    (machine, daemon)
 }
 
-#[test]
+fn in_directory(variable: &str, name: &str) -> PathBuf {
+    let directory = std::env::var_os(variable).expect("each case has one of its own");
+    PathBuf::from(directory).join(name)
+}
+
+fn history() -> PathBuf {
+    in_directory("STATE_DIRECTORY", "history.jsonl")
+}
+
 fn history_tells_what_was_ended() {
-    let script = r#"
-        printf '{"torn' >>/mnt/state/history.jsonl
-        "$PROGRAM" history
-        "$PROGRAM" history --json >/mnt/json
-        python3 -c 'import json; r = json.load(open("/mnt/json"))["records"]
-assert [x["name"] for x in r] == ["python3"] and r[0]["freed_bytes"] > 100 << 20, r
-assert r[0]["signal"] == "SIGTERM" and r[0]["rss_bytes"] > 100 << 20, r'
-        for filter in "--user nobody" "--name x*" "--since 2999-01-01"; do
-            "$PROGRAM" history $filter | grep -q '^Nothing was ended' || echo "not $filter"
-        done
-        "$PROGRAM" history --user root --name "python?" --since 1h | grep -c SIGTERM
-    "#;
-    let Some(said) = after_an_end(script) else {
-        return;
-    };
+    let (_machine, _daemon) = after_an_end();
+    let mut file = fs::OpenOptions::new().append(true).open(history());
+    let file = file.as_mut().expect("the daemon has written it");
+    file.write_all(b"{\"torn").expect("a file of ours");
+    let said = run(&["history"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     for part in [
         "  python3  root  ",
         "  SIGTERM  ",
         "  ram_gb_threshold = 0.05GB\n",
         "####################     1  python3 (root), 0.1",
-        "One line of the record can't be read and was skipped.\n1\n",
+        "One line of the record can't be read and was skipped.\n",
     ] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
-    assert!(!said.out.contains("not --"), "{said:?}");
+    let json = run(&["history", "--json"]).json();
+    let records = json["records"].as_array().expect("a list");
+    assert_eq!(records.len(), 1, "{json}");
+    let record = &records[0];
+    assert_eq!(record["name"], "python3");
+    assert_eq!(record["signal"], "SIGTERM");
+    assert!(record["freed_bytes"].as_u64() > Some(100 << 20), "{record}");
+    assert!(record["rss_bytes"].as_u64() > Some(100 << 20), "{record}");
+    for filter in [
+        ["--user", "nobody"],
+        ["--name", "x*"],
+        ["--since", "2999-01-01"],
+    ] {
+        let said = run(&[&["history"][..], &filter].concat());
+        assert!(said.out.starts_with("Nothing was ended"), "{said:?}");
+    }
+    let all = ["--user", "root", "--name", "python?", "--since", "1h"];
+    let said = run(&[&["history"][..], &all].concat());
+    assert_eq!(said.out.matches("SIGTERM").count(), 1, "{said:?}");
 }
 
-#[test]
 fn status_tells_how_things_are() {
-    let script = r#"
-        "$PROGRAM" status
-        echo ==
-        sleep 1.1; echo 'nonsense = 1' >>/mnt/c.toml
-        "$PROGRAM" status | grep on.disk
-        echo ==
-        kill -STOP $daemon; until grep -q 'State:.T' /proc/$daemon/status; do sleep 0.05; done
-        sed -i 's/"next_check":[0-9]*/"next_check":1000000000/' /mnt/run/status.json
-        "$PROGRAM" status | grep stale
-        echo ==
-        kill -CONT $daemon; kill $daemon; wait $daemon
-        "$PROGRAM" status || echo "exit $?"
-    "#;
-    let Some(said) = after_an_end(script) else {
-        return;
-    };
-    assert_eq!(said.status, Some(0), "{said:?}");
-    let parts: Vec<_> = said.out.split("==\n").collect();
+    let (machine, mut daemon) = after_an_end();
+    let file = machine.config_file();
+    let said = run(&["status"]);
     for part in [
         " runs by hand: PID ",
-        "Policy: configuration /mnt/c.toml, read ",
+        &format!("Policy: configuration {file}, read "),
         "Ended today: 1, 0.1",
         "since its start: 1\n",
         "Next check: ",
     ] {
-        assert!(parts[0].contains(part), "{part}: {said:?}");
+        assert!(said.out.contains(part), "{part}: {said:?}");
     }
-    assert!(parts[1].contains("on disk is newer"), "{said:?}");
-    assert!(
-        parts[1].contains("would now be refused: /mnt/c.toml:7:1: unknown key"),
-        "{said:?}"
+
+    let changed = format!("{CONFIG}nonsense = 1\n");
+    fs::write(&file, changed).expect("a directory of ours");
+    let later = SystemTime::now() + Duration::from_secs(2);
+    let written = fs::File::options().write(true).open(&file);
+    let done = written.and_then(|file| file.set_modified(later));
+    done.expect("a file of ours");
+    let said = run(&["status"]);
+    assert!(said.out.contains("on disk is newer"), "{said:?}");
+    let refused = format!("would now be refused: {file}:7:1: unknown key");
+    assert!(said.out.contains(&refused), "{said:?}");
+
+    daemon.pause();
+    let status = in_directory("RUNTIME_DIRECTORY", "status.json");
+    let text = fs::read_to_string(&status).expect("the daemon has written it");
+    let (before, rest) = text.split_once("\"next_check\":").expect("it is there");
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let long_ago = format!("{before}\"next_check\":1000000000{digits}");
+    fs::write(&status, long_ago).expect("a file of ours");
+    let said = run(&["status"]);
+    assert!(said.out.contains("This is stale"), "{said:?}");
+
+    daemon.resume();
+    daemon.stop();
+    let said = run(&["status"]);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    let error = format!(
+        "error: no daemon runs that could leave its state in {}\n",
+        quoted(&status)
     );
-    assert!(parts[2].contains("This is stale"), "{said:?}");
-    assert_eq!(parts[3], "exit 1\n");
-    assert!(
-        said.err.contains(
-            "error: no daemon runs that could leave its state in \"/mnt/run/status.json\"\n"
-        ),
-        "{said:?}"
-    );
+    assert!(said.err.contains(&error), "{said:?}");
 }
 
-#[test]
 fn a_daemon_that_was_killed_is_not_running() {
-    let script = r#"
-        kill -KILL $daemon; wait $daemon || true
-        "$PROGRAM" status --json || echo "exit $?"
-    "#;
-    let Some(said) = after_an_end(script) else {
-        return;
-    };
+    let (_machine, mut daemon) = after_an_end();
+    daemon.signal(libc::SIGKILL);
+    daemon.wait();
+    let said = run(&["status", "--json"]);
     assert!(said.out.contains("\"running\": false"), "{said:?}");
-    assert!(said.out.ends_with("exit 1\n"), "{said:?}");
+    assert_eq!(said.status, Some(1), "{said:?}");
     assert!(said.err.contains("has ended without a word"), "{said:?}");
 }
 
-#[test]
 fn without_a_place_for_it_the_daemon_works_all_the_same() {
-    if !is_root("without_a_place_for_it_the_daemon_works_all_the_same") {
-        return;
+    let machine = Machine::of(CONFIG);
+    let mut hog = Hog::new().mib(100).start();
+    let mut command = machine.given(program(&["--verbose"]));
+    command
+        .env("STATE_DIRECTORY", "/proc/none")
+        .env("RUNTIME_DIRECTORY", "/proc/none");
+    let mut daemon = machine.launch(command);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    for words in ["Process ended", "Cannot write history"] {
+        until(words, || daemon.stderr().contains(words));
     }
-    let script = r#"
-        mount -t tmpfs none /mnt
-        export STATE_DIRECTORY=/proc/none RUNTIME_DIRECTORY=/proc/none
-        printf '[thresholds]\nram_gb_threshold = 0.05\ncheck_interval = 0.2\n[settings]\nlog_file = ""\nenable_syslog = false\n' >/mnt/c.toml
-        python3 -c 'hog = bytearray(100 << 20); import time; time.sleep(1000)' & hog=$!
-        "$PROGRAM" -v -c /mnt/c.toml 2>/mnt/err & daemon=$!
-        wait $hog || true
-        until grep -q 'Process ended' /mnt/err; do sleep 0.05; done
-        until grep -q 'Cannot write history' /mnt/err; do sleep 0.05; done
-        kill $daemon; wait $daemon
-        grep -c 'DEBUG - Cannot write status' /mnt/err
-    "#;
-    let said = in_namespace(script);
+    daemon.stop();
+    let said = daemon.stderr();
     assert_eq!(
-        (said.status, said.out.as_str()),
-        (Some(0), "1\n"),
-        "{said:?}"
+        said.matches("DEBUG - Cannot write status").count(),
+        1,
+        "{said}"
     );
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Machine, output};
+use crate::harness::machine::{Machine, said};
 
 pub(crate) const CASES: &[Case] = cases![
     obeys_sigterm,
@@ -266,8 +266,8 @@ fn once() {
     let mut hog = Hog::new().start();
     let mut command = machine.command();
     command.arg("--once");
-    let output = output(command);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = said(command);
+    assert_eq!(output.status, Some(0), "{output:?}");
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let log = machine.log();
     assert_eq!(log.scans(), 1);

@@ -1,4 +1,7 @@
-//! The live suite: the real binary against real processes.
+//! The system suite: the real binary against real processes, one function a case.
+//!
+//! `cargo test --test system rotation::with_a_signal` runs one case, `... rotation::` the cases of a module,
+//! and `cargo test --test system` all. With MEMORY_MONITOR=PATH they try another binary than the one just built.
 //!
 //! Each test runs in a pid and a mount namespace of its own, with its own /proc, so that its daemon
 //! sees, and can end, nothing but the test's processes; see [`harness::confine`]. The same executable is also
@@ -8,11 +11,15 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod adversity;
+mod check;
 mod commands;
 mod exempt;
+mod explain;
+mod faults;
 mod golden;
 mod grace;
 mod harness;
+mod history_and_status;
 mod identity;
 mod killing;
 mod log_file;
@@ -24,7 +31,9 @@ mod protection;
 mod records;
 mod rotation;
 mod running;
+mod scan;
 mod schedule;
+mod selftest;
 mod traced;
 mod users;
 mod verify_names;
@@ -34,18 +43,23 @@ use harness::{
     hog,
 };
 use libtest_mimic::Arguments;
+use std::num::NonZero;
 
 fn main() {
     let mut arguments = std::env::args_os().skip(1);
     let cases: Vec<Case> = [
         adversity::CASES,
+        check::CASES,
         commands::CASES,
         killing::CASES,
         exempt::CASES,
+        explain::CASES,
+        faults::CASES,
         golden::CASES,
         golden::check::CASES,
         golden::daemon::CASES,
         grace::CASES,
+        history_and_status::CASES,
         identity::CASES,
         log_file::CASES,
         metrics::CASES,
@@ -56,7 +70,9 @@ fn main() {
         records::CASES,
         rotation::CASES,
         running::CASES,
+        scan::CASES,
         schedule::CASES,
+        selftest::CASES,
         traced::CASES,
         users::CASES,
         verify_names::CASES,
@@ -68,8 +84,11 @@ fn main() {
             confine::run_here(&cases, arguments.next().as_deref());
         }
         _ => {
-            let trials = confine::trials(&cases);
-            libtest_mimic::run(&Arguments::from_args(), trials).exit()
+            let mut arguments = Arguments::from_args();
+            // Most of the time a case waits.
+            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+            arguments.test_threads.get_or_insert(2 * cores);
+            libtest_mimic::run(&arguments, confine::trials(&cases)).exit()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, output};
+use crate::harness::machine::{Machine, program, said};
 
 pub(crate) const CASES: &[Case] = cases![
     any_bytes_in_the_log,
@@ -62,11 +62,11 @@ fn any_bytes_in_the_table() {
     let names = HOSTILE.iter().map(|(name, _)| name);
     let hogs: Vec<_> = names.map(start).collect();
     for json in [false, true] {
-        let mut command = machine.scan();
+        let mut command = machine.given(program(&["scan"]));
         command.args(json.then_some("--json"));
-        let output = output(command);
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).expect("the table is UTF-8");
+        let output = said(command);
+        assert_eq!(output.status, Some(0), "{output:?}");
+        let text = output.out;
         let unwanted = |character: char| {
             character != '\n' && (character.is_control() || character == '\u{202e}')
         };

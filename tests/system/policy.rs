@@ -3,9 +3,8 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Machine, THRESHOLD_GB, output};
+use crate::harness::machine::{Machine, THRESHOLD_GB, said};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 pub(crate) const CASES: &[Case] = cases![
     first_rule_decides,
@@ -18,18 +17,6 @@ pub(crate) const CASES: &[Case] = cases![
     measured_by_pss,
 ];
 
-/// Writes a drop-in of this machine's configuration.
-fn drop_in(machine: &Machine, name: &str, text: &str) {
-    let directory = machine.path("config.d");
-    fs::create_dir_all(&directory).expect("a directory of ours");
-    for (path, mode) in [(directory.clone(), 0o755), (directory.join(name), 0o644)] {
-        if mode == 0o644 {
-            fs::write(&path, text).expect("a directory of ours");
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("ours");
-    }
-}
-
 fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize {
     let start = format!("{start}PID={},", hog.pid());
     let records = machine.log().records();
@@ -41,8 +28,7 @@ fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize
 
 fn first_rule_decides() {
     let machine = Machine::new();
-    drop_in(
-        &machine,
+    machine.drop_in(
         "rules.toml",
         "[[rule]]\ncmdline = \"*protected*\"\naction = \"protect\"\n\
          [[rule]]\ncmdline = \"*reported*\"\naction = \"warn\"\n\
@@ -74,7 +60,7 @@ fn rule_by_executable() {
         .expect("UTF-8");
     // Whatever it calls itself: the link is what counts.
     let rule = format!("[[rule]]\nexe = \"*/{exe}\"\naction = \"protect\"\n");
-    drop_in(&machine, "rules.toml", &rule);
+    machine.drop_in("rules.toml", &rule);
     let hog = Hog::new().argv0("/usr/sbin/sshd").comm("sshd").start();
     let mut daemon = machine.start();
     machine.log().wait_for_scans(3);
@@ -139,8 +125,7 @@ fn restart_loop_waits() {
 
 fn drop_in_is_reloaded() {
     let machine = Machine::new();
-    drop_in(
-        &machine,
+    machine.drop_in(
         "50.toml",
         "[[rule]]\nname = \"hog\"\naction = \"protect\"\n",
     );
@@ -160,18 +145,14 @@ fn drop_in_is_reloaded() {
 
 fn foreign_drop_in_is_refused() {
     let machine = Machine::new();
-    drop_in(
-        &machine,
-        "theirs.toml",
-        "[thresholds]\nram_gb_threshold = 0.001\n",
-    );
+    machine.drop_in("theirs.toml", "[thresholds]\nram_gb_threshold = 0.001\n");
     let theirs = machine.path("config.d/theirs.toml");
     std::os::unix::fs::chown(&theirs, Some(1000), None).expect("root");
     let mut command = machine.command();
     command.arg("--once");
-    let refused = output(command);
-    assert_eq!(refused.status.code(), Some(78), "{refused:?}");
-    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let refused = said(command);
+    assert_eq!(refused.status, Some(78), "{refused:?}");
+    let text = refused.err;
     assert!(text.contains("theirs.toml\" belongs to uid 1000"), "{text}");
 }
 

@@ -3,7 +3,7 @@
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::{Log, Record};
-use crate::harness::machine::{Daemon, Machine, output, quoted, until};
+use crate::harness::machine::{Daemon, Machine, quoted, said, until};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -89,7 +89,7 @@ fn read(path: &Path) -> Vec<Record> {
     }
     let mut command = Command::new("gzip");
     command.arg("-d").arg(packed);
-    assert!(output(command).status.success());
+    assert!(said(command).status == Some(0));
     Log::at(path).records()
 }
 
@@ -105,9 +105,9 @@ fn rotate(machine: &Machine, directives: &str, log: &Path, daemon: &Daemon) {
         .arg("--state")
         .arg(machine.path("state"))
         .arg(path);
-    let output = output(command);
+    let output = said(command);
     assert!(
-        output.status.success() && output.stderr.is_empty(),
+        output.status == Some(0) && output.err.is_empty(),
         "{output:?}"
     );
 }

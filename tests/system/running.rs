@@ -4,7 +4,7 @@ use crate::harness::clock::FAKETIME;
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::Log;
-use crate::harness::machine::{Daemon, Machine, quoted, until};
+use crate::harness::machine::{Daemon, Machine, quoted, said, until};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -73,10 +73,10 @@ fn quiet_and_verbose() {
         let mut hog = Hog::new().start();
         let mut command = machine.command();
         command.args(["--once", option]);
-        let output = crate::harness::machine::output(command);
-        assert!(output.status.success(), "{output:?}");
+        let output = said(command);
+        assert_eq!(output.status, Some(0), "{output:?}");
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-        String::from_utf8(output.stderr).expect("UTF-8")
+        output.err
     };
     assert_eq!(stderr_of("--quiet"), "");
     let verbose = stderr_of("--verbose");

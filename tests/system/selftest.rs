@@ -1,94 +1,121 @@
-//! `memory-monitor selftest`.
+//! `memory-monitor selftest`, while a process is over the threshold that is none of its own.
 
-use super::{in_namespace, is_root};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Machine, Said, binary, program, said};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
 
-/// A process that is over the threshold of the test's configuration, and nobody protects: `$bystander`.
-const BYSTANDER: &str = r#"
-mount -t tmpfs none /mnt; chmod 1777 /mnt; cp "$PROGRAM" /mnt/mm; chmod 755 /mnt/mm
-mkfifo /mnt/fifo
-python3 -c 'hog = bytearray(200 << 20); open("/mnt/full", "w"); open("/mnt/fifo").read()' & bystander=$!
-until [ -e /mnt/full ]; do sleep 0.05; done
-export TMPDIR=/mnt
-"#;
+pub(crate) const CASES: &[Case] = cases![
+    ends_its_own_processes_and_no_other,
+    says_what_a_normal_user_lacks: [Needs::Users],
+    fails_for_root_without_the_right_to_signal: [Needs::Users],
+    a_role_without_its_process_is_refused,
+];
 
-#[test]
+/// A process with more memory than any threshold of the selftest's.
+fn bystander() -> RunningHog {
+    Hog::new().mib(200).start()
+}
+
+/// A directory for temporary files, which any user may use.
+fn directory(machine: &Machine) -> PathBuf {
+    let directory = machine.path("tmp");
+    fs::create_dir(&directory).expect("a directory of ours");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o1777)).expect("ours");
+    directory
+}
+
+/// Each step's outcome, name and detail.
+fn steps(said: &Said) -> Vec<[String; 3]> {
+    let json = said.json();
+    let steps = json["steps"].as_array().expect("a list");
+    let part = |step: &serde_json::Value, key: &str| step[key].as_str().expect(key).to_owned();
+    steps
+        .iter()
+        .map(|step| ["outcome", "name", "detail"].map(|key| part(step, key)))
+        .collect()
+}
+
+fn has(steps: &[[String; 3]], outcome: &str, name: &str, detail: &str) -> bool {
+    steps.iter().any(|[its_outcome, its_name, its_detail]| {
+        its_outcome == outcome && its_name == name && its_detail.contains(detail)
+    })
+}
+
 fn ends_its_own_processes_and_no_other() {
-    if !is_root("ends_its_own_processes_and_no_other") {
-        return;
-    }
-    let said = in_namespace(&format!(
-        r"{BYSTANDER}
-        /mnt/mm selftest
-        # It is still there to be told to end, and ends as it was told.
-        echo end >/mnt/fifo; wait $bystander
-        ls /mnt
-        "
-    ));
+    let machine = Machine::new();
+    let bystander = bystander();
+    let directory = directory(&machine);
+    let selftest = |words: &[&str]| {
+        let mut command = program(&["selftest"]);
+        command.args(words).env("TMPDIR", &directory);
+        said(command)
+    };
+    let said = selftest(&["--json"]);
     assert_eq!(said.status, Some(0), "{said:?}");
-    for step in [
-        "see it, decide and send SIGTERM",
-        "send SIGKILL after the grace time",
-        "Signal=SIGKILL",
-        "Signal=SIGTERM",
-        "reclaim the memory of a killed process",
-        " 0 failed. Nothing but processes of this test was signalled.\nfifo\nfull\nmm\n",
+    let steps = steps(&said);
+    for (name, detail) in [
+        ("see it, decide and send SIGTERM", ""),
+        ("send SIGKILL after the grace time", ""),
+        ("notice the end", "Signal=SIGKILL"),
+        ("notice the end", "Signal=SIGTERM"),
+        ("reclaim the memory of a killed process", ""),
     ] {
-        assert!(said.out.contains(step), "{step}: {said:?}");
+        assert!(has(&steps, "ok", name, detail), "{name}: {said:?}");
     }
-    assert!(!said.out.contains("FAILED"), "{said:?}");
+    let failed = steps.iter().find(|[outcome, ..]| outcome == "failed");
+    assert_eq!(failed, None);
+    let said = selftest(&[]);
+    let last = " 0 failed. Nothing but processes of this test was signalled.\n";
+    assert!(said.out.ends_with(last), "{said:?}");
+    assert!(bystander.is_alive());
+    let left = fs::read_dir(directory).expect("a directory of ours");
+    assert_eq!(left.count(), 0, "it leaves nothing behind");
 }
 
-#[test]
 fn says_what_a_normal_user_lacks() {
-    if !is_root("says_what_a_normal_user_lacks") {
-        return;
-    }
-    let said = in_namespace(&format!(
-        r#"{BYSTANDER}
-        setpriv --reuid=65534 --regid=65534 --clear-groups /mnt/mm selftest --json >/mnt/json
-        python3 -c 'import json
-for step in json.load(open("/mnt/json"))["steps"]: print(step["outcome"], step["name"])'
-        kill $bystander
-        "#
-    ));
+    const NOBODY: u32 = 65534;
+    let machine = Machine::new();
+    let bystander = bystander();
+    let mut command = machine.binary_for(NOBODY);
+    command.args(["selftest", "--json"]);
+    command.env("TMPDIR", directory(&machine));
+    let said = said(command);
     assert_eq!(said.status, Some(0), "{said:?}");
-    assert!(
-        said.out.contains("missing signal other users' processes\n"),
-        "{said:?}"
-    );
-    assert!(said.out.contains("ok notice the end\n"), "{said:?}");
+    let steps = steps(&said);
+    let lacks = "signal other users' processes";
+    assert!(has(&steps, "missing", lacks, ""), "{said:?}");
+    assert!(has(&steps, "ok", "notice the end", ""), "{said:?}");
+    assert!(bystander.is_alive());
 }
 
-#[test]
 fn fails_for_root_without_the_right_to_signal() {
-    if !is_root("fails_for_root_without_the_right_to_signal") {
-        return;
-    }
-    let said = in_namespace(&format!(
-        r"{BYSTANDER}
-        setpriv --bounding-set=-kill /mnt/mm selftest && exit 5
-        kill $bystander
-        "
-    ));
-    let line = said
-        .out
-        .lines()
-        .find(|line| line.contains("it needs CAP_KILL"));
-    assert!(
-        line.is_some_and(|line| line.starts_with("FAILED ")),
-        "{said:?}"
-    );
+    let machine = Machine::new();
+    let bystander = bystander();
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-kill", "--"]).arg(binary());
+    command.args(["selftest", "--json"]);
+    command.env("TMPDIR", directory(&machine));
+    let said = said(command);
+    let steps = steps(&said);
+    let needs = |[outcome, _, detail]: &[String; 3]| {
+        outcome == "failed" && detail.contains("it needs CAP_KILL")
+    };
+    assert!(steps.iter().any(needs), "{said:?}");
     let error = "memory-monitor: error: one step of the selftest failed\n";
     assert_eq!(said.err, error, "{said:?}");
+    assert_ne!(said.status, Some(0));
+    assert!(bystander.is_alive());
 }
 
-#[test]
 fn a_role_without_its_process_is_refused() {
-    let mut command = std::process::Command::new(super::PROGRAM);
     for role in ["monitor ", "monitor 1", "monitor x y"] {
-        command.arg("selftest").env("MEMORY_MONITOR_SELFTEST", role);
-        let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        command = std::process::Command::new(super::PROGRAM);
+        let mut command = program(&["selftest"]);
+        command.env("MEMORY_MONITOR_SELFTEST", role);
+        let said = said(command);
+        assert_eq!(said.status, Some(1), "{said:?}");
     }
 }

@@ -5,7 +5,7 @@ use crate::harness::machine::{Machine, binary, until};
 use std::fs;
 use std::process::Command;
 
-const STRACE: &str = "/usr/bin/strace";
+pub(crate) const STRACE: &str = "/usr/bin/strace";
 
 pub(crate) const CASES: &[Case] = cases![
     one_wake_up_an_interval: [Needs::File(STRACE)],

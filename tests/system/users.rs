@@ -2,9 +2,7 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, output};
-use crate::harness::os;
-use std::path::Path;
+use crate::harness::machine::{Machine, hide_processes, said};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -70,13 +68,6 @@ fn only_its_own_is_said_once() {
     assert_eq!(said.count(), 1, "{records:?}");
 }
 
-/// Mounts this namespace's /proc again with this value of hidepid.
-fn hide_processes(value: &str) {
-    let option = format!("hidepid={value}");
-    let (source, target) = (Path::new("proc"), Path::new("/proc"));
-    os::mount(source, target, "proc", libc::MS_REMOUNT, &option);
-}
-
 fn daemon_names_hidepid(value: &str) {
     hide_processes(value);
     let machine = Machine::new();
@@ -107,14 +98,13 @@ fn hidepid_is_named_by_scan() {
     hide_processes("2");
     let machine = Machine::new();
     let hog_of_another = Hog::new().user(ANOTHER).start();
-    let seen = output(machine.given(scan_for_us(&machine)));
-    let text = [seen.stdout, seen.stderr].concat();
-    let text = String::from_utf8(text).expect("UTF-8");
-    assert!(seen.status.success() && text.contains("hidepid"), "{text}");
+    let seen = said(machine.given(scan_for_us(&machine)));
+    let text = seen.all();
+    assert!(seen.status == Some(0) && text.contains("hidepid"), "{text}");
     assert!(!text.contains("4711"), "{text}");
     // Root sees all, and is not told otherwise.
-    let seen = output(machine.scan());
-    let text = String::from_utf8([seen.stdout, seen.stderr].concat()).expect("UTF-8");
+    let seen = machine.run(&["scan"]);
+    let text = seen.all();
     assert!(text.contains("4711") && !text.contains("hidepid"), "{text}");
     assert!(hog_of_another.is_alive());
 }
@@ -126,9 +116,9 @@ fn scan_as_a_normal_user() {
         Hog::new().user(US).start(),
         Hog::new().start(),
     ];
-    let seen = output(machine.given(scan_for_us(&machine)));
-    let text = String::from_utf8(seen.stdout).expect("UTF-8");
-    assert!(seen.status.success(), "{text}");
+    let seen = said(machine.given(scan_for_us(&machine)));
+    let text = seen.out;
+    assert_eq!(seen.status, Some(0), "{text}");
     for (hog, user) in hogs.iter().zip(["4711", "nobody", "root"]) {
         let pid = hog.pid().to_string();
         let has = |line: &str, word: &str| line.split_ascii_whitespace().any(|part| part == word);

@@ -3,7 +3,7 @@
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::log_lines::Record;
-use crate::harness::machine::{Daemon, Machine, binary, output};
+use crate::harness::machine::{Daemon, Machine, binary};
 use crate::harness::os;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -370,8 +370,8 @@ fn explained() {
         ),
     ] {
         let pid = hog.pid().to_string();
-        let seen = output(machine.given_words(Command::new(binary()), &["explain", &pid]));
-        let text = String::from_utf8(seen.stdout).expect("UTF-8");
+        let seen = machine.run(&["explain", &pid]);
+        let text = seen.out;
         assert!(
             text.contains(&format!("whitelist.names          {shown}")),
             "{text}"

@@ -5,15 +5,16 @@ use super::world::World;
 use super::{processes, with_config, write};
 use crate::harness::clock::{FAKETIME, begin_at};
 use crate::harness::confine::{Case, Needs, cases};
-use std::process::Command;
+
+const CLOCK: Needs = Needs::File(FAKETIME);
 
 pub(crate) const CASES: &[Case] = cases![
-    text: [Needs::Users, Needs::File(FAKETIME)],
-    json: [Needs::Users, Needs::File(FAKETIME)],
-    names: [Needs::Users],
-    policies: [Needs::Users],
-    errors,
-    json_errors,
+    text: [Needs::Users, CLOCK],
+    json: [Needs::Users, CLOCK],
+    names: [Needs::Users, CLOCK],
+    policies: [Needs::Users, CLOCK],
+    errors: [Needs::Users, CLOCK],
+    json_errors: [Needs::Users, CLOCK],
 ];
 
 const RICH: &str = r#"[thresholds]
@@ -98,31 +99,32 @@ fn rich_world() -> World {
     world
 }
 
-/// The day and the time decide which schedule is in force.
-fn on_a_wednesday(command: &mut Command) {
+/// Runs `memory-monitor check` on a Wednesday, as the time decides which schedule is in force.
+fn check(transcript: &mut Transcript, words: &[&str]) {
     const NOON_OF_2026_01_07: u64 = 1_767_787_200;
-    begin_at(command, NOON_OF_2026_01_07);
+    let words = [&["check"], words].concat();
+    transcript.run_as(&words, |command| begin_at(command, NOON_OF_2026_01_07));
 }
 
 fn text() {
     let _world = rich_world();
     let mut transcript = Transcript::new();
-    transcript.run_as(&["check", "/opt/config.toml"], on_a_wednesday);
+    check(&mut transcript, &["/opt/config.toml"]);
     transcript.agrees();
 }
 
 fn json() {
     let _world = rich_world();
     let mut transcript = Transcript::new();
-    transcript.run_as(&["check", "/opt/config.toml", "--json"], on_a_wednesday);
+    check(&mut transcript, &["/opt/config.toml", "--json"]);
     transcript.agrees();
 }
 
 fn names() {
     let _world = rich_world();
     let mut transcript = Transcript::new();
-    transcript.run(&["check", "/opt/config.toml", "--names"]);
-    transcript.run(&["check", "--names"]);
+    check(&mut transcript, &["/opt/config.toml", "--names"]);
+    check(&mut transcript, &["--names"]);
     transcript.agrees();
 }
 
@@ -168,7 +170,7 @@ fn policies() {
         let whitelist = if is_about_it { "" } else { NO_WHITELIST };
         write("config.toml", &format!("{text}{whitelist}"));
         transcript.remark(name);
-        transcript.run(&["check", "/opt/config.toml"]);
+        check(&mut transcript, &["/opt/config.toml"]);
     }
     transcript.agrees();
 }
@@ -212,7 +214,7 @@ fn errors() {
     for text in WRONG {
         write("config.toml", text);
         transcript.remark(text);
-        transcript.run(&["check", "/opt/config.toml"]);
+        check(&mut transcript, &["/opt/config.toml"]);
     }
     transcript.remark("the daemon rejects the same");
     transcript.run(&with_config(&["--once"]));
@@ -223,10 +225,10 @@ fn errors() {
     );
     write("config.d/60-other.toml", "[threshold]\n");
     transcript.remark("in drop-ins");
-    transcript.run(&["check", "/opt/config.toml"]);
+    check(&mut transcript, &["/opt/config.toml"]);
     transcript.remark("no such file, and a directory");
-    transcript.run(&["check", "/opt/missing.toml"]);
-    transcript.run(&["check", "/opt/config.d"]);
+    check(&mut transcript, &["/opt/missing.toml"]);
+    check(&mut transcript, &["/opt/config.d"]);
     transcript.agrees();
 }
 
@@ -234,7 +236,7 @@ fn json_errors() {
     let _world = World::with(&[]);
     let mut transcript = Transcript::new();
     write("config.toml", WRONG[9]);
-    transcript.run(&["check", "/opt/config.toml", "--json"]);
-    transcript.run(&["check", "/opt/missing.toml", "--json"]);
+    check(&mut transcript, &["/opt/config.toml", "--json"]);
+    check(&mut transcript, &["/opt/missing.toml", "--json"]);
     transcript.agrees();
 }

@@ -8,10 +8,9 @@ mod world;
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::GROUP;
-use crate::harness::os;
+use crate::harness::machine::hide_processes;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Command;
 use transcript::Transcript;
 use world::{ALICE, BOB, Process, World, path, process};
@@ -308,8 +307,7 @@ fn normal_user() {
     transcript.run_as(&["exempt", "101", "--for", "1h"], as_alice);
     transcript.run_as(&["exempt", "--list"], as_alice);
     transcript.remark("/proc is mounted with hidepid=2");
-    let (source, target) = (Path::new("proc"), Path::new("/proc"));
-    os::mount(source, target, "proc", libc::MS_REMOUNT, "hidepid=2");
+    hide_processes("2");
     transcript.run_as(&with_config(&["scan", "--top", "2"]), as_alice);
     transcript.run_as(&with_config(&["explain", "105"]), as_alice);
     transcript.agrees();

@@ -4,11 +4,11 @@
 
 use super::world::{command, path};
 use crate::harness::confine;
-use serde_json::Value;
+use crate::harness::machine::said;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What differs from run to run, and what stands for it: `#` is a digit, `*` one or more of them. No digit
 /// stands before or after a match. Memory, PIDs and users are fixed by the world instead.
@@ -122,27 +122,24 @@ impl Transcript {
     pub(super) fn run_as(&mut self, words: &[&str], how: impl FnOnce(&mut Command)) {
         let mut command = command(words);
         how(&mut command);
-        let output = command.stdin(Stdio::null()).output();
-        let output = output.expect("the program starts");
+        let output = said(command);
         let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
         self.heading(&format!("memory-monitor {}", shown.join(" ")));
-        self.text.push_str(&utf8(&output.stdout));
-        if !output.stderr.is_empty() {
+        self.text.push_str(&output.out);
+        if !output.err.is_empty() {
             self.heading("standard error");
-            self.text.push_str(&utf8(&output.stderr));
+            self.text.push_str(&output.err);
         }
-        match output.status.code() {
+        match output.status {
             Some(0) => {}
             Some(code) => self.heading(&format!("exit status {code}")),
-            None => self.heading(&output.status.to_string()),
+            None => self.heading("ended by a signal"),
         }
     }
 
     /// Runs the program, which prints steps in JSON; takes in no figures and no details of them.
     pub(super) fn steps(&mut self, words: &[&str]) {
-        let output = command(words).stdin(Stdio::null()).output();
-        let output = output.expect("the program starts");
-        let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let printed = said(command(words)).json();
         self.heading(&format!("memory-monitor {}", words.join(" ")));
         let steps = printed["steps"].as_array().expect("a list");
         let keys: Vec<_> = steps[0].as_object().expect("an object").keys().collect();

@@ -145,13 +145,13 @@ impl World {
         if process.ignores_sigterm {
             hog = hog.ignores_sigterm();
         }
-        self.hogs.push(hog.start_as(process.pid));
+        let hog = hog.start_as(process.pid);
+        if process.is_kernel_thread {
+            hog.show_as_kernel_thread();
+        }
+        self.hogs.push(hog);
         self.measure(process.pid, process.rss, process.pss, process.unit);
         let directory = of_process(process.pid);
-        if process.is_kernel_thread {
-            let stat = fs::read_to_string(directory.join("stat")).expect("a hog of ours");
-            self.mount(&directory.join("stat"), &of_kernel_thread(&stat));
-        }
         for (name, text) in &process.files {
             self.mount(&directory.join(name), text);
         }
@@ -236,15 +236,4 @@ fn of_process(pid: u32) -> PathBuf {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn kib(gb: f64) -> u64 {
     (gb * 1024.0 * 1024.0) as u64
-}
-
-/// The line of a process's `stat` as a kernel thread's: with PF_KTHREAD among its flags.
-fn of_kernel_thread(stat: &str) -> String {
-    const PF_KTHREAD: u32 = 0x0020_0000;
-    let (comm, rest) = stat.rsplit_once(") ").expect("proc(5)");
-    let mut fields: Vec<String> = rest.split(' ').map(str::to_owned).collect();
-    // The state is the third field of the line and the first one here, the flags are the ninth.
-    let flags: u32 = fields[6].parse().expect("a number");
-    fields[6] = (flags | PF_KTHREAD).to_string();
-    format!("{comm}) {}", fields.join(" "))
 }

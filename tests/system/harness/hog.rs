@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::{fs, thread};
 
@@ -147,6 +148,11 @@ impl Hog {
     }
 }
 
+/// Starts a process of this name with little memory.
+pub(crate) fn sleeper(name: impl AsRef<[u8]>) -> RunningHog {
+    Hog::new().mib(1).comm(name).start()
+}
+
 /// Lets the next process of this test have the PID `pid`, if it is free.
 pub(crate) fn next_pid(pid: u32) {
     // The file belongs to this test's pid namespace; see pid_namespaces(7).
@@ -223,6 +229,21 @@ impl RunningHog {
             let mut threads = self.threads().into_iter();
             threads.any(|thread| self.state_of(thread) == Some('T'))
         });
+    }
+
+    /// Lets /proc show it as a kernel thread: with PF_KTHREAD among the flags of its `stat`.
+    pub(crate) fn show_as_kernel_thread(&self) {
+        const PF_KTHREAD: u32 = 0x0020_0000;
+        let path = PathBuf::from(format!("/proc/{}/stat", self.pid()));
+        let stat = fs::read_to_string(&path).expect("a child of ours");
+        let (comm, rest) = stat.rsplit_once(") ").expect("proc(5)");
+        let mut fields: Vec<String> = rest.split(' ').map(str::to_owned).collect();
+        // The state is the third field of the line and the first one here, the flags are the ninth.
+        let flags: u32 = fields[6].parse().expect("a number");
+        fields[6] = (flags | PF_KTHREAD).to_string();
+        let shown = std::env::temp_dir().join(format!("stat-{}", self.pid()));
+        fs::write(&shown, format!("{comm}) {}", fields.join(" "))).expect("a file of ours");
+        os::mount(&shown, &path, "", libc::MS_BIND, "");
     }
 
     /// Ends and reaps it, so that its number is free.

@@ -3,12 +3,13 @@
 use crate::harness::hog::GROUP;
 use crate::harness::log_lines::Log;
 use crate::harness::os;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -34,6 +35,8 @@ pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
 pub(crate) struct Machine {
     directory: TempDir,
     settings: BTreeMap<(&'static str, &'static str), String>,
+    /// Stands for the settings.
+    text: Option<String>,
 }
 
 impl Machine {
@@ -42,10 +45,11 @@ impl Machine {
         let directory = tempfile::tempdir().expect("a directory below /tmp");
         let open = fs::Permissions::from_mode(0o777);
         fs::set_permissions(directory.path(), open).expect("a directory of ours");
-        let settings = BTreeMap::new();
+        let (settings, text) = (BTreeMap::new(), None);
         let machine = Self {
             directory,
             settings,
+            text,
         };
         let log_file = quoted(&machine.log_path());
         machine
@@ -59,6 +63,14 @@ impl Machine {
             .with("settings.enable_syslog", "false")
             .with("settings.term_timeout", LONG)
             .with("settings.max_kills_per_minute", "0")
+    }
+
+    /// With exactly this text as its configuration.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut machine = Self::new();
+        machine.text = Some(text.to_owned());
+        machine.write_config();
+        machine
     }
 
     /// With `value`, as TOML writes it, for the key `table.key`.
@@ -76,6 +88,11 @@ impl Machine {
     /// The file `name` in the machine's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// The path of the configuration file, as a word of a command.
+    pub(crate) fn config_file(&self) -> String {
+        self.path("config.toml").display().to_string()
     }
 
     /// The log file.
@@ -99,6 +116,7 @@ impl Machine {
             }
             writeln!(text, "{key} = {value}").expect("a String takes all");
         }
+        let text = self.text.clone().unwrap_or(text);
         let path = self.path("config.toml");
         fs::write(&path, text).expect("a directory of ours");
         path
@@ -106,24 +124,28 @@ impl Machine {
 
     /// The binary with this configuration.
     pub(crate) fn command(&self) -> Command {
-        self.given(Command::new(binary()))
+        self.given(program(&[]))
     }
 
-    /// `memory-monitor scan` with this configuration.
-    pub(crate) fn scan(&self) -> Command {
-        self.given_words(Command::new(binary()), &["scan"])
+    /// Runs the binary with these words and this configuration.
+    pub(crate) fn run(&self, words: &[&str]) -> Said {
+        said(self.given(program(words)))
+    }
+
+    /// Writes a drop-in that only root can write.
+    pub(crate) fn drop_in(&self, name: &str, text: &str) {
+        let directory = self.path("config.d");
+        fs::create_dir_all(&directory).expect("a directory of ours");
+        fs::write(directory.join(name), text).expect("a directory of ours");
+        for (path, mode) in [(directory.join(name), 0o644), (directory, 0o755)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+        }
     }
 
     /// `program` with the option for this configuration.
     pub(crate) fn given(&self, mut program: Command) -> Command {
         program.arg("--config").arg(self.write_config());
         program
-    }
-
-    /// `program` with `words` and the option for this configuration.
-    pub(crate) fn given_words(&self, mut program: Command, words: &[&str]) -> Command {
-        program.args(words);
-        self.given(program)
     }
 
     /// The binary for the user `uid`, who may not be able to reach the directory of the original.
@@ -156,12 +178,55 @@ pub(crate) fn binary() -> &'static Path {
     BINARY.get_or_init(|| std::env::var_os("MEMORY_MONITOR").map_or_else(built, PathBuf::from))
 }
 
-/// Runs a command that ends by itself.
-pub(crate) fn output(mut command: Command) -> Output {
+/// The binary with these words.
+pub(crate) fn program(words: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(words);
     command
-        .stdin(Stdio::null())
-        .output()
-        .expect("the binary starts")
+}
+
+/// What a command printed, and its exit status; None where a signal ended it.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// Both streams.
+    pub(crate) fn all(&self) -> String {
+        [self.out.as_str(), &self.err].concat()
+    }
+
+    /// The JSON that it printed.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn said(mut command: Command) -> Said {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Said {
+        status: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// Runs the binary with these words.
+pub(crate) fn run(words: &[&str]) -> Said {
+    said(program(words))
+}
+
+/// Mounts this test's /proc again with this value of hidepid.
+pub(crate) fn hide_processes(value: &str) {
+    let option = format!("hidepid={value}");
+    let (source, target) = (Path::new("proc"), Path::new("/proc"));
+    os::mount(source, target, "proc", libc::MS_REMOUNT, &option);
 }
 
 /// The daemon while it runs; its end is the end of this.

@@ -8,3 +8,4 @@ pub(crate) mod log_lines;
 pub(crate) mod machine;
 pub(crate) mod os;
 pub(crate) mod syslog;
+pub(crate) mod terminal;

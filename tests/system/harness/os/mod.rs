@@ -3,8 +3,10 @@
 #![allow(unsafe_code)]
 
 mod seccomp;
+mod terminal;
 
 pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscalls};
+pub(crate) use terminal::{echoes_lines, open_terminal, with_terminal};
 
 use std::ffi::CString;
 use std::fs::File;
@@ -90,6 +92,13 @@ pub(crate) fn mount(source: &Path, target: &Path, kind: &str, flags: libc::c_ulo
         )
     };
     check(result.into()).unwrap_or_else(|error| panic!("mount on {target:?}: {error}"));
+}
+
+/// Gives this test a network of its own, with the kernel's defaults for its sockets.
+pub(crate) fn own_network() {
+    // SAFETY: takes flags.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    check(result.into()).unwrap_or_else(|error| panic!("unshare: {error}"));
 }
 
 /// A file that lies in memory only; its path holds while this process lives.
