@@ -2,7 +2,7 @@
 
 use crate::child::{self, End};
 use crate::event::Ended;
-use crate::messages::Channel;
+use crate::messages::MessageChannel;
 use memory_monitor::escape::{Escaped, OneLine};
 use memory_monitor::events::notifier_test::Delivery;
 use memory_monitor::quantities::Uid;
@@ -26,7 +26,7 @@ pub(crate) struct Desktop {
     is_failing: bool,
 }
 
-impl Channel for Desktop {
+impl MessageChannel for Desktop {
     type Recipient = ();
 
     fn recipient(_owner: Option<Uid>) -> Option<()> {

@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A channel of such messages.
-pub(crate) trait Channel {
+pub(crate) trait MessageChannel {
     /// Whoever gets messages of their own.
     type Recipient: Ord + Copy;
 
@@ -30,7 +30,7 @@ pub(crate) trait Channel {
 }
 
 /// Sends messages until the queue is closed; what is held back then would come too late.
-pub(crate) fn run<C: Channel>(tasks: &Receiver<Task>, mut channel: C) {
+pub(crate) fn run<C: MessageChannel>(tasks: &Receiver<Task>, mut channel: C) {
     let mut limit = RateLimit::default();
     let mut is_open = true;
     loop {

@@ -4,7 +4,7 @@
 //! messages, mesg(1). The owner's other terminals are left alone: what `script` or a test runs in is no screen.
 
 use crate::event::Ended;
-use crate::messages::Channel;
+use crate::messages::MessageChannel;
 use crate::sessions;
 use memory_monitor::events::notifier_test::Delivery;
 use memory_monitor::quantities::Uid;
@@ -31,7 +31,7 @@ impl Terminals {
     }
 }
 
-impl Channel for Terminals {
+impl MessageChannel for Terminals {
     type Recipient = Uid;
 
     fn recipient(owner: Option<Uid>) -> Option<Uid> {
