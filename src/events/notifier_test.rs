@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 /// The event's name. The daemon never sends it.
 pub const EVENT: &str = "test";
 
-/// The event for this user, whose terminals are tested. Answers repeat the token.
+/// The event's field that the answers repeat.
+pub const TOKEN: &str = "token";
+
+/// The event for this user, whose terminals are tested.
 pub fn event(host: &str, time: &str, user: Uid, token: &str) -> Vec<u8> {
     let fields = serde_json::json!({
         "event": EVENT,
@@ -16,7 +19,7 @@ pub fn event(host: &str, time: &str, user: Uid, token: &str) -> Vec<u8> {
         "message": "This is a test of the notifier",
         "uid": user.get(),
         "host": host,
-        "token": token,
+        TOKEN: token,
         "version": env!("CARGO_PKG_VERSION"),
     });
     fields.to_string().into_bytes()

@@ -15,20 +15,28 @@ pub(crate) struct Event {
     fields: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// Of the daemon's record, which ignores the other fields.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 struct Record {
     event: String,
-    time: Option<String>,
-    level: Option<String>,
-    message: Option<String>,
+    time: String,
+    level: String,
+    message: String,
+    #[serde(flatten)]
+    process: ProcessRecord,
+    freed_bytes: Option<u64>,
+    threshold_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ProcessRecord {
     pid: Option<u32>,
     start_time: Option<u64>,
     name: Option<String>,
     uid: Option<u32>,
     rss_bytes: Option<u64>,
-    freed_bytes: Option<u64>,
-    threshold_bytes: Option<u64>,
-    token: Option<String>,
 }
 
 /// A process that the daemon has killed and that has ended.
@@ -53,32 +61,34 @@ impl Event {
 
     /// The user who tests the notifier; None for an event of the daemon.
     pub(crate) fn tester(&self) -> Option<Uid> {
-        let uid = self.record.uid.map(Uid::new);
+        let uid = self.record.process.uid.map(Uid::new);
         uid.filter(|_| self.record.event == notifier_test::EVENT)
     }
 
     /// What the answers to a test must carry; None for an event of the daemon.
     pub(crate) fn token(&self) -> Option<&str> {
-        self.tester().and(self.record.token.as_deref())
+        self.tester()?;
+        self.fields.get(notifier_test::TOKEN)?.as_str()
     }
 
     /// PID and start time of a process that a dry run reports; None for all other events.
     pub(crate) fn would_kill(&self) -> Option<(u32, u64)> {
-        let process = (self.record.pid?, self.record.start_time?);
+        let process = &self.record.process;
+        let process = (process.pid?, process.start_time?);
         (self.record.event == "would_kill").then_some(process)
     }
 
     /// The killed process that has ended; None for all other events.
     pub(crate) fn ended(&self) -> Option<Ended> {
-        let record = &self.record;
+        let (record, process) = (&self.record, &self.record.process);
         if record.event != "ended" {
             return None;
         }
         Some(Ended {
-            pid: Pid::new(record.pid?)?,
-            owner: record.uid.map(Uid::new),
-            name: record.name.clone()?,
-            used: record.rss_bytes.or(record.freed_bytes).map(Bytes::new),
+            pid: Pid::new(process.pid?)?,
+            owner: process.uid.map(Uid::new),
+            name: process.name.clone()?,
+            used: process.rss_bytes.or(record.freed_bytes).map(Bytes::new),
             threshold: record.threshold_bytes.map(Bytes::new),
         })
     }
@@ -96,15 +106,9 @@ impl Event {
 
     /// `2026-11-21T08:00:00.000+00:00 WARNING Killing process: PID=1`, escaped so that it is one line.
     pub(crate) fn line(&self) -> String {
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
-        let Record {
-            time,
-            level,
-            message,
-            ..
-        } = &self.record;
-        let level = text(level).to_uppercase();
-        let line = format!("{} {level} {}", text(time), text(message));
+        let record = &self.record;
+        let level = record.level.to_uppercase();
+        let line = format!("{} {level} {}", record.time, record.message);
         OneLine(line.trim()).to_string()
     }
 }
