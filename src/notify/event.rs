@@ -4,6 +4,7 @@ use memory_monitor::escape::OneLine;
 use memory_monitor::events::notifier_test;
 use memory_monitor::quantities::{Bytes, Pid, Uid};
 use serde::Deserialize;
+use serde::de::Error;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write};
 
@@ -52,10 +53,13 @@ pub(crate) struct Ended {
 }
 
 impl Event {
-    /// Fails where the datagram is not an object, or a field that is used has another type.
+    /// Fails where the datagram is not an object with the name of an event, or a field that is used has another type.
     pub(crate) fn read(datagram: &[u8]) -> serde_json::Result<Self> {
         let fields: Map<String, Value> = serde_json::from_slice(datagram)?;
         let record = Record::deserialize(Value::Object(fields.clone()))?;
+        if record.event.is_empty() {
+            return Err(Error::missing_field("event"));
+        }
         Ok(Self { record, fields })
     }
 
@@ -158,7 +162,9 @@ mod tests {
         assert_eq!(ended(&text.replace("ended", "killing")), None);
         assert_eq!(ended(r#"{"event":"ended","pid":0,"name":"a"}"#), None);
         assert_eq!(ended(r#"{"event":"ended","pid":1}"#), None);
-        assert!(Event::read(b"\xff").is_err());
+        for text in ["\u{ff}", "{}", r#"{"event":"ended","pid":"1"}"#] {
+            assert!(Event::read(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     #[test]
