@@ -31,6 +31,8 @@ pub enum Error {
     Write(PathBuf, io::Error),
     /// Nothing can be taken at this place.
     Listen(PathBuf, io::Error),
+    /// A program that a command needs can't be started.
+    Start(PathBuf, io::Error),
     /// Only root may give this command.
     NotRoot(&'static str),
     /// No daemon runs, and how that is known.
@@ -59,6 +61,7 @@ impl Error {
             | Self::File(..)
             | Self::Write(..)
             | Self::Listen(..)
+            | Self::Start(..)
             | Self::NotRoot(_)
             | Self::NotRunning(_)
             | Self::Selftest(_)
@@ -96,6 +99,9 @@ impl fmt::Display for Error {
             Self::Listen(path, error) => {
                 write!(f, "can't listen on {:?}: {error}", path.to_string_lossy())
             }
+            Self::Start(path, error) => {
+                write!(f, "can't start {:?}: {error}", path.to_string_lossy())
+            }
             Self::NotRoot(command) => {
                 write!(
                     f,
@@ -125,6 +131,7 @@ impl std::error::Error for Error {
             Self::File(_, error)
             | Self::Write(_, error)
             | Self::Listen(_, error)
+            | Self::Start(_, error)
             | Self::System(_, error) => error,
             Self::Process(..)
             | Self::NotRoot(_)

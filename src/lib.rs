@@ -16,7 +16,6 @@ pub mod escape;
 pub mod events;
 pub mod kill;
 mod nearest;
-pub mod notify;
 pub mod paths;
 pub mod policy;
 pub mod proc;

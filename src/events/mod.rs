@@ -7,6 +7,7 @@ mod every_event;
 mod fields;
 mod kind;
 mod metrics;
+pub mod notifier_test;
 pub mod sinks;
 
 pub use event::Event;

@@ -5,6 +5,8 @@ use crate::quantities::Uid;
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::mem::offset_of;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -63,11 +65,13 @@ pub fn wants_colour(out: &impl IsTerminal) -> bool {
         && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// How the C library lays out a record of utmp(5): its size, where the name of the terminal is, and the
-/// kind of a session.
-#[cfg(test)]
-pub(crate) const UTMP_LAYOUT: (usize, usize, i16) = (
-    size_of::<libc::utmpx>(),
-    std::mem::offset_of!(libc::utmpx, ut_line),
-    libc::USER_PROCESS,
-);
+/// The size of a record of utmp(5) as the C library has it.
+pub const UTMP_RECORD: usize = size_of::<libc::utmpx>();
+/// The bytes of a record that hold its type, in the order of the machine.
+pub const UTMP_TYPE: Range<usize> =
+    offset_of!(libc::utmpx, ut_type)..offset_of!(libc::utmpx, ut_type) + 2;
+/// The bytes of a record that hold the name of the terminal, filled up with NUL.
+pub const UTMP_LINE: Range<usize> =
+    offset_of!(libc::utmpx, ut_line)..offset_of!(libc::utmpx, ut_line) + 32;
+/// The type of a session, as opposed to a boot, a login prompt or a session that is over.
+pub const UTMP_SESSION: i16 = libc::USER_PROCESS;

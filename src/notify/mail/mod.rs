@@ -1,34 +1,39 @@
-//! Takes events from the queue and sends mail about them. Talks to the mail server and waits for it,
-//! which is why it has a thread of its own.
+//! Mail: collects the events of a minute and sends them by the configured server. Waits for that server, in a thread of
+//! its own. The only module that uses lettre.
 
-use super::digest::Digest;
-use super::letter::Addresses;
-use super::reply::How;
-use super::task::Task;
+mod digest;
+mod message;
+
+pub(crate) use message::Addresses;
+
+use crate::queue::Task;
+use digest::Digest;
 use lettre::address::Envelope;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message, SmtpTransport, Transport};
+use memory_monitor::escape::OneLine;
+use memory_monitor::events::notifier_test::Delivery;
 use std::error::Error;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// The events of so long a time are in one mail.
-pub(super) const EVERY: Duration = Duration::from_secs(60);
-/// As long as the server may take for each step.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// While there is nothing to be sent; it waits for the queue then.
+/// The events of this time are in one mail.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+/// For each step of the conversation with the server.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// While no mail waits; the queue ends the wait.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Why a mail was not sent.
 struct Failure {
-    /// The server refuses it, and would do so again.
-    is_final: bool,
+    /// The server rejects it, and would do so again.
+    is_permanent: bool,
     text: String,
 }
 
-/// Sends mail until no more events can come and what waits was tried once more.
-pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses, every: Duration) {
-    let mut digest = Digest::new(every);
+/// Sends mail until the queue is closed; what waits then is tried once more.
+pub(crate) fn run(tasks: &Receiver<Task>, addresses: &Addresses, interval: Duration) {
+    let mut digest = Digest::new(interval);
     loop {
         let wait = digest.wait(Instant::now()).unwrap_or(LONG);
         match tasks.recv_timeout(wait) {
@@ -36,9 +41,9 @@ pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses, every: Duration
             Ok(task) => digest.add(task, Instant::now()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                if !digest.tasks.is_empty() && !try_to_send(&mut digest, addresses) {
-                    let events = digest.tasks.len() + digest.more;
-                    log::error!("Mail given up, the notifier ends: Events={events}");
+                let events = digest.events();
+                if events > 0 && !try_to_send(&mut digest, addresses) {
+                    log::error!("Mail not sent, the notifier stops: Events={events}");
                 }
                 return;
             }
@@ -49,12 +54,13 @@ pub(super) fn run(tasks: &Receiver<Task>, addresses: &Addresses, every: Duration
     }
 }
 
-/// Whether it is out of the way: sent, or refused for good.
+/// Empties the digest and returns true where it was sent, or never can be.
 fn try_to_send(digest: &mut Digest, addresses: &Addresses) -> bool {
-    let events = digest.tasks.len() + digest.more;
+    let events = digest.events();
     match send(&digest.tasks, digest.more, addresses) {
         Ok(()) => {
-            let level = if digest.done() {
+            let had_failed = digest.clear();
+            let level = if had_failed {
                 log::Level::Warn
             } else {
                 log::Level::Info
@@ -62,20 +68,19 @@ fn try_to_send(digest: &mut Digest, addresses: &Addresses) -> bool {
             log::log!(level, "Mail sent: Events={events}");
             true
         }
-        Err(failure) if failure.is_final => {
+        Err(Failure {
+            is_permanent: true,
+            text,
+        }) => {
             log::error!(
-                "Mail refused, it is not sent again: Events={events}, Error={}",
-                failure.text
+                "Mail rejected by the server, not sent again: Events={events}, Error={text}"
             );
-            digest.done();
+            digest.clear();
             true
         }
-        Err(failure) => {
-            if digest.failed(Instant::now()) {
-                log::error!(
-                    "Mail can not be sent, it is tried again: Error={}",
-                    failure.text
-                );
+        Err(Failure { text, .. }) => {
+            if digest.postpone(Instant::now()) {
+                log::error!("Mail not sent, it will be sent again: Error={text}");
             }
             false
         }
@@ -83,27 +88,23 @@ fn try_to_send(digest: &mut Digest, addresses: &Addresses) -> bool {
 }
 
 fn test(task: &Task, addresses: &Addresses) {
-    let way = addresses.to_string();
     match send(std::slice::from_ref(task), 0, addresses) {
-        Ok(()) => task.say(&way, How::Delivered, "taken by the server"),
-        Err(failure) => task.say(&way, How::Failed, &failure.text),
+        Ok(()) => task.answer(Delivery::Delivered, "accepted by the server"),
+        Err(failure) => task.answer(Delivery::Failed, &failure.text),
     }
 }
 
 fn send(tasks: &[Task], more: usize, addresses: &Addresses) -> Result<(), Failure> {
-    let letter = addresses.letter(tasks, more).map_err(|error| Failure {
-        is_final: true,
-        text: error.to_string(),
-    })?;
-    match send_to(&letter, addresses, addresses.to.clone()) {
-        // One who is refused must not keep it from the others.
-        Err(failure) if failure.is_final && addresses.to.len() > 1 => {
+    let message = addresses.message(tasks, more).map_err(permanent)?;
+    match send_to(&message, addresses, addresses.to.clone()) {
+        // A rejected recipient must not keep it from the others.
+        Err(failure) if failure.is_permanent && addresses.to.len() > 1 => {
             let mut result = Err(failure);
             for to in &addresses.to {
-                match send_to(&letter, addresses, vec![to.clone()]) {
+                match send_to(&message, addresses, vec![to.clone()]) {
                     Ok(()) => result = Ok(()),
                     Err(failure) => {
-                        log::error!("Mail refused: To={to}, Error={}", failure.text);
+                        log::error!("Mail rejected: To={to}, Error={}", failure.text);
                     }
                 }
             }
@@ -113,53 +114,60 @@ fn send(tasks: &[Task], more: usize, addresses: &Addresses) -> Result<(), Failur
     }
 }
 
-fn send_to(letter: &Message, addresses: &Addresses, to: Vec<Address>) -> Result<(), Failure> {
-    let envelope = Envelope::new(Some(addresses.from.clone()), to).map_err(|error| Failure {
-        is_final: true,
-        text: error.to_string(),
-    })?;
+fn send_to(message: &Message, addresses: &Addresses, to: Vec<Address>) -> Result<(), Failure> {
+    let envelope = Envelope::new(Some(addresses.from.clone()), to).map_err(permanent)?;
     let server = SmtpTransport::builder_dangerous(&addresses.server)
         .port(addresses.port)
         .hello_name(ClientId::Domain(addresses.from.domain().to_owned()))
-        .timeout(Some(PATIENCE))
+        .timeout(Some(TIMEOUT))
         .build();
-    let sent = server.send_raw(&envelope, &letter.formatted());
-    sent.map(drop).map_err(|error| {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.contains(&cause_text) {
-                text = format!("{text}: {cause_text}");
-            }
-            source = cause.source();
-        }
-        Failure {
-            is_final: error.is_permanent(),
-            text: crate::escape::OneLine(&text).to_string(),
-        }
+    let sent = server.send_raw(&envelope, &message.formatted());
+    sent.map(drop).map_err(|error| Failure {
+        is_permanent: error.is_permanent(),
+        text: with_sources(&error),
     })
+}
+
+fn permanent(error: impl Error) -> Failure {
+    Failure {
+        is_permanent: true,
+        text: with_sources(&error),
+    }
+}
+
+/// The error and what caused it, on one line; each once, as some errors contain the text of their source.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    OneLine(&text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Notify;
+    use memory_monitor::config::Notify;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
     use std::sync::mpsc;
     use std::thread;
 
-    /// As much of a server as these tests need: takes one mail, answers RCPT with `rcpt`.
+    /// A server for one mail that answers RCPT with `rcpt`; what it was sent.
     fn serve(listener: &TcpListener, rcpt: &str) -> String {
         let (stream, _) = listener.accept().unwrap();
         let mut out = stream.try_clone().unwrap();
         let mut lines = BufReader::new(stream).lines();
-        let mut said = String::new();
+        let mut received = String::new();
         out.write_all(b"220 here\r\n").unwrap();
         while let Some(Ok(line)) = lines.next() {
-            said.push_str(&line);
-            said.push('\n');
+            received.push_str(&line);
+            received.push('\n');
             let answer = match line.get(..4).unwrap_or_default() {
                 "RCPT" => rcpt,
                 "DATA" => {
@@ -169,8 +177,8 @@ mod tests {
                         .map(Result::unwrap)
                         .take_while(|line| line != ".")
                     {
-                        said.push_str(&line);
-                        said.push('\n');
+                        received.push_str(&line);
+                        received.push('\n');
                     }
                     "250 taken"
                 }
@@ -182,7 +190,7 @@ mod tests {
                 break;
             }
         }
-        said
+        received
     }
 
     fn addresses(port: u16) -> Addresses {
@@ -195,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_a_server_that_is_away_and_sends_all_that_came_meanwhile() {
-        // A number that nobody has: it was given to a socket that is closed again.
+    fn what_could_not_be_sent_is_sent_later_with_what_came_meanwhile() {
+        // No socket has this port: its own was closed.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
@@ -214,20 +222,20 @@ mod tests {
             .unwrap();
         digest.add(tasks.recv().unwrap(), Instant::now());
         assert!(try_to_send(&mut digest, &addresses));
-        let said = server.join().unwrap();
+        let received = server.join().unwrap();
         assert!(
-            said.contains("first\n") && said.contains("second\n"),
-            "{said}"
+            received.contains("first\n") && received.contains("second\n"),
+            "{received}"
         );
-        assert!(said.contains("RCPT TO:<a@example.com>"), "{said}");
+        assert!(received.contains("RCPT TO:<a@example.com>"), "{received}");
         assert!(digest.tasks.is_empty());
     }
 
     #[test]
-    fn a_mail_that_is_refused_is_not_sent_again() {
+    fn a_rejected_mail_is_not_sent_again() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addresses = addresses(listener.local_addr().unwrap().port());
-        let server = thread::spawn(move || serve(&listener, "550 nobody has that name"));
+        let server = thread::spawn(move || serve(&listener, "550 no such user"));
         let mut digest = Digest::new(Duration::from_millis(1));
         digest.add(Task::of(r#"{"event":"near"}"#), Instant::now());
         assert!(try_to_send(&mut digest, &addresses));
@@ -244,10 +252,14 @@ mod tests {
             let text = format!(r#"{{"event":"near","message":"{message}"}}"#);
             send.send(Task::of(&text)).unwrap();
         }
-        let every = Duration::from_millis(200);
-        let sender = thread::spawn(move || run(&tasks, &addresses, every));
-        let said = serve(&listener, "250 well");
-        assert!(said.contains("one\n") && said.contains("two\n") && said.contains("three\n"));
+        let interval = Duration::from_millis(200);
+        let sender = thread::spawn(move || run(&tasks, &addresses, interval));
+        let received = serve(&listener, "250 well");
+        assert!(
+            received.contains("one\n")
+                && received.contains("two\n")
+                && received.contains("three\n")
+        );
         drop(send);
         sender.join().unwrap();
         listener.set_nonblocking(true).unwrap();

@@ -1,7 +1,8 @@
-//! The socket on which the daemon hands events over: passed by the service manager, or made here.
+//! The socket on which the daemon hands events over: passed by a socket unit, or made here.
 
-use super::socket_path;
-use crate::sys::inherited::{for_this_user_only, passed_socket};
+use memory_monitor::Error;
+use memory_monitor::events::sinks::socket_path;
+use memory_monitor::sys::inherited::{for_this_user_only, passed_socket};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,27 +10,30 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
-/// More than an event with the longest command line needs, each byte of it escaped.
+/// Bytes: an event with the longest command line, each byte of it escaped, needs less.
 const LARGEST: usize = 1 << 18;
 
-/// The socket.
+/// The socket, and what was read from it last.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: UnixDatagram,
-    /// Where it was made here; to be removed.
+    /// Its path where it was made here, to be removed; None for that of a socket unit.
     made: Option<PathBuf>,
     buffer: Vec<u8>,
 }
 
 impl Listener {
-    /// Takes the one that was passed, or makes one, which nobody but this user can write to. One that
-    /// a notifier has left behind is replaced, one that somebody listens on is not.
-    pub fn open() -> io::Result<Self> {
-        let passed = passed_socket()?;
+    /// Takes the socket that was passed, or makes one that only this user can write to. A socket without a listener is
+    /// replaced; fails where there is a listener or another file.
+    pub(crate) fn open() -> Result<Self, Error> {
         let path = socket_path();
-        let (socket, made) = match passed {
+        Self::open_at(&path).map_err(|error| Error::Listen(path, error))
+    }
+
+    fn open_at(path: &Path) -> io::Result<Self> {
+        let (socket, made) = match passed_socket()? {
             Some(socket) => (socket, None),
-            None => (make(&path)?, Some(path)),
+            None => (make(path)?, Some(path.to_owned())),
         };
         socket.set_nonblocking(true)?;
         Ok(Self {
@@ -39,13 +43,13 @@ impl Listener {
         })
     }
 
-    /// Whether the service manager listens on, and starts another notifier when there is something.
-    pub fn is_on_demand(&self) -> bool {
+    /// Whether a socket unit keeps listening, and starts another notifier for the next event.
+    pub(crate) fn is_on_demand(&self) -> bool {
         self.made.is_none()
     }
 
-    /// The next datagram and who sent it; None while there is none.
-    pub fn receive(&mut self) -> io::Result<Option<(&[u8], SocketAddr)>> {
+    /// The next datagram and its sender's address; None while there is none.
+    pub(crate) fn receive(&mut self) -> io::Result<Option<(&[u8], SocketAddr)>> {
         match self.socket.recv_from(&mut self.buffer) {
             Ok((length, from)) => {
                 let datagram = self.buffer.get(..length).unwrap_or_default();
@@ -67,7 +71,7 @@ impl AsFd for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(path) = &self.made {
-            // The next one replaces it.
+            // The next notifier replaces what is left.
             let _ = fs::remove_file(path);
         }
     }
@@ -90,7 +94,7 @@ fn make(path: &Path) -> io::Result<UnixDatagram> {
     for_this_user_only(|| UnixDatagram::bind(path))
 }
 
-/// The daemon makes it as well.
+/// The daemon makes it too.
 fn make_directory(directory: Option<&Path>) -> io::Result<()> {
     match directory.map(|directory| DirBuilder::new().mode(0o750).create(directory)) {
         Some(Err(error)) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -104,7 +108,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn makes_a_socket_of_its_own_and_replaces_one_that_was_left() {
+    fn a_socket_without_a_listener_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/notify.sock");
         let first = make(&path).unwrap();

@@ -1,38 +1,35 @@
-//! Events -> a mail. Pure, but for the time in its head.
+//! Events -> a mail. Pure but for the clock, in the mail's headers.
 
-use super::event::Event;
-use super::task::Task;
-use crate::config::Notify;
-use crate::escape::{Escaped, OneLine};
+use crate::event::Event;
+use crate::queue::Task;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::{Address, error};
+use memory_monitor::config::Notify;
+use memory_monitor::escape::{Escaped, OneLine};
 use std::fmt::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Longer subjects are cut by those who show them.
+/// Characters; mail programs cut longer subjects.
 const LONGEST_NAME: usize = 64;
 
-/// From whom, to whom and by whom.
+/// Sender, recipients and server.
 #[derive(Clone, Debug)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     pub(super) from: Address,
     pub(super) to: Vec<Address>,
-    /// The server's name or number.
+    /// Name or number.
     pub(super) server: String,
     pub(super) port: u16,
-    /// This machine.
-    pub(super) host: String,
+    /// The name of this machine.
+    host: String,
 }
 
 impl Addresses {
-    /// As the configuration has them; None where it has nobody to write to.
-    pub(super) fn new(wanted: &Notify, host: &str) -> Option<Self> {
-        let to: Vec<Address> = wanted
-            .email_to
-            .iter()
-            .filter_map(|to| to.parse().ok())
-            .collect();
+    /// As the configuration has them; None where it has no recipients.
+    pub(crate) fn new(wanted: &Notify, host: &str) -> Option<Self> {
+        let to = wanted.email_to.iter();
+        let to: Vec<Address> = to.filter_map(|to| to.parse().ok()).collect();
         let (server, port) = wanted.smtp.rsplit_once(':')?;
         let from = match &wanted.email_from {
             Some(from) => from.parse().ok(),
@@ -46,21 +43,21 @@ impl Addresses {
         Some(Self {
             from: from?,
             to,
-            // A number of version 6 stands in brackets.
+            // An IPv6 address stands in brackets.
             server: server.trim_matches(['[', ']']).to_owned(),
             port: port.parse().ok()?,
             host: host.to_owned(),
         })
     }
 
-    /// The mail about these events and so many more.
-    pub(super) fn letter(&self, tasks: &[Task], more: usize) -> Result<Message, error::Error> {
+    /// A mail about these events and so many more. Fails where lettre rejects an address.
+    pub(super) fn message(&self, tasks: &[Task], more: usize) -> Result<Message, error::Error> {
         let name = Some("memory-monitor".to_owned());
         let mut message = Message::builder()
             .from(Mailbox::new(name, self.from.clone()))
             .subject(self.subject(tasks))
             .message_id(Some(self.id()))
-            // RFC 3834: no answers by machines.
+            // RFC 3834: keeps other programs from answering.
             .raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
@@ -72,7 +69,7 @@ impl Addresses {
         message.body(self.body(tasks, more))
     }
 
-    /// Another one for each mail.
+    /// Unique for each mail.
     fn id(&self) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_nanos();
@@ -82,17 +79,14 @@ impl Addresses {
 
     fn subject(&self, tasks: &[Task]) -> String {
         let events = || tasks.iter().map(|task| &*task.event);
-        let mut endings = events().filter_map(Event::ending);
-        let what = match (endings.next(), endings.count(), tasks) {
+        let mut ended = events().filter_map(Event::ended);
+        let what = match (ended.next(), ended.count(), tasks) {
             (Some(one), 0, _) => {
                 let name = Escaped(one.name.as_bytes()).to_string();
                 let name: String = name.chars().take(LONGEST_NAME).collect();
-                match one.figures() {
-                    Some(figures) => format!("{name} was ended: {figures}"),
-                    None => format!("{name} was ended"),
-                }
+                one.sentence(name, 0)
             }
-            (Some(_), others, _) => format!("{} processes were ended", others + 1),
+            (Some(_), others, _) => format!("{} processes were killed", others + 1),
             (None, _, [one]) if one.event.tester().is_some() => "a test".to_owned(),
             (None, _, [_]) => "one event".to_owned(),
             (None, _, all) => format!("{} events", all.len()),
@@ -106,21 +100,21 @@ impl Addresses {
             body.push_str(&task.event.line());
             body.push_str("\r\n");
         }
+        // Writing to a String never fails.
         if more > 0 {
-            // A String takes any text.
             let _ = write!(body, "and {more} more events, see the log\r\n");
         }
         let _ = write!(
             body,
-            "\r\nOn {} \"memory-monitor history\" shows what was ended, and \"memory-monitor check\"\r\n\
-             what is allowed there.\r\n",
+            "\r\nOn {} \"memory-monitor history\" shows what was killed, and \"memory-monitor check\"\r\n\
+             the thresholds.\r\n",
             OneLine(&self.host)
         );
         body
     }
 }
 
-/// The machine's name where it may stand in an address.
+/// The name of this machine where it is valid in an address, `localhost` otherwise.
 fn domain(host: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if host.starts_with(|c: char| c.is_ascii_alphanumeric()) && host.chars().all(is_plain) {
@@ -161,10 +155,10 @@ mod tests {
         Task::of(&event.to_string())
     }
 
-    fn head(letter: &Message) -> Vec<String> {
-        let text = String::from_utf8(letter.formatted()).unwrap();
+    fn head(message: &Message) -> Vec<String> {
+        let text = String::from_utf8(message.formatted()).unwrap();
         let (head, _) = text.split_once("\r\n\r\n").unwrap();
-        // A line that begins with a space goes on with the one before it.
+        // A line that begins with a space continues the one before it.
         head.replace("\r\n ", " ")
             .lines()
             .map(str::to_owned)
@@ -172,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn says_what_happened() {
+    fn the_subject_and_the_body_have_the_events() {
         let addresses = addresses();
         assert_eq!(
             addresses.to_string(),
             "mail to a@example.com b@example.com by ::1:2525"
         );
-        let letter = addresses.letter(&[ended("chrome")], 2).unwrap();
-        let head = head(&letter);
+        let message = addresses.message(&[ended("chrome")], 2).unwrap();
+        let head = head(&message);
         let has = |line: &str| head.iter().any(|other| other == line);
         assert!(
             has("From: memory-monitor <memory-monitor@here>"),
@@ -187,22 +181,23 @@ mod tests {
         );
         assert!(has("To: a@example.com, b@example.com"), "{head:?}");
         assert!(has("Auto-Submitted: auto-generated"));
-        let subject = "Subject: memory-monitor on here: chrome was ended: 2.00 GB, allowed 1.00 GB";
+        let subject =
+            "Subject: memory-monitor on here: chrome was killed: 2.00 GB, threshold 1.00 GB";
         assert!(has(subject), "{head:?}");
-        let text = String::from_utf8(letter.formatted()).unwrap();
+        let text = String::from_utf8(message.formatted()).unwrap();
         assert!(
             text.contains("\r\n\r\nT WARNING chrome\r\nand 2 more events"),
             "{text}"
         );
         let subject = |tasks: &[Task]| addresses.subject(tasks);
-        assert!(subject(&[ended("a"), ended("b")]).ends_with(": 2 processes were ended"));
+        assert!(subject(&[ended("a"), ended("b")]).ends_with(": 2 processes were killed"));
         let near = || Task::of(r#"{"event":"near"}"#);
         assert!(subject(&[near(), near()]).ends_with(": 2 events"));
-        assert!(subject(&[near(), ended("a")]).contains(": a was ended"));
+        assert!(subject(&[near(), ended("a")]).contains(": a was killed"));
     }
 
     #[test]
-    fn a_machine_may_have_any_name() {
+    fn the_machine_may_have_any_name() {
         for name in ["a..b", "-", "a-", ".", "", "größe", "A\u{a1}"] {
             let wanted = Notify {
                 email_to: vec!["a@example.com".to_owned()],
@@ -210,7 +205,7 @@ mod tests {
                 ..Notify::default()
             };
             let addresses = Addresses::new(&wanted, name).expect(name);
-            addresses.letter(&[ended("a")], 0).expect(name);
+            addresses.message(&[ended("a")], 0).expect(name);
         }
         let wanted = Notify {
             email_to: vec!["a@example.com".to_owned()],
@@ -219,7 +214,7 @@ mod tests {
         };
         let addresses = Addresses::new(&wanted, "my host\n").unwrap();
         assert_eq!(addresses.from.to_string(), "memory-monitor@localhost");
-        addresses.letter(&[ended("a")], 0).unwrap();
+        addresses.message(&[ended("a")], 0).unwrap();
         assert!(
             Addresses::new(
                 &Notify {
@@ -241,8 +236,8 @@ mod tests {
                 ..Notify::default()
             };
             let addresses = Addresses::new(&wanted, &host).unwrap();
-            let letter = addresses.letter(&[ended(&name)], 0).unwrap();
-            let head = head(&letter);
+            let message = addresses.message(&[ended(&name)], 0).unwrap();
+            let head = head(&message);
             let mut names: Vec<&str> = head.iter().filter_map(|line| line.split(':').next()).collect();
             names.sort_unstable();
             let expected = ["Auto-Submitted", "Content-Transfer-Encoding", "Content-Type", "Date", "From",
