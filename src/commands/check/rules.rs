@@ -42,7 +42,7 @@ pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
         Ruled {
             number: place + 1,
             rule: rule.to_string(),
-            from: from(rule.place.as_ref()),
+            from: from(rule.location.as_ref()),
             matches: matching(processes, |process, _| is_own(process)),
             protected: count(&|process, facts| {
                 is_own(process) && policy.protection(process, facts).is_some()

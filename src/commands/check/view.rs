@@ -211,22 +211,23 @@ impl CheckReport {
     }
 }
 
-pub(crate) fn from(place: Option<&Location>) -> String {
-    place.map_or("default".to_owned(), |place| {
-        format!("{}:{}", place.shown_file(), place.line)
+/// `default`, or the file and the line.
+pub(super) fn from(location: Option<&Location>) -> String {
+    location.map_or("default".to_owned(), |location| {
+        format!("{}:{}", location.shown_file(), location.line)
     })
 }
 
 /// Where a value is set; for a list that several files add to, where it begins in each.
 fn sources(entry: &Entry) -> String {
-    let file = |place: &Location| place.file.clone();
-    let mut places: Vec<_> = entry.items.iter().map(|item| item.place.as_ref()).collect();
-    places.dedup_by_key(|place| place.map(file));
-    if places.len() < 2 {
-        return from(entry.place.as_ref());
+    let items = entry.items.iter();
+    let mut locations: Vec<_> = items.map(|item| item.location.as_ref()).collect();
+    locations.dedup_by_key(|location| location.map(|location| &location.file));
+    if locations.len() < 2 {
+        return from(entry.location.as_ref());
     }
-    let places: Vec<_> = places.into_iter().map(from).collect();
-    places.join(", ")
+    let locations: Vec<_> = locations.into_iter().map(from).collect();
+    locations.join(", ")
 }
 
 /// The thresholds that hold now, with how many processes are over each that no rule has another for.

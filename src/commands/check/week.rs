@@ -54,7 +54,7 @@ impl Week {
                 .map(|(schedule, number)| Scheduled {
                     number,
                     schedule: schedule.to_string(),
-                    from: from(schedule.place.as_ref()),
+                    from: from(schedule.location.as_ref()),
                 })
                 .collect(),
             days: days(&stretches),

@@ -38,7 +38,7 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         Listed {
             key,
             entry: item.map_or(String::new(), |item| OneLine(&item.text).to_string()),
-            from: from(item.and_then(|item| item.place.as_ref())),
+            from: from(item.and_then(|item| item.location.as_ref())),
             matches,
             protects,
             refuted: 0,

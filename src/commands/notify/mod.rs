@@ -63,7 +63,7 @@ struct Notifier<'o> {
 
 impl Notifier<'_> {
     fn enforce(&mut self, config: &NotifierConfig) -> Result<(), Error> {
-        for refused in config.refused.iter().flat_map(config::Error::causes) {
+        for refused in config.rejected.iter().flat_map(config::Error::causes) {
             log::error!("Configuration refused, what could be read of it holds: {refused}");
         }
         let lanes = Lanes::open(&config.notify, &self.host)
@@ -144,7 +144,7 @@ impl Notifier<'_> {
 
     fn reload(&mut self) {
         let config = NotifierConfig::load(self.options.config.as_deref());
-        if let Some(refused) = &config.refused {
+        if let Some(refused) = &config.rejected {
             for cause in refused.causes() {
                 log::error!("Reload refused, the old configuration stays in force: {cause}");
             }
