@@ -6,6 +6,7 @@ use memory_monitor::cli::table::{COMMANDS, Command, Opt, RUN};
 use memory_monitor::config::keys::{Row, rows};
 use memory_monitor::config::{Config, Origin};
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process;
@@ -174,7 +175,7 @@ fn key_list() -> String {
     for row in rows() {
         if row.table != table {
             list += if table.is_empty() { "" } else { ".El\n" };
-            list += &format!(".Ss [{}]\n.Bl -tag -width Ds -compact\n", row.table);
+            let _ = write!(list, ".Ss [{}]\n.Bl -tag -width Ds -compact\n", row.table);
             table = row.table;
         }
         let default = match row.default {
@@ -185,7 +186,7 @@ fn key_list() -> String {
         let first = allowed.next().unwrap().to_ascii_uppercase();
         let allowed = mdoc(&format!("{first}{}", allowed.as_str()));
         let (name, summary) = (row.name, mdoc(row.summary));
-        list += &format!(".It Cm {name}{default}\n{summary}.\n{allowed}.\n");
+        let _ = write!(list, ".It Cm {name}{default}\n{summary}.\n{allowed}.\n");
     }
     list + ".El\n"
 }
