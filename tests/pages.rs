@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::cli::table::{COMMANDS, Command, Opt, RUN};
-use memory_monitor::config::keys::{Row, rows};
+use memory_monitor::config::keys::{KeyRow, rows};
 use memory_monitor::config::{Config, Origin};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -159,7 +159,7 @@ fn mdoc(text: &str) -> String {
 }
 
 /// A default as the page shows it: of a long list the first item.
-fn shown_default(row: &Row) -> String {
+fn shown_default(row: &KeyRow) -> String {
     let first = row.default.split(", ").next().unwrap();
     match row.default.len() {
         0..60 => row.default.to_owned(),

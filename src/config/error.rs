@@ -37,12 +37,12 @@ pub enum Cause {
 pub struct Warning {
     /// None for the built-in defaults.
     pub location: Option<Location>,
-    pub(super) doubt: Doubt,
+    pub(super) kind: WarningKind,
 }
 
 /// What is doubtful. Users are named as written.
 #[derive(Debug)]
-pub(super) enum Doubt {
+pub(super) enum WarningKind {
     /// The whitelist names a user that does not exist.
     UnknownUser(String),
     /// A rule names a user that does not exist.
@@ -126,25 +126,25 @@ impl fmt::Display for Cause {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_location(f, self.location.as_ref())?;
-        match &self.doubt {
-            Doubt::UnknownUser(user) => write!(
+        match &self.kind {
+            WarningKind::UnknownUser(user) => write!(
                 f,
                 "user {user:?} does not exist; the entry has no effect until it does"
             ),
-            Doubt::UnknownRuleUser(user) => write!(
+            WarningKind::UnknownRuleUser(user) => write!(
                 f,
                 "user {user:?} does not exist; this rule matches nothing until it does"
             ),
-            Doubt::UserLookup(user, error) => write!(
+            WarningKind::UserLookup(user, error) => write!(
                 f,
                 "user {user:?} can't be looked up and has no effect: {error}"
             ),
-            Doubt::UserKept(user) => write!(
+            WarningKind::UserKept(user) => write!(
                 f,
                 "user {user:?} is not found any more; the uid it had before is used until the \
                  service is restarted"
             ),
-            Doubt::UnreachableRule {
+            WarningKind::UnreachableRule {
                 number,
                 earlier,
                 earlier_location,
@@ -155,7 +155,7 @@ impl fmt::Display for Warning {
                 }
                 f.write_str(" comes first and takes all that it would, put the narrower one first")
             }
-            Doubt::RootNotProtected => f.write_str(
+            WarningKind::RootNotProtected => f.write_str(
                 "\"users\" names root, but root's processes are not protected: \
                  set \"protect_root\" in [whitelist] to true or false",
             ),

@@ -4,8 +4,8 @@
 use super::configuration::Config;
 use super::rule::Rule;
 use super::schedule::Schedule;
-use super::slot::At::{Always, Given};
-use super::slot::{DropIn, Items, Key, Slot};
+use super::slot::At::{Always, IfGiven};
+use super::slot::{Items, Key, Merge, Slot};
 
 /// A table that can be given once.
 pub(super) struct Table {
@@ -32,11 +32,11 @@ pub(super) static TABLES: [Table; 4] = [
             "What counts as the memory of a process"),
     ] },
     Table { name: "whitelist", keys: &[
-        key("pids", "[1]", Slot::List(DropIn::Adds, Items::Pids(|c| &mut c.whitelist.pids)),
+        key("pids", "[1]", Slot::List(Merge::Add, Items::Pids(|c| &mut c.whitelist.pids)),
             "PIDs that are protected"),
-        key("names", NAMES, Slot::List(DropIn::Adds, Items::Names(|c| &mut c.whitelist.names)),
+        key("names", NAMES, Slot::List(Merge::Add, Items::Names(|c| &mut c.whitelist.names)),
             "Process names that are protected, exact or with wildcards"),
-        key("users", "[\"root\"]", Slot::List(DropIn::Adds, Items::Users(|c| &mut c.whitelist.users)),
+        key("users", "[\"root\"]", Slot::List(Merge::Add, Items::Users(|c| &mut c.whitelist.users)),
             "Users whose processes are protected"),
         key("protect_root", "false", Slot::Flag(|c| &mut c.whitelist.protect_root),
             "Protect root's processes"),
@@ -64,13 +64,13 @@ pub(super) static TABLES: [Table; 4] = [
             "Percent of a threshold at which there is an early warning"),
     ] },
     Table { name: "notify", keys: &[
-        key("email_to", "[]", Slot::List(DropIn::Replaces, Items::Addresses(|c| &mut c.notify.email_to)),
+        key("email_to", "[]", Slot::List(Merge::Replace, Items::Addresses(|c| &mut c.notify.email_to)),
             "Addresses that get mail"),
         key("email_from", "\"\"", Slot::Sender(|c| &mut c.notify.email_from),
             "The address that mail comes from; empty for memory-monitor on this machine"),
         key("smtp", "\"localhost:25\"", Slot::Server(|c| &mut c.notify.smtp),
             "The mail server"),
-        key("command", "[]", Slot::List(DropIn::Replaces, Items::Programs(|c| &mut c.notify.command)),
+        key("command", "[]", Slot::List(Merge::Replace, Items::Programs(|c| &mut c.notify.command)),
             "Programs that are run for each event"),
         key("tty", "false", Slot::Flag(|c| &mut c.notify.tty),
             "Tell the owner of a process on their terminals"),
@@ -98,9 +98,9 @@ pub(super) static RULE: [Key<Rule>; 10] = [
         "Percent of MemTotal; without the other threshold, that one is off"),
     key("ram_gb_threshold", "", Slot::Gb(|r| &mut r.thresholds.get_or_insert_default().amount),
         "GB of 1024^3 bytes; without the other threshold, that one is off"),
-    key("metric", "", Slot::Metric(Given(|r| &mut r.metric)),
+    key("metric", "", Slot::Metric(IfGiven(|r| &mut r.metric)),
         "What counts as the memory of a process"),
-    key("sustained", "", Slot::Seconds(0.0..=86_400.0, Given(|r| &mut r.sustained)),
+    key("sustained", "", Slot::Seconds(0.0..=86_400.0, IfGiven(|r| &mut r.sustained)),
         "Seconds a process must be over a threshold before it is killed"),
 ];
 
@@ -111,9 +111,9 @@ pub(super) static SCHEDULE: [Key<Schedule>; 6] = [
         "The time of day at which it begins"),
     key("to", "", Slot::Minute(|s| &mut s.to),
         "The time of day at which it ends, on the next day where that is not after from"),
-    key("days", "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]", Slot::List(DropIn::Replaces, Items::Days(|s| &mut s.days)),
+    key("days", "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]", Slot::List(Merge::Replace, Items::Days(|s| &mut s.days)),
         "The days on which it begins"),
-    key("check_interval", "", Slot::Seconds(0.1..=86_400.0, Given(|s| &mut s.check_interval)),
+    key("check_interval", "", Slot::Seconds(0.1..=86_400.0, IfGiven(|s| &mut s.check_interval)),
         "Seconds between two scans"),
     key("ram_percent_threshold", "", Slot::Percent(100.0, |s| &mut s.thresholds.get_or_insert_default().percent),
         "Percent of MemTotal; without the other threshold, that one is off"),
@@ -141,7 +141,7 @@ const fn key<T>(
 
 /// A row as the pages and the tests need it.
 #[derive(Debug)]
-pub struct Row {
+pub struct KeyRow {
     /// The name of its table, `[rule]` for `[[rule]]`.
     pub table: &'static str,
     /// The name of the key.
@@ -155,7 +155,7 @@ pub struct Row {
 }
 
 /// All rows, table by table.
-pub fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<KeyRow> {
     let mut rows = Vec::new();
     for table in &TABLES {
         rows.extend(table.keys.iter().map(|key| row(table.name, key)));
@@ -165,12 +165,12 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-fn row<T>(table: &'static str, key: &Key<T>) -> Row {
+fn row<T>(table: &'static str, key: &Key<T>) -> KeyRow {
     let allowed = match &key.slot {
         Slot::List(_, items) => format!("a list: {}", items.allowed()),
         slot => slot.allowed(),
     };
-    Row {
+    KeyRow {
         table,
         name: key.name,
         allowed,

@@ -4,10 +4,10 @@
 use super::configuration::Config;
 use super::document::Document;
 use super::error::{Cause, Location};
-use super::keys::{RULE, Row, SCHEDULE, TABLES, Table, rows};
+use super::keys::{KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
 use super::rule::Rule;
 use super::schedule::Schedule;
-use super::slot::{DropIn, Key, Slot};
+use super::slot::{Key, Merge, Slot};
 use super::thresholds::Thresholds;
 use super::value::{found, shown};
 use super::written::{Entry, Item, Written};
@@ -18,7 +18,7 @@ use toml::de::{DeTable, DeValue};
 
 /// What a text is to the ones below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Source {
     /// The built-in defaults: their values have no location.
     Default,
     /// The configuration file.
@@ -29,11 +29,13 @@ pub(super) enum Kind {
 
 struct Layer<'t> {
     document: Document<'t>,
-    kind: Kind,
+    source: Source,
 }
 
 /// What a table `[[...]]` holds.
 struct Given {
+    /// With one pair of brackets.
+    name: &'static str,
     /// Where it begins.
     at: usize,
     keys: Vec<String>,
@@ -45,12 +47,12 @@ struct Given {
 pub(super) fn read(
     file: &Path,
     text: &str,
-    kind: Kind,
+    source: Source,
     config: &mut Config,
     written: &mut Written,
 ) -> Vec<Cause> {
     let (document, mut root) = Document::parse(file, text);
-    let mut layer = Layer { document, kind };
+    let mut layer = Layer { document, source };
     let mut take = |name| {
         let (key, value) = root.remove_entry(name)?;
         Some((key.span().start, value.into_inner()))
@@ -89,10 +91,7 @@ impl<'t> Layer<'t> {
     ) {
         for row in keys {
             if let Some((key, value)) = table.remove_entry(row.name) {
-                let at = key.span().start;
-                if let Err((at, message)) = self.value(name, row, at, &value, owner, written) {
-                    self.fault(at, name, row.name, &message);
-                }
+                self.value(name, row, key.span().start, &value, owner, written);
             }
         }
         for (key, value) in &table {
@@ -101,8 +100,6 @@ impl<'t> Layer<'t> {
     }
 
     /// Reads the value of a key, which begins at `at`.
-    ///
-    /// Fails where the value is not allowed, with the byte where that is; items of a list are reported one by one.
     fn value<T>(
         &mut self,
         table: &'static str,
@@ -111,7 +108,7 @@ impl<'t> Layer<'t> {
         value: &Spanned<DeValue<'t>>,
         owner: &mut T,
         written: &mut Written,
-    ) -> Result<(), (usize, String)> {
+    ) {
         let mut entry = Entry {
             table,
             key: key.name,
@@ -119,32 +116,28 @@ impl<'t> Layer<'t> {
             location: self.location(at),
             items: Vec::new(),
         };
-        let mut adds = false;
-        match (&key.slot, value.get_ref()) {
-            (Slot::List(drop_in, items), DeValue::Array(values)) => {
-                adds = self.kind == Kind::DropIn && *drop_in == DropIn::Adds;
-                if !adds {
-                    items.clear(owner);
-                }
-                for item in values {
-                    let at = item.span().start;
-                    if let Err(message) = items.read(owner, item.get_ref()) {
-                        self.fault(at, table, key.name, &message);
-                    }
-                    entry.items.push(Item {
-                        text: self.document.source(item.span()).to_owned(),
-                        location: self.location(at),
-                    });
-                }
+        let (Slot::List(merge, items), DeValue::Array(values)) = (&key.slot, value.get_ref())
+        else {
+            return match key.slot.read(owner, value.get_ref()) {
+                Ok(()) => written.set(entry, false),
+                Err(message) => self.fault(value.span().start, table, key.name, &message),
+            };
+        };
+        let adds = self.source == Source::DropIn && *merge == Merge::Add;
+        if !adds {
+            items.clear(owner);
+        }
+        for item in values {
+            let at = item.span().start;
+            if let Err(message) = items.read(owner, item.get_ref()) {
+                self.fault(at, table, key.name, &message);
             }
-            (slot, other) => {
-                let start = value.span().start;
-                slot.read(owner, other)
-                    .map_err(|message| (start, message))?;
-            }
+            entry.items.push(Item {
+                text: self.document.source(item.span()).to_owned(),
+                location: self.location(at),
+            });
         }
         written.set(entry, adds);
-        Ok(())
     }
 
     /// Reads each table `[name]`, where `name` has brackets of its own.
@@ -162,20 +155,21 @@ impl<'t> Layer<'t> {
         };
         let mut all = Vec::with_capacity(items.len());
         for item in items {
-            let mut given = Given {
-                at: item.span().start,
-                keys: Vec::new(),
-                read: Written::default(),
-            };
+            let at = item.span().start;
             match item.into_inner() {
                 DeValue::Table(table) => {
+                    let mut given = Given {
+                        name,
+                        at,
+                        keys: table.keys().map(|key| key.get_ref().to_string()).collect(),
+                        read: Written::default(),
+                    };
                     let mut new = T::default();
-                    given.keys = table.keys().map(|key| key.get_ref().to_string()).collect();
                     self.table(name, keys, table, &mut new, &mut given.read);
                     finish(self, &given, &mut new);
                     all.push(new);
                 }
-                other => self.not_a_table(given.at, "tables that begin", name, &other),
+                other => self.not_a_table(at, "tables that begin", name, &other),
             }
         }
         all
@@ -184,17 +178,11 @@ impl<'t> Layer<'t> {
     /// Checks a rule as a whole.
     fn rule(&mut self, given: &Given, rule: &mut Rule) {
         rule.location = self.location(given.at);
-        self.check_thresholds("[[rule]]", given, rule.thresholds);
-        if !["name", "user", "exe", "cmdline", "unit"]
-            .iter()
-            .any(|key| given.has(key))
-        {
-            self.document.fault(
-                given.at,
-                "[[rule]] must say which processes it matches: name, user, exe, cmdline or unit \
-                 (name = \"*\" for all)"
-                    .to_owned(),
-            );
+        self.check_thresholds(given, rule.thresholds);
+        if given.count(&["name", "user", "exe", "cmdline", "unit"]) == 0 {
+            let message = "must say which processes it matches: name, user, exe, cmdline or unit \
+                           (name = \"*\" for all)";
+            self.reject(given, message);
         }
     }
 
@@ -202,40 +190,37 @@ impl<'t> Layer<'t> {
     fn schedule(&mut self, given: &Given, schedule: &mut Schedule) {
         schedule.location = self.location(given.at);
         schedule.from %= 24 * 60;
-        self.check_thresholds("[[schedule]]", given, schedule.thresholds);
-        match given.read.entry("[schedule]", "days") {
+        self.check_thresholds(given, schedule.thresholds);
+        match given.read.entry(given.name, "days") {
             None => schedule.days = [true; 7],
-            Some(days) if days.items.is_empty() => self.document.fault(
-                given.at,
-                "[[schedule]] has no days, so it is never in force: name one, or leave them out"
-                    .to_owned(),
+            Some(days) if days.items.is_empty() => self.reject(
+                given,
+                "has no days, so it is never in force: name one, or leave them out",
             ),
             Some(_) => {}
         }
-        if !given.has("from") || !given.has("to") {
-            self.document.fault(
-                given.at,
-                "[[schedule]] needs from and to, such as from = \"22:00\", to = \"06:00\""
-                    .to_owned(),
-            );
+        if given.count(&["from", "to"]) < 2 {
+            let message = "needs from and to, such as from = \"22:00\", to = \"06:00\"";
+            self.reject(given, message);
         }
     }
 
     /// With one of the two given, the other is off: at its usual value it would make a higher one ineffective.
-    fn check_thresholds(&mut self, name: &str, given: &Given, thresholds: Option<Thresholds>) {
+    fn check_thresholds(&mut self, given: &Given, thresholds: Option<Thresholds>) {
         let keys = ["ram_percent_threshold", "ram_gb_threshold"];
-        let read = given.read.entries().iter().map(|entry| entry.key);
-        let read = read.filter(|key| keys.contains(key)).count();
-        let all_read = read == keys.iter().filter(|key| given.has(key)).count();
+        let is_read = |key: &&str| given.read.entry(given.name, key).is_some();
+        let all_read = keys.iter().filter(|key| is_read(key)).count() == given.count(&keys);
         if all_read && thresholds.is_some_and(Thresholds::are_off) {
-            self.document.fault(
-                given.at,
-                format!(
-                    "{name} has both thresholds off; to protect processes, use a rule with \
-                     action = \"protect\""
-                ),
-            );
+            let message = "has both thresholds off; to protect processes, use a rule with \
+                           action = \"protect\"";
+            self.reject(given, message);
         }
+    }
+
+    /// Rejects a table as a whole.
+    fn reject(&mut self, given: &Given, message: &str) {
+        let message = format!("[{}] {message}", given.name);
+        self.document.fault(given.at, message);
     }
 
     fn fault(&mut self, at: usize, table: &str, key: &str, message: &str) {
@@ -270,14 +255,15 @@ impl<'t> Layer<'t> {
 
     /// None in the built-in defaults.
     fn location(&self, at: usize) -> Option<Location> {
-        (self.kind != Kind::Default).then(|| self.document.location(at))
+        (self.source != Source::Default).then(|| self.document.location(at))
     }
 }
 
 impl Given {
-    /// Whether a key is given, whatever its value.
-    fn has(&self, key: &str) -> bool {
-        self.keys.iter().any(|given| given == key)
+    /// How many of these keys are given, whatever their values.
+    fn count(&self, keys: &[&str]) -> usize {
+        let given = self.keys.iter();
+        given.filter(|given| keys.contains(&given.as_str())).count()
     }
 }
 
@@ -298,7 +284,7 @@ fn unknown(table: &str, key: &str, is_table: bool) -> String {
             format!("unknown table [{table}.{}]", plain(key))
         };
     }
-    let own = |row: &&Row| row.table == table;
+    let own = |row: &&KeyRow| row.table == table;
     let hint = if tables.contains(&key) {
         format!(", did you mean the table [{key}]?")
     } else if let Some(row) = rows.iter().find(|row| !own(row) && row.name == key) {
@@ -307,11 +293,11 @@ fn unknown(table: &str, key: &str, is_table: bool) -> String {
         nearest(key, rows.iter().filter(own).map(|row| row.name))
             .map_or(String::new(), |near| format!(", did you mean \"{near}\"?"))
     };
-    let place = match table {
+    let within = match table {
         "" => "outside of any table".to_owned(),
         table => format!("in [{table}]"),
     };
-    format!("unknown key {} {place}{hint}", shown(key))
+    format!("unknown key {} {within}{hint}", shown(key))
 }
 
 /// The name of an unknown table as in its header.

@@ -6,7 +6,7 @@ use super::document;
 use super::error::{Cause, Error, Warning};
 use super::files::{self, DropIn};
 use super::keys;
-use super::layer::{self, Kind};
+use super::layer::{self, Source};
 use super::users::{self, UserLookup};
 use super::written::Written;
 use crate::paths;
@@ -122,9 +122,9 @@ impl Texts {
     fn draft(&self) -> Draft {
         let mut draft = Draft::defaults();
         let (Origin::File(file) | Origin::BuiltIn(file)) = &self.origin;
-        draft.add(file, &self.main, Kind::File);
+        draft.add(file, &self.main, Source::File);
         for drop_in in &self.drop_ins {
-            draft.add(&drop_in.file, &drop_in.text, Kind::DropIn);
+            draft.add(&drop_in.file, &drop_in.text, Source::DropIn);
         }
         draft.check_thresholds();
         draft
@@ -163,14 +163,14 @@ impl Draft {
         draft.add(
             Path::new("built-in defaults"),
             defaults.as_bytes(),
-            Kind::Default,
+            Source::Default,
         );
         draft
     }
 
-    fn add(&mut self, file: &Path, text: &[u8], kind: Kind) {
+    fn add(&mut self, file: &Path, text: &[u8], source: Source) {
         let causes = match document::utf8(file, text) {
-            Ok(text) => layer::read(file, text, kind, &mut self.config, &mut self.written),
+            Ok(text) => layer::read(file, text, source, &mut self.config, &mut self.written),
             Err(cause) => vec![cause],
         };
         self.causes.extend(causes);

@@ -60,7 +60,7 @@ impl NamePattern {
     }
 
     /// Whether this one certainly matches everything that `other` matches. False where it can't be told.
-    pub fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let is_simple = |pattern: &CStr, special: &[u8]| {
             !pattern.to_bytes().iter().any(|byte| special.contains(byte))
         };

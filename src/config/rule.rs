@@ -1,7 +1,7 @@
 //! Rules: thresholds of their own, or none at all, for the processes that they match. Matching allocates nothing.
 //! Pure.
 
-use super::error::{Doubt, Location, Warning};
+use super::error::{Location, Warning, WarningKind};
 use super::pattern::NamePattern;
 use super::thresholds::Thresholds;
 use crate::quantities::{Metric, Uid};
@@ -79,13 +79,8 @@ impl UserMatcher {
 }
 
 impl Matcher {
-    /// Whether nothing is given.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Whether every process that `later` matches is matched by this one, as far as the texts show.
-    pub fn covers(&self, later: &Self) -> bool {
+    pub(super) fn covers(&self, later: &Self) -> bool {
         let covers = |own: &Option<NamePattern>, other: &Option<NamePattern>| match (own, other) {
             (None, _) => true,
             (Some(own), None) => own.text() == c"*",
@@ -116,7 +111,7 @@ pub(super) fn unreachable(rules: &[Rule]) -> Vec<Warning> {
             let earlier = before.position(|earlier| earlier.matcher.covers(&rule.matcher))?;
             Some(Warning {
                 location: rule.location.clone(),
-                doubt: Doubt::UnreachableRule {
+                kind: WarningKind::UnreachableRule {
                     number: index + 1,
                     earlier: earlier + 1,
                     earlier_location: rules.get(earlier)?.location.clone(),

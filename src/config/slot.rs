@@ -33,7 +33,7 @@ pub(super) enum At<T, V> {
     /// It always has a value.
     Always(In<T, V>),
     /// None where the key is not given.
-    Given(In<T, Option<V>>),
+    IfGiven(In<T, Option<V>>),
 }
 
 /// The type of a value, its range, and where it is stored. A value that is None there is off: it has a spelling of its
@@ -59,14 +59,14 @@ pub(super) enum Slot<T: 'static> {
     Pattern(In<T, Option<NamePattern>>),
     UserPattern(In<T, Option<UserMatcher>>),
     Minute(In<T, u16>),
-    List(DropIn, Items<T>),
+    List(Merge, Items<T>),
 }
 
 /// What the list of a drop-in does to that of the files before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DropIn {
-    Adds,
-    Replaces,
+pub(super) enum Merge {
+    Add,
+    Replace,
 }
 
 /// The type of a list's items.
@@ -83,14 +83,14 @@ impl<T, V> At<T, V> {
     fn set(&self, owner: &mut T, value: V) {
         match self {
             Self::Always(at) => *at(owner) = value,
-            Self::Given(at) => *at(owner) = Some(value),
+            Self::IfGiven(at) => *at(owner) = Some(value),
         }
     }
 
     fn get<'t>(&self, owner: &'t mut T) -> Option<&'t V> {
         match self {
             Self::Always(at) => Some(at(owner)),
-            Self::Given(at) => at(owner).as_ref(),
+            Self::IfGiven(at) => at(owner).as_ref(),
         }
     }
 }

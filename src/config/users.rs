@@ -1,7 +1,7 @@
 //! The users that a configuration names: their uids, and what is doubtful about them. May ask the user database.
 
 use super::configuration::Config;
-use super::error::{Doubt, Location, Warning};
+use super::error::{Location, Warning, WarningKind};
 use super::rule::{self, UserMatcher};
 use super::value;
 use super::written::Written;
@@ -25,15 +25,15 @@ pub(super) fn resolve(
     if protect_root.is_some_and(|entry| entry.location.is_none()) {
         warnings.extend(root_is_listed_at.map(|location| Warning {
             location: Some(location),
-            doubt: Doubt::RootNotProtected,
+            kind: WarningKind::RootNotProtected,
         }));
     }
     for rule in &mut config.rules {
         let user = rule.matcher.user.as_mut();
-        let doubt = user.and_then(|user| resolve_matcher(user, lookup));
-        warnings.extend(doubt.map(|doubt| Warning {
+        let kind = user.and_then(|user| resolve_matcher(user, lookup));
+        warnings.extend(kind.map(|kind| Warning {
             location: rule.location.clone(),
-            doubt,
+            kind,
         }));
     }
     warnings.extend(rule::unreachable(&config.rules));
@@ -50,25 +50,26 @@ fn resolve_listed(
     let mut root = None;
     for (index, user) in config.whitelist.users.iter_mut().enumerate() {
         let location = written.item("whitelist", "users", index).cloned();
-        let doubt = match user.uid {
+        let kind = match user.uid {
             Some(_) => None,
             None => match uid_of(&user.text, lookup) {
                 Ok(uid) => {
                     user.uid = uid;
-                    uid.is_none().then(|| Doubt::UnknownUser(user.text.clone()))
+                    uid.is_none()
+                        .then(|| WarningKind::UnknownUser(user.text.clone()))
                 }
-                Err(error) => Some(Doubt::UserLookup(user.text.clone(), error)),
+                Err(error) => Some(WarningKind::UserLookup(user.text.clone(), error)),
             },
         };
         if root.is_none() && user.uid == Some(Uid::ROOT) {
             root.clone_from(&location);
         }
-        warnings.extend(doubt.map(|doubt| Warning { location, doubt }));
+        warnings.extend(kind.map(|kind| Warning { location, kind }));
     }
     root
 }
 
-fn resolve_matcher(user: &mut UserMatcher, lookup: UserLookup<'_>) -> Option<Doubt> {
+fn resolve_matcher(user: &mut UserMatcher, lookup: UserLookup<'_>) -> Option<WarningKind> {
     if !user.uids.is_empty() {
         return None;
     }
@@ -82,9 +83,9 @@ fn resolve_matcher(user: &mut UserMatcher, lookup: UserLookup<'_>) -> Option<Dou
         Ok(uids) => {
             user.uids = uids;
             let is_unknown = user.uids.is_empty();
-            is_unknown.then_some(Doubt::UnknownRuleUser(text))
+            is_unknown.then_some(WarningKind::UnknownRuleUser(text))
         }
-        Err(error) => Some(Doubt::UserLookup(text, error)),
+        Err(error) => Some(WarningKind::UserLookup(text, error)),
     }
 }
 
@@ -113,12 +114,12 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
         }
     }
     for warning in warnings {
-        if let Doubt::UnknownUser(user)
-        | Doubt::UnknownRuleUser(user)
-        | Doubt::UserLookup(user, _) = &warning.doubt
+        if let WarningKind::UnknownUser(user)
+        | WarningKind::UnknownRuleUser(user)
+        | WarningKind::UserLookup(user, _) = &warning.kind
         {
             if kept.contains(user) {
-                warning.doubt = Doubt::UserKept(user.clone());
+                warning.kind = WarningKind::UserKept(user.clone());
             }
         }
     }

@@ -46,10 +46,10 @@ pub(super) struct CheckReport {
     configuration: String,
     /// The files on top of it, in their order.
     drop_ins: Vec<String>,
-    values: Vec<Setting>,
+    values: Vec<KeyValue>,
     total_bytes: Bytes,
     processes: usize,
-    thresholds: Vec<Threshold>,
+    thresholds: Vec<ThresholdReport>,
     whitelist: Vec<Listed>,
     rules: Vec<Ruled>,
     week: Option<Week>,
@@ -57,7 +57,7 @@ pub(super) struct CheckReport {
 }
 
 #[derive(Debug, Serialize)]
-struct Setting {
+struct KeyValue {
     table: &'static str,
     key: &'static str,
     value: String,
@@ -68,7 +68,7 @@ struct Setting {
 }
 
 #[derive(Debug, Serialize)]
-struct Threshold {
+struct ThresholdReport {
     key: &'static str,
     bytes: Bytes,
     /// How many processes are over it now.
@@ -84,7 +84,7 @@ impl CheckReport {
             snapshot,
             ..
         } = checked;
-        let values = written.entries().iter().map(|entry| Setting {
+        let values = written.entries().iter().map(|entry| KeyValue {
             table: entry.table,
             key: entry.key,
             value: OneLine(&entry.text).to_string(),
@@ -191,7 +191,7 @@ impl CheckReport {
             self.total_bytes, self.processes
         )?;
         for threshold in &self.thresholds {
-            let Threshold { key, bytes, over } = threshold;
+            let ThresholdReport { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
         }
         super::whitelist::write(out, &self.whitelist)?;
@@ -231,7 +231,7 @@ fn sources(entry: &Entry) -> String {
 }
 
 /// The thresholds in force, with how many processes are over each; those that have another threshold do not count.
-fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
+fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<ThresholdReport> {
     let thresholds = policy.config.thresholds;
     let over = |threshold: Bytes| {
         let is_over = |process: &&Process| {
@@ -250,7 +250,7 @@ fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
     let on = both
         .into_iter()
         .filter_map(|(key, threshold)| Some((key, threshold?)));
-    on.map(|(key, bytes)| Threshold {
+    on.map(|(key, bytes)| ThresholdReport {
         key,
         bytes,
         over: over(bytes),
