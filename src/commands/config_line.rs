@@ -22,6 +22,13 @@ impl fmt::Display for ConfigLine {
     }
 }
 
+/// Where something is set: `default`, or the file and the line.
+pub(crate) fn from(location: Option<&Location>) -> String {
+    location.map_or("default".to_owned(), |location| {
+        format!("{}:{}", location.shown_file(), location.line)
+    })
+}
+
 /// The line of a threshold: that of the rule or, where it has none of its own, of the schedule in force, or of
 /// `[thresholds]`. None where no line sets it.
 pub(crate) fn of_limit(

@@ -56,12 +56,16 @@ impl Config {
     /// Reads the file, which must exist, or without one [`paths::CONFIG`], in whose absence the built-in defaults are
     /// used; then the drop-ins beside it.
     ///
-    /// Fails with all that is wrong with them, and leaves nothing out where that can be told.
+    /// # Errors
+    /// All that is wrong with them, as far as that can be told at once.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         Texts::read(file)?.load(&sys::users::uid_of)
     }
 
-    /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name. Fails as `load`.
+    /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name.
+    ///
+    /// # Errors
+    /// As `load`.
     pub fn parse(text: &[u8], origin: Origin, lookup: UserLookup<'_>) -> Result<Loaded, Error> {
         let texts = Texts {
             main: text.to_owned(),

@@ -27,7 +27,10 @@ pub enum PatternError {
 }
 
 impl NamePattern {
-    /// Fails where fnmatch(3) would never match, or would take a wildcard literally.
+    /// An exact name or a glob.
+    ///
+    /// # Errors
+    /// Where fnmatch(3) would never match, or would take a wildcard literally.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Err(PatternError::Empty);

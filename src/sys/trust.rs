@@ -56,7 +56,8 @@ impl fmt::Display for Doubt {
 /// Checks that only root could have put or changed the program at this absolute path. A symbolic link is checked
 /// where it is and where it leads.
 ///
-/// Fails with the first doubt.
+/// # Errors
+/// The first doubt.
 pub fn check(program: &Path) -> Result<(), Doubt> {
     check_directories(program)?;
     let missing = |error| Doubt::Missing(program.to_owned(), error);
@@ -84,7 +85,8 @@ fn check_directories(program: &Path) -> Result<(), Doubt> {
 
 /// Checks one file or directory, whose path is for the message.
 ///
-/// Fails where it is not root's, or others can write it.
+/// # Errors
+/// Where it is not root's, or others can write it.
 pub fn check_status(path: &Path, status: &Metadata) -> Result<(), Doubt> {
     let (owner, mode) = (Uid::new(status.uid()), status.mode());
     if is_root_only(owner, mode) {
@@ -96,10 +98,14 @@ pub fn check_status(path: &Path, status: &Metadata) -> Result<(), Doubt> {
     }
 }
 
-/// Whether a file with this owner and mode can be written by root alone. A sticky directory lets others add to it, so it
-/// can not.
+/// Whether a file with this owner and mode can be written by root alone.
 pub fn is_root_only(owner: Uid, mode: u32) -> bool {
-    owner == Uid::ROOT && mode & OTHERS_WRITE == 0
+    owner == Uid::ROOT && !others_write(mode)
+}
+
+/// Whether a file with this mode can be written by others than its owner. A sticky directory can: others may add to it.
+pub const fn others_write(mode: u32) -> bool {
+    mode & OTHERS_WRITE != 0
 }
 
 fn status(path: &Path) -> Result<Metadata, Doubt> {

@@ -1,7 +1,7 @@
 //! Every rule with the processes that it applies to now.
 
 use super::matches::{Match, matching, shown};
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::escape::OneLine;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot};

@@ -3,8 +3,9 @@
 use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
+use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
-use crate::config::{Entry, Location, Warning, Written};
+use crate::config::{Entry, Warning, Written};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
@@ -209,13 +210,6 @@ impl CheckReport {
         }
         Ok(())
     }
-}
-
-/// `default`, or the file and the line.
-pub(super) fn from(location: Option<&Location>) -> String {
-    location.map_or("default".to_owned(), |location| {
-        format!("{}:{}", location.shown_file(), location.line)
-    })
 }
 
 /// Where a value is set; for a list that several files add to, where it begins in each.

@@ -1,6 +1,6 @@
 //! The week by the schedules.
 
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::config::Config;
 use crate::config::schedule::{DAYS, Stretch, WeekMinute, in_force, week};
 use crate::escape::OneLine;

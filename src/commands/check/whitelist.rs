@@ -1,7 +1,7 @@
 //! Every entry of the whitelist with the processes that it matches now, by the same comparisons as the decision.
 
 use super::matches::{Match, matching, shown};
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
 use crate::policy::Policy;
