@@ -12,18 +12,18 @@ const USAGE: u8 = 64;
 /// sysexits(3) EX_CONFIG; the unit does not restart the service after it.
 const CONFIGURATION: u8 = 78;
 
-/// Why the program ends with a failure.
+/// Why the program ends with a failure. The text has the whole cause, so [`source`](std::error::Error::source) has none.
 #[derive(Debug)]
 pub enum Error {
     /// The arguments make no sense.
     Usage(cli::Error),
-    /// The configuration is refused.
+    /// The configuration is rejected.
     Config(config::Error),
-    /// /proc can't be looked at.
+    /// /proc can't be read.
     Sample(proc::Error),
     /// The log can't be set up.
     Log(log::SetLoggerError),
-    /// A process that was asked about can't be looked at, and why.
+    /// A process that a command was given can't be read, and why.
     Process(Pid, String),
     /// A file that a command reads can't be read.
     File(PathBuf, io::Error),
@@ -76,7 +76,7 @@ impl Error {
         let text = self.to_string();
         let mut stderr = io::stderr().lock();
         for line in text.lines() {
-            // Nobody is left to tell when this fails.
+            // There is nowhere left to report a failure of this.
             let _ = writeln!(stderr, "memory-monitor: error: {line}");
         }
     }
@@ -121,28 +121,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match self {
-            Self::Usage(error) => error,
-            Self::Config(error) => error,
-            Self::Sample(error) => error,
-            Self::Log(error) => error,
-            Self::File(_, error)
-            | Self::Write(_, error)
-            | Self::Listen(_, error)
-            | Self::Start(_, error)
-            | Self::System(_, error) => error,
-            Self::Process(..)
-            | Self::NotRoot(_)
-            | Self::NotRunning(_)
-            | Self::Selftest(_)
-            | Self::Sandboxed
-            | Self::NoUnit
-            | Self::NoTerminal(_) => return None,
-        })
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<cli::Error> for Error {
     fn from(error: cli::Error) -> Self {
@@ -165,5 +144,30 @@ impl From<proc::Error> for Error {
 impl From<log::SetLoggerError> for Error {
     fn from(error: log::SetLoggerError) -> Self {
         Self::Log(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A printer that follows the sources prints each text once.
+    #[test]
+    fn an_error_of_the_system_is_shown_once() {
+        let errno = || io::Error::from_raw_os_error(libc::ENOENT);
+        let config = config::Config::load(Some("/nowhere/config.toml".as_ref()));
+        for error in [
+            Error::Config(config.unwrap_err()),
+            Error::File("/a".into(), errno()),
+            Error::Write("/a".into(), errno()),
+            Error::Listen("/a".into(), errno()),
+            Error::System("poll", errno()),
+        ] {
+            let first: &dyn std::error::Error = &error;
+            let chain = std::iter::successors(Some(first), |error| error.source());
+            let text: Vec<_> = chain.map(ToString::to_string).collect();
+            let text = text.join(": ");
+            assert_eq!(text.matches("No such file").count(), 1, "{text}");
+        }
     }
 }

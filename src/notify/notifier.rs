@@ -63,7 +63,7 @@ struct Notifier<'o> {
 
 impl Notifier<'_> {
     fn enforce(&mut self, config: &NotifierConfig) -> Result<(), Error> {
-        for cause in config.refused.iter().flat_map(config::Error::causes) {
+        for cause in config.rejected.iter().flat_map(config::Error::causes) {
             log::error!("Configuration rejected, what could be read of it is in force: {cause}");
         }
         let channels = Channels::open(&config.notify, &self.host)
@@ -140,7 +140,7 @@ impl Notifier<'_> {
 
     fn reload(&mut self) {
         let config = NotifierConfig::load(self.options.config.as_deref());
-        if let Some(rejected) = &config.refused {
+        if let Some(rejected) = &config.rejected {
             for cause in rejected.causes() {
                 log::error!("Configuration rejected, the previous one stays in force: {cause}");
             }

@@ -177,8 +177,8 @@ impl fmt::Display for Protection<'_> {
 }
 
 fn write_rule(f: &mut fmt::Formatter<'_>, number: usize, rule: &Rule, what: &str) -> fmt::Result {
-    match &rule.place {
-        Some(place) => write!(f, "rule {number} at {place} {what}"),
+    match &rule.location {
+        Some(location) => write!(f, "rule {number} at {location} {what}"),
         None => write!(f, "rule {number} {what}"),
     }
 }

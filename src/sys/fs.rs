@@ -1,6 +1,6 @@
 //! Files below an open directory, without heap allocation: the walk over /proc is made of these.
 
-use super::{check, check_int};
+use super::{check, check_int, trust};
 use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -122,10 +122,9 @@ pub struct FileStatus {
 }
 
 impl FileStatus {
-    /// Whether it is root's and not writable by its group or by others. An access list shows among
-    /// the group's permissions. A sticky directory lets others add to it, so it is not root's alone.
+    /// Whether root alone can write it.
     pub fn is_root_only(&self) -> bool {
-        self.owner == Uid::ROOT && self.mode & (libc::S_IWGRP | libc::S_IWOTH) == 0
+        trust::is_root_only(self.owner, self.mode)
     }
 
     /// Whether both are one file.

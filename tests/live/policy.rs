@@ -175,7 +175,7 @@ fn foreign_drop_in_is_refused() {
     let refused = output(command);
     assert_eq!(refused.status.code(), Some(78), "{refused:?}");
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(text.contains("theirs.toml\" belongs to uid 1000"), "{text}");
+    assert!(text.contains("theirs.toml belongs to uid 1000"), "{text}");
 }
 
 fn measured_by_pss() {

@@ -140,7 +140,7 @@ fn a_program_that_others_could_have_written_is_not_run() {
     for expected in [
         "belongs to uid 65534 and must be root's: chown root",
         "can be written by others than root (mode 0775): chmod go-w",
-        "is no file that can be run: chmod 755",
+        "is not a file that can be run: chmod 755",
         "No such file",
     ] {
         assert!(

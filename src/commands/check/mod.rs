@@ -1,8 +1,8 @@
-//! `memory-monitor check`: a configuration as understood, and what it means here and now.
+//! `memory-monitor check`: a configuration as it was understood, and what it matches now.
 
-mod locations;
 mod matches;
 mod names;
+mod output_files;
 mod rules;
 mod view;
 mod week;
@@ -21,9 +21,9 @@ use serde::Serialize;
 use std::path::Path;
 use view::{CheckReport, Checked};
 
-/// What `--json` says of a configuration that is refused.
+/// What `--json` shows of a configuration that is rejected.
 #[derive(Serialize)]
-struct Refused {
+struct Rejected {
     valid: bool,
     errors: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let context = Context::open(options.config.as_deref());
     if let (Err(Error::Config(error)), true) = (&context, options.json) {
         let errors = error.causes().map(ToString::to_string).collect();
-        crate::commands::print_json(&Refused {
+        crate::commands::print_json(&Rejected {
             valid: false,
             errors,
         })?;
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
     let unit = Unit::find(Path::new("/"), "memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
-    let refused_commands: Vec<_> = commands
+    let untrusted_commands: Vec<_> = commands
         .filter_map(|command| trust::check(command).err())
         .collect();
     let checked = Checked {
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         unit: unit.as_ref(),
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
-        refused_commands: &refused_commands,
+        untrusted_commands: &untrusted_commands,
     };
     let report = CheckReport::new(&checked);
     if options.json {

@@ -125,11 +125,11 @@ fn said(evidence: &Evidence<'_>, protection: &Protection<'_>) -> String {
 fn rule_of(evidence: &Evidence<'_>) -> String {
     let rules = &evidence.policy.config.rules;
     match evidence.policy.rule(evidence.process) {
-        Some((number, rule)) => match &rule.place {
-            Some(place) => format!(
+        Some((number, rule)) => match &rule.location {
+            Some(location) => format!(
                 "rule {number} at {}:{} ends it: {rule}",
-                place.shown_file(),
-                place.line
+                location.shown_file(),
+                location.line
             ),
             None => format!("rule {number} ends it: {rule}"),
         },

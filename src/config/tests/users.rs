@@ -1,8 +1,8 @@
-//! Users that were known before a reload and are not any more.
+//! Users that were found before a reload and are not any more.
 
 use super::{Config, Loaded, Origin, Uid, io, parse};
 
-/// What a file becomes at a reload during which no source knows anybody, or none answers.
+/// What a file becomes at a reload during which no source knows any user, or none answers.
 fn reloaded(before: &str, text: &str, answer: fn() -> io::Result<Option<Uid>>) -> Loaded {
     let before = parse(before).unwrap().config;
     let origin = Origin::File("c.toml".into());
@@ -17,12 +17,12 @@ fn said(loaded: &Loaded) -> Vec<String> {
 
 const LISTED: &str = "[whitelist]\nusers = [\"john\"]\n";
 const RULE: &str = "[whitelist]\nusers = []\n[[rule]]\nuser = \"john\"\naction = \"protect\"\n";
-const NOBODY: fn() -> io::Result<Option<Uid>> = || Ok(None);
+const NO_USER: fn() -> io::Result<Option<Uid>> = || Ok(None);
 const NO_ANSWER: fn() -> io::Result<Option<Uid>> = || Err(io::Error::other("no answer"));
 
 #[test]
-fn who_was_known_stays_protected() {
-    for answer in [NOBODY, NO_ANSWER] {
+fn a_user_that_was_found_stays_protected() {
+    for answer in [NO_USER, NO_ANSWER] {
         for (before, after) in [
             (LISTED, LISTED),
             (RULE, RULE),
@@ -43,7 +43,7 @@ fn who_was_known_stays_protected() {
             let said = said(&loaded);
             assert_eq!(said.len(), 1, "{said:?}");
             assert!(
-                said[0].starts_with("c.toml:") && said[0].contains("stays who it was"),
+                said[0].starts_with("c.toml:") && said[0].contains("the uid it had before is used"),
                 "{said:?}"
             );
         }
@@ -51,11 +51,11 @@ fn who_was_known_stays_protected() {
 }
 
 #[test]
-fn who_never_was_known_is_nobody() {
-    let loaded = reloaded(LISTED, "[whitelist]\nusers = [\"jane\"]\n", NOBODY);
+fn a_user_that_never_was_found_has_no_effect() {
+    let loaded = reloaded(LISTED, "[whitelist]\nusers = [\"jane\"]\n", NO_USER);
     assert_eq!(loaded.config.whitelist.users[0].uid, None);
     assert_eq!(
         said(&loaded),
-        ["c.toml:2:10: user \"jane\" does not exist and protects nobody until it does"]
+        ["c.toml:2:10: user \"jane\" does not exist; the entry has no effect until it does"]
     );
 }

@@ -1,9 +1,9 @@
-//! What is refused, and in which words.
+//! What is rejected, and in which words.
 
-use super::refused;
+use super::rejected;
 
 #[test]
-fn unknown_keys_and_tables_are_refused_with_what_was_probably_meant() {
+fn unknown_keys_and_tables_are_rejected_with_what_was_probably_meant() {
     for (text, cause) in [
         (
             "[thresholds]\nram_precent_threshold = 5",
@@ -64,12 +64,12 @@ fn unknown_keys_and_tables_are_refused_with_what_was_probably_meant() {
              found a list of tables",
         ),
     ] {
-        refused(text, &[cause]);
+        rejected(text, &[cause]);
     }
 }
 
 #[test]
-fn wrong_values_are_refused_with_what_is_allowed() {
+fn wrong_values_are_rejected_with_what_is_allowed() {
     const PERCENT: &str = "\"ram_percent_threshold\" in [thresholds] \
         must be a number over 0, up to 100 (100 switches it off), found";
     const GB: &str = "\"ram_gb_threshold\" in [thresholds] \
@@ -94,7 +94,7 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("check_interval", "nan", INTERVAL),
     ] {
         let column = key.len() + 4;
-        refused(
+        rejected(
             &format!("[thresholds]\n{key} = {value}"),
             &[&format!("c.toml:2:{column}: {message} {value}")],
         );
@@ -162,13 +162,13 @@ fn wrong_values_are_refused_with_what_is_allowed() {
              \"debug\", found the string \"WARNING\", did you mean \"warn\"?",
         ),
     ] {
-        refused(text, &[cause]);
+        rejected(text, &[cause]);
     }
 }
 
 #[test]
 fn each_item_of_a_list_is_checked() {
-    refused(
+    rejected(
         "[whitelist]\npids = [1, 0, -1, 2147483648, 1.0, \"1\"]\nnames = [\n  'sshd',\n  '', 'é', 'a[', 'a\\',\n]\n\
          users = ['', -1, 4294967295, 1.5, \"a\\u0000\"]\n",
         &[

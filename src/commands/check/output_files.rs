@@ -1,4 +1,4 @@
-//! Files of the configuration that the service could not write.
+//! Files of a configuration that the installed service can't write.
 
 use crate::config::Config;
 use crate::escape::Escaped;
@@ -6,22 +6,22 @@ use crate::systemd_unit::Unit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What is doubtful about where the daemon is to write.
-pub(super) fn doubts(config: &Config, unit: Option<&Unit>) -> Vec<String> {
+/// What is doubtful about the files that the daemon writes.
+pub(super) fn notes(config: &Config, unit: Option<&Unit>) -> Vec<String> {
     let metrics = config.metrics_file.as_deref();
     let files = [config.log.file.as_deref(), metrics];
-    let mut doubts: Vec<_> = files
+    let mut notes: Vec<_> = files
         .into_iter()
         .flatten()
         .filter_map(|file| unwritable(file, unit?))
         .collect();
     if let Some(file) = metrics.filter(|file| file.extension() != Some("prom".as_ref())) {
-        doubts.push(format!(
+        notes.push(format!(
             "{} does not end in .prom: the textfile collector of node_exporter reads no file of another name",
             Escaped(file.as_os_str().as_bytes())
         ));
     }
-    doubts
+    notes
 }
 
 fn unwritable(file: &Path, unit: &Unit) -> Option<String> {
@@ -60,32 +60,32 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_unit_writes_the_default_files_and_others_where_it_is_told() {
+    fn the_shipped_unit_writes_the_default_files_and_an_edited_one_others() {
         let shipped = unit("");
-        assert_eq!(doubts(&config(""), Some(&shipped)), [""; 0]);
+        assert_eq!(notes(&config(""), Some(&shipped)), [""; 0]);
         let edited = unit("[Service]\nReadWritePaths=/var/lib/prometheus/node-exporter\n");
         let metrics = config("metrics_file = \"/var/lib/prometheus/node-exporter/mm.prom\"");
         assert_eq!(
-            doubts(&metrics, Some(&shipped)),
+            notes(&metrics, Some(&shipped)),
             [
                 "the service may not write to /var/lib/prometheus/node-exporter/mm.prom: systemctl \
                  edit memory-monitor, and add below [Service] the line \
                  ReadWritePaths=/var/lib/prometheus/node-exporter"
             ]
         );
-        assert_eq!(doubts(&metrics, Some(&edited)), [""; 0]);
-        assert_eq!(doubts(&metrics, None), [""; 0]);
+        assert_eq!(notes(&metrics, Some(&edited)), [""; 0]);
+        assert_eq!(notes(&metrics, None), [""; 0]);
         let both = config("log_file = \"/srv/log\"\nmetrics_file = \"/srv/mm.prom\"");
-        assert_eq!(doubts(&both, Some(&edited)).len(), 2);
+        assert_eq!(notes(&both, Some(&edited)).len(), 2);
     }
 
     #[test]
-    fn a_file_that_no_collector_reads_is_doubtful() {
-        let doubts = doubts(&config("metrics_file = \"/var/log/metrics\""), None);
-        assert_eq!(doubts.len(), 1, "{doubts:?}");
+    fn a_file_that_no_collector_reads_is_noted() {
+        let notes = notes(&config("metrics_file = \"/var/log/metrics\""), None);
+        assert_eq!(notes.len(), 1, "{notes:?}");
         assert!(
-            doubts[0].starts_with("/var/log/metrics does not end in .prom"),
-            "{doubts:?}"
+            notes[0].starts_with("/var/log/metrics does not end in .prom"),
+            "{notes:?}"
         );
     }
 }
