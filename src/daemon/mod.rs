@@ -1,10 +1,11 @@
-//! The loop that connects the rooms: sample -> decide -> act -> report; reload; stop. Sleeps in one
-//! poll(2) and holds no rule, no parser and no text of its own.
+//! The loop that connects everything: read -> decide -> kill -> report; reload; stop. Sleeps in one poll(2); each part
+//! is in a file of its own, and is handed what it may touch. Holds no rule, no parser and no text of its own.
 
 mod early_scan;
 mod exemptions;
 mod hardening;
-mod metrics;
+mod reload;
+mod report;
 mod scan;
 mod schedule;
 mod state;
@@ -16,39 +17,39 @@ use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
-use crate::kill::Actor;
-use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage, Survey};
-use crate::proc::{ProcRoot, Sampler, Snapshot};
-use crate::quantities::ProcessKey;
+use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage};
+use crate::proc::{ProcRoot, Sampler, Unreadable};
+use crate::quantities::{Now, ProcessKey};
 use crate::sys;
 use crate::sys::memory;
-use crate::sys::poll::Poll;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use crate::systemd::Service;
-use early_scan::Early;
-use exemptions::Exempting;
-use scan::{Deed, Occasion};
-use schedule::Following;
-use state::Keeper;
-use std::iter;
+use early_scan::EarlyScan;
+use exemptions::ExemptionReader;
+use report::Reports;
+use scan::{Machine, ScanKind, ScanOutcome};
+use schedule::Schedules;
+use state::StateKeeper;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use victims::Held;
+use victims::Victims;
 
 /// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
 /// short enough to miss nothing.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// So many processes over their thresholds at once are dealt with without a heap allocation.
-const ROOM: usize = 32;
+/// So many processes over their thresholds at once cost no heap allocation.
+const CAPACITY: usize = 32;
 
-/// Runs until a signal or, with `--once`, until one check and its consequences are over.
+/// Runs until a signal or, with `--once`, until one scan and its kills are over. Fails where the configuration is
+/// rejected, or /proc, the log or the signals can't be set up.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
     start(options, None)
 }
 
-/// The same, for the selftest: whatever is seen and decided, no process but `only` is ever signalled.
+/// The same, for the selftest: whatever is read and decided, no process but `only` is ever signalled. Fails as [`run`]
+/// does.
 pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
     start(options, Some(only))
 }
@@ -56,8 +57,8 @@ pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(),
 fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
-    // Until the signals are blocked they end the program, as one must be able to where a FIFO that nobody
-    // writes to or a slow directory server makes it wait.
+    // Until the signals are blocked they end the program, as it must be possible where it waits for a FIFO without a
+    // writer or for a slow directory server.
     let loaded = Config::load(options.config.as_deref())?;
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut daemon = Daemon::start(options, only, loaded)?;
@@ -70,29 +71,24 @@ fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
 
 struct Daemon<'o> {
     options: &'o RunOptions,
-    /// The one process that may be signalled; None for no such limit.
-    only: Option<ProcessKey>,
     policy: Policy,
-    sampler: Sampler,
-    snapshot: Snapshot,
+    /// The processes, and the decision about each.
+    machine: Machine,
+    /// The last scan in numbers.
+    outcome: ScanOutcome,
+    /// What was done before.
     ledger: Ledger,
-    /// The processes of the ledger, held so that their ends are noticed.
-    held: Vec<Held>,
-    poll: Poll,
+    victims: Victims,
+    /// None where early scan is off.
+    early: Option<EarlyScan>,
+    exemptions: ExemptionReader,
+    schedules: Schedules,
     reporter: Reporter,
     service: Service,
-    /// What looks between the checks, where that is wanted.
-    early: Option<Early>,
-    /// What the running check did; its memory is kept.
-    deeds: Vec<Deed>,
-    /// What is left for the commands.
-    keeper: Keeper,
-    /// Who is exempt for a while.
-    exempting: Exempting,
-    /// Why processes could not be read, when that was last said.
-    unreadable_said: Option<i32>,
-    /// Which schedule holds.
-    following: Following,
+    /// What is written for the commands.
+    keeper: StateKeeper,
+    /// Why a process could not be read, in the last scan.
+    unreadable: Option<Unreadable>,
 }
 
 impl<'o> Daemon<'o> {
@@ -104,91 +100,93 @@ impl<'o> Daemon<'o> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let reporter = Reporter::install(&loaded.config.log, options.console)?;
-        let service = Service::from_environment();
         let policy = Policy {
             config: loaded.config.clone(),
             pinned: Vec::new(),
             own,
             exemptions: Exemptions::default(),
         };
-        let keeper = Keeper::new(options, &sampler, own);
+        let keeper = StateKeeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
-            only,
             policy,
-            sampler,
-            snapshot: Snapshot::with_capacity(ROOM),
-            ledger: Ledger::with_capacity(ROOM),
-            held: Vec::with_capacity(ROOM),
-            poll: Poll::with_capacity(ROOM),
+            machine: Machine::with_capacity(CAPACITY, sampler, only),
+            outcome: ScanOutcome::none(),
+            ledger: Ledger::with_capacity(CAPACITY),
+            victims: Victims::with_capacity(CAPACITY),
             early: None,
+            exemptions: ExemptionReader::new(),
+            schedules: Schedules::default(),
             reporter,
-            service,
-            deeds: Vec::with_capacity(ROOM),
+            service: Service::from_environment(),
             keeper,
-            exempting: Exempting::new(),
-            unreadable_said: None,
-            following: Following::default(),
+            unreadable: None,
         };
         daemon.enforce(loaded, false);
         if !may_signal_anybody() {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
-        if daemon.sampler.hides_processes() {
+        if daemon.machine.sampler.hides_processes() {
             daemon.reporter.emit(&Event::Hidepid);
         }
         Ok(daemon)
     }
 
     fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
-        self.brace();
-        let mut next_check = Instant::now();
+        let mut now = sys::now();
+        self.harden(&now);
+        let mut next_scan = now.monotonic;
         self.service.ready();
-        self.leave_state(next_check);
+        self.write_state(next_scan, &now);
         loop {
-            let now = Instant::now();
-            if self.follow_schedule() {
-                // Who is over what holds from now on does not wait for what held before.
-                next_check = now;
+            let has_switched = self.follow_schedule(&now);
+            let is_exemption_over = exemptions::next_end(&self.policy, &now)
+                .is_some_and(|expires| expires <= now.monotonic);
+            if has_switched || is_exemption_over {
+                // A process that is over its threshold now does not wait for the interval of before.
+                next_scan = now.monotonic;
             }
-            if self
-                .next_end_of_exemption(now)
-                .is_some_and(|end| end <= now)
-            {
-                next_check = now;
-            }
-            if now >= next_check {
-                self.check(Occasion::Regular, now);
+            if now.monotonic >= next_scan {
+                let began = now.monotonic;
+                self.scan(ScanKind::Regular, &now);
                 let interval = self.policy.config.check_interval;
-                // Counted from when it was due, so that the checks don't drift; a daemon that was stopped or
-                // overloaded makes up for missed checks with one. While the machine sleeps the clock
-                // (CLOCK_MONOTONIC) stands still, as do all processes: no check is missed then.
-                next_check = (next_check + interval).max(now);
-                if next_check <= Instant::now() {
-                    next_check = now + interval;
+                // A scan takes time, which counts for what follows.
+                now = sys::now();
+                // Counted from when it was due, so that the scans don't drift; a daemon that was stopped or overloaded
+                // makes up for missed scans with one. While the machine sleeps the clock (CLOCK_MONOTONIC) stands
+                // still, as do all processes: no scan is missed then.
+                next_scan = (next_scan + interval).max(began);
+                if next_scan <= now.monotonic {
+                    next_scan = began + interval;
                 }
-                self.report_status(next_check);
-                self.leave_state(next_check);
-            } else if self.is_early_scan_due(now) && self.check(Occasion::Early, now) {
-                self.leave_state(next_check);
+                self.write_state(next_scan, &now);
+            } else if self.is_early_scan_due(now.monotonic) {
+                let has_killed = self.scan(ScanKind::Early, &now);
+                now = sys::now();
+                if has_killed {
+                    self.write_state(next_scan, &now);
+                }
             }
-            self.attend_timed(Instant::now());
-            self.attend_victims(Instant::now());
-            self.leave_metrics();
+            self.read_delayed(&now);
+            self.escalate(&now);
+            let interval = self.policy.config.check_interval;
+            self.reporter.metrics().leave(interval);
             self.service.sign_of_life();
-            self.sleep(signals, Some(next_check));
+            self.sleep(signals, Some(next_scan), &now);
+            now = sys::now();
+            self.report_ended(&now);
             while let Some(request) = signals.next() {
                 match request {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
                         self.keeper.finish();
-                        self.leave_metrics();
+                        self.reporter.metrics().leave(interval);
                         return Ok(());
                     }
                     Request::Reload => {
-                        if self.reload() {
-                            next_check = Instant::now();
+                        if self.reload(&now) {
+                            next_scan = now.monotonic;
                         }
                     }
                     Request::ReopenLog => self.reporter.reopen_log(),
@@ -198,19 +196,22 @@ impl<'o> Daemon<'o> {
     }
 
     fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
+        let mut now = sys::now();
         self.service.ready();
-        self.follow_schedule();
-        self.scan_and_act(Occasion::Regular, Instant::now())?;
-        // Who must be over for some time is not ended by one look.
-        self.ledger.timed = OverSince::default();
-        while self
-            .ledger
-            .victims()
-            .iter()
-            .any(|victim| victim.stage != Stage::Surviving)
-        {
-            self.attend_victims(Instant::now());
-            self.sleep(signals, None);
+        self.follow_schedule(&now);
+        self.scan_and_report(ScanKind::Regular, &now)?;
+        // A delayed kill needs more than one read.
+        self.ledger.over = OverSince::default();
+        let is_left = |ledger: &Ledger| {
+            let mut victims = ledger.victims().iter();
+            victims.any(|victim| victim.stage != Stage::Surviving)
+        };
+        now = sys::now();
+        while is_left(&self.ledger) {
+            self.escalate(&now);
+            self.sleep(signals, None, &now);
+            now = sys::now();
+            self.report_ended(&now);
             if let Some(Request::Stop(signal)) = signals.next() {
                 self.reporter.emit(&Event::Stopping(signal));
                 break;
@@ -219,116 +220,221 @@ impl<'o> Daemon<'o> {
         Ok(())
     }
 
-    /// A tick, where one is due or the kernel has reported pressure: whether a scan can't wait.
+    /// One scan; whether it is one to be reported, which an early one that kills nothing is not. A scan that fails is
+    /// reported, and the next one is made all the same.
+    fn scan(&mut self, kind: ScanKind, now: &Now) -> bool {
+        let before = sys::cpu_time();
+        let scanned = self.scan_and_report(kind, now);
+        if let Err(error) = &scanned {
+            self.reporter.emit(&Event::ScanFailed(error));
+        }
+        let is_in_vain = kind == ScanKind::Early && (scanned.is_err() || self.outcome.killed == 0);
+        if let Some(early) = &mut self.early {
+            let cost = is_in_vain.then(|| sys::cpu_time().saturating_sub(before));
+            let (over, machine) = (&self.ledger.over, &mut self.machine);
+            let times = (now.monotonic, &sys::now());
+            early.renew(&self.policy, over, machine, cost, times);
+        }
+        !is_in_vain
+    }
+
+    fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), Error> {
+        self.scan_and_signal(now)?;
+        let took = sys::now().monotonic - now.monotonic;
+        let outcome = self.machine.outcome(kind, took);
+        self.outcome = outcome;
+        let unreadable = &mut self.unreadable;
+        let mut reports = Reports {
+            reporter: &mut self.reporter,
+            ledger: &mut self.ledger,
+            policy: &mut self.policy,
+            now,
+        };
+        reports.scan(
+            &outcome,
+            &mut self.machine,
+            &mut self.exemptions,
+            unreadable,
+        );
+        Ok(())
+    }
+
+    /// The part of a scan that is urgent.
+    fn scan_and_signal(&mut self, now: &Now) -> Result<(), Error> {
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        let (ledger, victims) = (&mut self.ledger, &mut self.victims);
+        self.machine.scan(&self.policy, ledger, victims, now)?;
+        Ok(())
+    }
+
+    /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.
     fn is_early_scan_due(&mut self, now: Instant) -> bool {
-        let is_pressed = self.poll.is_urgent();
+        let is_pressed = self.victims.is_pressed();
         self.early.as_mut().is_some_and(|early| {
-            (is_pressed || now >= early.next_tick()) && early.calls_for_scan(is_pressed, now)
+            (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, now)
         })
     }
 
-    /// Sleeps until a signal, the end of a victim, word of memory pressure, or the first of all that is due
-    /// at a time: `next_check`, a tick, the next thing for a victim, a sign of life.
-    fn sleep(&mut self, signals: &Signals, next_check: Option<Instant>) {
-        let now = Instant::now();
-        let must_ask = self.held.iter().any(Held::must_be_asked);
+    /// Reads the processes whose kill is delayed, where that is due.
+    fn read_delayed(&mut self, now: &Now) {
+        if self.ledger.over.due(now.monotonic).is_none() {
+            return;
+        }
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        let (ledger, victims) = (&mut self.ledger, &mut self.victims);
+        self.machine
+            .read_delayed(&self.policy, ledger, victims, now);
+        let mut reports = Reports {
+            reporter: &mut self.reporter,
+            ledger: &mut self.ledger,
+            policy: &mut self.policy,
+            now,
+        };
+        reports.judged(&mut self.machine, false);
+        self.write_victims(now);
+    }
+
+    /// Sends SIGKILL to the victims whose grace period is over.
+    fn escalate(&mut self, now: &Now) {
+        if self.ledger.victims().is_empty() {
+            return;
+        }
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        let context = victims::Context {
+            policy: &self.policy,
+            sampler: &self.machine.sampler,
+            memory: &self.machine.snapshot.memory,
+            now,
+        };
+        self.victims
+            .escalate(&context, &mut self.ledger, &mut self.reporter);
+    }
+
+    /// Reports the victims that have ended during the last sleep.
+    fn report_ended(&mut self, now: &Now) {
+        let (policy, sampler) = (&self.policy, &self.machine.sampler);
+        let ended = self.victims.take_ended(policy, sampler, &mut self.ledger);
+        if ended.is_empty() {
+            return;
+        }
+        if let Some(early) = &mut self.early {
+            early.tick_at_once(now.monotonic);
+        }
+        for victim in &ended {
+            let after = now.monotonic.duration_since(victim.terminated);
+            self.reporter.emit(&Event::Ended(victim, after));
+            self.keeper.note_end(victim, after);
+        }
+        if !self.options.once {
+            self.write_victims(now);
+        }
+    }
+
+    /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
+    /// `next_scan`, a tick, the next step of a kill, a sign of life.
+    fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
+        let term_timeout = self.policy.config.term_timeout;
+        let watchdog = self.service.sign_of_life_interval();
         let deadlines = [
-            next_check,
-            self.early.as_ref().map(Early::next_tick),
-            self.ledger.next_deadline(self.policy.config.term_timeout),
-            self.service.sign_of_life_interval().map(|time| now + time),
-            must_ask.then_some(now + victims::ASKING),
-            self.following.next,
-            self.next_end_of_exemption(now),
-            self.ledger.timed.next_look(),
+            next_scan,
+            self.early.as_ref().map(EarlyScan::next_tick),
+            self.ledger.next_deadline(term_timeout),
+            watchdog.map(|interval| now.monotonic + interval),
+            self.victims.next_read(now.monotonic),
+            self.schedules.next(),
+            exemptions::next_end(&self.policy, now),
+            self.ledger.over.next_read(),
         ];
         let first = deadlines.into_iter().flatten().min();
-        let timeout = first.map(|then| then.saturating_duration_since(now));
-        let pidfds = self.held.iter().filter_map(Held::pidfd);
-        let descriptors = iter::once(signals.as_fd()).chain(pidfds);
-        let pressure = self.early.as_ref().and_then(Early::pressure);
+        let pressure = self.early.as_ref().and_then(EarlyScan::pressure);
         if self
-            .poll
-            .wait_or_urgent(descriptors, pressure, timeout)
+            .victims
+            .sleep(signals.as_fd(), pressure, first)
             .is_err()
         {
             std::thread::sleep(PAUSE);
         }
-        self.notice_ends();
     }
 
-    /// Reads the configuration again; whether the new one is in force.
-    fn reload(&mut self) -> bool {
+    /// Follows the schedules; whether another one is in force now, which is reported.
+    fn follow_schedule(&mut self, now: &Now) -> bool {
+        let config = &mut self.policy.config;
+        let Some(switch) = self.schedules.follow(config, now) else {
+            return false;
+        };
+        let event = Event::Schedule(&self.policy.config, switch.schedule, switch.until);
+        self.reporter.emit(&event);
+        true
+    }
+
+    /// Prepares for a shortage of memory.
+    fn harden(&mut self, now: &Now) {
+        self.set_early_scan(now);
+        let early = self.early.as_mut();
+        let over = &self.ledger.over;
+        hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
+        hardening::lock(&mut self.reporter);
+    }
+
+    fn set_early_scan(&mut self, now: &Now) {
+        let (config, sampler) = (&self.policy.config, &self.machine.sampler);
+        early_scan::set(&mut self.early, config, sampler, &mut self.reporter, now);
+    }
+
+    /// Reloads the configuration; whether the new one is in force.
+    fn reload(&mut self, now: &Now) -> bool {
         self.service.reloading(sys::monotonic_clock());
         let loaded = Config::load(self.options.config.as_deref());
-        let is_good = loaded.is_ok();
+        let is_valid = loaded.is_ok();
         match loaded {
             Ok(loaded) => {
                 self.reporter.apply(&loaded.config.log);
                 self.enforce(loaded, true);
-                self.set_early_scan();
+                self.set_early_scan(now);
             }
-            Err(refused) => {
+            Err(rejected) => {
                 self.reporter.metrics().note_refused();
-                for cause in refused.to_string().lines() {
+                for cause in rejected.to_string().lines() {
                     self.reporter.emit(&Event::ReloadRejected(cause));
                 }
             }
         }
         self.service.ready();
-        is_good
+        is_valid
     }
 
-    /// Puts a configuration into force and says so.
-    fn enforce(&mut self, mut loaded: Loaded, is_reload: bool) {
-        if is_reload {
-            loaded.keep_users(&self.policy.config);
-        }
-        let Loaded {
-            mut config,
-            warnings,
-            ..
-        } = loaded;
-        config.dry_run |= self.options.dry_run;
-        self.reporter.emit(&if is_reload {
-            Event::Reloaded(&config)
-        } else {
-            Event::Started(&config)
-        });
-        if is_reload {
-            for change in self.policy.config.changes(&config) {
-                self.reporter.emit(&Event::Changed(&change));
-            }
-        }
-        self.reporter.set_notified(config.notify.is_wanted());
-        self.reporter.metrics().note_config(&config);
-        self.keeper.note_config(&config);
-        for warning in &warnings {
-            self.reporter.emit(&Event::ConfigWarning(warning));
-        }
-        let mut pinned = Vec::new();
-        for &pid in &config.whitelist.pids {
-            match self.sampler.identify(pid) {
-                Ok(Some(key)) => pinned.push(key),
-                Ok(None) | Err(_) => self.reporter.emit(&Event::PidUnused(pid)),
-            }
-        }
-        self.sampler.inquire(Box::new(Survey::new(&config)));
-        self.policy = Policy {
-            config,
-            pinned,
-            own: self.policy.own,
-            exemptions: std::mem::take(&mut self.policy.exemptions),
+    /// Puts a configuration into force and reports that.
+    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
+        let context = reload::Context {
+            options: self.options,
+            policy: &mut self.policy,
+            sampler: &self.machine.sampler,
+            reporter: &mut self.reporter,
+            keeper: &mut self.keeper,
         };
-        // What holds at this time of the week is looked up again, and said.
-        self.following = Following::default();
+        reload::enforce(context, loaded, is_reload);
+        // What was decided is by the previous one.
+        self.machine.forget();
+        // Which schedule is in force is found out again, and reported.
+        self.schedules = Schedules::default();
     }
 
-    fn actor(&self) -> Actor {
-        if self.policy.config.dry_run {
-            Actor::DryRun
-        } else {
-            Actor::Real
-        }
+    /// Writes the last scan, for systemd and for `status`.
+    fn write_state(&mut self, next_scan: Instant, now: &Now) {
+        let wait = next_scan.saturating_duration_since(now.monotonic);
+        let ScanOutcome { scanned, over, .. } = self.outcome;
+        self.service.status(scanned, over, wait);
+        let (outcome, machine) = (&self.outcome, &self.machine);
+        self.keeper
+            .note_scan(outcome, machine, &self.policy, now.wall + wait, now);
+        self.write_victims(now);
+    }
+
+    /// Writes the victims and the delayed kills for `status`, and the rest as it was.
+    fn write_victims(&mut self, now: &Now) {
+        self.keeper.write_victims(&self.machine, &self.ledger, now);
     }
 }

@@ -235,7 +235,7 @@ fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
     let over = |limit: Bytes| {
         let is_over = |process: &&Process| {
             let memory = process.memory().unwrap_or(process.rss);
-            memory > limit && policy.limits(process).thresholds == thresholds
+            memory > limit && policy.criteria(process).thresholds == thresholds
         };
         snapshot.near.iter().filter(is_over).count()
     };
