@@ -2,7 +2,8 @@
 //! tick to the signal, while a real process grows over its threshold; and over hundreds of thousands of
 //! scans.
 
-use super::{Daemon, ScanKind};
+use super::main_loop::Daemon;
+use super::scan::ScanKind;
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::events::sinks::Verbosity;
