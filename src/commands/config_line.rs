@@ -72,23 +72,20 @@ pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
 
 /// The line of what protects a process; None where no line of a configuration does.
 pub(crate) fn of_exemption(
-    protection: &Protection<'_>,
+    protection: &Protection,
     config: &Config,
     written: &Written,
 ) -> Option<ConfigLine> {
     let whitelist = &config.whitelist;
     let (key, index) = match protection {
         Protection::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
-        Protection::Name(name, _) => ("names", whitelist.names.iter().position(|own| own == *name)),
-        Protection::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
+        Protection::Name(index, _) => ("names", Some(*index)),
+        Protection::User(index) => ("users", Some(*index)),
         Protection::Root => return of_key("whitelist", "protect_root", written),
-        Protection::Rule(_, rule) | Protection::WarnOnly(_, rule) => return Some(of_rule(rule)),
-        Protection::Unreadable(_)
-        | Protection::Init
-        | Protection::KernelThread
-        | Protection::Itself
-        | Protection::Exempt(..)
-        | Protection::OomScoreAdj => return None,
+        Protection::Rule(number) | Protection::WarnOnly(number) => {
+            return config.rules.get(number - 1).map(of_rule);
+        }
+        Protection::Unreadable(_) | Protection::BuiltIn(_) | Protection::Exempt(..) => return None,
     };
     let item = written.entry("whitelist", key)?.items.get(index?)?;
     Some(ConfigLine {

@@ -2,11 +2,10 @@
 
 use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
-use crate::policy::{Exemptions, Policy, Survey};
+use crate::policy::{Exemptions, Policy};
 use crate::proc::{ProcRoot, Sampler};
 use crate::state::exemptions::ExemptionsFile;
 use crate::state::status::State;
-use crate::sys;
 use std::path::Path;
 
 pub(crate) struct Context {
@@ -28,8 +27,7 @@ impl Context {
             written,
         } = Config::load(config)?;
         let schedule = crate::commands::follow_schedule(&mut config);
-        let mut sampler = Sampler::new(ProcRoot::system()?);
-        sampler.inquire(Box::new(Survey::new(&config)));
+        let sampler = Sampler::new(ProcRoot::system()?);
         // The daemon protects itself, not this command.
         let (own, daemon) = match crate::commands::status::daemon(&sampler) {
             Some((pid, state)) => (pid, Some(state)),
@@ -44,10 +42,7 @@ impl Context {
             pinned,
             own,
             // Who may not read them is told by the daemon's log.
-            exemptions: Exemptions::new(
-                ExemptionsFile::usual().read().unwrap_or_default(),
-                sys::boot_clock(),
-            ),
+            exemptions: Exemptions::new(ExemptionsFile::usual().read().unwrap_or_default()),
         };
         Ok(Self {
             policy,

@@ -1,29 +1,29 @@
-//! What the daemon leaves for its commands: the record of what it has ended, and how things are.
-//! After the signals only.
+//! What the daemon writes for its commands, after the signals: the history of what it has killed, and its status.
+//! Touches these two files.
 
-use super::Daemon;
+use super::scan::{Machine, ScanOutcome};
 use crate::cli::RunOptions;
 use crate::escape::Escaped;
-use crate::policy::{Decision, Delay, Stage, Victim};
-use crate::proc::{Name, Process, Sampler};
-use crate::quantities::Pid;
+use crate::policy::{Decision, Delay, Ledger, Policy, Stage, Victim};
+use crate::proc::{Process, Sampler};
+use crate::quantities::{Now, Pid};
 use crate::state::history::{History, Record, seconds};
 use crate::state::status::{Noted, State, StatusFile, Waiting};
 use crate::sys;
 use crate::users::UserNames;
 use std::path::absolute;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-/// The files, and what is in them beside the running check.
+/// The files, and what is in them.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct StateKeeper {
     history: History,
     file: StatusFile,
     state: State,
     users: UserNames,
 }
 
-impl Keeper {
+impl StateKeeper {
     pub(super) fn new(options: &RunOptions, sampler: &Sampler, own: Pid) -> Self {
         let now = seconds(SystemTime::now());
         let identity = sampler.identify(own).ok().flatten();
@@ -44,6 +44,7 @@ impl Keeper {
                 last_check: now,
                 next_check: now,
                 scanned: 0,
+                over: 0,
                 ended: 0,
                 ending: Vec::new(),
                 spared: Vec::new(),
@@ -63,8 +64,9 @@ impl Keeper {
     }
 
     /// A victim has ended.
-    pub(super) fn note_end(&mut self, victim: &Victim, after: Duration, unit: Option<&Name>) {
+    pub(super) fn note_end(&mut self, victim: &Victim, after: Duration) {
         self.state.ended += 1;
+        let unit = victim.process.details.unit.as_ref();
         let record = Record::new(victim, after, unit, &mut self.users);
         self.history.append(&record);
     }
@@ -74,7 +76,7 @@ impl Keeper {
         self.file.remove(self.state.pid);
     }
 
-    fn noted(&mut self, process: &Process, note: String) -> Noted {
+    fn noted(users: &mut UserNames, process: &Process, note: String) -> Noted {
         let facts = process.facts.as_ref().ok();
         Noted {
             pid: process.pid.get(),
@@ -82,84 +84,67 @@ impl Keeper {
                 Escaped(facts.name.as_bytes()).to_string()
             }),
             user: facts.map_or("?".to_owned(), |facts| {
-                Escaped(self.users.name(facts.uid)).to_string()
+                Escaped(users.name(facts.uid)).to_string()
             }),
             rss_bytes: process.rss.get(),
             note,
         }
     }
-}
 
-impl Daemon<'_> {
-    /// Leaves how things are after a check.
-    pub(super) fn leave_state(&mut self, next_check: Instant) {
-        let now = SystemTime::now();
-        let memory = &self.snapshot.memory;
-        let keeper = &mut self.keeper;
-        keeper.state.last_check = seconds(now);
-        keeper.state.next_check =
-            seconds(now + next_check.saturating_duration_since(Instant::now()));
-        keeper.state.scanned = self.snapshot.scanned;
-        let looked = Instant::now();
-        let spared = self.snapshot.near.iter().filter_map(|process| {
-            let decision = self.policy.decide(process, memory, &self.ledger, looked);
-            let note = match decision {
-                Decision::Protected(protection) => protection.to_string(),
+    /// A scan was made, and the next one is due then. Written with [`StateKeeper::write_victims`].
+    pub(super) fn note_scan(
+        &mut self,
+        outcome: &ScanOutcome,
+        machine: &Machine,
+        policy: &Policy,
+        next_scan: SystemTime,
+        now: &Now,
+    ) {
+        let Self { state, users, .. } = self;
+        state.last_check = seconds(now.wall);
+        state.next_check = seconds(next_scan);
+        (state.scanned, state.over) = (outcome.scanned, outcome.over);
+        let protected = machine.judged().filter_map(|(process, judged)| {
+            let note = match &judged.decision {
+                Decision::Protected(protection) => policy.shown(protection).to_string(),
                 Decision::KillLimitReached(_) => {
                     "the limit of kills a minute is reached".to_owned()
                 }
                 _ => return None,
             };
-            Some(keeper.noted(process, note))
+            Some(Self::noted(users, process, note))
         });
-        keeper.state.spared = spared.collect();
-        self.leave_victims();
+        state.spared = protected.collect();
     }
 
-    /// Leaves who is being ended and who waits for it, and the rest as it was.
-    pub(super) fn leave_victims(&mut self) {
-        let (now, clock) = (Instant::now(), SystemTime::now());
-        self.leave_waiting(now, clock);
-        let keeper = &mut self.keeper;
-        let asked = self.ledger.times_of_minute(now);
-        keeper.state.asked = asked
-            .map(|then| seconds(clock - now.saturating_duration_since(then)))
-            .collect();
-        keeper.state.ending = self
-            .ledger
-            .victims()
-            .iter()
-            .map(|victim| {
-                let stage = match victim.stage {
-                    Stage::Terminating => "sent SIGTERM",
-                    Stage::Killed(_) => "sent SIGKILL",
-                    Stage::Surviving => "survives SIGKILL",
-                };
-                keeper.noted(&victim.process, stage.to_owned())
-            })
-            .collect();
-        keeper.file.write(&keeper.state);
-    }
-
-    fn leave_waiting(&mut self, now: Instant, clock: SystemTime) {
-        let mut waiting = Vec::new();
-        for key in self.ledger.timed.waiting() {
-            // Only of one that is held it is known which unit it belongs to.
-            let held = self.sampler.hold(key.pid);
-            let Some((process, _)) = held.filter(|(process, _)| process.key() == Some(key)) else {
-                continue;
+    /// Writes the status with the victims and the delayed kills as they are now.
+    pub(super) fn write_victims(&mut self, machine: &Machine, ledger: &Ledger, now: &Now) {
+        let Self { state, users, .. } = self;
+        let waiting = machine.judged().filter_map(|(process, judged)| {
+            let Decision::Delay(_, delay, until) = &judged.decision else {
+                return None;
             };
-            let memory = &self.snapshot.memory;
-            let decision = self.policy.decide(&process, memory, &self.ledger, now);
-            if let Decision::Delay(_, wait, until) = decision {
-                waiting.push(Waiting {
-                    process: self.keeper.noted(&process, wait.to_string()),
-                    start_time: key.start_time.0,
-                    until: seconds(clock + until.saturating_duration_since(now)),
-                    restart_loop: matches!(wait, Delay::Restart(_)),
-                });
-            }
-        }
-        self.keeper.state.waiting = waiting;
+            let until = now.wall + until.saturating_duration_since(now.monotonic);
+            Some(Waiting {
+                process: Self::noted(users, process, delay.to_string()),
+                start_time: process.key()?.start_time.0,
+                until: seconds(until),
+                restart_loop: matches!(delay, Delay::Restart(_)),
+            })
+        });
+        state.waiting = waiting.collect();
+        let kills = ledger.kills_within_minute(now.monotonic);
+        let kills = kills.map(|then| now.wall - now.monotonic.saturating_duration_since(then));
+        state.asked = kills.map(seconds).collect();
+        let victims = ledger.victims().iter().map(|victim| {
+            let stage = match victim.stage {
+                Stage::Terminating => "sent SIGTERM",
+                Stage::Killed(_) => "sent SIGKILL",
+                Stage::Surviving => "survives SIGKILL",
+            };
+            Self::noted(users, &victim.process, stage.to_owned())
+        });
+        state.ending = victims.collect();
+        self.file.write(&self.state);
     }
 }

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::config;
 use crate::escape::Escaped;
-use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, Victim};
+use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, ShownProtection, Victim};
 use crate::proc::{Process, SystemMemory};
 use crate::quantities::{Bytes, Percent, Pid, Span};
 use crate::sys::clock::LocalTime;
@@ -55,8 +55,8 @@ pub enum Event<'e> {
     Unreadable {
         /// How many.
         count: usize,
-        /// Why the first did not; 0 where its bytes made no sense.
-        errno: i32,
+        /// Why the first can't be read; None where it has an unexpected format.
+        errno: Option<i32>,
     },
     /// A process was sent SIGTERM.
     Killing(&'e Process, &'e Breach),
@@ -65,7 +65,7 @@ pub enum Event<'e> {
     /// The threshold it is over.
     Reason(&'e Process, &'e Breach),
     /// A process is over a threshold but protected.
-    Protected(&'e Process, Percent, &'e Protection<'e>),
+    Protected(&'e Process, Percent, ShownProtection<'e>),
     /// Root has exempted a process for so long.
     Exempted(&'e Exemption, Duration),
     /// An exemption for a while is over, and why.
@@ -116,15 +116,20 @@ impl Event<'_> {
             | Self::Near(..)
             | Self::RestartLoop(..)
             | Self::KillDelayed(_, _, Delay::Restart(_), _)
-            | Self::Protected(_, _, Protection::WarnOnly(..))
             | Self::NotPermitted(..)
             | Self::Escalating(_)
             | Self::Survives(..) => log::Level::Warn,
             // A size or a rule that can't be told: the process goes on, but somebody should know.
-            Self::Protected(process, _, Protection::Unreadable(_)) if process.facts.is_ok() => {
+            Self::Protected(process, _, shown)
+                if shown.protection.is_unverified_name()
+                    || match shown.protection {
+                        Protection::WarnOnly(_) => true,
+                        Protection::Unreadable(_) => process.facts.is_ok(),
+                        _ => false,
+                    } =>
+            {
                 log::Level::Warn
             }
-            Self::Protected(_, _, protection) if protection.is_doubtful_name() => log::Level::Warn,
             Self::Started(_)
             | Self::Reloaded(_)
             | Self::Changed(_)
@@ -184,8 +189,8 @@ impl Event<'_> {
             Self::Unreadable { count, errno } => {
                 write!(out, "Processes that could not be read and are protected: {count} (")?;
                 match errno {
-                    0 => out.write_str("not what Linux writes there)"),
-                    errno => write!(out, "{})", io::Error::from_raw_os_error(*errno)),
+                    None => out.write_str("unexpected format)"),
+                    Some(errno) => write!(out, "{})", io::Error::from_raw_os_error(*errno)),
                 }
             }
             Self::Killing(process, breach) => {
@@ -218,14 +223,14 @@ impl Event<'_> {
             Self::Changed(change) => write!(out, "Configuration changed: {change}"),
             Self::Schedule(config, schedule, next) => write_schedule(out, config, *schedule, *next),
             Self::Protected(process, share, protection) => {
-                write_protected(out, users, process, *share, protection)
+                write_protected(out, users, process, *share, *protection)
             }
             Self::Exempted(exemption, left) => {
                 write!(out, "Exempt for {}: ", Span(*left))?;
                 write_exemption(out, exemption)
             }
             Self::ExemptionOver(exemption, why) => {
-                write!(out, "No longer exempt, {why}: ")?;
+                write!(out, "Exemption over ({why}): ")?;
                 write_exemption(out, exemption)
             }
             Self::ExemptionsRejected(path, error) => {
@@ -324,7 +329,7 @@ fn write_restart_loop(out: &mut String, found: &RestartLoop, wait: Duration) -> 
         "Restart loop: Unit={} was ended {} times and came back each time, the next time it has \
          {:.0} s",
         Escaped(found.unit.as_bytes()),
-        found.rounds,
+        found.kills,
         wait.as_secs_f64()
     )
 }
@@ -366,9 +371,9 @@ fn write_protected(
     users: &mut UserNames,
     process: &Process,
     share: Percent,
-    protection: &Protection<'_>,
+    protection: ShownProtection<'_>,
 ) -> fmt::Result {
-    out.write_str(match protection {
+    out.write_str(match protection.protection {
         Protection::WarnOnly(..) => "Over its threshold, only reported: ",
         _ => "Spared process: ",
     })?;

@@ -4,7 +4,9 @@ use super::event::Event;
 use super::fields::Fields;
 use super::kind::Kind;
 use crate::config::{Config, Origin};
-use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, Stage, Threshold, Victim};
+use crate::policy::{
+    Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold, Victim,
+};
 use crate::proc::{Details, Facts, Name, Process, State, SystemMemory, Unreadable};
 use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, StartTime, Uid};
 use crate::sys::process::Signal;
@@ -49,6 +51,7 @@ fn facts() -> Facts {
 }
 
 /// Hands each kind of event to `take`.
+#[allow(clippy::too_many_lines)] // an arm an event
 fn each(take: &mut dyn FnMut(&Event<'_>)) {
     let unreadable = Unreadable {
         file: "stat",
@@ -61,8 +64,8 @@ fn each(take: &mut dyn FnMut(&Event<'_>)) {
         metric: Metric::Pss,
         memory: Bytes::new(7),
         share: Percent::new(12.345).unwrap(),
-        limit,
-        allowed: Bytes::new(5),
+        threshold: limit,
+        threshold_bytes: Bytes::new(5),
         rule,
         sustained: Duration::from_secs(1),
     };
@@ -79,7 +82,7 @@ fn each(take: &mut dyn FnMut(&Event<'_>)) {
     };
     let found = RestartLoop {
         unit: Name::new(HOSTILE),
-        rounds: 3,
+        kills: 3,
         until: now,
     };
     let exemption = Exemption {
@@ -95,6 +98,13 @@ fn each(take: &mut dyn FnMut(&Event<'_>)) {
     };
     let (config, other) = (parse(text), parse("[settings]\ndry_run = true\n"));
     let changes = config.config.changes(&other.config);
+    let policy = Policy {
+        config: config.config.clone(),
+        pinned: Vec::new(),
+        own: Pid::INIT,
+        exemptions: Exemptions::default(),
+    };
+    let unread = Protection::Unreadable(unreadable);
     let error = io::Error::from_raw_os_error(libc::EPERM);
     let memory = SystemMemory {
         total: Bytes::new(9),
@@ -123,14 +133,17 @@ fn each(take: &mut dyn FnMut(&Event<'_>)) {
             killed: 0,
         },
         Event::ScanFailed(&failed),
-        Event::Unreadable { count: 1, errno: 0 },
+        Event::Unreadable {
+            count: 1,
+            errno: None,
+        },
         Event::Killing(&process, &percent),
         Event::WouldKill(&process, &amount),
         Event::Reason(&process, &amount),
-        Event::Protected(&process, share, &Protection::Root),
-        Event::Protected(&unknown, share, &Protection::Unreadable(unreadable)),
+        Event::Protected(&process, share, policy.shown(&Protection::Root)),
+        Event::Protected(&unknown, share, policy.shown(&unread)),
         Event::Exempted(&exemption, second),
-        Event::ExemptionOver(&exemption, "its time is over"),
+        Event::ExemptionOver(&exemption, "expired"),
         Event::ExemptionsRejected(Path::new("/run/x"), &error),
         Event::Near(&process, &amount),
         Event::KillDelayed(&process, &amount, &Delay::Sustained(second), second),

@@ -184,8 +184,8 @@ impl Fields {
     fn of_breach(process: &Process, breach: &Breach, users: &mut UserNames) -> Self {
         Self {
             percent: Some(percent(breach.share)),
-            threshold_bytes: Some(breach.allowed.get()),
-            threshold_key: Some(match breach.limit {
+            threshold_bytes: Some(breach.threshold_bytes.get()),
+            threshold_key: Some(match breach.threshold {
                 Threshold::Percent(_) => "ram_percent_threshold",
                 Threshold::Amount(_) => "ram_gb_threshold",
             }),

@@ -1,8 +1,8 @@
 //! All that is known of one process, for people who want to understand a verdict. Too dear for the
 //! walk: smaps_rollup alone costs 25 to 160 us.
 
-use super::process::{self, BUFFER, Failure, Unreadable};
-use super::{Name, parse};
+use super::procfile::{self, BUFFER, Failure, Unreadable};
+use super::{parse, rule_inputs};
 use crate::quantities::{Bytes, Pid};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
@@ -32,7 +32,7 @@ impl Portrait {
     /// Reads it; None if the process has ended.
     pub(super) fn read(directory: &ProcessDirectory) -> Option<Self> {
         let mut buffer = [0; BUFFER];
-        let status = match process::read_file(directory, c"status", "status", &mut buffer) {
+        let status = match procfile::read(directory, c"status", &mut buffer) {
             Ok(status) => status,
             Err(Failure::Gone) => return None,
             Err(Failure::Unreadable(_)) => &[],
@@ -41,11 +41,8 @@ impl Portrait {
             parse::amount(status, b"RssAnon"),
             parse::amount(status, b"VmSwap"),
         );
-        let thread_of = parse::thread_group(status)
-            .and_then(|pid| u32::try_from(pid).ok())
-            .and_then(Pid::new)
-            .filter(|&pid| pid != directory.pid());
-        let unit = unit(directory).map(|unit| unit.as_bytes().to_vec());
+        let thread_of = parse::thread_group(status).filter(|&pid| pid != directory.pid());
+        let unit = rule_inputs::read_unit(directory).map(|unit| unit.as_bytes().to_vec());
         let mut buffer = [0; BUFFER];
         let exe = fs::read_link_at(directory.as_fd(), c"exe", &mut buffer)
             .map(<[u8]>::to_vec)
@@ -54,7 +51,7 @@ impl Portrait {
                 errno: error.raw_os_error(),
             });
         let mut buffer = [0; BUFFER];
-        let rollup = process::read_file(directory, c"smaps_rollup", "smaps_rollup", &mut buffer);
+        let rollup = procfile::read(directory, c"smaps_rollup", &mut buffer);
         let pss = match rollup {
             Ok(text) => parse::amount(text, b"Pss").map(Ok),
             // A kernel thread, a zombie: it has no memory.
@@ -73,11 +70,4 @@ impl Portrait {
             thread_of,
         })
     }
-}
-
-/// The systemd unit or cgroup of the process.
-pub(super) fn unit(directory: &ProcessDirectory) -> Option<Name> {
-    let mut buffer = [0; BUFFER];
-    let text = fs::read_at(directory.as_fd(), c"cgroup", &mut buffer).ok()?;
-    parse::unit(text).map(Name::new)
 }

@@ -36,6 +36,9 @@ pub struct State {
     pub next_check: u64,
     /// How many processes it saw.
     pub scanned: usize,
+    /// How many of them were over a threshold and not protected.
+    #[serde(default)]
+    pub over: usize,
     /// How many it has ended since it was started.
     pub ended: u64,
     /// Whom it has asked to end and who is still there.

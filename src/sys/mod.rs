@@ -20,9 +20,9 @@ pub mod trust;
 pub mod users;
 pub mod writable;
 
-use crate::quantities::{StartTime, Uid};
+use crate::quantities::{Now, StartTime, Uid};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The one gate from a libc return value to an error: -1 means look at `errno`.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
@@ -95,12 +95,16 @@ pub fn boot_clock() -> Duration {
     read_clock(libc::CLOCK_BOOTTIME)
 }
 
-/// The start time of a process that is started now.
-pub fn start_time_now() -> StartTime {
-    let ticks = ticks_per_second();
-    let clock = boot_clock();
-    let part = u64::from(clock.subsec_nanos()) * ticks / 1_000_000_000;
-    StartTime(clock.as_secs() * ticks + part)
+/// All clocks at this moment.
+pub fn now() -> Now {
+    let (ticks, since_boot) = (ticks_per_second(), boot_clock());
+    let part = u64::from(since_boot.subsec_nanos()) * ticks / 1_000_000_000;
+    Now {
+        monotonic: Instant::now(),
+        since_boot,
+        ticks: StartTime(since_boot.as_secs() * ticks + part),
+        wall: SystemTime::now(),
+    }
 }
 
 fn read_clock(clock: libc::clockid_t) -> Duration {

@@ -2,37 +2,12 @@
 //! whoever has its number later.
 
 use super::{check, check_int, fs};
+pub use crate::quantities::Signal;
+
 use crate::quantities::Pid;
 use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-
-/// The two ways to ask a process to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: may be caught.
-    Terminate,
-    /// SIGKILL: may not.
-    Kill,
-}
-
-impl Signal {
-    /// As the kernel numbers it.
-    const fn number(self) -> libc::c_int {
-        match self {
-            Self::Terminate => libc::SIGTERM,
-            Self::Kill => libc::SIGKILL,
-        }
-    }
-
-    /// `SIGTERM` or `SIGKILL`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Terminate => "SIGTERM",
-            Self::Kill => "SIGKILL",
-        }
-    }
-}
 
 /// An open directory /proc/PID: reads through it fail with ESRCH once its process is gone and reaped.
 #[derive(Debug)]
@@ -96,7 +71,7 @@ impl ProcessHandle {
     /// Sends `signal` to this very process. Where the kernel can't send by descriptor (before 5.1),
     /// it goes by number after `is_same` has confirmed who has it.
     pub fn signal(&self, signal: Signal, is_same: &dyn Fn() -> bool) -> io::Result<()> {
-        self.send(signal.number(), is_same)
+        self.send(number(signal), is_same)
     }
 
     /// Lets a stopped process run again, so that it can take its SIGTERM.
@@ -144,6 +119,14 @@ impl ProcessHandle {
     }
 }
 
+/// As the kernel numbers it.
+const fn number(signal: Signal) -> libc::c_int {
+    match signal {
+        Signal::Terminate => libc::SIGTERM,
+        Signal::Kill => libc::SIGKILL,
+    }
+}
+
 /// What poll(2) finds readable when this process is over; None on kernels before 5.3, or where a seccomp
 /// filter hides the call. Of the right process for a child of ours that was not waited for yet.
 pub fn open_pidfd(pid: u32) -> Option<OwnedFd> {
@@ -156,7 +139,7 @@ pub fn open_pidfd(pid: u32) -> Option<OwnedFd> {
 
 /// Sends `signal` to all processes of a group that a child of this process leads, or led.
 pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
-    send_to_group(leader, signal.number())
+    send_to_group(leader, number(signal))
 }
 
 /// Whether the group that a child of this process leads, or led, has processes.

@@ -13,7 +13,6 @@ use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::config::Config;
 use crate::proc::Snapshot;
-use crate::quantities::Bytes;
 use crate::sys::trust;
 use crate::systemd_unit::Unit;
 use names::names;
@@ -43,7 +42,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     }
     let mut context = context?;
     let mut snapshot = Snapshot::default();
-    context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    context.sampler.scan_all(&context.policy, &mut snapshot)?;
     let unit = Unit::find(Path::new("/"), "memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
     let untrusted_commands: Vec<_> = commands

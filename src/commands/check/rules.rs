@@ -25,6 +25,7 @@ pub(super) struct Ruled {
 
 pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
     let processes = &snapshot.near;
+    let now = &crate::sys::now();
     let count = |is_match: &dyn Fn(&Process, &Facts) -> bool| {
         let facts = processes.iter().filter_map(|process| {
             let facts = process.facts.as_ref().ok()?;
@@ -34,7 +35,7 @@ pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
     };
     let rules = policy.config.rules.iter().enumerate();
     let entries = rules.map(|(index, rule)| {
-        let doubt = |process: &Process| process.details.class.and_then(|class| class.doubt);
+        let doubt = |process: &Process| process.details.rule_match.and_then(|found| found.doubt);
         let is_own = |process: &Process| {
             let own = policy.rule(process);
             doubt(process).is_none() && own.is_some_and(|(number, _)| number == index + 1)
@@ -44,12 +45,13 @@ pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
             rule: rule.to_string(),
             from: from(rule.location.as_ref()),
             matches: matching(processes, |process, _| is_own(process)),
-            protected: count(&|process, facts| {
-                is_own(process) && policy.protection(process, facts).is_some()
+            protected: count(&|process, _| {
+                let protection = policy.protection(process, &snapshot.memory, now);
+                is_own(process) && protection.is_some_and(|protection| !protection.is_by_rule())
             }),
             over: count(&|process, _| {
                 let is_over = |verdict| matches!(verdict, Verdict::Breach(_));
-                is_own(process) && is_over(policy.judge(process, &snapshot.memory))
+                is_own(process) && is_over(policy.judge(process, &snapshot.memory, now))
             }),
             doubtful: count(&|process, _| {
                 doubt(process).is_some_and(|(doubted, _)| usize::from(doubted) == index)

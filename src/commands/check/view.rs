@@ -230,7 +230,7 @@ fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<ThresholdReport> {
     let over = |threshold: Bytes| {
         let is_over = |process: &&Process| {
             let memory = process.memory().unwrap_or(process.rss);
-            memory > threshold && policy.limits(process).thresholds == thresholds
+            memory > threshold && policy.criteria(process).thresholds == thresholds
         };
         snapshot.near.iter().filter(is_over).count()
     };

@@ -6,8 +6,8 @@ use crate::Error;
 use crate::cli::{ExemptOptions, ExemptWish};
 use crate::commands::{explain, status};
 use crate::policy::{Exemption, built_in};
-use crate::proc::{ProcRoot, Sampler};
-use crate::quantities::{Pid, Uid};
+use crate::proc::{NoQuestions, ProcRoot, Sampler};
+use crate::quantities::{Bytes, Pid, Uid};
 use crate::state::exemptions::ExemptionsFile;
 use crate::sys;
 use std::time::{Duration, SystemTime};
@@ -60,7 +60,7 @@ fn exemption(
     time: Duration,
     reason: &str,
 ) -> Result<ExemptRow, Error> {
-    let held = sampler.try_hold(pid);
+    let held = sampler.try_hold(&NoQuestions(Bytes::ZERO), pid);
     let (process, _) =
         held.map_err(|error| explain::absence(pid, &error, sampler.hides_processes()))?;
     let (Ok(facts), Some(key)) = (&process.facts, process.key()) else {
@@ -73,7 +73,7 @@ fn exemption(
         Some((pid, _)) => pid,
         None => sampler.root().own_pid()?,
     };
-    if let Some(exemption) = built_in(&process, facts, own) {
+    if let Some(exemption) = built_in(&process, own) {
         return Err(Error::Process(
             pid,
             format!("needs no exemption: {exemption}"),

@@ -16,20 +16,22 @@ pub(super) struct Conclusion {
 }
 
 impl Conclusion {
-    pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection<'_>>) -> Self {
+    pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
         let Evidence {
             policy,
             written,
             process,
             memory,
+            now,
             ..
         } = evidence;
         let config = &policy.config;
-        let (verdict, sentence, line) = match policy.judge(process, memory) {
+        let (verdict, sentence, line) = match policy.judge(process, memory, now) {
             Verdict::Breach(breach) => {
                 let over = format!("it is over {breach}");
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let line = config_line::of_limit(&breach.limit, rule, evidence.schedule, written);
+                let line =
+                    config_line::of_limit(&breach.threshold, rule, evidence.schedule, written);
                 let own = |table, key| config_line::of_key(table, key, written);
                 let (sentence, line) = match (&evidence.permission, delay::of(evidence, &breach)) {
                     _ if config.dry_run => (
@@ -58,11 +60,12 @@ impl Conclusion {
                 ("over", sentence, line)
             }
             Verdict::Protected(protection) => {
+                let shown = policy.shown(&protection);
                 let sentence = match protection {
                     Protection::Unreadable(_) => {
-                        format!("it is spared, doubt never kills: {protection}")
+                        format!("it is spared, doubt never kills: {shown}")
                     }
-                    _ => format!("it is spared, although it is over a threshold: {protection}"),
+                    _ => format!("it is spared, although it is over a threshold: {shown}"),
                 };
                 let line = config_line::of_exemption(&protection, config, written);
                 ("spared", sentence, line)
@@ -71,11 +74,12 @@ impl Conclusion {
                 let sentence = match protection {
                     None => "it is left alone: it is over no threshold".to_owned(),
                     Some(protection) => format!(
-                        "it is left alone: it is over no threshold, and would be spared if it were: {protection}"
+                        "it is left alone: it is over no threshold, and would be spared if it were: {}",
+                        policy.shown(protection)
                     ),
                 };
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let lowest = nearest_limit(policy.limits(process).thresholds, memory.total);
+                let lowest = nearest_limit(policy.criteria(process).thresholds, memory.total);
                 let line = lowest.and_then(|limit| {
                     config_line::of_limit(&limit, rule, evidence.schedule, written)
                 });

@@ -65,7 +65,7 @@ pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'
 /// The tests of it.
 pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     let policy = evidence.policy;
-    let breach = match policy.judge(evidence.process, &evidence.memory) {
+    let breach = match policy.judge(evidence.process, &evidence.memory, &evidence.now) {
         Verdict::Breach(breach) => Some(breach),
         Verdict::Within | Verdict::Protected(_) => None,
     };
@@ -75,7 +75,7 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
         answer,
         detail,
     };
-    let sustained = policy.limits(evidence.process).sustained;
+    let sustained = policy.criteria(evidence.process).sustained;
     let (answer, detail) = match (&delay, &breach) {
         _ if sustained.is_zero() => (Answer::Off, String::new()),
         (Some(Delay::Sustained(left)), _) => (

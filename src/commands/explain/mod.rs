@@ -28,7 +28,9 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     } = Context::open(options.config.as_deref())?;
     let pid = options.pid;
     let absent = |error: &io::Error| absence(pid, error, sampler.hides_processes());
-    let (process, handle) = sampler.try_hold(pid).map_err(|error| absent(&error))?;
+    let (process, handle) = sampler
+        .try_hold(&policy, pid)
+        .map_err(|error| absent(&error))?;
     let ended = || absent(&io::Error::from_raw_os_error(libc::ESRCH));
     let portrait = sampler.portray(&handle).ok_or_else(ended)?;
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
@@ -43,6 +45,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         permission,
         schedule: schedule.and_then(|place| policy.config.schedules.get(place)),
         daemon: daemon.as_ref(),
+        now: sys::now(),
     };
     let explanation = Explanation::new(&evidence, &mut UserNames::default());
     if options.json {

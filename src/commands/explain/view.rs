@@ -4,9 +4,9 @@ use super::conclusion::Conclusion;
 use super::subject::Subject;
 use super::test::{Answer, Test, protections, thresholds};
 use crate::config::{Schedule, Written};
-use crate::policy::{Policy, Protection};
+use crate::policy::Policy;
 use crate::proc::{Portrait, Process, SystemMemory};
-use crate::quantities::{Bytes, Metric, Percent};
+use crate::quantities::{Bytes, Metric, Now, Percent};
 use crate::state::status::State;
 use crate::users::UserNames;
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub(super) struct Evidence<'e> {
     pub schedule: Option<&'e Schedule>,
     /// What the running daemon has left.
     pub daemon: Option<&'e State>,
+    /// The moment it is made for.
+    pub now: Now,
 }
 
 /// Why one process is, or is not, ended.
@@ -58,13 +60,8 @@ impl Explanation {
         let Evidence {
             policy, process, ..
         } = evidence;
-        let protection = match &process.facts {
-            Ok(facts) => policy
-                .protection(process, facts)
-                .or_else(|| policy.rule_protection(process)),
-            Err(unreadable) => Some(Protection::Unreadable(*unreadable)),
-        };
-        let mut tests = protections(evidence, protection.as_ref(), users);
+        let protection = policy.protection(process, &evidence.memory, &evidence.now);
+        let mut tests = protections(evidence, users);
         tests.extend(thresholds(evidence));
         tests.extend(super::delay::tests(evidence));
         tests.push(Test {
@@ -86,7 +83,7 @@ impl Explanation {
             process: Subject::new(evidence, users),
             tests,
             rule: policy.rule(process).map(|(number, _)| number),
-            metric: policy.limits(process).metric,
+            metric: policy.criteria(process).metric,
             verdict: conclusion.verdict,
             sentence: conclusion.sentence,
             decided_by: conclusion.line.map(|line| line.to_string()),

@@ -9,12 +9,12 @@ use crate::commands::context::Context;
 pub use crate::commands::table::Layout;
 use crate::events::sinks::Verbosity;
 use crate::proc::Snapshot;
-use crate::quantities::{Bytes, Uid};
+use crate::quantities::Uid;
 use crate::sys::keys::Keys;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{self, Request, Signals};
 use crate::sys::terminal::wants_colour;
-use crate::sys::{terminal, users};
+use crate::sys::{self, terminal, users};
 use crate::users::UserNames;
 use crate::{Error, config};
 use std::io::{self, IsTerminal};
@@ -84,13 +84,15 @@ struct Look {
 
 impl Look {
     fn report(&mut self, context: &mut Context) -> Result<ScanReport, Error> {
-        context.sampler.scan(|_| Bytes::ZERO, &mut self.snapshot)?;
+        let questions = &context.policy;
+        context.sampler.scan_all(questions, &mut self.snapshot)?;
         let hidepid = context.sampler.hides_processes();
         Ok(ScanReport::new(
             &context.policy,
             &self.snapshot,
             hidepid,
             &self.view,
+            &sys::now(),
             &mut self.users,
         ))
     }

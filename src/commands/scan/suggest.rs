@@ -6,7 +6,6 @@ use crate::commands::context::Context;
 use crate::commands::progress::progress;
 use crate::commands::scan::{Peaks, Suggestion};
 use crate::proc::Snapshot;
-use crate::quantities::Bytes;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{Request, Signals};
 use crate::users::UserNames;
@@ -28,7 +27,7 @@ pub(crate) fn observe(context: &mut Context, time: Duration) -> Result<Suggestio
     let begun = Instant::now();
     let has_terminal = io::stderr().is_terminal();
     loop {
-        context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+        context.sampler.scan_all(&context.policy, &mut snapshot)?;
         peaks.note(&context.policy, &snapshot, &mut users);
         let observed = begun.elapsed();
         let left = time.saturating_sub(observed);

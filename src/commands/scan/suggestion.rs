@@ -63,7 +63,10 @@ impl Peaks {
             };
             if let Some(peak) = self.peaks.get_mut(&key) {
                 peak.rss_bytes = peak.rss_bytes.max(process.rss);
-            } else if policy.protection(process, facts).is_none() {
+            } else if policy
+                .protection(process, &snapshot.memory, &crate::sys::now())
+                .is_none_or(|protection| protection.is_by_rule())
+            {
                 let peak = Peak {
                     name: Escaped(facts.name.as_bytes()).to_string(),
                     user: Escaped(users.name(facts.uid)).to_string(),

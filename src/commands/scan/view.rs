@@ -6,7 +6,7 @@ use crate::escape::Escaped;
 use crate::events::write_memory;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot, SystemMemory};
-use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
+use crate::quantities::{Bytes, Metric, Now, Percent, Pid, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -117,13 +117,14 @@ impl ScanReport {
         snapshot: &Snapshot,
         hidepid: bool,
         view: &View,
+        now: &Now,
         users: &mut UserNames,
     ) -> Self {
         let memory = &snapshot.memory;
         let (mut breaches, mut spared) = (0, 0);
         let mut wanted = Vec::new();
         for process in &snapshot.near {
-            let verdict = policy.judge(process, memory);
+            let verdict = policy.judge(process, memory, now);
             match verdict {
                 Verdict::Breach(_) => breaches += 1,
                 Verdict::Protected(_) => spared += 1,
@@ -149,7 +150,7 @@ impl ScanReport {
         });
         wanted.truncate(view.top.unwrap_or(usize::MAX));
         let rows = wanted.into_iter().map(|(process, verdict, share)| {
-            Row::new(policy, process, &verdict, share, memory, users)
+            Row::new(policy, process, &verdict, share, (memory, now), users)
         });
         let mut memory_line = String::new();
         // A String takes any text.
@@ -162,7 +163,7 @@ impl ScanReport {
                 used_percent: memory.used_share().map(Percent::get),
             },
             processes_seen: snapshot.scanned,
-            processes_unreadable: snapshot.unreadable.map_or(0, |(count, _)| count),
+            processes_unreadable: snapshot.unreadable.count,
             hidepid,
             breaches,
             spared,
@@ -209,7 +210,7 @@ impl ScanReport {
 
 /// The memory of a process as a share of the lowest threshold that holds for it.
 fn share_of_threshold(policy: &Policy, process: &Process, memory: &SystemMemory) -> Percent {
-    let lowest = policy.limits(process).thresholds.lowest(memory.total);
+    let lowest = policy.criteria(process).thresholds.lowest(memory.total);
     Percent::share(process.memory().unwrap_or(process.rss), lowest)
 }
 
@@ -217,16 +218,18 @@ impl Row {
     fn new(
         policy: &Policy,
         process: &Process,
-        verdict: &Verdict<'_>,
+        verdict: &Verdict,
         share: Percent,
-        memory: &SystemMemory,
+        (memory, now): (&SystemMemory, &Now),
         users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
             Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
-            Verdict::Protected(protection) => (Kind::Protected, protection.to_string()),
+            Verdict::Protected(protection) => {
+                (Kind::Protected, policy.shown(protection).to_string())
+            }
             // What would protect it if it grew is worth knowing beforehand.
-            Verdict::Within => (Kind::Within, outlook(policy, process)),
+            Verdict::Within => (Kind::Within, outlook(policy, process, memory, now)),
         };
         let facts = process.facts.as_ref().ok();
         let name = |facts: &Facts| Escaped(facts.name.as_bytes()).to_string();
@@ -254,11 +257,9 @@ fn measured(process: &Process) -> Metric {
 }
 
 /// What would protect a process that is within its thresholds, or else whose thresholds those are.
-fn outlook(policy: &Policy, process: &Process) -> String {
-    let facts = process.facts.as_ref().ok();
-    let protection = facts.and_then(|facts| policy.protection(process, facts));
-    if let Some(protection) = protection.or_else(|| policy.rule_protection(process)) {
-        return protection.to_string();
+fn outlook(policy: &Policy, process: &Process, memory: &SystemMemory, now: &Now) -> String {
+    if let Some(protection) = policy.protection(process, memory, now) {
+        return policy.shown(&protection).to_string();
     }
     let rule = policy.rule(process);
     let rule = rule.map(|(number, _)| format!("rule {number}"));

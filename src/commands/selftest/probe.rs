@@ -4,7 +4,7 @@ use super::hog::Hog;
 use crate::Error;
 use crate::commands::selftest::{Outcome, Step};
 use crate::config::Config;
-use crate::proc::{Sampler, Snapshot};
+use crate::proc::{NoQuestions, Sampler, Snapshot};
 use crate::quantities::{Bytes, Pid, Uid};
 use crate::sys;
 use std::fs::{self, OpenOptions};
@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 /// The journal takes a message within milliseconds; a machine may be slow.
 const JOURNAL_LOOKS: u32 = 20;
 
+/// No policy is asked.
+const QUESTIONS: NoQuestions = NoQuestions(Bytes::ZERO);
+
 /// Whom it sees and could signal.
 pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    sampler.scan_all(&QUESTIONS, &mut snapshot)?;
     let scanned = format!("{} processes", snapshot.scanned);
     let took = begun.elapsed();
     let step = |what: &str, outcome, detail: &str| {
@@ -48,7 +51,7 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
     });
     let own = sys::effective_uid();
     let foreign = |pid: Pid| {
-        let (process, handle) = sampler.hold(pid)?;
+        let (process, handle) = sampler.hold(&QUESTIONS, pid)?;
         let key = process.key()?;
         let is_foreign = process
             .facts
@@ -84,7 +87,7 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         None => step(what, lacking, "it needs CAP_KILL"),
     });
     let pidfd = Pid::new(std::process::id())
-        .and_then(|own| sampler.hold(own))
+        .and_then(|own| sampler.hold(&QUESTIONS, own))
         .is_some_and(|(_, handle)| handle.pidfd().is_some());
     steps.push(if pidfd {
         step("hold a process by pidfd", Outcome::Ok, "")
@@ -103,7 +106,7 @@ pub(super) fn reclaim(sampler: &Sampler) -> Step {
         Ok(hog) => hog,
         Err(error) => return Step::new(what, Outcome::Failed, begun.elapsed(), error.to_string()),
     };
-    let Some((_, handle)) = sampler.hold(hog.key.pid) else {
+    let Some((_, handle)) = sampler.hold(&QUESTIONS, hog.key.pid) else {
         return Step::new(
             what,
             Outcome::Failed,

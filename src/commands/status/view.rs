@@ -73,6 +73,7 @@ impl StatusReport {
             last_check,
             next_check,
             scanned,
+            over,
             ended,
             ending,
             spared,
@@ -107,7 +108,7 @@ impl StatusReport {
             0 => writeln!(out, "Last check: none yet")?,
             _ => writeln!(
                 out,
-                "Last check: {}, {}",
+                "Last check: {}, {}, {over} over",
                 ago(time(*last_check), now),
                 Processes(*scanned)
             )?,

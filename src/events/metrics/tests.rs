@@ -33,8 +33,8 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             metric: Metric::Rss,
             memory: process.rss,
             share: Percent::new(1.0).unwrap(),
-            limit: Threshold::Amount(Bytes::new(5)),
-            allowed: Bytes::new(5),
+            threshold: Threshold::Amount(Bytes::new(5)),
+            threshold_bytes: Bytes::new(5),
             rule,
             sustained: Duration::ZERO,
         },
@@ -136,7 +136,10 @@ fn says_what_happened_and_how_things_are() {
     );
     metrics.note_would_end(Some(1));
     metrics.note(&Event::Hidepid);
-    metrics.note(&Event::Unreadable { count: 9, errno: 0 });
+    metrics.note(&Event::Unreadable {
+        count: 9,
+        errno: None,
+    });
     let text = text(&mut metrics);
     let version = env!("CARGO_PKG_VERSION");
     for line in [

@@ -1,7 +1,7 @@
-//! Up to what resident memory a process is of no interest to early scan.
+//! Up to what resident memory early scan has nothing to do about a process.
 
 use super::*;
-use crate::proc::{Bound, Class};
+use crate::proc::{Ceiling, RuleMatch};
 use crate::quantities::Metric;
 
 const MIB: u64 = 1 << 20;
@@ -10,15 +10,15 @@ const MIB: u64 = 1 << 20;
 fn sized(rss: u64, other: Option<(Metric, u64)>, rule: Option<u16>) -> Process {
     let mut process = process(42);
     process.rss = Bytes::new(rss * MIB);
-    process.details.class = Some(Class { rule, doubt: None });
+    process.details.rule_match = Some(RuleMatch { rule, doubt: None });
     process.details.memory = other.map(|(metric, mib)| (metric, Ok(Bytes::new(mib * MIB))));
     process
 }
 
 /// In MiB.
-fn bound(policy: &Policy, process: &Process, waits: bool) -> Option<(u64, bool)> {
-    let bound = policy.bound(process, &memory(), waits);
-    bound.map(|Bound { limit, is_sure }| (limit.get() / MIB, is_sure))
+fn ceiling(policy: &Policy, process: &Process, is_delayed: bool) -> Option<(u64, bool)> {
+    let ceiling = policy.ceiling(process, &memory(), is_delayed, &now());
+    ceiling.map(|Ceiling { rss, is_certain }| (rss.get() / MIB, is_certain))
 }
 
 #[test]
@@ -30,14 +30,14 @@ fn up_to_its_own_threshold_by_its_own_metric() {
     };
     let (pss, anon) = (Metric::Pss, Metric::Anon);
     for (keys, process, expected) in [
-        // Nobody's rule: everybody's threshold.
+        // No rule: the general threshold.
         (
             "ram_gb_threshold = 4",
             sized(500, None, None),
             Some((1_024, true)),
         ),
         ("ram_gb_threshold = 4", sized(1_500, None, None), None),
-        // Over everybody's, and far from its own.
+        // Over the general one, and far from its own.
         (
             "ram_gb_threshold = 4",
             sized(1_500, None, Some(0)),
@@ -79,24 +79,27 @@ fn up_to_its_own_threshold_by_its_own_metric() {
             Some((34, false)),
         ),
     ] {
-        let found = bound(&rule(keys), &process, false);
+        let found = ceiling(&rule(keys), &process, false);
         assert_eq!(found, expected, "{keys} {process:?}");
     }
     let protected = sized(500, None, None);
     let mut policy = rule("ram_gb_threshold = 4");
     policy.pinned.push(protected.key().unwrap());
-    assert_eq!(bound(&policy, &protected, false), None);
+    assert_eq!(ceiling(&policy, &protected, false), None);
 }
 
 #[test]
-fn one_that_waits_up_to_half_of_what_is_left() {
+fn a_delayed_one_up_to_half_of_what_is_available() {
     let policy = policy("");
     let process = |gb: u64| sized(gb * 1_024, None, None);
-    // 50 GB are left: when it has grown by 20, it has more than is left then.
-    assert_eq!(bound(&policy, &process(10), true), Some((30 * 1_024, true)));
-    assert_eq!(bound(&policy, &process(10), false), None);
-    assert_eq!(bound(&policy, &process(50), true), None);
+    // 50 GB are available: when it has grown by 20, it has more than is available then.
+    assert_eq!(
+        ceiling(&policy, &process(10), true),
+        Some((30 * 1_024, true))
+    );
+    assert_eq!(ceiling(&policy, &process(10), false), None);
+    assert_eq!(ceiling(&policy, &process(50), true), None);
     let mut silent = memory();
     silent.available = None;
-    assert_eq!(policy.bound(&process(10), &silent, true), None);
+    assert_eq!(policy.ceiling(&process(10), &silent, true, &now()), None);
 }
