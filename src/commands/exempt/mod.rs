@@ -3,7 +3,7 @@
 mod view;
 
 use crate::Error;
-use crate::cli::{ExemptOptions, ExemptWish};
+use crate::cli::{Exempt, ExemptOptions};
 use crate::commands::{explain, status};
 use crate::policy::{Exemption, built_in};
 use crate::proc::{ProcRoot, Sampler};
@@ -16,13 +16,13 @@ use view::{ExemptRow, exempt_table};
 pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
     let sampler = Sampler::new(ProcRoot::system()?);
     let file = ExemptionsFile::usual();
-    match &options.wish {
-        ExemptWish::List => list(&sampler, &file, options.json),
-        ExemptWish::End(pid) => {
+    match &options.action {
+        Exempt::List => list(&sampler, &file, options.json),
+        Exempt::End(pid) => {
             need_root()?;
             end(&sampler, &file, *pid)
         }
-        ExemptWish::Exempt(pid, time, reason) => {
+        Exempt::Begin(pid, time, reason) => {
             need_root()?;
             let row = exemption(&sampler, &file, *pid, *time, reason)?;
             if options.json {

@@ -166,7 +166,7 @@ pub(crate) fn wanted_user(filter: &Filter) -> Result<Option<Uid>, Error> {
     match by_name.or_else(|| typed.parse().ok().map(Uid::new)) {
         Some(uid) => Ok(Some(uid)),
         None => Err(Error::Usage(cli::Error::Value(
-            "--user".to_owned(),
+            "--user",
             typed.clone(),
             "a user of this machine".to_owned(),
         ))),
