@@ -1,7 +1,7 @@
 //! Why the program ends with a failure, and with which exit status.
 
 use crate::quantities::Pid;
-use crate::{cli, config, proc};
+use crate::{cli, config, proc, systemd};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -39,8 +39,8 @@ pub enum Error {
     Selftest(usize),
     /// The selftest within the sandbox failed, and has said why.
     Sandboxed,
-    /// The service is not installed.
-    NoUnit,
+    /// The settings of the service are not known.
+    Unit(systemd::Unknown),
     /// An option that only makes sense on a terminal.
     NoTerminal(&'static str),
     /// A call to the kernel that everything rests on failed.
@@ -63,7 +63,7 @@ impl Error {
             | Self::NotRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed
-            | Self::NoUnit
+            | Self::Unit(_)
             | Self::System(..) => ExitCode::FAILURE,
         }
     }
@@ -106,7 +106,7 @@ impl fmt::Display for Error {
             Self::Selftest(1) => f.write_str("one step of the selftest failed"),
             Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
             Self::Sandboxed => f.write_str("the selftest in the sandbox of the service failed"),
-            Self::NoUnit => f.write_str("there is no memory-monitor.service on this machine"),
+            Self::Unit(unknown) => unknown.fmt(f),
             Self::NoTerminal(option) => {
                 write!(f, "\"{option}\" needs a terminal as the standard output")
             }
@@ -131,7 +131,7 @@ impl std::error::Error for Error {
             | Self::NotRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed
-            | Self::NoUnit
+            | Self::Unit(_)
             | Self::NoTerminal(_) => return None,
         })
     }
@@ -158,5 +158,11 @@ impl From<proc::Error> for Error {
 impl From<log::SetLoggerError> for Error {
     fn from(error: log::SetLoggerError) -> Self {
         Self::Log(error)
+    }
+}
+
+impl From<systemd::Unknown> for Error {
+    fn from(unknown: systemd::Unknown) -> Self {
+        Self::Unit(unknown)
     }
 }

@@ -24,7 +24,6 @@ pub mod quantities;
 pub mod state;
 pub mod sys;
 pub mod systemd;
-pub mod systemd_unit;
 pub mod users;
 
 pub use error::Error;

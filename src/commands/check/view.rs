@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
 use crate::sys::trust::Doubt;
-use crate::systemd_unit::Unit;
+use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -29,8 +29,8 @@ pub(super) struct Checked<'c> {
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
-    /// The installed unit.
-    pub unit: Option<&'c Unit>,
+    /// The unit of the service.
+    pub unit: &'c Result<Unit, Unknown>,
     /// Whether hidepid keeps processes from us.
     pub hidepid: bool,
     /// The time of the week that it is now.

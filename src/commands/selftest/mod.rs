@@ -12,13 +12,13 @@ use crate::Error;
 use crate::cli::SelftestOptions;
 use crate::proc::{ProcRoot, Sampler};
 use crate::sys::terminal::wants_colour;
-use crate::systemd_unit::Unit;
+use crate::systemd;
 use hog::Hog;
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 pub(crate) use view::{Outcome, SelftestReport, Step};
@@ -116,31 +116,15 @@ fn in_role(role: &str) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Runs the test by systemd-run(1) with the settings of the installed unit, but for what is about
-/// starting it, and for the directories that a running daemon has.
+/// Runs the test by systemd-run(1) with the sandbox that the service has. Its quota of processor time, which would only
+/// slow the test down, and the directories that a running daemon uses are not part of that.
 fn within_sandbox(options: &SelftestOptions) -> Result<(), Error> {
-    // CPUQuota= would only make it slow.
-    const LEFT_OUT: [&str; 10] = [
-        "CPUQuota",
-        "Type",
-        "Exec",
-        "Restart",
-        "Watchdog",
-        "Timeout",
-        "RuntimeDirectory",
-        "StateDirectory",
-        "LogsDirectory",
-        "PIDFile",
-    ];
-    let unit = Unit::find(Path::new("/"), "memory-monitor.service").ok_or(Error::NoUnit)?;
-    let settings = unit.section("Service");
-    let settings = settings.filter(|(key, _)| !LEFT_OUT.iter().any(|out| key.starts_with(out)));
     let program =
         env::current_exe().map_err(|error| Error::System("finding this program", error))?;
     let mut command = Command::new("systemd-run");
     command.args(["--wait", "--pipe", "--quiet", "--collect"]);
-    for (key, value) in settings {
-        command.arg(format!("--property={key}={value}"));
+    for setting in systemd::sandbox("memory-monitor.service")? {
+        command.arg(format!("--property={setting}"));
     }
     command.arg(program).arg("selftest");
     if options.json {
@@ -152,7 +136,7 @@ fn within_sandbox(options: &SelftestOptions) -> Result<(), Error> {
         .code()
     {
         Some(0) => Ok(()),
-        // It has said why.
+        // It has printed why.
         _ => Err(Error::Sandboxed),
     }
 }
