@@ -44,10 +44,10 @@ mod tests {
     use super::*;
     use crate::config::Origin;
 
-    fn unit(paths: &str) -> Result<Unit, Unknown> {
-        Ok(Unit::parse(&format!(
+    fn unit(paths: &str) -> Unit {
+        Unit::parse(&format!(
             "ReadWritePaths=/var/log{paths}\nProtectSystem=strict\n"
-        )))
+        ))
     }
 
     fn config(settings: &str) -> Config {
@@ -59,11 +59,11 @@ mod tests {
 
     #[test]
     fn the_shipped_unit_writes_the_default_files_and_others_where_it_is_told() {
-        assert_eq!(doubts(&config(""), &unit("")), [""; 0]);
-        let edited = unit(" /var/lib/prometheus/node-exporter");
+        assert_eq!(doubts(&config(""), &Ok(unit(""))), [""; 0]);
+        let edited = Ok(unit(" /var/lib/prometheus/node-exporter"));
         let metrics = config("metrics_file = \"/var/lib/prometheus/node-exporter/mm.prom\"");
         assert_eq!(
-            doubts(&metrics, &unit("")),
+            doubts(&metrics, &Ok(unit(""))),
             [
                 "the service may not write to /var/lib/prometheus/node-exporter/mm.prom: systemctl \
                  edit memory-monitor, and add below [Service] the line \
@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn a_file_that_no_collector_reads_is_doubtful() {
-        let doubts = doubts(&config("metrics_file = \"/var/log/metrics\""), &unit(""));
+        let doubts = doubts(
+            &config("metrics_file = \"/var/log/metrics\""),
+            &Ok(unit("")),
+        );
         assert_eq!(doubts.len(), 1, "{doubts:?}");
         assert!(
             doubts[0].starts_with("/var/log/metrics does not end in .prom"),

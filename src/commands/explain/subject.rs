@@ -1,6 +1,6 @@
-//! The process that is explained.
+//! The process that is explained, as it is shown.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::commands::progress::ago;
 use crate::escape::Escaped;
 use crate::proc::Unreadable;
@@ -26,7 +26,7 @@ pub(super) struct Subject {
     pub(super) pss_bytes: Option<Bytes>,
     pub(super) anonymous_bytes: Option<Bytes>,
     pub(super) swap_bytes: Option<Bytes>,
-    /// What the kernel would not say.
+    /// What can't be read, and why.
     pub(super) unreadable: Vec<String>,
     #[serde(skip)]
     pub(super) thread_of: Option<Pid>,
@@ -39,7 +39,7 @@ impl Subject {
         } = evidence;
         let facts = process.facts.as_ref();
         let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        // It has no memory of its own and runs no file, whoever asks.
+        // It has no memory of its own and no executable, whatever this user may read.
         let is_kernel_thread = facts.is_ok_and(|facts| facts.is_kernel_thread);
         let exe = portrait.exe.as_ref().filter(|_| !is_kernel_thread);
         let pss = portrait.pss.as_ref();

@@ -1,6 +1,6 @@
-//! The tests of a check, in their order, each with its answer and its figures.
+//! The tests of a scan, in their order, each with its answer and its figures.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::escape::Escaped;
 use crate::policy::Protection;
 use crate::proc::Facts;
@@ -21,10 +21,10 @@ pub(super) enum Answer {
     Yes,
     #[serde(rename = "no")]
     No,
-    /// Not asked any more, because a test before it has decided.
+    /// An earlier test has decided.
     #[serde(rename = "not reached")]
     NotReached,
-    /// The threshold is off.
+    /// The configuration switches it off.
     #[serde(rename = "off")]
     Off,
 }
@@ -44,8 +44,7 @@ impl Answer {
     }
 }
 
-/// The tests that protect, in their order: the one that answers yes decides, the others after it are
-/// not made.
+/// The tests for protections, in their order: the first that answers yes decides, and those after it are not reached.
 pub(super) fn protections(
     evidence: &Evidence<'_>,
     protection: Option<&Protection<'_>>,
@@ -72,7 +71,7 @@ pub(super) fn protections(
         ("kernel thread", String::new()),
         ("memory-monitor itself", String::new()),
         ("oom_score_adj -1000", facts.map_or(String::new(), adj)),
-        ("exempt for a while", String::new()),
+        ("exempt", String::new()),
         (
             "whitelist.pids",
             none_of(whitelist.pids.len(), "this process"),
@@ -92,15 +91,15 @@ pub(super) fn protections(
                 none_of(whitelist.users.len(), &user)
             },
         ),
-        ("rule that spares", rule_of(evidence)),
+        ("protect rule", rule_of(evidence)),
     ];
     let deciding = protection.map(step);
-    let answer = |(place, (test, detail))| {
+    let answer = |(index, (test, detail))| {
         let (answer, detail) = match deciding {
-            Some(deciding) if place > deciding => (Answer::NotReached, String::new()),
-            Some(deciding) if place == deciding => (
+            Some(deciding) if index > deciding => (Answer::NotReached, String::new()),
+            Some(deciding) if index == deciding => (
                 Answer::Yes,
-                protection.map_or(String::new(), |e| said(evidence, e)),
+                protection.map_or(String::new(), |protection| said(evidence, protection)),
             ),
             _ => (Answer::No, detail),
         };
@@ -113,7 +112,7 @@ pub(super) fn protections(
     steps.into_iter().enumerate().map(answer).collect()
 }
 
-/// What a protection says, and of a name that protects whether its program bears it out.
+/// What a protection says; for a name, also whether its executable confirms it.
 fn said(evidence: &Evidence<'_>, protection: &Protection<'_>) -> String {
     match (protection, evidence.process.details.program) {
         (Protection::Name(_, None), Some(program)) => format!("{protection} ({program})"),
@@ -121,17 +120,16 @@ fn said(evidence: &Evidence<'_>, protection: &Protection<'_>) -> String {
     }
 }
 
-/// The rule that matches.
 fn rule_of(evidence: &Evidence<'_>) -> String {
     let rules = &evidence.policy.config.rules;
     match evidence.policy.rule(evidence.process) {
         Some((number, rule)) => match &rule.place {
             Some(place) => format!(
-                "rule {number} at {}:{} ends it: {rule}",
+                "rule {number} at {}:{} kills it: {rule}",
                 place.shown_file(),
                 place.line
             ),
-            None => format!("rule {number} ends it: {rule}"),
+            None => format!("rule {number} kills it: {rule}"),
         },
         None => match rules.len() {
             0 => "there are no rules".to_owned(),
@@ -141,7 +139,7 @@ fn rule_of(evidence: &Evidence<'_>) -> String {
     }
 }
 
-/// The place of a protection in the order of the tests.
+/// The index of a protection's test in the order of the tests.
 fn step(protection: &Protection<'_>) -> usize {
     match protection {
         Protection::Unreadable(_) => 0,
@@ -168,7 +166,7 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let by = match (measured, limits.metric) {
         (_, Metric::Rss) => String::new(),
         (None | Some(Metric::Rss), Metric::Pss) => " by rss, and pss is never more".to_owned(),
-        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be told"),
+        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be read"),
         (Some(measured), _) => format!(" by {measured}"),
     };
     let test = |test, limit: Option<(Bytes, String)>| match limit {

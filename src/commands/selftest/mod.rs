@@ -1,11 +1,12 @@
-//! `memory-monitor selftest`: ends processes of its own with the privileges it has, and reports each
-//! step. The second memory-monitor that ends them is confined to them by number and start time
-//! ([`crate::daemon::run_confined`]): it can't signal anything else, whatever it sees or decides.
+//! `memory-monitor selftest`: kills processes of its own with the privileges it has, and reports each step. The second
+//! memory-monitor that kills them is confined to them by PID and start time ([`crate::daemon::run_confined`]): it can't
+//! signal anything else, whatever it reads or decides.
 
 mod hog;
 mod monitor;
 mod notify;
 mod probe;
+mod role;
 mod view;
 
 use crate::Error;
@@ -14,6 +15,7 @@ use crate::proc::{ProcRoot, Sampler};
 use crate::sys::terminal::wants_colour;
 use crate::systemd;
 use hog::Hog;
+use role::ROLE;
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
@@ -21,10 +23,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-pub(crate) use view::{Outcome, SelftestReport, Step};
-
-/// What a process of the test is to be; not set for the test itself.
-const ROLE: &str = "MEMORY_MONITOR_SELFTEST";
+use view::{Outcome, SelftestReport, Step};
 
 pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
     match env::var(ROLE).as_deref() {
@@ -55,7 +54,7 @@ pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
 
 fn steps() -> Result<Vec<Step>, Error> {
     let mut sampler = Sampler::new(ProcRoot::system()?);
-    let mut steps = probe::sight(&mut sampler)?;
+    let mut steps = probe::access(&mut sampler)?;
     let directory = Directory::make()
         .map_err(|error| Error::System("making a directory for the test", error))?;
     for ignores in [false, true] {
@@ -92,7 +91,7 @@ impl Directory {
     fn make() -> io::Result<Self> {
         let name = format!("memory-monitor-selftest-{}", std::process::id());
         let path = env::temp_dir().join(name);
-        // A new one, of nobody else.
+        // Fails if another user has made it.
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
@@ -100,20 +99,9 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // What can't be removed is in a directory for such things.
+        // What can't be removed is in a directory for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// This program again, in a role.
-fn in_role(role: &str) -> io::Result<Command> {
-    let mut command = Command::new(env::current_exe()?);
-    command
-        .arg("selftest")
-        .env(ROLE, role)
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("WATCHDOG_USEC");
-    Ok(command)
 }
 
 /// Runs the test by systemd-run(1) with the sandbox that the service has. Its quota of processor time, which would only

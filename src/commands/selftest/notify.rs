@@ -1,8 +1,8 @@
-//! `memory-monitor selftest --notify`: hands the running notifier a test, as the daemon hands events, and
-//! waits for what became of it. Signals nobody.
+//! `memory-monitor selftest --notify`: sends the running notifier a test, as the daemon sends events, and waits for the
+//! answers of its channels. Sends no signal.
 
+use super::view::{Outcome, Step};
 use crate::Error;
-use crate::commands::selftest::{Outcome, Step};
 use crate::notify::event::Event;
 use crate::notify::reply::{Answer, How};
 use crate::notify::socket_path;
@@ -33,7 +33,7 @@ pub(super) fn steps() -> Result<Vec<Step>, Error> {
     if let Err(error) = socket.send_to(&test, &path) {
         let detail = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                "nobody listens: systemctl start memory-monitor-notify.socket, or memory-monitor notify"
+                "no notifier listens: systemctl start memory-monitor-notify.socket, or memory-monitor notify"
                     .to_owned()
             }
             io::ErrorKind::PermissionDenied => "only root may do that".to_owned(),
@@ -93,7 +93,7 @@ fn tester() -> Uid {
     number.map_or_else(sys::effective_uid, Uid::new)
 }
 
-/// What nobody can guess, so that nobody else can answer.
+/// What no other process can guess, so that only the notifier can answer.
 fn token() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
