@@ -3,8 +3,7 @@
 
 use super::inquiry::{Inquiry, NoInquiry};
 use super::{
-    Error, Name, Portrait, ProcRoot, Process, Snapshot, SystemMemory, meminfo, parse, portrait,
-    process,
+    Error, Name, ProcRoot, Process, ProcessDetails, Snapshot, SystemMemory, meminfo, parse, process,
 };
 use crate::quantities::{Bytes, Pid, ProcessKey};
 use crate::sys::fs;
@@ -226,14 +225,14 @@ impl Sampler {
         process::read_anonymous(&self.root, CStr::from_bytes_until_nul(&path).ok()?)
     }
 
-    /// All that is known of a held process, for people; None if it has ended.
-    pub fn portray(&self, handle: &ProcessHandle) -> Option<Portrait> {
-        Portrait::read(handle.directory())
+    /// What is shown of a held process beside what decides about it; None if it has ended.
+    pub fn details(&self, handle: &ProcessHandle) -> Option<ProcessDetails> {
+        ProcessDetails::read(handle.directory())
     }
 
     /// The systemd unit or cgroup of a held process, without heap allocation.
     pub fn unit(&self, handle: &ProcessHandle) -> Option<Name> {
-        portrait::unit(handle.directory())
+        super::inquiry::read_unit(handle.directory())
     }
 
     /// Whether this /proc is mounted with hidepid, whoever it hides from.

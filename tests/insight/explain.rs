@@ -155,8 +155,7 @@ fn says_what_another_user_and_hidepid_keep_back() {
     let copy = "mount -t tmpfs none /mnt; cp $PROGRAM /mnt/mm; chmod 755 /mnt /mnt/mm";
     let said = in_namespace(&format!("{copy}; {nobody} /mnt/mm explain $$"));
     assert!(
-        said.out
-            .contains("can't be read: exe: Permission denied"),
+        said.out.contains("can't be read: exe: Permission denied"),
         "{said:?}"
     );
     assert!(said.out.contains("this user may signal it  no"), "{said:?}");

@@ -104,7 +104,8 @@ fn suggests_thresholds_from_what_it_observed() {
     let config = ConfigFile::new("[whitelist]\nnames = [\"*\"]\n");
     let said = run(&["scan", "--suggest", "1s", "-c", &config.shown()]);
     assert!(
-        said.out.contains("No process was seen that could be killed."),
+        said.out
+            .contains("No process was seen that could be killed."),
         "{said:?}"
     );
     assert!(!said.err.contains("0 s of 1 s"), "{said:?}");

@@ -56,7 +56,10 @@ for step in json.load(open("/mnt/json"))["steps"]: print(step["outcome"], step["
         said.out.contains("missing signal other users' processes\n"),
         "{said:?}"
     );
-    assert!(said.out.contains("ok notice that it has ended\n"), "{said:?}");
+    assert!(
+        said.out.contains("ok notice that it has ended\n"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::config::{Schedule, Written};
 use crate::policy::Policy;
-use crate::proc::{Portrait, Process, SystemMemory};
+use crate::proc::{Process, ProcessDetails, SystemMemory};
 use crate::state::status::State;
 use std::io;
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ pub(super) struct Evidence<'e> {
     /// The process, held.
     pub process: &'e Process,
     /// What is shown of it beside what decides.
-    pub portrait: &'e Portrait,
+    pub details: &'e ProcessDetails,
     /// When it was started; None where that can't be read.
     pub started: Option<SystemTime>,
     /// The machine's memory.

@@ -32,14 +32,14 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     let absent = |error: &io::Error| absence(pid, error, sampler.hides_processes());
     let (process, handle) = sampler.try_hold(pid).map_err(|error| absent(&error))?;
     let ended = || absent(&io::Error::from_raw_os_error(libc::ESRCH));
-    let portrait = sampler.portray(&handle).ok_or_else(ended)?;
+    let details = sampler.details(&handle).ok_or_else(ended)?;
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let evidence = Evidence {
         policy: &policy,
         written: &written,
         process: &process,
-        portrait: &portrait,
+        details: &details,
         started: process.key().and_then(|key| start_of(key.start_time)),
         memory: sampler.memory()?,
         permission,
