@@ -3,7 +3,7 @@
 use super::table::Command;
 use std::fmt;
 
-/// Why the arguments are rejected.
+/// Why the arguments are rejected. The text has the whole cause, so [`source`](std::error::Error::source) has none.
 #[derive(Debug)]
 pub enum Error {
     /// Unknown command, and the nearest known one.
@@ -57,15 +57,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            // Its own text is all of this one's.
-            Self::Syntax(error) => error.source(),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<lexopt::Error> for Error {
     fn from(error: lexopt::Error) -> Self {

@@ -1,6 +1,6 @@
 //! What each command is asked to do, read from what was given.
 
-use super::{Error, Given, Since};
+use super::{Error, Given, Since, Verbosity};
 use crate::config::NamePattern;
 use crate::quantities::Pid;
 use std::num::NonZeroUsize;
@@ -34,25 +34,11 @@ pub enum Invocation {
     Version,
 }
 
-/// How much is written to standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// The configured level.
-    #[default]
-    Normal,
-    /// Debug messages too.
-    Verbose,
-}
-
-impl Verbosity {
-    fn read(given: &Given) -> Self {
-        match (given.has("--quiet"), given.has("--verbose")) {
-            (true, _) => Self::Quiet,
-            (false, true) => Self::Verbose,
-            (false, false) => Self::Normal,
-        }
+fn verbosity(given: &Given) -> Verbosity {
+    match (given.has("--quiet"), given.has("--verbose")) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
     }
 }
 
@@ -75,7 +61,7 @@ impl RunOptions {
             config: given.get("--config")?,
             dry_run: given.has("--dry-run"),
             once: given.has("--once"),
-            console: Verbosity::read(given),
+            console: verbosity(given),
         })
     }
 }
@@ -106,7 +92,7 @@ impl ScanOptions {
         Ok(Self {
             config: given.get("--config")?,
             json: given.has("--json"),
-            console: Verbosity::read(given),
+            console: verbosity(given),
             filter: Filter::read(given)?,
             all: given.has("--all"),
             top: given.get("--top")?,
@@ -213,7 +199,7 @@ impl NotifyOptions {
     pub(super) fn read(given: &Given) -> Result<Self, Error> {
         Ok(Self {
             config: given.get("--config")?,
-            console: Verbosity::read(given),
+            console: verbosity(given),
         })
     }
 }

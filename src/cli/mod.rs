@@ -9,13 +9,15 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verbosity;
 
 pub use error::Error;
 pub use invocation::{
     CheckOptions, Exempt, ExemptOptions, ExplainOptions, Filter, HistoryOptions, Invocation,
-    NotifyOptions, RunOptions, ScanOptions, SelftestOptions, StatusOptions, Verbosity,
+    NotifyOptions, RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
 pub use values::Since;
+pub use verbosity::Verbosity;
 
 use crate::nearest::nearest;
 use lexopt::Arg::{Long, Short, Value};
