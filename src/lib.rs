@@ -45,7 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Notify(options) => commands::notify::run(&options),
         Invocation::Status(options) => commands::status::run(&options),
         Invocation::Selftest(options) => commands::selftest::run(&options),
-        Invocation::Help(text) => commands::print(&text),
+        Invocation::Help(name) => commands::print(&cli::help::of(&name)?),
         Invocation::Version => {
             commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))
         }

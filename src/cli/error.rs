@@ -1,6 +1,5 @@
 //! What is wrong with the arguments, and how to fix it.
 
-use super::table::Command;
 use std::fmt;
 
 /// Why the arguments are rejected. The text has the whole cause, so [`source`](std::error::Error::source) has none.
@@ -10,14 +9,14 @@ pub enum Error {
     UnknownCommand(String, Option<&'static str>),
     /// Unknown option, and the nearest known one.
     UnknownOption(String, Option<&'static str>),
-    /// An option, as typed, that this command does not have.
-    Misplaced(&'static str, &'static Command),
+    /// An option, as typed, that the command of this name does not have.
+    Misplaced(&'static str, &'static str),
     /// Two options or operands that exclude each other.
     Exclusive(&'static str, &'static str),
     /// The option or operand, the value that was given, and which ones are allowed.
     Value(&'static str, String, String),
-    /// A command without any of these options and operands, of which it needs one.
-    Missing(&'static Command, Vec<&'static str>),
+    /// The name of a command, and the options and operands of which it needs one.
+    Missing(&'static str, Vec<&'static str>),
     /// A missing or unexpected value.
     Syntax(lexopt::Error),
 }
@@ -33,10 +32,10 @@ impl fmt::Display for Error {
                 write!(f, "unknown option {typed:?}")?;
                 suggest(f, *nearest)
             }
-            Self::Misplaced(option, Command { name: "", .. }) => {
+            Self::Misplaced(option, "") => {
                 write!(f, "option \"{option}\" needs a command, see --help")
             }
-            Self::Misplaced(option, Command { name, .. }) => {
+            Self::Misplaced(option, name) => {
                 write!(
                     f,
                     "\"{name}\" has no option \"{option}\", see {name} --help"
@@ -48,7 +47,7 @@ impl fmt::Display for Error {
             Self::Value(of, typed, allowed) => {
                 write!(f, "\"{of}\" must be {allowed}, found {typed:?}")
             }
-            Self::Missing(Command { name, .. }, words) => {
+            Self::Missing(name, words) => {
                 let words = words.join(" or ");
                 write!(f, "\"{name}\" needs {words}, see {name} --help")
             }

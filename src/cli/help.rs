@@ -1,10 +1,19 @@
 //! The help texts, made from the table of commands.
 
-use super::table::{COMMANDS, Command};
+use super::error::Error;
+use super::table::{self, COMMANDS, Command, RUN};
 use std::fmt::Write;
 
-/// What `--help` prints with this command; with [`RUN`](super::table::RUN), the general help.
-pub fn of(command: &Command) -> String {
+/// The help of the command of this name; the general one where that is empty.
+///
+/// # Errors
+/// When there is no such command.
+pub fn of(name: &str) -> Result<String, Error> {
+    let command = if name.is_empty() {
+        &RUN
+    } else {
+        table::command(name)?
+    };
     let mut text = String::new();
     if command.name.is_empty() {
         let own = usage(command);
@@ -53,7 +62,7 @@ pub fn of(command: &Command) -> String {
              See also: man memory-monitor, man memory-monitor-config\n",
         );
     }
-    text
+    Ok(text)
 }
 
 /// `memory-monitor explain PID [OPTIONS]`.

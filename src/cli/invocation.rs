@@ -1,6 +1,9 @@
 //! What each command is asked to do, read from what was given.
 
-use super::{Error, Given, Since, Verbosity};
+use super::error::Error;
+use super::given::Given;
+use super::values::Since;
+use super::verbosity::Verbosity;
 use crate::config::NamePattern;
 use crate::quantities::Pid;
 use std::num::NonZeroUsize;
@@ -28,7 +31,7 @@ pub enum Invocation {
     Notify(NotifyOptions),
     /// Show whether the daemon runs.
     Status(StatusOptions),
-    /// Print this text.
+    /// Print the help of the command of this name, or the general one where that is empty.
     Help(String),
     /// Print the version.
     Version,

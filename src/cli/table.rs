@@ -2,11 +2,13 @@
 //! completions are made from this table. A new command is one row here, its options in `invocation.rs`, its directory in
 //! `src/commands` and its section in the page.
 
+use super::error::Error;
+use super::given::Given;
 use super::invocation::{
     CheckOptions, ExemptOptions, ExplainOptions, HistoryOptions, Invocation, NotifyOptions,
     RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
-use super::{Error, Given, help};
+use crate::nearest::nearest;
 
 /// A command.
 #[derive(Debug)]
@@ -288,11 +290,7 @@ and says so if that is stale. Exits with status 1 if no daemon runs.",
         options: &[],
         exclusive: &[],
         required: &[],
-        read: |given| {
-            let name: Option<String> = given.get("COMMAND")?;
-            let command = name.map_or(Ok(&RUN), |name| super::find_command(name.as_ref()))?;
-            Ok(Invocation::Help(help::of(command)))
-        },
+        read: |given| Ok(Invocation::Help(given.get("COMMAND")?.unwrap_or_default())),
     },
 ];
 
@@ -307,7 +305,27 @@ impl Command {
         self.options.iter().chain(&COMMON).copied()
     }
 
-    /// Whether it is no command without its operand.
+    /// What is given with it, checked against this table.
+    pub(super) fn check(&self, given: &Given) -> Result<(), Error> {
+        for &(word, _) in &given.arguments {
+            if word.starts_with("--") && !self.has(word) {
+                return Err(Error::Misplaced(word, self.name));
+            }
+        }
+        for set in self.exclusive {
+            let mut both = set.iter().filter(|word| given.has(word));
+            if let (Some(one), Some(other)) = (both.next(), both.next()) {
+                return Err(Error::Exclusive(one, other));
+            }
+        }
+        let missing = |set: &&&[&str]| !set.iter().any(|word| given.has(word));
+        match self.required.iter().find(missing) {
+            Some(set) => Err(Error::Missing(self.name, set.to_vec())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether its operand is required.
     pub fn needs_operand(&self) -> bool {
         let is_needed = |operand: Value| self.required.contains(&[operand.name].as_slice());
         self.operand.is_some_and(is_needed)
@@ -342,14 +360,28 @@ pub fn all_commands() -> impl Iterator<Item = &'static Command> {
     std::iter::once(&RUN).chain(&COMMANDS)
 }
 
-/// The command with this name.
-pub fn command(name: &str) -> Option<&'static Command> {
-    COMMANDS.iter().find(|command| command.name == name)
+/// The command of this name.
+pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
+    let known = COMMANDS.iter().find(|command| command.name == name);
+    known.ok_or_else(|| {
+        let names = COMMANDS.iter().map(|command| command.name);
+        Error::UnknownCommand(name.to_owned(), nearest(name, names))
+    })
 }
 
-/// The first option of any command that `matches`; the same word is the same option everywhere.
-pub fn option(matches: impl Fn(&Opt) -> bool) -> Option<&'static Opt> {
-    all_commands()
-        .flat_map(Command::all_options)
-        .find(|option| matches(option))
+/// The option that is typed as `--json`; the same word is the same option everywhere.
+pub(super) fn long_option(typed: &str) -> Result<&'static Opt, Error> {
+    let options = || all_commands().flat_map(Command::all_options);
+    let known = options().find(|option| option.long == typed);
+    known.ok_or_else(|| {
+        let near = nearest(typed, options().map(|option| option.long));
+        Error::UnknownOption(typed.to_owned(), near)
+    })
+}
+
+/// The option with this letter.
+pub(super) fn short_option(letter: char) -> Result<&'static Opt, Error> {
+    let mut options = all_commands().flat_map(Command::all_options);
+    let known = options.find(|option| option.short == Some(letter));
+    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), None))
 }

@@ -1,7 +1,7 @@
 //! bash, which needs nothing but bash itself.
 
-use super::super::table::{Command, Offer, all_commands};
-use super::{GENERATED, command_names, options, spellings};
+use super::parts::{GENERATED, command_names, options, spellings};
+use crate::cli::table::{Command, Offer, all_commands};
 use std::fmt::Write;
 
 const FUNCTIONS: &str = r#"

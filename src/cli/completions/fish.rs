@@ -1,7 +1,7 @@
 //! fish, by its `complete`.
 
-use super::super::table::{COMMANDS, COMMON, Offer, Opt, RUN};
-use super::{GENERATED, command_names, options, quoted};
+use super::parts::{GENERATED, command_names, options, quoted};
+use crate::cli::table::{COMMANDS, COMMON, Offer, Opt, RUN};
 use std::fmt::Write;
 
 const FUNCTIONS: &str = r"

@@ -1,7 +1,7 @@
 //! zsh, by its `_arguments`.
 
-use super::super::table::{COMMANDS, Command, Offer, Opt, RUN, Value};
-use super::{GENERATED, command_names, quoted, spellings};
+use super::parts::{GENERATED, command_names, quoted, spellings};
+use crate::cli::table::{COMMANDS, Command, Offer, Opt, RUN, Value};
 use std::fmt::Write;
 
 const FUNCTIONS: &str = r#"
