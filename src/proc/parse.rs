@@ -59,13 +59,7 @@ pub fn real_uid(status: &[u8]) -> Option<Uid> {
     u32::try_from(uid).ok().map(Uid::new)
 }
 
-/// The process that a thread belongs to, by its status; the PID itself for a process.
-pub(super) fn thread_group(status: &[u8]) -> Option<Pid> {
-    let value = lines(status).find_map(|line| line.strip_prefix(b"Tgid:"))?;
-    pid(words(value).next()?)
-}
-
-/// An amount in kB after `name:` on a line of its own, as in status and smaps_rollup.
+/// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
 pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
     let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
     number(words(value).next()?).map(Bytes::from_kib)
@@ -273,7 +267,6 @@ mod tests {
             levels(b"MemAvailable 7 kB\nSwapFree: x\n"),
             Levels::default()
         );
-        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Pid::new(12));
         let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
         assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
     }

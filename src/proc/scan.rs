@@ -4,8 +4,8 @@
 use super::facts;
 use super::meminfo::{self, SystemMemory};
 use super::memory::Anonymous;
-use super::portrait::Portrait;
 use super::process::{self, Process};
+use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};
 use super::questions::Questions;
 use super::snapshot::{Snapshot, UnreadableProcesses};
@@ -236,9 +236,9 @@ impl Sampler {
         Anonymous::read(&self.root, path).map(Anonymous::sum)
     }
 
-    /// All that is known of a held process, for people; None if it has ended.
-    pub fn portray(&self, handle: &ProcessHandle) -> Option<Portrait> {
-        Portrait::read(handle.directory())
+    /// What is shown of a held process beside what decides about it; None if it has ended.
+    pub fn details(&self, handle: &ProcessHandle) -> Option<ProcessDetails> {
+        ProcessDetails::read(handle.directory())
     }
 
     /// Whether this /proc is mounted with hidepid, whether or not it hides anything from this process.

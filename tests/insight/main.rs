@@ -8,6 +8,7 @@ mod explain;
 mod past;
 mod scan;
 mod selftest;
+mod systemd;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use super::{ConfigFile, PROGRAM, Sleeper, run};
 use std::process::Command;
 
 #[test]
-fn shows_whom_it_is_asked_for() {
+fn shows_what_it_is_asked_for() {
     let (one, other) = (Sleeper::named("sleeper-d1"), Sleeper::named("sleeper-d2"));
     let said = run(&["scan", "--name", "sleeper-d?"]);
     let rows: Vec<_> = said
@@ -49,7 +49,7 @@ fn the_nearest_to_its_threshold_comes_first() {
     assert!(said.out.contains("##########"), "{said:?}");
     assert!(
         said.out
-            .contains("over     sleeper-e1  (over ram_gb_threshold"),
+            .contains("over       sleeper-e1  (over ram_gb_threshold"),
         "{said:?}"
     );
 }
@@ -100,11 +100,12 @@ fn suggests_thresholds_from_what_it_observed() {
     let out = on_terminal(100, 50, NEVER, &["scan", "--suggest", "1s"]);
     assert!(out.contains("0 s of 1 s"), "{out}");
     assert!(out.contains("Observed for 1 s: "), "{out}");
-    assert!(out.contains("WOULD HAVE ENDED"), "{out}");
+    assert!(out.contains("WOULD HAVE KILLED"), "{out}");
     let config = ConfigFile::new("[whitelist]\nnames = [\"*\"]\n");
     let said = run(&["scan", "--suggest", "1s", "-c", &config.shown()]);
     assert!(
-        said.out.contains("Nothing was seen that could be ended."),
+        said.out
+            .contains("No process was seen that could be killed."),
         "{said:?}"
     );
     assert!(!said.err.contains("0 s of 1 s"), "{said:?}");

@@ -26,12 +26,12 @@ fn ends_its_own_processes_and_no_other() {
     ));
     assert_eq!(said.status, Some(0), "{said:?}");
     for step in [
-        "see it, decide and send SIGTERM",
-        "send SIGKILL after the grace time",
+        "read it, decide and send SIGTERM",
+        "send SIGKILL after the grace period",
         "Signal=SIGKILL",
         "Signal=SIGTERM",
         "reclaim the memory of a killed process",
-        " 0 failed. Nothing but processes of this test was signalled.\nfifo\nfull\nmm\n",
+        " 0 failed. No process but those of this test was sent a signal.\nfifo\nfull\nmm\n",
     ] {
         assert!(said.out.contains(step), "{step}: {said:?}");
     }
@@ -56,7 +56,10 @@ for step in json.load(open("/mnt/json"))["steps"]: print(step["outcome"], step["
         said.out.contains("missing signal other users' processes\n"),
         "{said:?}"
     );
-    assert!(said.out.contains("ok notice the end\n"), "{said:?}");
+    assert!(
+        said.out.contains("ok notice that it has ended\n"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -14,10 +14,9 @@ use crate::commands::context::Context;
 use crate::config::Config;
 use crate::proc::Snapshot;
 use crate::sys::trust;
-use crate::systemd_unit::Unit;
+use crate::systemd::Unit;
 use names::names;
 use serde::Serialize;
-use std::path::Path;
 use view::{CheckReport, Checked};
 
 /// What `--json` shows of a configuration that is rejected.
@@ -43,7 +42,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let mut context = context?;
     let mut snapshot = Snapshot::default();
     context.sampler.scan_all(&context.policy, &mut snapshot)?;
-    let unit = Unit::find(Path::new("/"), "memory-monitor.service");
+    let unit = Unit::ask("memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
     let untrusted_commands: Vec<_> = commands
         .filter_map(|command| trust::check(command).err())
@@ -53,7 +52,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         written: &context.written,
         warnings: &context.warnings,
         snapshot: &snapshot,
-        unit: unit.as_ref(),
+        unit: &unit,
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
         untrusted_commands: &untrusted_commands,

@@ -2,18 +2,18 @@
 
 use crate::config::Config;
 use crate::escape::Escaped;
-use crate::systemd_unit::Unit;
+use crate::systemd::{Unit, Unknown};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What is doubtful about the files that the daemon writes.
-pub(super) fn notes(config: &Config, unit: Option<&Unit>) -> Vec<String> {
+pub(super) fn notes(config: &Config, unit: &Result<Unit, Unknown>) -> Vec<String> {
     let metrics = config.metrics_file.as_deref();
     let files = [config.log.file.as_deref(), metrics];
     let mut notes: Vec<_> = files
         .into_iter()
         .flatten()
-        .filter_map(|file| unwritable(file, unit?))
+        .filter_map(|file| unwritable(file, unit))
         .collect();
     if let Some(file) = metrics.filter(|file| file.extension() != Some("prom".as_ref())) {
         notes.push(format!(
@@ -24,32 +24,30 @@ pub(super) fn notes(config: &Config, unit: Option<&Unit>) -> Vec<String> {
     notes
 }
 
-fn unwritable(file: &Path, unit: &Unit) -> Option<String> {
+fn unwritable(file: &Path, unit: &Result<Unit, Unknown>) -> Option<String> {
     let directory = file.parent().unwrap_or(Path::new("/"));
-    (!unit.may_write(directory)).then(|| {
-        format!(
-            "the service may not write to {}: systemctl edit memory-monitor, and add below [Service] the line ReadWritePaths={}",
-            Escaped(file.as_os_str().as_bytes()),
+    let shown = Escaped(file.as_os_str().as_bytes());
+    match unit {
+        Ok(unit) if unit.may_write(directory) => None,
+        Ok(_) => Some(format!(
+            "the service may not write to {shown}: systemctl edit memory-monitor, and add below [Service] the line ReadWritePaths={}",
             Escaped(directory.as_os_str().as_bytes())
-        )
-    })
+        )),
+        Err(unknown) => Some(format!(
+            "whether the service may write to {shown}: {unknown}"
+        )),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Origin;
-    use std::fs;
 
-    const SHIPPED: &str = include_str!("../../../debian/memory-monitor.service");
-
-    fn unit(edited: &str) -> Unit {
-        let root = tempfile::tempdir().unwrap();
-        let directory = root.path().join("etc/systemd/system");
-        fs::create_dir_all(directory.join("m.service.d")).unwrap();
-        fs::write(directory.join("m.service"), SHIPPED).unwrap();
-        fs::write(directory.join("m.service.d/override.conf"), edited).unwrap();
-        Unit::find(root.path(), "m.service").unwrap()
+    fn unit(paths: &str) -> Unit {
+        Unit::parse(&format!(
+            "ReadWritePaths=/var/log{paths}\nProtectSystem=strict\n"
+        ))
     }
 
     fn config(settings: &str) -> Config {
@@ -60,28 +58,41 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_unit_writes_the_default_files_and_an_edited_one_others() {
-        let shipped = unit("");
-        assert_eq!(notes(&config(""), Some(&shipped)), [""; 0]);
-        let edited = unit("[Service]\nReadWritePaths=/var/lib/prometheus/node-exporter\n");
+    fn the_shipped_unit_writes_the_default_files_and_others_where_it_is_edited() {
+        assert_eq!(notes(&config(""), &Ok(unit(""))), [""; 0]);
+        let edited = Ok(unit(" /var/lib/prometheus/node-exporter"));
         let metrics = config("metrics_file = \"/var/lib/prometheus/node-exporter/mm.prom\"");
         assert_eq!(
-            notes(&metrics, Some(&shipped)),
+            notes(&metrics, &Ok(unit(""))),
             [
                 "the service may not write to /var/lib/prometheus/node-exporter/mm.prom: systemctl \
                  edit memory-monitor, and add below [Service] the line \
                  ReadWritePaths=/var/lib/prometheus/node-exporter"
             ]
         );
-        assert_eq!(notes(&metrics, Some(&edited)), [""; 0]);
-        assert_eq!(notes(&metrics, None), [""; 0]);
+        assert_eq!(notes(&metrics, &edited), [""; 0]);
         let both = config("log_file = \"/srv/log\"\nmetrics_file = \"/srv/mm.prom\"");
-        assert_eq!(notes(&both, Some(&edited)).len(), 2);
+        assert_eq!(notes(&both, &edited).len(), 2);
+    }
+
+    #[test]
+    fn unknown_unit_settings_are_noted() {
+        let notes = |text| notes(&config(text), &Err(Unknown::NotRunning));
+        assert_eq!(
+            notes("log_file = \"/srv/log\""),
+            [
+                "whether the service may write to /srv/log: systemd is not running here; unit settings are unknown"
+            ]
+        );
+        assert_eq!(notes("log_file = \"\""), [""; 0]);
     }
 
     #[test]
     fn a_file_that_no_collector_reads_is_noted() {
-        let notes = notes(&config("metrics_file = \"/var/log/metrics\""), None);
+        let notes = notes(
+            &config("metrics_file = \"/var/log/metrics\""),
+            &Ok(unit("")),
+        );
         assert_eq!(notes.len(), 1, "{notes:?}");
         assert!(
             notes[0].starts_with("/var/log/metrics does not end in .prom"),

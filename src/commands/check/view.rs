@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
 use crate::sys::trust::Doubt;
-use crate::systemd_unit::Unit;
+use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -30,8 +30,8 @@ pub(super) struct Checked<'c> {
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
-    /// The installed unit; None for none.
-    pub unit: Option<&'c Unit>,
+    /// The unit of the service.
+    pub unit: &'c Result<Unit, Unknown>,
     /// Whether hidepid hides processes.
     pub hidepid: bool,
     /// Local time.

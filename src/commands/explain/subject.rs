@@ -1,6 +1,6 @@
-//! The process that is explained.
+//! The process that is explained, as it is shown.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::commands::progress::ago;
 use crate::escape::Escaped;
 use crate::proc::Unreadable;
@@ -26,7 +26,7 @@ pub(super) struct Subject {
     pub(super) pss_bytes: Option<Bytes>,
     pub(super) anonymous_bytes: Option<Bytes>,
     pub(super) swap_bytes: Option<Bytes>,
-    /// What the kernel would not say.
+    /// What can't be read, and why.
     pub(super) unreadable: Vec<String>,
     #[serde(skip)]
     pub(super) thread_of: Option<Pid>,
@@ -35,14 +35,14 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn new(evidence: &Evidence<'_>, users: &mut UserNames) -> Self {
         let Evidence {
-            process, portrait, ..
+            process, details, ..
         } = evidence;
         let facts = process.facts.as_ref();
         let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        // It has no memory of its own and runs no file, whoever asks.
+        // It has no memory of its own and no executable, whatever this user may read.
         let is_kernel_thread = facts.is_ok_and(|facts| facts.is_kernel_thread);
-        let exe = portrait.exe.as_ref().filter(|_| !is_kernel_thread);
-        let pss = portrait.pss.as_ref();
+        let exe = details.exe.as_ref().filter(|_| !is_kernel_thread);
+        let pss = details.pss.as_ref();
         let failures = [
             facts.err(),
             exe.and_then(|exe| exe.as_ref().err()),
@@ -59,7 +59,7 @@ impl Subject {
                 None => Some("none".to_owned()),
                 Some(exe) => exe.as_ref().ok().map(|exe| shown(exe)),
             },
-            unit: portrait.unit.as_deref().map(shown),
+            unit: details.unit.as_deref().map(shown),
             started: evidence.started.map(|start| local_time(start).to_string()),
             age: evidence.started.map(|start| ago(start, SystemTime::now())),
             rss_bytes: process.rss,
@@ -68,14 +68,14 @@ impl Subject {
                 None => Some(Bytes::ZERO),
                 Some(pss) => pss.as_ref().ok().copied(),
             },
-            anonymous_bytes: portrait.anonymous.or(of_kernel_thread),
-            swap_bytes: portrait.swap.or(of_kernel_thread),
+            anonymous_bytes: details.anonymous.or(of_kernel_thread),
+            swap_bytes: details.swap.or(of_kernel_thread),
             unreadable: failures
                 .into_iter()
                 .flatten()
                 .map(Unreadable::to_string)
                 .collect(),
-            thread_of: portrait.thread_of,
+            thread_of: details.thread_of,
         }
     }
 }

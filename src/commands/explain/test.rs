@@ -1,6 +1,6 @@
-//! The tests of a check, in their order, each with its answer and its figures.
+//! The tests of a scan, in their order, each with its answer and its figures.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::escape::Escaped;
 use crate::policy::{BuiltIn, Protection, ProtectionTest};
 use crate::quantities::{Bytes, Metric, Percent, Uid};
@@ -20,10 +20,10 @@ pub(super) enum Answer {
     Yes,
     #[serde(rename = "no")]
     No,
-    /// Not asked any more, because a test before it has decided.
+    /// An earlier test has decided.
     #[serde(rename = "not reached")]
     NotReached,
-    /// The threshold is off.
+    /// The configuration switches it off.
     #[serde(rename = "off")]
     Off,
 }
@@ -43,7 +43,7 @@ impl Answer {
     }
 }
 
-/// The tests that protect, in their order: the one that holds decides, those after it are not reached.
+/// The tests for protections, in their order: the first that answers yes decides, and those after it are not reached.
 pub(super) fn protections(evidence: &Evidence<'_>, users: &mut UserNames) -> Vec<Test> {
     let policy = evidence.policy;
     let tests = policy.protections(evidence.process, &evidence.memory, &evidence.now);
@@ -71,11 +71,11 @@ fn name(test: ProtectionTest) -> &'static str {
         ProtectionTest::BuiltIn(BuiltIn::KernelThread) => "kernel thread",
         ProtectionTest::BuiltIn(BuiltIn::Itself) => "memory-monitor itself",
         ProtectionTest::BuiltIn(BuiltIn::OomScoreAdj) => "oom_score_adj -1000",
-        ProtectionTest::Exemption => "exempt for a while",
+        ProtectionTest::Exemption => "exempt",
         ProtectionTest::Pids => "whitelist.pids",
         ProtectionTest::Names => "whitelist.names",
         ProtectionTest::Users => "whitelist.users",
-        ProtectionTest::Rule => "rule that spares",
+        ProtectionTest::Rule => "protect rule",
     }
 }
 
@@ -115,7 +115,7 @@ fn why_not(evidence: &Evidence<'_>, test: ProtectionTest, users: &mut UserNames)
     }
 }
 
-/// What a protection says, and of a name that protects whether its executable verifies it.
+/// What a protection says; for a name, also whether its executable confirms it.
 fn said(evidence: &Evidence<'_>, protection: &Protection) -> String {
     let shown = evidence.policy.shown(protection);
     match (protection, evidence.process.details.program) {
@@ -124,17 +124,16 @@ fn said(evidence: &Evidence<'_>, protection: &Protection) -> String {
     }
 }
 
-/// The rule that matches.
 fn rule_of(evidence: &Evidence<'_>) -> String {
     let rules = &evidence.policy.config.rules;
     match evidence.policy.rule(evidence.process) {
         Some((number, rule)) => match &rule.location {
             Some(location) => format!(
-                "rule {number} at {}:{} ends it: {rule}",
+                "rule {number} at {}:{} kills it: {rule}",
                 location.shown_file(),
                 location.line
             ),
-            None => format!("rule {number} ends it: {rule}"),
+            None => format!("rule {number} kills it: {rule}"),
         },
         None => match rules.len() {
             0 => "there are no rules".to_owned(),
@@ -155,7 +154,7 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let by = match (measured, limits.metric) {
         (_, Metric::Rss) => String::new(),
         (None | Some(Metric::Rss), Metric::Pss) => " by rss, and pss is never more".to_owned(),
-        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be told"),
+        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be read"),
         (Some(measured), _) => format!(" by {measured}"),
     };
     let test = |test, limit: Option<(Bytes, String)>| match limit {

@@ -1,61 +1,30 @@
-//! Why one process is, or is not, ended: each test with its answer, for people and for programs.
+//! Why one process would, or would not, be killed: each test with its answer, for people and for programs.
 
 use super::conclusion::Conclusion;
+use super::evidence::Evidence;
 use super::subject::Subject;
 use super::test::{Answer, Test, protections, thresholds};
-use crate::config::{Schedule, Written};
-use crate::policy::Policy;
-use crate::proc::{Portrait, Process, SystemMemory};
-use crate::quantities::{Bytes, Metric, Now, Percent};
-use crate::state::status::State;
+use crate::quantities::{Bytes, Metric, Percent};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::fmt::Write;
-use std::io;
-use std::time::SystemTime;
 
-/// What an explanation is made from.
-#[derive(Debug)]
-pub(super) struct Evidence<'e> {
-    /// The policy that the daemon would decide by.
-    pub policy: &'e Policy,
-    /// Its configuration as written.
-    pub written: &'e Written,
-    /// The process.
-    pub process: &'e Process,
-    /// What else is known of it.
-    pub portrait: &'e Portrait,
-    /// When it was started.
-    pub started: Option<SystemTime>,
-    /// The machine's memory.
-    pub memory: SystemMemory,
-    /// What the kernel said to signal 0.
-    pub permission: io::Result<()>,
-    /// The schedule that holds now.
-    pub schedule: Option<&'e Schedule>,
-    /// What the running daemon has left.
-    pub daemon: Option<&'e State>,
-    /// The moment it is made for.
-    pub now: Now,
-}
-
-/// Why one process is, or is not, ended.
+/// Why one process would, or would not, be killed.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
     configuration: String,
     process: Subject,
     tests: Vec<Test>,
-    /// The number of the rule that matches, from 1.
+    /// The number of the rule that matches, from 1; None where none does.
     rule: Option<usize>,
     metric: Metric,
     verdict: &'static str,
     sentence: String,
-    /// The line of the configuration that decides; None where none does.
+    /// The line of the configuration that decides; None where no line does.
     decided_by: Option<String>,
 }
 
 impl Explanation {
-    /// Makes the tests.
     pub(super) fn new(evidence: &Evidence<'_>, users: &mut UserNames) -> Self {
         let Evidence {
             policy, process, ..
@@ -73,7 +42,7 @@ impl Explanation {
             name: "this user may signal it",
             answer: Answer::of(evidence.permission.is_ok()),
             detail: match &evidence.permission {
-                Ok(()) => "the kernel took signal 0".to_owned(),
+                Ok(()) => "the kernel accepted signal 0".to_owned(),
                 Err(error) => error.to_string(),
             },
         });
@@ -134,7 +103,7 @@ impl Explanation {
             writeln!(out, "  {what:<10}  {value}")?;
         }
         for unreadable in &subject.unreadable {
-            writeln!(out, "  can't be read here: {unreadable}")?;
+            writeln!(out, "  can't be read: {unreadable}")?;
         }
         writeln!(out, "\nTests, by {}:", self.configuration)?;
         for (number, test) in self.tests.iter().enumerate() {
@@ -149,7 +118,7 @@ impl Explanation {
         }
         let (on, off) = match self.verdict {
             "over" if coloured => ("\x1b[31m", "\x1b[0m"),
-            "spared" if coloured => ("\x1b[33m", "\x1b[0m"),
+            "protected" if coloured => ("\x1b[33m", "\x1b[0m"),
             _ => ("", ""),
         };
         writeln!(out, "\nVerdict: {on}{}{off}", self.sentence)?;

@@ -6,9 +6,9 @@ use crate::Error;
 use crate::cli::{Filter, HistoryOptions, Since};
 use crate::state::history::{History, Record, seconds};
 use crate::sys::clock::{local_time, start_of_day};
-use crate::systemd_unit::Unit;
+use crate::systemd::{Unit, Unknown};
+use std::cell::Cell;
 use std::ffi::CString;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use view::PastReport;
 
@@ -19,7 +19,11 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
         .map_err(|error| Error::File(history.path().to_owned(), error))?;
     let since = options.since.map_or(0, beginning);
     let wanted = |record: &Record| record.time >= since && is_wanted(&options.filter, record);
-    let report = PastReport::new(past, wanted, restart);
+    let unknown = Cell::new(None);
+    let report = PastReport::new(past, wanted, |unit| restart(unit, &unknown));
+    if let Some(unknown) = unknown.take() {
+        crate::commands::warn(&unknown.to_string());
+    }
     if options.json {
         crate::commands::print_json(&report)
     } else {
@@ -57,8 +61,13 @@ fn is_wanted(filter: &Filter, record: &Record) -> bool {
     is_name && filter.user.as_ref().is_none_or(is_user)
 }
 
-fn restart(unit: &str) -> Option<String> {
-    let unit = Unit::find(Path::new("/"), unit)?;
-    // What systemd does where the unit says nothing.
-    Some(unit.value("Restart").unwrap_or("no").to_owned())
+/// The unit's `Restart=`; None, and why in `unknown`, where systemd does not say.
+fn restart(unit: &str, unknown: &Cell<Option<Unknown>>) -> Option<String> {
+    match Unit::ask(unit) {
+        Ok(unit) => unit.value("Restart").map(str::to_owned),
+        Err(error) => {
+            unknown.set(Some(error));
+            None
+        }
+    }
 }

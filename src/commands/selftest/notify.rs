@@ -1,8 +1,8 @@
 //! `memory-monitor selftest --notify`: hands the running notifier a test event, as the daemon hands events over, and
 //! waits for its answers. Signals no process.
 
+use super::view::{Outcome, Step};
 use crate::Error;
-use crate::commands::selftest::{Outcome, Step};
 use crate::events::notifier_test::{self, Answer, Delivery};
 use crate::events::sinks::socket_path;
 use crate::quantities::Uid;

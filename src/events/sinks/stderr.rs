@@ -4,6 +4,7 @@ use super::health::Health;
 use super::journal::Journal;
 use super::line::{Line, level_name};
 use super::syslog::severity;
+pub use crate::cli::Verbosity;
 use crate::sys::terminal::wants_colour;
 use crate::sys::writable::wait_writable;
 use log::{Level, LevelFilter};
@@ -21,18 +22,6 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// After poll(2) said that there is room, a pipe takes this much without blocking (`PIPE_BUF`).
 const PIECE: usize = libc::PIPE_BUF;
-
-/// How much is written to standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// What the configured level says.
-    #[default]
-    Normal,
-    /// Everything down to debug.
-    Verbose,
-}
 
 /// How a record looks on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

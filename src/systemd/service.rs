@@ -1,5 +1,5 @@
-//! What systemd is told of the service, by the protocol of sd_notify(3): a datagram to the socket
-//! named in the environment. Without systemd nothing is said and nothing fails.
+//! What the daemon tells systemd, by the protocol of sd_notify(3): a datagram to the socket named in the environment.
+//! Without that socket nothing is sent and nothing fails.
 
 use std::env;
 use std::fmt::Write;

@@ -1,24 +1,24 @@
-//! A scan as a table: as wide as the terminal, or as its lines are in a pipe.
+//! A scan as a table, as wide as the terminal, or in a pipe as wide as its lines.
 
-use super::scan::{Row, ScanReport};
+use super::view::{Row, ScanReport};
 use crate::commands::bar::bar;
 use std::fmt::Write;
 
 /// How a table is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout {
-    /// The columns of the terminal; None for no limit.
+    /// The width of the terminal; None for no limit.
     pub columns: Option<usize>,
-    /// The lines of the terminal, where the table must fit on it.
+    /// The height of the terminal; None where the table may be longer.
     pub lines: Option<usize>,
-    /// Whether verdicts are in colour.
+    /// Whether the verdicts are coloured.
     pub coloured: bool,
 }
 
 /// Cells of a bar.
 const BAR: usize = 10;
 
-/// From so many columns on there is room for the share of RAM, and for the bar.
+/// From so many columns on the share of RAM is shown, and the bar.
 const RAM_FROM: usize = 60;
 const BAR_FROM: usize = 80;
 
@@ -38,11 +38,11 @@ impl ScanReport {
             coloured: layout.coloured,
         };
         head.push(shape.titles());
-        let room = layout.lines.map_or(usize::MAX, |lines| {
-            // One line for the blank one below, and one for the cursor.
+        let capacity = layout.lines.map_or(usize::MAX, |lines| {
+            // The blank line above the foot, and the cursor's line.
             lines.saturating_sub(head.len() + foot.len() + 2)
         });
-        let rows = self.rows().iter().take(room);
+        let rows = self.rows().iter().take(capacity);
         let lines = rows.map(|row| shape.line(row, columns));
         let mut text = String::new();
         let plain = |line: &String| cut(line, columns);
@@ -56,7 +56,7 @@ impl ScanReport {
     }
 }
 
-/// The columns that there are.
+/// Which columns are shown, and the width of the user's.
 struct Shape {
     user: usize,
     ram: bool,
@@ -75,7 +75,7 @@ impl Shape {
         if self.bar {
             let _ = write!(line, "  {:<16}", "THRESHOLD");
         }
-        line + "  VERDICT  NAME AND REASON"
+        line + "  VERDICT    NAME AND REASON"
     }
 
     fn line(&self, row: &Row, columns: usize) -> String {
@@ -91,7 +91,7 @@ impl Shape {
             let _ = write!(line, "  {bar} {:>4.0}%", row.threshold_percent.min(9999.0));
         }
         line.push_str("  ");
-        let word = format!("{:<7}", row.verdict.word());
+        let word = format!("{:<9}", row.verdict.word());
         let mut rest = format!("  {}", row.name.as_deref().unwrap_or("?"));
         if !row.reason.is_empty() {
             let _ = write!(rest, "  ({})", row.reason);
@@ -108,8 +108,8 @@ impl Shape {
     }
 }
 
-/// The text, or its beginning with a mark where it has more than `columns` characters.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
+/// The text, cut to `columns` characters with `~` at the end.
+fn cut(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
     }

@@ -1,15 +1,73 @@
-//! Spans of time and dates as people type them: `90s`, `10m`, `2h`, `3d`, `2026-11-20`.
+//! The values of options and operands: what each type accepts, and how people type it.
 
+use crate::config::NamePattern;
+use crate::quantities::Pid;
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// Since when.
+/// A value that is read from an argument; the error says which ones are allowed.
+pub(super) trait FromArgument: Sized {
+    fn from_argument(typed: &OsStr) -> Result<Self, String>;
+}
+
+impl FromArgument for PathBuf {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        Ok(Self::from(typed))
+    }
+}
+
+impl FromArgument for String {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        Ok(typed.to_string_lossy().into_owned())
+    }
+}
+
+impl FromArgument for Pid {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        let pid = typed.to_str().and_then(|text| text.parse().ok());
+        pid.and_then(Self::new)
+            .ok_or_else(|| "a number from 1 to 2147483647".to_owned())
+    }
+}
+
+impl FromArgument for NonZeroUsize {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        let number = typed.to_str().and_then(|text| text.parse().ok());
+        number.ok_or_else(|| "a whole number over 0".to_owned())
+    }
+}
+
+impl FromArgument for NamePattern {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        Self::new(&typed.to_string_lossy())
+            .map_err(|error| format!("a name or a pattern ({error})"))
+    }
+}
+
+impl FromArgument for Duration {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        let span = typed.to_str().and_then(span);
+        span.ok_or_else(|| "a time such as 30s, 10m, 2h or 3d".to_owned())
+    }
+}
+
+impl FromArgument for Since {
+    fn from_argument(typed: &OsStr) -> Result<Self, String> {
+        let since = typed.to_str().and_then(since);
+        since.ok_or_else(|| "a time such as 30m, 2h or 3d, or a date such as 2026-11-20".to_owned())
+    }
+}
+
+/// A time in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// So long ago.
+    /// So long before now.
     Ago(Duration),
     /// The beginning of this day in local time.
     Day {
-        /// The year.
+        /// AD.
         year: i32,
         /// 1 to 12.
         month: i32,
@@ -19,7 +77,7 @@ pub enum Since {
 }
 
 /// A whole number and `s`, `m`, `h`, `d` or `w`.
-pub(super) fn span(text: &str) -> Option<Duration> {
+fn span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,
@@ -34,7 +92,7 @@ pub(super) fn span(text: &str) -> Option<Duration> {
 }
 
 /// A span, or a date of year, month and day.
-pub(super) fn since(text: &str) -> Option<Since> {
+fn since(text: &str) -> Option<Since> {
     if let Some(ago) = span(text) {
         return Some(Since::Ago(ago));
     }
