@@ -94,10 +94,9 @@ fn spared_until_taken_back() {
     assert!(hog.is_alive());
     assert!(exempt(&[&pid, "--end"]).status.success());
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    machine.log().wait_for_words(&[
-        "No longer exempt, it was taken back: ",
-        &format!("PID={pid},"),
-    ]);
+    machine
+        .log()
+        .wait_for_words(&["Exemption over (revoked): ", &format!("PID={pid},")]);
     let again = exempt(&[&pid, "--end"]);
     assert_eq!(again.status.code(), Some(1), "{again:?}");
     assert!(text(&exempt(&["--list"])).contains("No process"));
@@ -116,7 +115,7 @@ fn spared_until_its_time_is_over() {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine
         .log()
-        .wait_for_words(&["No longer exempt, its time is over: "]);
+        .wait_for_words(&["Exemption over (expired): "]);
     daemon.stop();
 }
 
@@ -157,7 +156,7 @@ fn holds_for_the_process_alone() {
     first.end();
     machine
         .log()
-        .wait_for_words(&["No longer exempt, the process has ended: ", "PID=300,"]);
+        .wait_for_words(&["Exemption over (the process has ended): ", "PID=300,"]);
     let mut second = Hog::new().start_as(300);
     assert_eq!(second.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
@@ -205,7 +204,7 @@ fn what_others_could_have_written() {
         .log()
         .wait_for_words(&["Exemptions not taken over", "EOF"]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
-    let over = |record: &crate::log_lines::Record| record.message.contains("No longer exempt");
+    let over = |record: &crate::log_lines::Record| record.message.contains("Exemption over");
     assert!(!machine.log().records().iter().any(over));
     daemon.stop();
 }

@@ -83,7 +83,7 @@ fn start(guard: &Path) -> RunningHog {
     hog().by([guard]).start()
 }
 
-/// With a daemon that spares "guard" where the executable bears it out.
+/// With a daemon that spares "guard" where the executable verifies it.
 fn machine() -> Machine {
     Machine::new()
         .with("whitelist.names", r#"["guard"]"#)
@@ -128,7 +128,7 @@ fn root_alone_can_change_it() {
     let by_link = start(&link);
     let mut daemon = machine.start();
     for hog in [&by_user, &by_root, &by_link] {
-        is_spared(&machine, hog, "INFO", "borne out by /opt/bin/guard");
+        is_spared(&machine, hog, "INFO", "verified by /opt/bin/guard");
     }
     daemon.stop();
 }
@@ -182,7 +182,7 @@ fn deleted_or_replaced() {
     fs::remove_file(&of_user).expect("a directory of ours");
     let mut daemon = machine.start();
     for (hog, path) in spared.iter().zip([&replaced, &removed]) {
-        let reason = format!("borne out by {}", path.display());
+        let reason = format!("verified by {}", path.display());
         is_spared(&machine, hog, "INFO", &reason);
     }
     is_ended(
@@ -230,7 +230,7 @@ fn other_mount_namespace() {
     let mut old_of_user = inside(&guard, &user, "true").user(USER).start();
     fs::remove_file(&guard).expect("a directory of ours");
     let mut daemon = machine.start();
-    is_spared(&machine, &service, "INFO", "borne out by /opt/bin/guard");
+    is_spared(&machine, &service, "INFO", "verified by /opt/bin/guard");
     let foreign = "but /opt/bin/guard is not this machine's file";
     for hog in [&mut container, &mut of_user] {
         is_ended(&machine, hog, foreign);
@@ -241,7 +241,7 @@ fn other_mount_namespace() {
         &machine,
         &upgraded,
         "WARNING",
-        "but it can't be told whether /opt/gone/guard bears it out: deleted, in another mount namespace",
+        "but /opt/gone/guard can't be verified: deleted, in another mount namespace",
     );
     daemon.stop();
 }
@@ -288,7 +288,7 @@ fn scripts() {
     ];
     let mut daemon = machine.start();
     for (hog, path) in &spared {
-        is_spared(&machine, hog, "INFO", &format!("borne out by {path}"));
+        is_spared(&machine, hog, "INFO", &format!("verified by {path}"));
     }
     for (hog, reason) in &mut ended {
         is_ended(&machine, hog, reason);
@@ -317,7 +317,7 @@ fn dead_leader() {
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
     is_ended(&machine, &mut ended, &renamed);
-    is_spared(&machine, &spared, "INFO", "borne out by /opt/bin/guard");
+    is_spared(&machine, &spared, "INFO", "verified by /opt/bin/guard");
     daemon.stop();
 }
 
@@ -335,8 +335,7 @@ fn unreadable_link_spares_and_warns() {
         &machine,
         &hog,
         "WARNING",
-        "but it can't be told whether its executable bears it out: \
-         exe: Permission denied (os error 13)",
+        "but its executable can't be verified: exe: Permission denied (os error 13)",
     );
     daemon.stop();
 }
@@ -388,7 +387,7 @@ fn explained() {
         ),
         (
             &real,
-            "yes  whitelist.names has guard, borne out by /opt/bin/guard\n",
+            "yes  whitelist.names has guard, verified by /opt/bin/guard\n",
         ),
     ] {
         let pid = hog.pid().to_string();
