@@ -1,8 +1,7 @@
 //! What each command is asked for.
 
-use super::Since;
+use super::{Since, Verbosity};
 use crate::config::NamePattern;
-use crate::events::sinks::Verbosity;
 use crate::quantities::Pid;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod verbosity;
 
 pub use error::Error;
 pub use invocation::{
@@ -14,9 +15,9 @@ pub use invocation::{
     RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
 pub use time::Since;
+pub use verbosity::Verbosity;
 
 use crate::config::NamePattern;
-use crate::events::sinks::Verbosity;
 use crate::nearest::nearest;
 use crate::quantities::Pid;
 use std::ffi::OsString;

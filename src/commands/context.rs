@@ -5,7 +5,7 @@ use crate::config::{Config, Loaded, Warning, Written};
 use crate::policy::{Exemptions, Policy, Survey};
 use crate::proc::{ProcRoot, Sampler};
 use crate::state::exemptions::ExemptionsFile;
-use crate::state::status::State;
+use crate::state::status::DaemonStatus;
 use crate::sys;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(crate) struct Context {
     /// The place of the schedule that holds now.
     pub(crate) schedule: Option<usize>,
     /// What the running daemon has left.
-    pub(crate) daemon: Option<State>,
+    pub(crate) daemon: Option<DaemonStatus>,
 }
 
 impl Context {

@@ -80,9 +80,9 @@ impl Daemon<'_> {
         exempting.said.retain(|exemption| {
             // Its end comes last, as the others may have been what led to it.
             let why = if taken_back.contains(exemption) {
-                "it was taken back"
+                "revoked"
             } else if exemption.until <= clock {
-                "its time is over"
+                "expired"
             } else if !sampler.is_still(exemption.process) || !was_granted(exemption) {
                 "the process has ended"
             } else {

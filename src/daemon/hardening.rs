@@ -19,12 +19,15 @@ impl Daemon<'_> {
         memory::forget_start();
         self.rehearse();
         let steps = [
-            ("locked memory", memory::lock()),
+            ("locked memory pages", memory::lock()),
             (
-                "a lower oom_score_adj",
+                "oom_score_adj changes",
                 memory::lower_oom_score_adj(OOM_SCORE_ADJ),
             ),
-            ("more descriptors", memory::raise_descriptor_limit()),
+            (
+                "additional file descriptors",
+                memory::raise_descriptor_limit(),
+            ),
         ];
         for (what, result) in steps {
             self.note(what, result.as_ref().err());
@@ -41,10 +44,7 @@ impl Daemon<'_> {
             match Early::new(&self.sampler, Instant::now()) {
                 Ok((early, refused)) => {
                     self.early = Some(early);
-                    self.note(
-                        "the kernel's word of memory pressure",
-                        refused.err().as_ref(),
-                    );
+                    self.note("PSI notifications", refused.err().as_ref());
                 }
                 Err(error) => self.reporter.emit(&Event::ScanFailed(&error.into())),
             }

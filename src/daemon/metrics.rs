@@ -1,5 +1,4 @@
-//! The metrics of the daemon: what each scan has found, and when the file is written. After the signals
-//! only.
+//! The metrics of the daemon: what each scan has found, and when the file is written. After the signals only.
 
 use super::{Daemon, Occasion};
 use crate::events::Scan;
@@ -7,11 +6,11 @@ use crate::policy::Verdict;
 use std::time::Duration;
 
 impl Daemon<'_> {
-    /// A scan is over and took so long.
+    /// A scan is complete and took so long.
     pub(super) fn count_scan(&mut self, occasion: Occasion, took: Duration) {
         let metrics = self.reporter.metrics();
         let snapshot = &self.snapshot;
-        // To judge them once more is for somebody who reads it.
+        // They are judged once more only where the figure is written.
         let near = snapshot.near.iter().filter(|_| metrics.is_wanted());
         let over = near
             .filter(|process| {
@@ -33,6 +32,6 @@ impl Daemon<'_> {
     /// Writes the file where there is something new.
     pub(super) fn leave_metrics(&mut self) {
         let interval = self.policy.config.check_interval;
-        self.reporter.metrics().leave(interval);
+        self.reporter.metrics().write(interval);
     }
 }

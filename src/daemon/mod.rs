@@ -15,10 +15,11 @@ mod victims;
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
+use crate::events::sinks::StatusSink;
 use crate::events::{Event, Reporter};
 use crate::kill::Actor;
 use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage, Survey};
-use crate::proc::{ProcRoot, Sampler, Snapshot};
+use crate::proc::{ProcRoot, Sampler, Snapshot, Unreadable};
 use crate::quantities::ProcessKey;
 use crate::sys;
 use crate::sys::memory;
@@ -30,7 +31,6 @@ use early_scan::Early;
 use exemptions::Exempting;
 use scan::{Deed, Occasion};
 use schedule::Following;
-use state::Keeper;
 use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -85,12 +85,10 @@ struct Daemon<'o> {
     early: Option<Early>,
     /// What the running check did; its memory is kept.
     deeds: Vec<Deed>,
-    /// What is left for the commands.
-    keeper: Keeper,
     /// Who is exempt for a while.
     exempting: Exempting,
     /// Why processes could not be read, when that was last said.
-    unreadable_said: Option<i32>,
+    unreadable_said: Option<Unreadable>,
     /// Which schedule holds.
     following: Following,
 }
@@ -103,7 +101,12 @@ impl<'o> Daemon<'o> {
     ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
-        let reporter = Reporter::install(&loaded.config.log, options.console)?;
+        let log = &loaded.config.log;
+        let status = StatusSink::new(
+            state::at_start(options, &sampler, own),
+            sampler.is_hidepid(),
+        );
+        let reporter = Reporter::install(log, options.console.level(log.level), status)?;
         let service = Service::from_environment();
         let policy = Policy {
             config: loaded.config.clone(),
@@ -111,7 +114,6 @@ impl<'o> Daemon<'o> {
             own,
             exemptions: Exemptions::default(),
         };
-        let keeper = Keeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
             only,
@@ -125,7 +127,6 @@ impl<'o> Daemon<'o> {
             reporter,
             service,
             deeds: Vec::with_capacity(ROOM),
-            keeper,
             exempting: Exempting::new(),
             unreadable_said: None,
             following: Following::default(),
@@ -182,7 +183,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
-                        self.keeper.finish();
+                        self.reporter.status().remove();
                         self.leave_metrics();
                         return Ok(());
                     }
@@ -264,14 +265,16 @@ impl<'o> Daemon<'o> {
         let is_good = loaded.is_ok();
         match loaded {
             Ok(loaded) => {
-                self.reporter.apply(&loaded.config.log);
+                let log = &loaded.config.log;
+                self.reporter
+                    .apply(log, self.options.console.level(log.level));
                 self.enforce(loaded, true);
                 self.set_early_scan();
             }
             Err(refused) => {
-                self.reporter.metrics().note_refused();
-                for cause in refused.to_string().lines() {
-                    self.reporter.emit(&Event::ReloadRejected(cause));
+                for (index, cause) in refused.to_string().lines().enumerate() {
+                    self.reporter
+                        .emit(&Event::ReloadRejected(cause, index == 0));
                 }
             }
         }
@@ -302,7 +305,7 @@ impl<'o> Daemon<'o> {
         }
         self.reporter.set_notified(config.notify.is_wanted());
         self.reporter.metrics().note_config(&config);
-        self.keeper.note_config(&config);
+        self.reporter.status().note_config(&config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

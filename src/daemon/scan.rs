@@ -7,7 +7,7 @@ use crate::Error;
 use crate::events::Event;
 use crate::kill::Outcome;
 use crate::policy::{Breach, Decision, Delay, Reported, RestartLoop, Verdict};
-use crate::proc::Process;
+use crate::proc::{Process, Unreadable};
 use crate::quantities::Percent;
 use crate::sys;
 use crate::sys::process::Signal;
@@ -212,13 +212,11 @@ impl Daemon<'_> {
         let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
             return None;
         };
-        // It can't be asked any more once it has ended.
-        let unit = self.sampler.unit(&handle);
         let is_same = || self.sampler.is_still(key);
         let outcome = self.actor().terminate(&handle, facts.state, &is_same);
         if matches!(outcome, Outcome::Signalled) {
             let found = self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle, unit.as_ref()));
+            self.held.push(Held::new(key, handle));
             return Some(Deed::Ended(process, breach, outcome, found));
         }
         Some(Deed::Ended(process, breach, outcome, None))
@@ -257,11 +255,9 @@ impl Daemon<'_> {
     /// What a dry run would do is repeated at each regular check only, and counted once.
     fn report_pretended(&mut self, process: &Process, breach: &Breach, is_regular: bool) {
         let is_news = self.is_news(process, Reported::Pretended);
-        if is_news {
-            self.reporter.metrics().note_would_end(breach.rule);
-        }
         if is_news || is_regular {
-            self.reporter.emit(&Event::WouldKill(process, breach));
+            self.reporter
+                .emit(&Event::WouldKill(process, breach, is_news));
             self.reporter.emit(&Event::Reason(process, breach));
         }
     }
@@ -309,14 +305,23 @@ impl Daemon<'_> {
             .near
             .iter()
             .filter_map(|process| process.facts.err());
-        let (mut count, mut first) = self.snapshot.unreadable.unzip();
-        for unreadable in near {
-            count = Some(count.unwrap_or(0) + 1);
-            first = first.or(Some(unreadable.errno.unwrap_or(0)));
+        let (mut count, mut first) = (0, None);
+        if let Some((unreadable, errno)) = self.snapshot.unreadable {
+            count = unreadable;
+            first = Some(Unreadable {
+                file: "statm",
+                errno: (errno != 0).then_some(errno),
+            });
         }
-        if let (Some(count), Some(errno)) = (count, first.filter(|_| first != self.unreadable_said))
-        {
-            self.reporter.emit(&Event::Unreadable { count, errno });
+        for unreadable in near {
+            count += 1;
+            first = first.or(Some(unreadable));
+        }
+        let errno = |unreadable: Unreadable| unreadable.errno;
+        if first.map(errno) != self.unreadable_said.map(errno) {
+            if let Some(Unreadable { errno, .. }) = first {
+                self.reporter.emit(&Event::Unreadable { count, errno });
+            }
         }
         self.unreadable_said = first;
     }

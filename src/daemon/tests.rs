@@ -3,9 +3,8 @@
 //! checks.
 
 use super::{Daemon, Occasion};
-use crate::cli::RunOptions;
+use crate::cli::{RunOptions, Verbosity};
 use crate::config::Config;
-use crate::events::sinks::Verbosity;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
 use std::process::{Command, Stdio};

@@ -4,7 +4,6 @@ use super::Daemon;
 use crate::events::Event;
 use crate::kill::{Actor, Outcome};
 use crate::policy::{Due, Stage, Victim};
-use crate::proc::Name;
 use crate::quantities::{Bytes, ProcessKey};
 use crate::sys::process::{ProcessHandle, Signal};
 use std::os::fd::BorrowedFd;
@@ -18,14 +17,11 @@ pub(super) const ASKING: Duration = Duration::from_millis(100);
 pub(super) struct Held {
     key: ProcessKey,
     handle: ProcessHandle,
-    /// Its systemd unit, for the record.
-    unit: Option<Name>,
 }
 
 impl Held {
-    pub(super) fn new(key: ProcessKey, handle: ProcessHandle, unit: Option<&Name>) -> Self {
-        let unit = unit.copied();
-        Self { key, handle, unit }
+    pub(super) fn new(key: ProcessKey, handle: ProcessHandle) -> Self {
+        Self { key, handle }
     }
 
     pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
@@ -137,12 +133,9 @@ impl Daemon<'_> {
             early.look_now(Instant::now());
         }
         for key in ended {
-            let held = self.held.iter().find(|held| held.key == key);
-            let unit = held.and_then(|held| held.unit);
             if let Some(victim) = self.release(key) {
                 let after = now.duration_since(victim.terminated);
                 self.reporter.emit(&Event::Ended(&victim, after));
-                self.keeper.note_end(&victim, after, unit.as_ref());
             }
         }
         if has_news && !self.options.once {

@@ -49,7 +49,7 @@ fn is_off_when_it_is_switched_off() {
     bench.switch_syslog_on();
     bench.info("two");
     bench.settings.syslog = false;
-    bench.sinks.apply(&bench.settings);
+    bench.apply();
     bench.info("three");
     let packets = received(&server);
     assert_eq!(packets.len(), 1);

@@ -7,7 +7,7 @@ use crate::config::{Schedule, Written};
 use crate::policy::{Policy, Protection};
 use crate::proc::{Portrait, Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Percent};
-use crate::state::status::State;
+use crate::state::status::DaemonStatus;
 use crate::users::UserNames;
 use serde::Serialize;
 use std::fmt::Write;
@@ -34,7 +34,7 @@ pub(super) struct Evidence<'e> {
     /// The schedule that holds now.
     pub schedule: Option<&'e Schedule>,
     /// What the running daemon has left.
-    pub daemon: Option<&'e State>,
+    pub daemon: Option<&'e DaemonStatus>,
 }
 
 /// Why one process is, or is not, ended.

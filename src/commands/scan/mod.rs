@@ -4,10 +4,9 @@ mod suggest;
 mod suggestion;
 mod view;
 
-use crate::cli::{self, Filter, ScanOptions};
+use crate::cli::{self, Filter, ScanOptions, Verbosity};
 use crate::commands::context::Context;
 pub use crate::commands::table::Layout;
-use crate::events::sinks::Verbosity;
 use crate::proc::Snapshot;
 use crate::quantities::{Bytes, Uid};
 use crate::sys::keys::Keys;

@@ -3,7 +3,7 @@
 use crate::commands::progress::Processes;
 use crate::config::NamePattern;
 use crate::escape::Escaped;
-use crate::events::write_memory;
+use crate::events::MemoryInUse;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot, SystemMemory};
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
@@ -151,9 +151,6 @@ impl ScanReport {
         let rows = wanted.into_iter().map(|(process, verdict, share)| {
             Row::new(policy, process, &verdict, share, memory, users)
         });
-        let mut memory_line = String::new();
-        // A String takes any text.
-        let _ = write_memory(&mut memory_line, memory);
         Self {
             configuration: policy.config.origin.to_string(),
             memory: MemoryReport {
@@ -167,7 +164,7 @@ impl ScanReport {
             breaches,
             spared,
             processes: rows.collect(),
-            memory_line,
+            memory_line: MemoryInUse(memory).to_string(),
         }
     }
 

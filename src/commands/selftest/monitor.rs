@@ -3,10 +3,9 @@
 use super::hog::{Hog, SIZE};
 use super::in_role;
 use crate::Error;
-use crate::cli::RunOptions;
+use crate::cli::{RunOptions, Verbosity};
 use crate::commands::selftest::{Outcome, Step};
 use crate::daemon;
-use crate::events::sinks::Verbosity;
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::sys::poll::Poll;
 use std::fs;

@@ -1,0 +1,186 @@
+//! The parts of which the texts of events are made. Each is written only when a sink writes the text, so that nobody
+//! waits for a user database whose answer no sink shows.
+
+use crate::config::Config;
+use crate::escape::{Escaped, write_one_line};
+use crate::policy::{Breach, Exemption};
+use crate::proc::{Process, SystemMemory};
+use crate::quantities::{Bytes, Percent};
+use crate::users::UserNames;
+use std::cell::RefCell;
+use std::fmt::{self, Display, Formatter, Write};
+
+/// `System Memory: 45.2% used (7.24GB / 16.00GB)`.
+pub(crate) struct MemoryInUse<'a>(pub(crate) &'a SystemMemory);
+
+impl Display for MemoryInUse<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let total = self.0.total;
+        match self.0.used() {
+            Some(used) => {
+                let share = Percent::share(used, total);
+                write!(f, "System Memory: {share:.1} used ({used} / {total})")
+            }
+            None => write!(
+                f,
+                "System Memory: {total} in total, the kernel does not say how much is used"
+            ),
+        }
+    }
+}
+
+/// `configuration a.toml and 2 drop-ins, thresholds 10.00% of RAM or 2.00GB, check interval 30 s`.
+pub(super) struct Files<'a>(pub(super) &'a Config);
+
+impl Display for Files<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.origin)?;
+        match self.0.drop_ins.len() {
+            0 => {}
+            1 => f.write_str(" and 1 drop-in")?,
+            count => write!(f, " and {count} drop-ins")?,
+        }
+        write!(f, ", {}", Thresholds(self.0))?;
+        f.write_str(if self.0.dry_run {
+            ", dry run: nothing is killed"
+        } else {
+            ""
+        })
+    }
+}
+
+/// `thresholds 10.00% of RAM or 2.00GB, check interval 30 s`.
+pub(super) struct Thresholds<'a>(pub(super) &'a Config);
+
+impl Display for Thresholds<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let thresholds = self.0.thresholds;
+        f.write_str("thresholds ")?;
+        match (thresholds.percent(), thresholds.amount()) {
+            (Some(percent), Some(amount)) => write!(f, "{percent} of RAM or {amount}")?,
+            (Some(percent), None) => write!(f, "{percent} of RAM")?,
+            (None, Some(amount)) => write!(f, "{amount}")?,
+            (None, None) => {}
+        }
+        let interval = self.0.check_interval.as_secs_f64();
+        write!(f, ", check interval {interval} s")
+    }
+}
+
+/// `PID=12345, Name=chrome, Reason=backup`.
+pub(super) struct Exempt<'a>(pub(super) &'a Exemption);
+
+impl Display for Exempt<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Escaped(&self.0.name);
+        write!(f, "PID={}, Name={name}", self.0.process.pid)?;
+        match self.0.reason.as_str() {
+            "" => Ok(()),
+            reason => write!(f, ", Reason={}", Escaped(reason.as_bytes())),
+        }
+    }
+}
+
+/// `PID=12345, Name=chrome`.
+pub(super) struct Named<'a>(pub(super) &'a Process);
+
+impl Display for Named<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "PID={}", self.0.pid)?;
+        match &self.0.facts {
+            Ok(facts) => write!(f, ", Name={}", Escaped(facts.name.as_bytes())),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// `PID=12345, Name=chrome, User=john`.
+pub(super) struct Owned<'a>(pub(super) &'a Process, pub(super) &'a RefCell<UserNames>);
+
+impl Display for Owned<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Named(self.0).fmt(f)?;
+        match &self.0.facts {
+            Ok(facts) => {
+                let mut users = self.1.borrow_mut();
+                write!(f, ", User={}", Escaped(users.name(facts.uid)))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`.
+pub(super) struct Measured<'a> {
+    owned: Owned<'a>,
+    /// By the metric in force, and as a share of MemTotal; None where it can't be told.
+    memory: Option<(Bytes, Percent)>,
+}
+
+impl<'a> Measured<'a> {
+    /// With the memory that is over a threshold.
+    pub(super) fn over(
+        process: &'a Process,
+        breach: &Breach,
+        users: &'a RefCell<UserNames>,
+    ) -> Self {
+        Self {
+            owned: Owned(process, users),
+            memory: Some((breach.memory, breach.share)),
+        }
+    }
+
+    /// With the memory of a process that is protected.
+    pub(super) fn protected(
+        process: &'a Process,
+        share: Percent,
+        users: &'a RefCell<UserNames>,
+    ) -> Self {
+        let memory = process.memory().unwrap_or(process.rss);
+        Self {
+            owned: Owned(process, users),
+            memory: process.facts.is_ok().then_some((memory, share)),
+        }
+    }
+}
+
+impl Display for Measured<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.owned.fmt(f)?;
+        match self.memory {
+            Some((memory, share)) => write!(f, ", RAM={memory} ({share})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `prefix` and the value, or nothing.
+pub(super) struct Optional<T>(pub(super) &'static str, pub(super) Option<T>);
+
+impl<T: Display> Display for Optional<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.1 {
+            Some(value) => write!(f, "{}{value}", self.0),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A record's text. It is one line whatever is in it: names are escaped where the text is made, and this holds even if
+/// that were forgotten somewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'a>(pub(super) fmt::Arguments<'a>);
+
+impl Display for Message<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        OneLine(f).write_fmt(self.0)
+    }
+}
+
+struct OneLine<'a, 'b>(&'a mut Formatter<'b>);
+
+impl Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_one_line(self.0, text)
+    }
+}
