@@ -176,7 +176,7 @@ impl<'o> Daemon<'o> {
             self.attend_timed(Instant::now());
             self.attend_victims(Instant::now());
             self.leave_metrics();
-            self.service.sign_of_life();
+            self.service.watchdog();
             self.sleep(signals, Some(next_check));
             while let Some(request) = signals.next() {
                 match request {
@@ -237,7 +237,7 @@ impl<'o> Daemon<'o> {
             next_check,
             self.early.as_ref().map(Early::next_tick),
             self.ledger.next_deadline(self.policy.config.term_timeout),
-            self.service.sign_of_life_interval().map(|time| now + time),
+            self.service.watchdog_interval().map(|time| now + time),
             must_ask.then_some(now + victims::ASKING),
             self.following.next,
             self.next_end_of_exemption(now),

@@ -143,8 +143,13 @@ impl<'e> Description<'e> {
         self
     }
 
-    pub(super) fn counts(mut self, counter: Counter) -> Self {
-        self.counter = Some(counter);
+    pub(super) fn counts(self, counter: Counter) -> Self {
+        self.counts_if(true, counter)
+    }
+
+    /// Of what is repeated only the first one counts.
+    pub(super) fn counts_if(mut self, is_first: bool, counter: Counter) -> Self {
+        self.counter = is_first.then_some(counter);
         self
     }
 

@@ -126,19 +126,12 @@ impl Event<'_> {
                 &info("reloaded", 0x05a42ae92401165561f8358fab9afc23),
                 format_args!("Configuration reloaded: {}", Files(config)),
             ),
-            Self::ReloadRejected(cause, is_first) => {
-                let mut description =
-                    error("reload_rejected", 0x07e1649d3f7eecac91dbb0a65af8c942).notified();
-                if is_first {
-                    description = description.fails(Failure::Configuration);
-                }
-                tell(
-                    &description,
-                    format_args!(
-                        "Configuration rejected, the previous one stays in force: {cause}"
-                    ),
-                );
-            }
+            Self::ReloadRejected(cause, is_first) => tell(
+                &error("reload_rejected", 0x07e1649d3f7eecac91dbb0a65af8c942)
+                    .notified()
+                    .counts_if(is_first, Counter::Failure(Failure::Configuration)),
+                format_args!("Configuration rejected, the previous one stays in force: {cause}"),
+            ),
             Self::Changed(change) => tell(
                 &info("changed", 0xd1131a753684ac543399bdd64b0d6642),
                 format_args!("Configuration changed: {change}"),
@@ -219,16 +212,16 @@ impl Event<'_> {
                     Measured::over(process, breach, users)
                 ),
             ),
-            Self::WouldKill(process, breach, is_first) => {
-                let mut description = warning("would_kill", 0xcab9a3fafd9e9cd22a81a52b4112eb39)
+            Self::WouldKill(process, breach, is_first) => tell(
+                &warning("would_kill", 0xcab9a3fafd9e9cd22a81a52b4112eb39)
                     .notified()
-                    .breach(process, breach);
-                if is_first {
-                    description = description.counts(Counter::WouldKill);
-                }
-                let process = Measured::over(process, breach, users);
-                tell(&description, format_args!("Would kill process: {process}"));
-            }
+                    .counts_if(is_first, Counter::WouldKill)
+                    .breach(process, breach),
+                format_args!(
+                    "Would kill process: {}",
+                    Measured::over(process, breach, users)
+                ),
+            ),
             Self::Reason(process, breach) => tell(
                 &info("reason", 0xdbb9de3a13a989f54f07a878a999bfc0).breach(process, breach),
                 format_args!(

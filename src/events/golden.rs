@@ -58,6 +58,7 @@ fn facts() -> Facts {
 }
 
 /// Hands each event to `take`.
+#[allow(clippy::too_many_lines)] // every event
 pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     let unreadable = Unreadable {
         file: "stat",

@@ -103,7 +103,7 @@ impl Syslog {
                 .format(&mut connection.0, severity, record.args());
             sent.map_err(|error| match error {
                 ::syslog::Error::Write(error) | ::syslog::Error::Io(error) => error,
-                other => io::Error::other(other.to_string()),
+                ::syslog::Error::Initialization(error) => io::Error::other(error),
             })
         });
         match &result {
