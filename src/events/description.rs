@@ -1,4 +1,4 @@
-//! What is stated once of an event: its name, its MESSAGE_ID, its level, who gets it, what it counts, and which of its
+//! What is stated once of an event: its name, its MESSAGE_ID, its level, which sinks get it, what it counts, and which of its
 //! data become fields. Pure.
 
 use crate::policy::{Breach, Exemption};

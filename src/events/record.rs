@@ -60,7 +60,7 @@ pub struct Record {
     pub version: String,
     /// The threshold in words, for the history; no program gets it.
     #[serde(skip)]
-    pub(super) threshold: Option<String>,
+    pub threshold: Option<String>,
 }
 
 impl Record {

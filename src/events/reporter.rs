@@ -1,5 +1,4 @@
-//! The one way of an event to all who want it: the log, the notifier, the metrics, the history, the status. Decides
-//! nothing.
+//! The one way of an event to the log, the notifier, the metrics, the history and the status. Decides nothing.
 
 use super::event::Event;
 use super::metrics::Metrics;
@@ -41,7 +40,7 @@ impl Reporter {
         })
     }
 
-    /// Hands the event to all who want it.
+    /// Hands the event to every sink that takes it.
     pub fn emit(&mut self, event: &Event<'_>) {
         self.emit_to(log::logger(), event);
     }

@@ -1,5 +1,5 @@
-//! The parts of which the texts of events are made. Each is written only when a sink writes the text, so that nobody
-//! waits for a user database whose answer no sink shows.
+//! The parts of which the texts of events are made. Each is written only when a sink writes the text, so that the user
+//! database is asked for no name that no sink shows.
 
 use crate::config::Config;
 use crate::escape::{Escaped, write_one_line};

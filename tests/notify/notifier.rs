@@ -222,7 +222,7 @@ fn a_configuration_that_is_refused_elsewhere_is_told_of() {
         "[thresholds]\nram_percent_threshold = \"much\"\n[notify]\ncommand = [\"/bin/true\"]\n",
     );
     let mut notifier = Notifier::run(directory, command);
-    notifier.tell(&json!({"event": "reload_refused", "message": "Reload refused"}));
+    notifier.tell(&json!({"event": "reload_rejected", "message": "Reload rejected"}));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     notifier.stop();
 }
