@@ -15,12 +15,12 @@ mod victims;
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
-use crate::events::sinks::StatusSink;
 use crate::events::{Event, Reporter};
 use crate::kill::Actor;
 use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage, Survey};
 use crate::proc::{ProcRoot, Sampler, Snapshot, Unreadable};
 use crate::quantities::ProcessKey;
+use crate::state::status::StatusFile;
 use crate::sys;
 use crate::sys::memory;
 use crate::sys::poll::Poll;
@@ -102,11 +102,10 @@ impl<'o> Daemon<'o> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
         let log = &loaded.config.log;
-        let status = StatusSink::new(
-            state::at_start(options, &sampler, own),
-            sampler.is_hidepid(),
-        );
-        let reporter = Reporter::install(log, options.console.level(log.level), status)?;
+        let status = state::at_start(options, &sampler, own);
+        let status_file = StatusFile::usual(sampler.is_hidepid());
+        let stderr = options.console.level(log.level);
+        let reporter = Reporter::install(log, stderr, status, status_file)?;
         let service = Service::from_environment();
         let policy = Policy {
             config: loaded.config.clone(),
@@ -183,7 +182,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
-                        self.reporter.status().remove();
+                        self.reporter.remove_status();
                         self.leave_metrics();
                         return Ok(());
                     }
@@ -305,7 +304,7 @@ impl<'o> Daemon<'o> {
         }
         self.reporter.set_notified(config.notify.is_wanted());
         self.reporter.metrics().note_config(&config);
-        self.reporter.status().note_config(&config);
+        state::note_config(self.reporter.status(), &config);
         for warning in &warnings {
             self.reporter.emit(&Event::ConfigWarning(warning));
         }

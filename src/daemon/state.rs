@@ -3,6 +3,7 @@
 
 use super::Daemon;
 use crate::cli::RunOptions;
+use crate::config::Config;
 use crate::policy::{Decision, Delay, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::Pid;
@@ -30,6 +31,13 @@ pub(super) fn at_start(options: &RunOptions, sampler: &Sampler, own: Pid) -> Dae
     }
 }
 
+/// Another configuration is in force.
+pub(super) fn note_config(status: &mut DaemonStatus, config: &Config) {
+    status.configuration = config.origin.to_string();
+    status.config_loaded = unix_seconds(SystemTime::now());
+    status.dry_run = config.dry_run;
+}
+
 impl Daemon<'_> {
     /// Writes the status after a scan.
     pub(super) fn leave_state(&mut self, next_check: Instant) {
@@ -46,22 +54,17 @@ impl Daemon<'_> {
             };
             protected.push(self.noted(process, note));
         }
-        let scanned = self.snapshot.scanned;
         let next_check = clock + next_check.saturating_duration_since(now);
-        self.write_status(|status| {
-            status.last_check = unix_seconds(clock);
-            status.next_check = unix_seconds(next_check);
-            status.scanned = scanned;
-            status.protected = protected;
-        });
+        let status = self.reporter.status();
+        status.last_check = unix_seconds(clock);
+        status.next_check = unix_seconds(next_check);
+        status.scanned = self.snapshot.scanned;
+        status.protected = protected;
+        self.leave_victims();
     }
 
     /// Writes what has become of the victims and what is killed later, and the rest as it was.
     pub(super) fn leave_victims(&mut self) {
-        self.write_status(|_| {});
-    }
-
-    fn write_status(&mut self, change: impl FnOnce(&mut DaemonStatus)) {
         let (now, clock) = (Instant::now(), SystemTime::now());
         let waiting = self.waiting(now, clock);
         let kills = self.ledger.times_of_minute(now);
@@ -77,12 +80,11 @@ impl Daemon<'_> {
             self.noted(&victim.process, stage.to_owned())
         });
         let victims = victims.collect();
-        self.reporter.status().write(|status| {
-            status.victims = victims;
-            status.waiting = waiting;
-            status.recent_kills = recent_kills;
-            change(status);
-        });
+        let status = self.reporter.status();
+        status.victims = victims;
+        status.waiting = waiting;
+        status.recent_kills = recent_kills;
+        self.reporter.write_status();
     }
 
     fn waiting(&self, now: Instant, clock: SystemTime) -> Vec<Waiting> {

@@ -56,19 +56,14 @@ pub(crate) enum Counter {
 /// What failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// A scan gave no result.
     Scan,
     /// A configuration was rejected.
     Configuration,
-    /// A process may not be signalled.
     NotPermitted,
     /// A signal could not be sent for another reason.
     Signal,
-    /// A process is there long after SIGKILL.
     SurvivesSigkill,
-    /// Processes could not be read.
     Unreadable,
-    /// A process was not killed because of max_kills_per_minute.
     KillLimit,
     /// The exemptions file was rejected.
     Exemptions,
@@ -157,48 +152,13 @@ impl<'e> Description<'e> {
         self.counts(Counter::Failure(failure))
     }
 
-    pub(super) fn process(mut self, process: &'e Process) -> Self {
-        self.data.process = Some(process);
+    /// Sets data.
+    pub(super) fn with(mut self, set: impl FnOnce(&mut Data<'e>)) -> Self {
+        set(&mut self.data);
         self
     }
 
-    pub(super) fn breach(mut self, process: &'e Process, breach: &'e Breach) -> Self {
-        self.data.breach = Some(breach);
-        self.process(process)
-    }
-
-    pub(super) fn exemption(mut self, exemption: &'e Exemption) -> Self {
-        self.data.exemption = Some(exemption);
-        self
-    }
-
-    pub(super) fn pid(mut self, pid: Pid) -> Self {
-        self.data.pid = Some(pid);
-        self
-    }
-
-    pub(super) fn unit(mut self, unit: &'e Name) -> Self {
-        self.data.unit = Some(unit);
-        self
-    }
-
-    pub(super) fn share(mut self, share: Percent) -> Self {
-        self.data.share = Some(share);
-        self
-    }
-
-    pub(super) fn signal(mut self, signal: Signal) -> Self {
-        self.data.signal = Some(signal);
-        self
-    }
-
-    pub(super) fn duration(mut self, duration: Duration) -> Self {
-        self.data.duration = Some(duration);
-        self
-    }
-
-    pub(super) fn freed(mut self, freed: Bytes) -> Self {
-        self.data.freed = Some(freed);
-        self
+    pub(super) fn breach(self, process: &'e Process, breach: &'e Breach) -> Self {
+        self.with(|data| (data.process, data.breach) = (Some(process), Some(breach)))
     }
 }

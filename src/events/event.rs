@@ -1,7 +1,7 @@
 //! What happens, as data. [`Event::describe`] has one arm for each event, and all that is stated of it is stated there.
 
 use super::description::{Counter, Description, Failure, debug, error, info, warning};
-use super::text::{Exempt, Files, Measured, MemoryInUse, Named, Optional, Owned, Thresholds};
+use super::text::{Exempt, Files, MemoryInUse, Optional, Shown, Thresholds};
 use crate::Error;
 use crate::config::{Change, Config, Warning};
 use crate::escape::Escaped;
@@ -151,13 +151,15 @@ impl Event<'_> {
                 }
             }
             Self::PidUnused(pid) => tell(
-                &warning("pid_unused", 0x2b157ba39d909c256eec6064819e649a).pid(pid),
+                &warning("pid_unused", 0x2b157ba39d909c256eec6064819e649a)
+                    .with(|data| data.pid = Some(pid)),
                 format_args!(
                     "whitelist.pids: no process has PID {pid}; the entry has no effect until the next reload"
                 ),
             ),
             Self::PidEnded(pid) => tell(
-                &warning("pid_ended", 0x6a985cdf32c9b35da85f0e5bb733f2ed).pid(pid),
+                &warning("pid_ended", 0x6a985cdf32c9b35da85f0e5bb733f2ed)
+                    .with(|data| data.pid = Some(pid)),
                 format_args!(
                     "whitelist.pids: the process with PID {pid} has ended; another process with this PID is not protected"
                 ),
@@ -206,11 +208,8 @@ impl Event<'_> {
                 &warning("killing", 0x7897c3fb898ce88330f5cef3dc3769a6)
                     .notified()
                     .breach(process, breach)
-                    .signal(Signal::Terminate),
-                format_args!(
-                    "Killing process: {}",
-                    Measured::over(process, breach, users)
-                ),
+                    .with(|data| data.signal = Some(Signal::Terminate)),
+                format_args!("Killing process: {}", Shown::over(process, breach, users)),
             ),
             Self::WouldKill(process, breach, is_first) => tell(
                 &warning("would_kill", 0xcab9a3fafd9e9cd22a81a52b4112eb39)
@@ -219,7 +218,7 @@ impl Event<'_> {
                     .breach(process, breach),
                 format_args!(
                     "Would kill process: {}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::Reason(process, breach) => tell(
@@ -240,26 +239,27 @@ impl Event<'_> {
                 tell(
                     &info("protected", 0xfd73e4d93faf4c44db357ae950239672)
                         .warning_if(is_warning)
-                        .process(process)
-                        .share(share),
+                        .with(|data| data.process = Some(process))
+                        .with(|data| data.share = Some(share)),
                     format_args!(
                         "{}: {}, Reason: {protection}",
                         match protection {
                             Protection::WarnOnly(..) => "Over its threshold, only reported",
                             _ => "Protected process",
                         },
-                        Measured::protected(process, share, users)
+                        Shown::protected(process, share, users)
                     ),
                 );
             }
             Self::Exempted(exemption, left) => tell(
                 &info("exempted", 0x8e1cbf4f2322ef09058c9b9d95c32acc)
-                    .exemption(exemption)
-                    .duration(left),
+                    .with(|data| data.exemption = Some(exemption))
+                    .with(|data| data.duration = Some(left)),
                 format_args!("Exempt for {}: {}", Span(left), Exempt(exemption)),
             ),
             Self::ExemptionOver(exemption, why) => tell(
-                &info("exemption_over", 0xb713582f6ce3bc3cbc22a20b942a3492).exemption(exemption),
+                &info("exemption_over", 0xb713582f6ce3bc3cbc22a20b942a3492)
+                    .with(|data| data.exemption = Some(exemption)),
                 format_args!("Exemption over ({why}): {}", Exempt(exemption)),
             ),
             Self::ExemptionsRejected(path, cause) => tell(
@@ -276,26 +276,26 @@ impl Event<'_> {
                     .breach(process, breach),
                 format_args!(
                     "Near its threshold: {}, Threshold: {breach}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::KillDelayed(process, breach, delay, left) => tell(
                 &info("kill_delayed", 0x6512c120dbc11a9401a712f75b05503c)
                     .warning_if(matches!(delay, Delay::Restart(_)))
                     .breach(process, breach)
-                    .duration(left),
+                    .with(|data| data.duration = Some(left)),
                 format_args!(
                     "Over its threshold, will be killed in {:.0} s unless it shrinks: {}, Reason: {delay}",
                     left.as_secs_f64(),
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::RestartLoop(found, wait) => tell(
                 &warning("restart_loop", 0xf7a3331a00aaa10596421d546eb1e170)
                     .notified()
                     .counts(Counter::RestartLoop)
-                    .unit(&found.unit)
-                    .duration(wait),
+                    .with(|data| data.unit = Some(&found.unit))
+                    .with(|data| data.duration = Some(wait)),
                 format_args!(
                     "Restart loop: Unit={} was killed {} times and restarted each time; the next kill waits {:.0} s",
                     Escaped(found.unit.as_bytes()),
@@ -310,7 +310,7 @@ impl Event<'_> {
                     .breach(process, breach),
                 format_args!(
                     "Limit of {limit} kills a minute reached, not killed: {}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::NotPermitted(process, breach) => tell(
@@ -320,19 +320,19 @@ impl Event<'_> {
                     .breach(process, breach),
                 format_args!(
                     "Not permitted to signal process: {}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::SignalFailed(process, signal, cause) => tell(
                 &error("signal_failed", 0x4c11d4f577cdc266d99d0c05f767e02a)
                     .notified()
                     .fails(Failure::Signal)
-                    .process(process)
-                    .signal(signal),
+                    .with(|data| data.process = Some(process))
+                    .with(|data| data.signal = Some(signal)),
                 format_args!(
                     "Sending {} failed: {}: {cause}",
                     signal.name(),
-                    Owned(process, users)
+                    Shown::owned(process, users)
                 ),
             ),
             Self::Escalating(Victim {
@@ -341,10 +341,10 @@ impl Event<'_> {
                 &warning("escalating", 0xbb03b95cad2662894ea9ddf7a85d8ec8)
                     .notified()
                     .breach(process, breach)
-                    .signal(Signal::Kill),
+                    .with(|data| data.signal = Some(Signal::Kill)),
                 format_args!(
                     "Escalating to SIGKILL: {}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::KillCancelled(Victim {
@@ -353,7 +353,7 @@ impl Event<'_> {
                 &info("kill_cancelled", 0x52a035558a14f8eae3550e029c5620f5).breach(process, breach),
                 format_args!(
                     "Kill cancelled, the process is protected now: {}",
-                    Measured::over(process, breach, users)
+                    Shown::over(process, breach, users)
                 ),
             ),
             Self::Survives(
@@ -366,11 +366,11 @@ impl Event<'_> {
                     .notified()
                     .fails(Failure::SurvivesSigkill)
                     .breach(process, breach)
-                    .signal(Signal::Kill)
-                    .duration(after),
+                    .with(|data| data.signal = Some(Signal::Kill))
+                    .with(|data| data.duration = Some(after)),
                 format_args!(
                     "Process survives SIGKILL, it is blocked in the kernel: {}, After={:.2}s",
-                    Owned(process, users),
+                    Shown::owned(process, users),
                     after.as_secs_f64()
                 ),
             ),
@@ -380,12 +380,12 @@ impl Event<'_> {
                     .kept()
                     .counts(Counter::Ended)
                     .breach(&victim.process, &victim.breach)
-                    .signal(victim.signal())
-                    .duration(after)
-                    .freed(victim.last_rss),
+                    .with(|data| data.signal = Some(victim.signal()))
+                    .with(|data| data.duration = Some(after))
+                    .with(|data| data.freed = Some(victim.last_rss)),
                 format_args!(
                     "Process ended: {}, Signal={}, After={:.2}s, Freed={}",
-                    Named(&victim.process),
+                    Shown::named(&victim.process),
                     victim.signal().name(),
                     after.as_secs_f64(),
                     victim.last_rss

@@ -3,7 +3,7 @@
 
 use super::description::{Description, LOG};
 use super::event::Event;
-use super::record::{Emitted, Record};
+use super::record::{Emitted, Record, Spelling};
 use super::sinks::each_field;
 use crate::config::{Config, Origin};
 use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, Stage, Threshold, Victim};
@@ -14,7 +14,7 @@ use crate::sys::process::Signal;
 use crate::users::UserNames;
 use log::Level;
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::fs;
@@ -190,14 +190,27 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     }
 }
 
+fn emitted<'e>(
+    description: &'e Description<'e>,
+    text: fmt::Arguments<'e>,
+    users: &'e RefCell<UserNames>,
+) -> Emitted<'e> {
+    Emitted {
+        description,
+        text,
+        time: UNIX_EPOCH,
+        users,
+        fields: OnceCell::new(),
+    }
+}
+
 /// An event in all its forms, without what differs from machine to machine.
 fn forms(
     description: &Description<'_>,
     text: fmt::Arguments<'_>,
     users: &RefCell<UserNames>,
 ) -> String {
-    let time = UNIX_EPOCH + Duration::from_millis(1_763_700_000_001);
-    let event = Emitted::new(description, text, time, users);
+    let event = emitted(description, text, users);
     let mut out = heading(description.name, description.level, description.message_id);
     if description.is_notified {
         out.push_str(", notified");
@@ -208,12 +221,15 @@ fn forms(
     if let Some(counter) = description.counter {
         write!(out, ", counts {counter:?}").unwrap();
     }
-    write!(out, "\n{text}\n{}\n", json(event.record().clone())).unwrap();
+    write!(out, "\n{text}\n{}\n", json(event.record(Spelling::Plain))).unwrap();
     let mut log = log::Record::builder();
     log.level(description.level);
     let log = log.args(text).key_values(&event).build();
     // What the log file has is read from the key-values.
-    assert_eq!(Record::of_log(&log).to_json(), event.record().to_json());
+    assert_eq!(
+        Record::of_log(&log).to_json(),
+        event.record(Spelling::Plain).to_json()
+    );
     journal(&mut out, &log);
     out
 }
@@ -291,8 +307,10 @@ fn schema_and_catalog_have_every_event_and_no_other() {
     each(&mut |event| {
         event.describe(&users, &mut |description, text| {
             names.insert((description.name, description.message_id));
-            let event = Emitted::new(description, text, UNIX_EPOCH, &users);
-            let Value::Object(record) = serde_json::to_value(event.record()).unwrap() else {
+            let event = emitted(description, text, &users);
+            let Value::Object(record) =
+                serde_json::to_value(event.record(Spelling::Plain)).unwrap()
+            else {
                 panic!("a record is an object");
             };
             fields.extend(record.into_iter().map(|(name, _)| name));

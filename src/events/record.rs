@@ -90,40 +90,19 @@ impl Record {
     }
 }
 
-/// An event on its way to the sinks. The record is made when the first of them asks for it, once.
+/// An event on its way to the sinks, which make the record where they want it.
 pub(super) struct Emitted<'e> {
     pub(super) description: &'e Description<'e>,
     pub(super) text: fmt::Arguments<'e>,
     pub(super) time: SystemTime,
     pub(super) users: &'e RefCell<UserNames>,
-    record: OnceCell<Record>,
-    fields: OnceCell<Map<String, Value>>,
+    /// The key-values, made when the first sink asks for them.
+    pub(super) fields: OnceCell<Map<String, Value>>,
 }
 
-impl<'e> Emitted<'e> {
-    pub(super) fn new(
-        description: &'e Description<'e>,
-        text: fmt::Arguments<'e>,
-        time: SystemTime,
-        users: &'e RefCell<UserNames>,
-    ) -> Self {
-        Self {
-            description,
-            text,
-            time,
-            users,
-            record: OnceCell::new(),
-            fields: OnceCell::new(),
-        }
-    }
-
-    /// As programs get it.
-    pub(super) fn record(&self) -> &Record {
-        self.record.get_or_init(|| self.spelled(Spelling::Plain))
-    }
-
-    /// With names in this spelling.
-    pub(super) fn spelled(&self, spelling: Spelling) -> Record {
+impl Emitted<'_> {
+    /// The record with names in this spelling.
+    pub(super) fn record(&self, spelling: Spelling) -> Record {
         let Data {
             process,
             breach,
@@ -166,9 +145,8 @@ const MESSAGE_ID: &str = "message_id";
 
 impl Source for Emitted<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
-        let fields = self
-            .fields
-            .get_or_init(|| fields(self.record(), self.description.message_id));
+        let make = || fields(&self.record(Spelling::Plain), self.description.message_id);
+        let fields = self.fields.get_or_init(make);
         for (name, value) in fields {
             let value = match value {
                 Value::String(text) => kv::Value::from(text.as_str()),

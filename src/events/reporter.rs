@@ -3,12 +3,15 @@
 use super::event::Event;
 use super::metrics::Metrics;
 use super::record::{Emitted, ProcessRecord, Spelling};
-use super::sinks::{HistorySink, LogSinks, NotifierSink, StatusSink};
+use super::sinks::{self, LogSinks, NotifierSink};
 use crate::config::LogSettings;
 use crate::proc::Process;
+use crate::state::history::History;
+use crate::state::status::{DaemonStatus, StatusFile};
+use crate::sys::clock::unix_seconds;
 use crate::users::UserNames;
 use log::{LevelFilter, Log, SetLoggerError};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::SystemTime;
 
 /// Where events go.
@@ -17,8 +20,9 @@ pub struct Reporter {
     /// Where `[notify]` wants something.
     notifier: Option<NotifierSink>,
     metrics: Metrics,
-    history: HistorySink,
-    status: StatusSink,
+    history: History,
+    status: DaemonStatus,
+    status_file: StatusFile,
     users: RefCell<UserNames>,
 }
 
@@ -28,14 +32,16 @@ impl Reporter {
     pub fn install(
         settings: &LogSettings,
         stderr: LevelFilter,
-        status: StatusSink,
+        status: DaemonStatus,
+        status_file: StatusFile,
     ) -> Result<Self, SetLoggerError> {
         Ok(Self {
             sinks: LogSinks::install(settings, stderr)?,
             notifier: None,
             metrics: Metrics::default(),
-            history: HistorySink::default(),
+            history: History::usual(),
             status,
+            status_file,
             users: RefCell::default(),
         })
     }
@@ -56,9 +62,16 @@ impl Reporter {
         } = self;
         event.describe(users, &mut |description, text| {
             metrics.count(description);
-            let event = Emitted::new(description, text, SystemTime::now(), users);
+            let time = SystemTime::now();
+            let event = Emitted {
+                description,
+                text,
+                time,
+                users,
+                fields: OnceCell::new(),
+            };
             if let Some(notifier) = notifier.as_mut().filter(|_| description.is_notified) {
-                notifier.send(event.record());
+                notifier.send(&event.record(Spelling::Plain));
             }
             if description.level <= log::max_level() {
                 let mut record = log::Record::builder();
@@ -66,8 +79,9 @@ impl Reporter {
                 logger.log(&record.args(text).key_values(&event).build());
             }
             if description.is_kept {
-                history.append(&event.spelled(Spelling::Escaped));
-                status.count_kill();
+                let record = event.record(Spelling::Escaped);
+                history.append(&sinks::entry(record, unix_seconds(time)));
+                status.ended += 1;
             }
         });
     }
@@ -77,9 +91,19 @@ impl Reporter {
         &mut self.metrics
     }
 
-    /// The status of the daemon, and the file it is written to.
-    pub fn status(&mut self) -> &mut StatusSink {
+    /// The status of the daemon, which counts what was killed by itself.
+    pub fn status(&mut self) -> &mut DaemonStatus {
         &mut self.status
+    }
+
+    /// Writes the status to its file.
+    pub fn write_status(&mut self) {
+        self.status_file.write(&self.status);
+    }
+
+    /// Removes the file of the status when the daemon stops.
+    pub fn remove_status(&self) {
+        self.status_file.remove(self.status.pid);
     }
 
     /// A process as the status has it.
@@ -117,7 +141,6 @@ mod tests {
     use crate::config::LogFormat;
     use crate::events::golden::each;
     use crate::events::sinks::{Stderr, Style, SyslogSockets};
-    use crate::state::status::DaemonStatus;
     use crate::sys::counting::ALLOCATIONS;
     use std::fs::{self, File};
 
@@ -142,8 +165,9 @@ mod tests {
             sinks,
             notifier: None,
             metrics: Metrics::default(),
-            history: HistorySink::default(),
-            status: StatusSink::new(DaemonStatus::default(), false),
+            history: History::at(directory.path().join("history")),
+            status: DaemonStatus::default(),
+            status_file: StatusFile::usual(false),
             users: RefCell::default(),
         };
         let mut events = 0;

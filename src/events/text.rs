@@ -81,72 +81,68 @@ impl Display for Exempt<'_> {
     }
 }
 
-/// `PID=12345, Name=chrome`.
-pub(super) struct Named<'a>(pub(super) &'a Process);
-
-impl Display for Named<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "PID={}", self.0.pid)?;
-        match &self.0.facts {
-            Ok(facts) => write!(f, ", Name={}", Escaped(facts.name.as_bytes())),
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-/// `PID=12345, Name=chrome, User=john`.
-pub(super) struct Owned<'a>(pub(super) &'a Process, pub(super) &'a RefCell<UserNames>);
-
-impl Display for Owned<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Named(self.0).fmt(f)?;
-        match &self.0.facts {
-            Ok(facts) => {
-                let mut users = self.1.borrow_mut();
-                write!(f, ", User={}", Escaped(users.name(facts.uid)))
-            }
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-/// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`.
-pub(super) struct Measured<'a> {
-    owned: Owned<'a>,
-    /// By the metric in force, and as a share of MemTotal; None where it can't be told.
+/// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`, as far as it is known and wanted.
+pub(super) struct Shown<'a> {
+    process: &'a Process,
+    users: Option<&'a RefCell<UserNames>>,
+    /// By the metric in force, and as a share of MemTotal.
     memory: Option<(Bytes, Percent)>,
 }
 
-impl<'a> Measured<'a> {
+impl<'a> Shown<'a> {
+    pub(super) fn named(process: &'a Process) -> Self {
+        Self {
+            process,
+            users: None,
+            memory: None,
+        }
+    }
+
+    pub(super) fn owned(process: &'a Process, users: &'a RefCell<UserNames>) -> Self {
+        let users = Some(users);
+        Self {
+            users,
+            ..Self::named(process)
+        }
+    }
+
     /// With the memory that is over a threshold.
     pub(super) fn over(
         process: &'a Process,
         breach: &Breach,
         users: &'a RefCell<UserNames>,
     ) -> Self {
+        let memory = Some((breach.memory, breach.share));
         Self {
-            owned: Owned(process, users),
-            memory: Some((breach.memory, breach.share)),
+            memory,
+            ..Self::owned(process, users)
         }
     }
 
-    /// With the memory of a process that is protected.
+    /// With the memory of a process that is protected, where it is known.
     pub(super) fn protected(
         process: &'a Process,
         share: Percent,
         users: &'a RefCell<UserNames>,
     ) -> Self {
         let memory = process.memory().unwrap_or(process.rss);
+        let memory = process.facts.is_ok().then_some((memory, share));
         Self {
-            owned: Owned(process, users),
-            memory: process.facts.is_ok().then_some((memory, share)),
+            memory,
+            ..Self::owned(process, users)
         }
     }
 }
 
-impl Display for Measured<'_> {
+impl Display for Shown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.owned.fmt(f)?;
+        write!(f, "PID={}", self.process.pid)?;
+        if let Ok(facts) = &self.process.facts {
+            write!(f, ", Name={}", Escaped(facts.name.as_bytes()))?;
+            if let Some(users) = self.users {
+                write!(f, ", User={}", Escaped(users.borrow_mut().name(facts.uid)))?;
+            }
+        }
         match self.memory {
             Some((memory, share)) => write!(f, ", RAM={memory} ({share})"),
             None => Ok(()),

@@ -62,57 +62,42 @@ impl StatusReport {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let DaemonStatus {
-            version,
-            pid,
-            started,
-            is_service,
-            configuration,
-            config_loaded,
-            dry_run,
-            last_check,
-            next_check,
-            scanned,
-            ended,
-            victims,
-            protected,
-            waiting,
-            ..
-        } = &self.status;
+        let status = &self.status;
         let now = SystemTime::now();
-        let how = if *is_service {
+        let how = if status.is_service {
             "as a service"
         } else {
             "in the foreground"
         };
         writeln!(
             out,
-            "memory-monitor {} runs {how}: PID {pid}, since {}",
-            OneLine(version),
-            ago(time(*started), now)
+            "memory-monitor {} runs {how}: PID {}, since {}",
+            OneLine(&status.version),
+            status.pid,
+            ago(time(status.started), now)
         )?;
-        if *dry_run {
+        if status.dry_run {
             writeln!(out, "It is a dry run: nothing is killed.")?;
         }
         writeln!(
             out,
             "Policy: {}, loaded {}",
-            OneLine(configuration),
-            ago(time(*config_loaded), now)
+            OneLine(&status.configuration),
+            ago(time(status.config_loaded), now)
         )?;
         for line in &self.configuration_on_disk {
             writeln!(out, "  {}", OneLine(line))?;
         }
-        match scanned {
+        match status.scanned {
             0 => writeln!(out, "Last scan: none yet")?,
             _ => writeln!(
                 out,
                 "Last scan: {}, {}",
-                ago(time(*last_check), now),
-                Processes(*scanned)
+                ago(time(status.last_check), now),
+                Processes(status.scanned)
             )?,
         }
-        match time(*next_check).duration_since(now) {
+        match time(status.next_check).duration_since(now) {
             Ok(left) => writeln!(out, "Next scan: in {}", Span(left))?,
             Err(late) if self.stale => writeln!(
                 out,
@@ -124,21 +109,23 @@ impl StatusReport {
         match (self.ended_today, self.freed_today_bytes) {
             (Some(today), Some(freed)) => writeln!(
                 out,
-                "Killed today: {today}, {freed} freed; since its start: {ended}"
+                "Killed today: {today}, {freed} freed; since its start: {}",
+                status.ended
             )?,
             _ => writeln!(
                 out,
-                "Killed since its start: {ended}; this user can't read today's history"
+                "Killed since its start: {}; this user can't read today's history",
+                status.ended
             )?,
         }
-        write_list(out, "Being killed now:", victims)?;
+        write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
             note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
             ..waiting.process.clone()
         };
-        let waiting: Vec<_> = waiting.iter().map(waits).collect();
+        let waiting: Vec<_> = status.waiting.iter().map(waits).collect();
         write_list(out, "Over a threshold, killed later:", &waiting)?;
-        write_list(out, "Over a threshold, protected:", protected)
+        write_list(out, "Over a threshold, protected:", &status.protected)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Scan {
 }
 
 /// All metrics, and the file they are in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Metrics {
     counts: Counts,
     regular_scans: u64,
@@ -41,7 +41,7 @@ pub struct Metrics {
     /// The last scan and when it was over.
     last: Option<(Scan, SystemTime)>,
     check_interval: Duration,
-    loaded: SystemTime,
+    loaded: Option<SystemTime>,
     is_valid: bool,
     is_dry_run: bool,
     file: Option<MetricsFile>,
@@ -49,25 +49,6 @@ pub struct Metrics {
     text: String,
     /// Whether there is something new to write.
     is_due: bool,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self {
-            counts: Counts::default(),
-            regular_scans: 0,
-            early_scans: 0,
-            scan_time: Duration::ZERO,
-            last: None,
-            check_interval: Duration::ZERO,
-            loaded: UNIX_EPOCH,
-            is_valid: false,
-            is_dry_run: false,
-            file: None,
-            text: String::new(),
-            is_due: false,
-        }
-    }
 }
 
 impl Metrics {
@@ -91,7 +72,7 @@ impl Metrics {
     /// A configuration is in force. The file of the previous one is removed where this one names another.
     pub fn note_config(&mut self, config: &Config) {
         self.counts.reserve(config.rules.len());
-        self.loaded = SystemTime::now();
+        self.loaded = Some(SystemTime::now());
         self.is_valid = true;
         self.is_dry_run = config.dry_run;
         self.is_due = true;
@@ -204,7 +185,7 @@ impl Metrics {
         page.gauge(
             "config_loaded_timestamp_seconds",
             "When the configuration in force was read.",
-            Seconds(self.loaded),
+            Seconds(self.loaded.unwrap_or(UNIX_EPOCH)),
         );
         page.gauge(
             "config_valid",

@@ -1,42 +1,23 @@
-//! The history as a sink: an entry for each process that was killed.
+//! What the history keeps of a record. Pure.
 
 use crate::events::record::Record;
-use crate::state::history::{Entry, History};
-use crate::sys::clock::unix_seconds;
-use std::time::SystemTime;
+use crate::state::history::Entry;
 
-/// The history of the service.
-#[derive(Debug)]
-pub(crate) struct HistorySink(History);
-
-impl Default for HistorySink {
-    fn default() -> Self {
-        Self(History::usual())
-    }
-}
-
-impl HistorySink {
-    /// Appends the end of a process, its names escaped.
-    pub(crate) fn append(&mut self, record: &Record) {
-        self.0.append(&entry(record));
-    }
-}
-
-fn entry(record: &Record) -> Entry {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let process = &record.process;
+/// The end of a process at `time`, in seconds since 1970.
+pub(crate) fn entry(record: Record, time: u64) -> Entry {
+    let process = record.process;
     Entry {
-        time: unix_seconds(SystemTime::now()),
-        pid: process.pid.unwrap_or(0),
-        name: text(&process.name),
-        user: text(&process.user),
-        uid: process.uid.unwrap_or(0),
-        unit: process.unit.clone(),
-        rss_bytes: process.rss_bytes.unwrap_or(0),
-        rss_percent: record.percent.unwrap_or(0.0),
-        threshold: text(&record.threshold),
-        signal: text(&record.signal),
-        seconds: record.duration_seconds.unwrap_or(0.0),
-        freed_bytes: record.freed_bytes.unwrap_or(0),
+        time,
+        pid: process.pid.unwrap_or_default(),
+        name: process.name.unwrap_or_default(),
+        user: process.user.unwrap_or_default(),
+        uid: process.uid.unwrap_or_default(),
+        unit: process.unit,
+        rss_bytes: process.rss_bytes.unwrap_or_default(),
+        rss_percent: record.percent.unwrap_or_default(),
+        threshold: record.threshold.unwrap_or_default(),
+        signal: record.signal.unwrap_or_default(),
+        seconds: record.duration_seconds.unwrap_or_default(),
+        freed_bytes: record.freed_bytes.unwrap_or_default(),
     }
 }

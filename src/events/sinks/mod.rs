@@ -9,15 +9,13 @@ mod notifier;
 mod patience;
 mod sink;
 pub(super) mod sink_health;
-mod status;
 mod stderr;
 mod syslog;
 
-pub(crate) use history::HistorySink;
+pub(super) use history::entry;
 #[cfg(test)]
 pub(super) use journal::each_field;
 pub use notifier::{NotifierSink, socket_path};
-pub use status::StatusSink;
 pub use stderr::{Stderr, Style};
 pub use syslog::SyslogSockets;
 
