@@ -6,7 +6,7 @@ use crate::policy::{Exemptions, Policy};
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::Pid;
 use crate::state::exemptions::ExemptionsFile;
-use crate::state::status::State;
+use crate::state::status::DaemonStatus;
 use crate::sys::process;
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(crate) struct Context {
     /// The index of the schedule in force; None if there is none.
     pub(crate) schedule: Option<usize>,
     /// The status of the running daemon; None if there is none.
-    pub(crate) daemon: Option<State>,
+    pub(crate) daemon: Option<DaemonStatus>,
 }
 
 impl Context {

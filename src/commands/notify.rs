@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::cli::NotifyOptions;
-use crate::events::sinks::Verbosity;
+use crate::cli::Verbosity;
 use crate::paths;
 use std::env;
 use std::os::unix::process::CommandExt;

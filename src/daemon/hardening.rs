@@ -32,12 +32,15 @@ pub(super) fn rehearse(
 /// Keeps what is in memory there. What is not permitted is reported, and the daemon continues without it.
 pub(super) fn lock(reporter: &mut Reporter) {
     let steps = [
-        ("locked memory", memory::lock()),
+        ("locked memory pages", memory::lock()),
         (
-            "a lower oom_score_adj",
+            "oom_score_adj changes",
             memory::lower_oom_score_adj(OOM_SCORE_ADJ),
         ),
-        ("more descriptors", memory::raise_descriptor_limit()),
+        (
+            "additional file descriptors",
+            memory::raise_descriptor_limit(),
+        ),
     ];
     for (what, result) in steps {
         if let Err(error) = result {

@@ -6,9 +6,8 @@ use super::exemptions::{self, ExemptionReader};
 use super::report::Reports;
 use super::scan::{Machine, ScanKind, ScanOutcome};
 use super::schedule::Schedules;
-use super::state::StateKeeper;
 use super::victims::{self, Victims};
-use super::{hardening, reload};
+use super::{hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
@@ -16,6 +15,7 @@ use crate::events::{Event, Reporter};
 use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage};
 use crate::proc::{ProcRoot, Sampler, Unreadable};
 use crate::quantities::{Now, ProcessKey};
+use crate::state::status::StatusFile;
 use crate::sys;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
@@ -46,8 +46,6 @@ pub(super) struct Daemon<'o> {
     schedules: Schedules,
     reporter: Reporter,
     service: Service,
-    /// What is written for the commands.
-    keeper: StateKeeper,
     /// Why a process could not be read, in the last scan.
     unreadable: Option<Unreadable>,
 }
@@ -60,14 +58,17 @@ impl<'o> Daemon<'o> {
     ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let own = sampler.root().own_pid()?;
-        let reporter = Reporter::install(&loaded.config.log, options.console)?;
+        let log = &loaded.config.log;
+        let stderr = options.console.level(log.level);
+        let status = state::at_start(options, &sampler, own);
+        let status_file = StatusFile::usual(sampler.is_hidepid());
+        let reporter = Reporter::install(log, stderr, status, status_file)?;
         let policy = Policy {
             config: loaded.config.clone(),
             pinned: Vec::new(),
             own,
             exemptions: Exemptions::default(),
         };
-        let keeper = StateKeeper::new(options, &sampler, own);
         let mut daemon = Self {
             options,
             policy,
@@ -80,7 +81,6 @@ impl<'o> Daemon<'o> {
             schedules: Schedules::default(),
             reporter,
             service: Service::from_environment(),
-            keeper,
             unreadable: None,
         };
         daemon.enforce(loaded, false);
@@ -131,8 +131,8 @@ impl<'o> Daemon<'o> {
             self.read_delayed(&now);
             self.escalate(&now);
             let interval = self.policy.config.check_interval;
-            self.reporter.metrics().leave(interval);
-            self.service.sign_of_life();
+            self.reporter.metrics().write(interval);
+            self.service.watchdog();
             self.sleep(signals, Some(next_scan), &now);
             now = sys::now();
             self.report_ended(&now);
@@ -141,8 +141,8 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
-                        self.keeper.finish();
-                        self.reporter.metrics().leave(interval);
+                        self.reporter.remove_status();
+                        self.reporter.metrics().write(interval);
                         return Ok(());
                     }
                     Request::Reload => {
@@ -281,7 +281,6 @@ impl<'o> Daemon<'o> {
         for victim in &ended {
             let after = now.monotonic.duration_since(victim.terminated);
             self.reporter.emit(&Event::Ended(victim, after));
-            self.keeper.note_end(victim, after);
         }
         if !self.options.once {
             self.write_victims(now);
@@ -289,10 +288,10 @@ impl<'o> Daemon<'o> {
     }
 
     /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
-    /// `next_scan`, a tick, the next step of a kill, a sign of life.
+    /// `next_scan`, a tick, the next step of a kill, a watchdog message.
     fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
         let term_timeout = self.policy.config.term_timeout;
-        let watchdog = self.service.sign_of_life_interval();
+        let watchdog = self.service.watchdog_interval();
         let deadlines = [
             next_scan,
             self.early.as_ref().map(EarlyScan::next_tick),
@@ -346,14 +345,16 @@ impl<'o> Daemon<'o> {
         let is_valid = loaded.is_ok();
         match loaded {
             Ok(loaded) => {
-                self.reporter.apply(&loaded.config.log);
+                let log = &loaded.config.log;
+                let stderr = self.options.console.level(log.level);
+                self.reporter.apply(log, stderr);
                 self.enforce(loaded, true);
                 self.set_early_scan(now);
             }
             Err(rejected) => {
-                self.reporter.metrics().note_refused();
-                for cause in rejected.to_string().lines() {
-                    self.reporter.emit(&Event::ReloadRejected(cause));
+                for (index, cause) in rejected.to_string().lines().enumerate() {
+                    self.reporter
+                        .emit(&Event::ReloadRejected(cause, index == 0));
                 }
             }
         }
@@ -368,7 +369,6 @@ impl<'o> Daemon<'o> {
             policy: &mut self.policy,
             sampler: &self.machine.sampler,
             reporter: &mut self.reporter,
-            keeper: &mut self.keeper,
         };
         reload::enforce(context, loaded, is_reload);
         // What was decided is by the previous one.
@@ -383,13 +383,13 @@ impl<'o> Daemon<'o> {
         let ScanOutcome { scanned, over, .. } = self.outcome;
         self.service.status(scanned, over, wait);
         let (outcome, machine) = (&self.outcome, &self.machine);
-        self.keeper
-            .note_scan(outcome, machine, &self.policy, now.wall + wait, now);
+        let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
+        state::note_scan(reporter, outcome, machine, &self.policy, next_scan, now);
         self.write_victims(now);
     }
 
     /// Writes the victims and the delayed kills for `status`, and the rest as it was.
     fn write_victims(&mut self, now: &Now) {
-        self.keeper.write_victims(&self.machine, &self.ledger, now);
+        state::write_victims(&mut self.reporter, &self.machine, &self.ledger, now);
     }
 }

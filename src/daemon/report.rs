@@ -90,11 +90,9 @@ impl Reports<'_> {
             }
             SignalOutcome::DryRun => {
                 let is_first = self.is_first(process, Reported::DryRun);
-                if is_first {
-                    self.reporter.metrics().note_would_end(breach.rule);
-                }
                 if is_first || is_regular {
-                    self.reporter.emit(&Event::WouldKill(process, breach));
+                    self.reporter
+                        .emit(&Event::WouldKill(process, breach, is_first));
                     self.reporter.emit(&Event::Reason(process, breach));
                 }
             }

@@ -1,150 +1,107 @@
-//! What the daemon writes for its commands, after the signals: the history of what it has killed, and its status.
-//! Touches these two files.
+//! What the daemon writes for `status` and `explain`, after the signals: what the last scan decided, what is being
+//! killed, and what is killed later. Fills in the status; the reporter writes its file.
 
 use super::scan::{Machine, ScanOutcome};
 use crate::cli::RunOptions;
-use crate::escape::Escaped;
-use crate::policy::{Decision, Delay, Ledger, Policy, Stage, Victim};
+use crate::config::Config;
+use crate::events::Reporter;
+use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::{Now, Pid};
-use crate::state::history::{History, Record, seconds};
-use crate::state::status::{Noted, State, StatusFile, Waiting};
+use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
 use crate::sys;
-use crate::users::UserNames;
+use crate::sys::clock::unix_seconds;
 use std::path::absolute;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-/// The files, and what is in them.
-#[derive(Debug)]
-pub(super) struct StateKeeper {
-    history: History,
-    file: StatusFile,
-    state: State,
-    users: UserNames,
+/// The status of a daemon that starts now.
+pub(super) fn at_start(options: &RunOptions, sampler: &Sampler, own: Pid) -> DaemonStatus {
+    let now = unix_seconds(SystemTime::now());
+    let identity = sampler.identify(own).ok().flatten();
+    let config_file = options.config.as_ref();
+    DaemonStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: own.get(),
+        start_time: identity.map_or(0, |key| key.start_time.0),
+        started: now,
+        is_service: sys::parent_is_manager(),
+        config_file: config_file.map(|file| absolute(file).unwrap_or(file.clone())),
+        last_check: now,
+        next_check: now,
+        ..DaemonStatus::default()
+    }
 }
 
-impl StateKeeper {
-    pub(super) fn new(options: &RunOptions, sampler: &Sampler, own: Pid) -> Self {
-        let now = seconds(SystemTime::now());
-        let identity = sampler.identify(own).ok().flatten();
-        let config_file = options.config.as_ref();
-        Self {
-            history: History::usual(),
-            file: StatusFile::usual(sampler.is_hidepid()),
-            state: State {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                pid: own.get(),
-                start_time: identity.map_or(0, |key| key.start_time.0),
-                started: now,
-                is_service: sys::parent_is_manager(),
-                configuration: String::new(),
-                config_file: config_file.map(|file| absolute(file).unwrap_or(file.clone())),
-                config_loaded: now,
-                dry_run: false,
-                last_check: now,
-                next_check: now,
-                scanned: 0,
-                over: 0,
-                ended: 0,
-                ending: Vec::new(),
-                spared: Vec::new(),
-                waiting: Vec::new(),
-                asked: Vec::new(),
-            },
-            users: UserNames::default(),
-        }
-    }
+/// Another configuration is in force.
+pub(super) fn note_config(status: &mut DaemonStatus, config: &Config) {
+    status.configuration = config.origin.to_string();
+    status.config_loaded = unix_seconds(SystemTime::now());
+    status.dry_run = config.dry_run;
+}
 
-    /// The configuration was read.
-    pub(super) fn note_config(&mut self, config: &crate::config::Config) {
-        self.state.configuration = config.origin.to_string();
-        self.state.config_loaded = seconds(SystemTime::now());
-        self.state.dry_run = config.dry_run;
-        self.users.clear();
-    }
+/// A scan was made, and the next one is due then. Written with [`write_victims`].
+pub(super) fn note_scan(
+    reporter: &mut Reporter,
+    outcome: &ScanOutcome,
+    machine: &Machine,
+    policy: &Policy,
+    next_scan: SystemTime,
+    now: &Now,
+) {
+    let protected = machine.judged().filter_map(|(process, judged)| {
+        let note = match &judged.decision {
+            Decision::Protected(protection) => policy.shown(protection).to_string(),
+            Decision::KillLimitReached(_) => "the limit of kills a minute is reached".to_owned(),
+            _ => return None,
+        };
+        Some(noted(reporter, process, note))
+    });
+    let protected = protected.collect();
+    let status = reporter.status();
+    status.last_check = unix_seconds(now.wall);
+    status.next_check = unix_seconds(next_scan);
+    (status.scanned, status.over) = (outcome.scanned, outcome.over);
+    status.protected = protected;
+}
 
-    /// A victim has ended.
-    pub(super) fn note_end(&mut self, victim: &Victim, after: Duration) {
-        self.state.ended += 1;
-        let unit = victim.process.details.unit.as_ref();
-        let record = Record::new(victim, after, unit, &mut self.users);
-        self.history.append(&record);
-    }
+/// Writes the status with the victims and the delayed kills as they are now.
+pub(super) fn write_victims(
+    reporter: &mut Reporter,
+    machine: &Machine,
+    ledger: &Ledger,
+    now: &Now,
+) {
+    let waiting = machine.judged().filter_map(|(process, judged)| {
+        let Decision::Delay(_, delay, until) = &judged.decision else {
+            return None;
+        };
+        let until = now.wall + until.saturating_duration_since(now.monotonic);
+        Some(Waiting {
+            process: noted(reporter, process, delay.to_string()),
+            until: unix_seconds(until),
+            restart_loop: matches!(delay, Delay::Restart(_)),
+        })
+    });
+    let waiting = waiting.collect();
+    let kills = ledger.kills_within_minute(now.monotonic);
+    let kills = kills.map(|then| now.wall - now.monotonic.saturating_duration_since(then));
+    let victims = ledger.victims().iter().map(|victim| {
+        let stage = match victim.stage {
+            Stage::Terminating => "sent SIGTERM",
+            Stage::Killed(_) => "sent SIGKILL",
+            Stage::Surviving => "survives SIGKILL",
+        };
+        noted(reporter, &victim.process, stage.to_owned())
+    });
+    let victims = victims.collect();
+    let status = reporter.status();
+    status.recent_kills = kills.map(unix_seconds).collect();
+    status.victims = victims;
+    status.waiting = waiting;
+    reporter.write_status();
+}
 
-    /// The daemon stops.
-    pub(super) fn finish(&self) {
-        self.file.remove(self.state.pid);
-    }
-
-    fn noted(users: &mut UserNames, process: &Process, note: String) -> Noted {
-        let facts = process.facts.as_ref().ok();
-        Noted {
-            pid: process.pid.get(),
-            name: facts.map_or("?".to_owned(), |facts| {
-                Escaped(facts.name.as_bytes()).to_string()
-            }),
-            user: facts.map_or("?".to_owned(), |facts| {
-                Escaped(users.name(facts.uid)).to_string()
-            }),
-            rss_bytes: process.rss.get(),
-            note,
-        }
-    }
-
-    /// A scan was made, and the next one is due then. Written with [`StateKeeper::write_victims`].
-    pub(super) fn note_scan(
-        &mut self,
-        outcome: &ScanOutcome,
-        machine: &Machine,
-        policy: &Policy,
-        next_scan: SystemTime,
-        now: &Now,
-    ) {
-        let Self { state, users, .. } = self;
-        state.last_check = seconds(now.wall);
-        state.next_check = seconds(next_scan);
-        (state.scanned, state.over) = (outcome.scanned, outcome.over);
-        let protected = machine.judged().filter_map(|(process, judged)| {
-            let note = match &judged.decision {
-                Decision::Protected(protection) => policy.shown(protection).to_string(),
-                Decision::KillLimitReached(_) => {
-                    "the limit of kills a minute is reached".to_owned()
-                }
-                _ => return None,
-            };
-            Some(Self::noted(users, process, note))
-        });
-        state.spared = protected.collect();
-    }
-
-    /// Writes the status with the victims and the delayed kills as they are now.
-    pub(super) fn write_victims(&mut self, machine: &Machine, ledger: &Ledger, now: &Now) {
-        let Self { state, users, .. } = self;
-        let waiting = machine.judged().filter_map(|(process, judged)| {
-            let Decision::Delay(_, delay, until) = &judged.decision else {
-                return None;
-            };
-            let until = now.wall + until.saturating_duration_since(now.monotonic);
-            Some(Waiting {
-                process: Self::noted(users, process, delay.to_string()),
-                start_time: process.key()?.start_time.0,
-                until: seconds(until),
-                restart_loop: matches!(delay, Delay::Restart(_)),
-            })
-        });
-        state.waiting = waiting.collect();
-        let kills = ledger.kills_within_minute(now.monotonic);
-        let kills = kills.map(|then| now.wall - now.monotonic.saturating_duration_since(then));
-        state.asked = kills.map(seconds).collect();
-        let victims = ledger.victims().iter().map(|victim| {
-            let stage = match victim.stage {
-                Stage::Terminating => "sent SIGTERM",
-                Stage::Killed(_) => "sent SIGKILL",
-                Stage::Surviving => "survives SIGKILL",
-            };
-            Self::noted(users, &victim.process, stage.to_owned())
-        });
-        state.ending = victims.collect();
-        self.file.write(&self.state);
-    }
+fn noted(reporter: &Reporter, process: &Process, note: String) -> ProcessNote {
+    let process = reporter.process(process);
+    ProcessNote { process, note }
 }

@@ -5,8 +5,8 @@
 use super::main_loop::Daemon;
 use super::scan::ScanKind;
 use crate::cli::RunOptions;
+use crate::cli::Verbosity;
 use crate::config::Config;
-use crate::events::sinks::Verbosity;
 use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};

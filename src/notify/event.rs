@@ -1,7 +1,7 @@
 //! An event as the daemon sends it: one JSON object, the record of the JSON log. Pure.
 
 use memory_monitor::escape::OneLine;
-use memory_monitor::events::notifier_test;
+use memory_monitor::events::{Record, notifier_test};
 use memory_monitor::quantities::{Bytes, Pid, Uid};
 use serde::Deserialize;
 use serde::de::Error;
@@ -14,30 +14,6 @@ pub(crate) struct Event {
     record: Record,
     /// Every field, those of a newer daemon too.
     fields: Map<String, Value>,
-}
-
-/// Of the daemon's record, which ignores the other fields.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Record {
-    event: String,
-    time: String,
-    level: String,
-    message: String,
-    #[serde(flatten)]
-    process: ProcessRecord,
-    freed_bytes: Option<u64>,
-    threshold_bytes: Option<u64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct ProcessRecord {
-    pid: Option<u32>,
-    start_time: Option<u64>,
-    name: Option<String>,
-    uid: Option<u32>,
-    rss_bytes: Option<u64>,
 }
 
 /// A process that the daemon has killed and that has ended.

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &NotifyOptions) -> Result<(), Error> {
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let listener = Listener::open()?;
     let config = NotifierConfig::load(options.config.as_deref());
-    let sinks = LogSinks::install(&config.log, options.console)?;
+    let sinks = LogSinks::install(&config.log, options.console.level(config.log.level))?;
     let mut notifier = Notifier {
         options,
         host: host_name(),
@@ -146,7 +146,8 @@ impl Notifier<'_> {
             }
             return;
         }
-        self.sinks.apply(&config.log);
+        let stderr = self.options.console.level(config.log.level);
+        self.sinks.apply(&config.log, stderr);
         if let Err(error) = self.enforce(&config) {
             log::error!("Reload failed, the previous configuration stays in force: {error}");
         }

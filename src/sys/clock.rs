@@ -105,6 +105,12 @@ pub fn rfc3339(time: SystemTime) -> String {
     )
 }
 
+/// Whole seconds since 1970; 0 for what is before.
+pub fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
 /// When this day begins in local time; None for what the C library can't reckon.
 pub fn start_of_day(year: i32, month: i32, day: i32) -> Option<SystemTime> {
     // SAFETY: tm is a C struct of integers and a pointer, for which all zeros are valid.

@@ -17,7 +17,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Takes the socket and the watchdog's time from the environment.
+    /// Takes the socket and the watchdog interval from the environment.
     pub fn from_environment() -> Self {
         let socket = env::var_os("NOTIFY_SOCKET").and_then(|path| {
             let address = match path.as_bytes() {
@@ -40,23 +40,23 @@ impl Service {
         }
     }
 
-    /// How often a sign of life is due: twice within the watchdog's time.
-    pub fn sign_of_life_interval(&self) -> Option<Duration> {
+    /// How often a watchdog notification is due: twice within the watchdog interval. None where systemd wants none.
+    pub fn watchdog_interval(&self) -> Option<Duration> {
         self.socket.as_ref()?;
         self.watchdog.map(|time| time / 2)
     }
 
-    /// The loop is alive.
-    pub fn sign_of_life(&self) {
+    /// Tells the watchdog that the loop runs.
+    pub fn watchdog(&self) {
         self.send("WATCHDOG=1");
     }
 
-    /// The service is up, or up again after a reload.
+    /// The service is up, or a reload is complete.
     pub fn ready(&self) {
         self.send("READY=1");
     }
 
-    /// The configuration is being read again.
+    /// A reload begins at this time of CLOCK_MONOTONIC.
     pub fn reloading(&mut self, monotonic: Duration) {
         self.message.clear();
         // A String takes any text.
@@ -68,23 +68,23 @@ impl Service {
         self.send(&self.message);
     }
 
-    /// The service is going down.
+    /// The service stops.
     pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// The line that `systemctl status` shows, after a check.
-    pub fn status(&mut self, processes: usize, over: usize, next_check: Duration) {
+    /// The line that `systemctl status` shows after a scan.
+    pub fn status(&mut self, processes: usize, over: usize, next_scan: Duration) {
         self.message.clear();
-        let seconds = next_check.as_secs_f64();
+        let seconds = next_scan.as_secs_f64();
         let _ = write!(
             self.message,
-            "STATUS={processes} processes, {over} over, next check in {seconds} s"
+            "STATUS={processes} processes, {over} over, next scan in {seconds} s"
         );
         self.send(&self.message);
     }
 
-    /// A full socket or a missing manager must not stop the daemon.
+    /// A full socket or a missing service manager must not stop the daemon.
     fn send(&self, message: &str) {
         if let Some(socket) = &self.socket {
             let _ = socket.send(message.as_bytes());

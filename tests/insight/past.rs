@@ -29,7 +29,7 @@ fn history_tells_what_was_ended() {
 assert [x["name"] for x in r] == ["python3"] and r[0]["freed_bytes"] > 100 << 20, r
 assert r[0]["signal"] == "SIGTERM" and r[0]["rss_bytes"] > 100 << 20, r'
         for filter in "--user nobody" "--name x*" "--since 2999-01-01"; do
-            "$PROGRAM" history $filter | grep -q '^Nothing was ended' || echo "not $filter"
+            "$PROGRAM" history $filter | grep -q '^Nothing was killed' || echo "not $filter"
         done
         "$PROGRAM" history --user root --name "python?" --since 1h | grep -c SIGTERM
     "#;
@@ -42,7 +42,7 @@ assert r[0]["signal"] == "SIGTERM" and r[0]["rss_bytes"] > 100 << 20, r'
         "  SIGTERM  ",
         "  ram_gb_threshold = 0.05GB\n",
         "####################     1  python3 (root), 0.1",
-        "One line of the record can't be read and was skipped.\n1\n",
+        "One line of the history can't be read and was skipped.\n1\n",
     ] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
@@ -70,25 +70,24 @@ fn status_tells_how_things_are() {
     assert_eq!(said.status, Some(0), "{said:?}");
     let parts: Vec<_> = said.out.split("==\n").collect();
     for part in [
-        " runs by hand: PID ",
-        "Policy: configuration /mnt/c.toml, read ",
-        "Ended today: 1, 0.1",
+        " runs in the foreground: PID ",
+        "Policy: configuration /mnt/c.toml, loaded ",
+        "Killed today: 1, 0.1",
         "since its start: 1\n",
-        "Next check: ",
+        "Next scan: ",
     ] {
         assert!(parts[0].contains(part), "{part}: {said:?}");
     }
     assert!(parts[1].contains("on disk is newer"), "{said:?}");
     assert!(
-        parts[1].contains("would now be refused: /mnt/c.toml:7:1: unknown key"),
+        parts[1].contains("would be rejected: /mnt/c.toml:7:1: unknown key"),
         "{said:?}"
     );
     assert!(parts[2].contains("This is stale"), "{said:?}");
     assert_eq!(parts[3], "exit 1\n");
     assert!(
-        said.err.contains(
-            "error: no daemon runs that could leave its state in \"/mnt/run/status.json\"\n"
-        ),
+        said.err
+            .contains("error: no daemon runs that writes \"/mnt/run/status.json\"\n"),
         "{said:?}"
     );
 }
@@ -104,7 +103,11 @@ fn a_daemon_that_was_killed_is_not_running() {
     };
     assert!(said.out.contains("\"running\": false"), "{said:?}");
     assert!(said.out.ends_with("exit 1\n"), "{said:?}");
-    assert!(said.err.contains("has ended without a word"), "{said:?}");
+    assert!(
+        said.err
+            .contains("exited without cleaning up; its status file is stale"),
+        "{said:?}"
+    );
 }
 
 #[test]

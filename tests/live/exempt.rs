@@ -69,7 +69,7 @@ fn spared_until_taken_back() {
         .log()
         .wait_for_words(&["Exempt for ", &format!("PID={pid},"), reason]);
     machine.log().wait_for_words(&[
-        "Spared process: ",
+        "Protected process: ",
         &format!("PID={pid},"),
         "exempt for another",
     ]);
@@ -111,7 +111,7 @@ fn spared_until_its_time_is_over() {
     let mut daemon = machine.start();
     machine
         .log()
-        .wait_for_words(&["Spared process: ", "exempt for another"]);
+        .wait_for_words(&["Protected process: ", "exempt for another"]);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine
         .log()
@@ -127,9 +127,10 @@ fn lets_a_victim_go() {
         .log()
         .wait_for_words(&["Killing process: ", &format!("PID={},", hog.pid())]);
     grant(&hog, "1h", "not this one");
-    machine
-        .log()
-        .wait_for_words(&["No longer to be ended: ", &format!("PID={},", hog.pid())]);
+    machine.log().wait_for_words(&[
+        "Kill cancelled, the process is protected now: ",
+        &format!("PID={},", hog.pid()),
+    ]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
     assert!(hog.is_alive());
     daemon.stop();
@@ -190,7 +191,7 @@ fn what_others_could_have_written() {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine
         .log()
-        .wait_for_words(&["Exemptions not taken over", "by others than root"]);
+        .wait_for_words(&["Exemptions file rejected", "by others than root"]);
 
     // Who is exempt stays so, whatever the file has become.
     fs::remove_file(file()).expect("ours");
@@ -202,7 +203,7 @@ fn what_others_could_have_written() {
     fs::write(file(), "[{").expect("ours");
     machine
         .log()
-        .wait_for_words(&["Exemptions not taken over", "EOF"]);
+        .wait_for_words(&["Exemptions file rejected", "EOF"]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
     let over = |record: &crate::log_lines::Record| record.message.contains("Exemption over");
     assert!(!machine.log().records().iter().any(over));

@@ -63,7 +63,10 @@ fn first_rule_decides() {
         assert!(hog.is_alive());
         assert_eq!(count(&machine, "WARNING", "Killing process: ", hog), 0);
     }
-    assert_eq!(count(&machine, "INFO", "Spared process: ", &protected), 1);
+    assert_eq!(
+        count(&machine, "INFO", "Protected process: ", &protected),
+        1
+    );
     let only = "Over its threshold, only reported: ";
     assert_eq!(count(&machine, "WARNING", only, &reported), 1);
 }
@@ -83,7 +86,7 @@ fn rule_by_executable() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(hog.is_alive());
-    assert_eq!(count(&machine, "INFO", "Spared process: ", &hog), 1);
+    assert_eq!(count(&machine, "INFO", "Protected process: ", &hog), 1);
 }
 
 fn must_be_over_for_a_time() {
@@ -102,7 +105,7 @@ fn must_be_over_for_a_time() {
     );
     machine.log().wait_for_words(&["Process ended:"]);
     daemon.stop();
-    let waits = "Over its threshold, ended in 2 s if it still is: ";
+    let waits = "Over its threshold, will be killed in 2 s unless it shrinks: ";
     assert_eq!(count(&machine, "INFO", waits, &hog), 1);
     assert_eq!(machine.log().scans(), 1);
 }

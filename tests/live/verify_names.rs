@@ -97,7 +97,7 @@ fn record_of(machine: &Machine, start: &str) -> Record {
 
 /// It is spared, which is said at this level and for this reason.
 fn is_spared(machine: &Machine, hog: &RunningHog, level: &str, reason: &str) {
-    let record = record_of(machine, &format!("Spared process: PID={}, ", hog.pid()));
+    let record = record_of(machine, &format!("Protected process: PID={}, ", hog.pid()));
     let reason = format!("Reason: whitelist.names has guard, {reason}");
     assert!(
         record.level == level && record.message.ends_with(&reason),
@@ -347,7 +347,10 @@ fn without_it_another_name_is_a_warning_once() {
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
     is_spared(&machine, &thief, "WARNING", &renamed);
-    let record = record_of(&machine, &format!("Spared process: PID={}, ", real.pid()));
+    let record = record_of(
+        &machine,
+        &format!("Protected process: PID={}, ", real.pid()),
+    );
     let plain = "Reason: whitelist.names has guard";
     assert!(
         record.level == "INFO" && record.message.ends_with(plain),
@@ -366,7 +369,7 @@ fn without_it_another_name_is_a_warning_once() {
     }
     daemon.stop();
     let said = |hog: &RunningHog| {
-        let start = format!("Spared process: PID={}, ", hog.pid());
+        let start = format!("Protected process: PID={}, ", hog.pid());
         let records = machine.log().records();
         let said = records
             .iter()

@@ -1,5 +1,5 @@
 """The shipped alerts: what promtool says of them and of alerts_test.yml, that this test misses none of them, and what
-Prometheus makes of a daemon that ends many processes and has its configuration refused. Run by `alerts`."""
+Prometheus makes of a daemon that kills many processes and has its configuration rejected. Run by `alerts`."""
 import json
 import pathlib
 import re
@@ -57,12 +57,12 @@ with Stack(RULE, rules=[ALERTS]) as stack:
     check("nothing fires of a daemon that is well", firing(stack) == {}, firing(stack))
     stack.configure("[no_such_table]\n")
     stack.reload()
-    refused = "MemoryMonitorConfigurationRefused"
-    until(f"{refused} fires", lambda: refused in firing(stack))
+    rejected = "MemoryMonitorConfigurationRejected"
+    until(f"{rejected} fires", lambda: rejected in firing(stack))
     stack.configure(RULE)
     stack.reload()
-    until(f"{refused} is over", lambda: refused not in firing(stack))
-    check("a refused configuration is told, and that it is well again", True)
+    until(f"{rejected} is over", lambda: rejected not in firing(stack))
+    check("a rejected configuration is reported, and that it is well again", True)
     storm = "MemoryMonitorKillStorm"
     for _ in range(10):
         stack.hog("small", 40).wait()

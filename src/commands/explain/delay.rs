@@ -6,8 +6,8 @@ use super::test::{Answer, Test};
 use crate::escape::OneLine;
 use crate::policy::{Breach, Verdict};
 use crate::quantities::Span;
-use crate::state::history::seconds;
 use crate::state::status::Waiting;
+use crate::sys::clock::unix_seconds;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
@@ -45,9 +45,11 @@ impl fmt::Display for Delay<'_> {
 
 /// What delays the kill of this process now; None if nothing does.
 pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'e>> {
-    let ending = evidence.daemon.map(|daemon| daemon.ending.iter());
+    let ending = evidence.daemon.map(|daemon| daemon.victims.iter());
     let own = evidence.process.pid.get();
-    if let Some(noted) = ending.and_then(|mut ending| ending.find(|noted| noted.pid == own)) {
+    if let Some(noted) =
+        ending.and_then(|mut ending| ending.find(|noted| noted.process.pid == Some(own)))
+    {
         return Some(Delay::Ending(&noted.note));
     }
     match waiting(evidence).map(|waiting| (waiting, waiting.left(SystemTime::now()))) {
@@ -128,15 +130,17 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
 fn waiting<'e>(evidence: &Evidence<'e>) -> Option<&'e Waiting> {
     let key = evidence.process.key()?;
     let mut waiting = evidence.daemon?.waiting.iter();
+    let identity = (Some(key.pid.get()), Some(key.start_time.0));
     waiting.find(|waiting| {
-        (waiting.process.pid, waiting.start_time) == (key.pid.get(), key.start_time.0)
+        let process = &waiting.process.process;
+        (process.pid, process.start_time) == identity
     })
 }
 
 /// How many processes the daemon has killed within the last minute.
 fn recent_kills(evidence: &Evidence<'_>) -> usize {
-    let now = seconds(SystemTime::now());
+    let now = unix_seconds(SystemTime::now());
     let is_recent = |then: &&u64| now.saturating_sub(**then) < MINUTE;
-    let asked = evidence.daemon.map(|daemon| daemon.asked.iter());
+    let asked = evidence.daemon.map(|daemon| daemon.recent_kills.iter());
     asked.map_or(0, |asked| asked.filter(is_recent).count())
 }

@@ -4,7 +4,7 @@ use crate::config::{Schedule, Written};
 use crate::policy::Policy;
 use crate::proc::{Process, ProcessDetails, SystemMemory};
 use crate::quantities::Now;
-use crate::state::status::State;
+use crate::state::status::DaemonStatus;
 use std::io;
 use std::time::SystemTime;
 
@@ -27,7 +27,7 @@ pub(super) struct Evidence<'e> {
     /// The schedule in force; None if there is none.
     pub schedule: Option<&'e Schedule>,
     /// The status of the running daemon; None if there is none.
-    pub daemon: Option<&'e State>,
+    pub daemon: Option<&'e DaemonStatus>,
     /// The moment it is made for.
     pub now: Now,
 }

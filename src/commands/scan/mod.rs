@@ -6,9 +6,8 @@ mod table;
 mod view;
 
 use crate::Error;
-use crate::cli::{self, Filter, ScanOptions};
+use crate::cli::{self, Filter, ScanOptions, Verbosity};
 use crate::commands::context::Context;
-use crate::events::sinks::Verbosity;
 use crate::proc::Snapshot;
 use crate::quantities::Uid;
 use crate::sys::keys::Keys;

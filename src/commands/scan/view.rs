@@ -3,7 +3,7 @@
 use crate::commands::progress::Processes;
 use crate::config::NamePattern;
 use crate::escape::Escaped;
-use crate::events::write_memory;
+use crate::events::MemoryInUse;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now, Percent, Pid, Uid};
@@ -152,9 +152,6 @@ impl ScanReport {
         let rows = wanted.into_iter().map(|(process, verdict, share)| {
             Row::new(policy, process, &verdict, share, (memory, now), users)
         });
-        let mut memory_line = String::new();
-        // A String takes any text.
-        let _ = write_memory(&mut memory_line, memory);
         Self {
             configuration: policy.config.origin.to_string(),
             memory: MemoryReport {
@@ -168,7 +165,7 @@ impl ScanReport {
             over,
             protected,
             processes: rows.collect(),
-            memory_line,
+            memory_line: MemoryInUse(memory).to_string(),
         }
     }
 

@@ -1,5 +1,4 @@
-//! Whether a sink works, and the notices that tell the other sinks when that changes. Asks
-//! nothing but who this process is.
+//! Whether a sink works, and what the other sinks report when that changes. Asks nothing but the uid of this process.
 
 use crate::escape::Escaped;
 use crate::quantities::Uid;
@@ -9,48 +8,47 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The state of one sink: each reason to fail makes one notice however many records it costs, and so
-/// does the end of it.
+/// The health of one sink: each reason to fail is reported once, however many records are lost, and so is the recovery.
 #[derive(Debug)]
-pub(crate) struct Health {
+pub(crate) struct SinkHealth {
     name: &'static str,
     path: PathBuf,
     is_root: bool,
-    failure: Option<Failure>,
-    unsaid: Option<Notice>,
+    outage: Option<Outage>,
+    unreported: Option<Change>,
 }
 
 #[derive(Debug)]
-struct Failure {
-    reason: Option<i32>,
+struct Outage {
+    errno: Option<i32>,
     lost: u64,
 }
 
-/// What is to be said about a sink.
+/// What is to be reported of a sink.
 #[derive(Debug)]
-pub(crate) struct Notice {
+pub(crate) struct Change {
     pub(crate) level: Level,
     pub(crate) text: String,
-    /// The sink works again, so that it can be said there as well.
+    /// The sink works again, so it can be reported there as well.
     pub(crate) works: bool,
 }
 
-impl Health {
+impl SinkHealth {
     pub(crate) fn new(name: &'static str, path: &Path) -> Self {
         Self {
             name,
             path: path.to_owned(),
             is_root: effective_uid() == Uid::ROOT,
-            failure: None,
-            unsaid: None,
+            outage: None,
+            unreported: None,
         }
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.failure.is_some()
+        self.outage.is_some()
     }
 
-    /// An attempt ended with `result`, and with it were lost `records`.
+    /// An attempt to write ended with `result`; where it failed, `records` are lost.
     pub(crate) fn note(&mut self, result: io::Result<()>, records: u64) {
         match result {
             Ok(()) => self.works(),
@@ -59,19 +57,19 @@ impl Health {
     }
 
     /// What changed since the last call.
-    pub(crate) fn take_notice(&mut self) -> Option<Notice> {
-        self.unsaid.take()
+    pub(crate) fn take_change(&mut self) -> Option<Change> {
+        self.unreported.take()
     }
 
     fn works(&mut self) {
-        if let Some(failure) = self.failure.take() {
-            self.unsaid = Some(Notice {
+        if let Some(outage) = self.outage.take() {
+            self.unreported = Some(Change {
                 level: Level::Warn,
                 text: format!(
                     "Writing to {} again: {}, Lost={}",
                     self.name,
                     self.subject(),
-                    failure.lost
+                    outage.lost
                 ),
                 works: true,
             });
@@ -79,12 +77,12 @@ impl Health {
     }
 
     fn fails(&mut self, error: &io::Error, records: u64) {
-        let reason = error.raw_os_error();
-        let before = self.failure.take();
-        if before.as_ref().is_none_or(|before| before.reason != reason) {
-            // The places of the service are not another user's, which is as it should be.
-            let is_foreign = !self.is_root && reason == Some(libc::EACCES);
-            self.unsaid = Some(Notice {
+        let errno = error.raw_os_error();
+        let before = self.outage.take();
+        if before.as_ref().is_none_or(|before| before.errno != errno) {
+            // Other users may not write to the files of the service, which is intended.
+            let is_foreign = !self.is_root && errno == Some(libc::EACCES);
+            self.unreported = Some(Change {
                 level: if is_foreign {
                     Level::Warn
                 } else {
@@ -94,7 +92,7 @@ impl Health {
                     "Cannot write to {}: {}, Error={error}{}",
                     self.name,
                     self.subject(),
-                    self.mend(reason)
+                    self.fix(errno)
                 ),
                 works: false,
             });
@@ -102,18 +100,18 @@ impl Health {
         let lost = before
             .map_or(0, |before| before.lost)
             .saturating_add(records);
-        self.failure = Some(Failure { reason, lost });
+        self.outage = Some(Outage { errno, lost });
     }
 
     /// The sandbox of the service shows most directories read-only.
-    fn mend(&self, reason: Option<i32>) -> String {
-        match (reason, self.path.parent()) {
+    fn fix(&self, errno: Option<i32>) -> String {
+        match (errno, self.path.parent()) {
             (Some(libc::EROFS), Some(directory)) => format!(
                 ", where the service may not write: 'systemctl edit memory-monitor' and add, below [Service], ReadWritePaths={}",
                 Escaped(directory.as_os_str().as_bytes())
             ),
             (Some(libc::EACCES), _) if !self.is_root => {
-                ", which is not for this user: give another one, or none, in a configuration of your own".to_owned()
+                ", this user may not write there: name another file, or none, in a configuration of your own".to_owned()
             }
             _ => String::new(),
         }
@@ -134,33 +132,33 @@ mod tests {
 
     #[test]
     fn says_each_reason_once_and_the_recovery_with_the_loss() {
-        let mut health = Health::new("log file", Path::new("/var/log/a b,c"));
+        let mut health = SinkHealth::new("log file", Path::new("/var/log/a b,c"));
         health.note(Ok(()), 1);
-        assert!(health.take_notice().is_none());
+        assert!(health.take_change().is_none());
         health.note(error(libc::ENOSPC), 1);
-        let notice = health.take_notice().unwrap();
+        let change = health.take_change().unwrap();
         assert_eq!(
-            notice.text,
+            change.text,
             "Cannot write to log file: Path=\"/var/log/a b,c\", Error=No space left on device (os error 28)"
         );
-        assert!(notice.level == Level::Error && !notice.works);
+        assert!(change.level == Level::Error && !change.works);
         health.note(error(libc::ENOSPC), 1);
-        assert!(health.take_notice().is_none() && health.is_failing());
+        assert!(health.take_change().is_none() && health.is_failing());
         health.note(error(libc::EIO), 1);
         assert!(
             health
-                .take_notice()
+                .take_change()
                 .unwrap()
                 .text
                 .contains("Input/output error")
         );
         health.note(Ok(()), 1);
-        let notice = health.take_notice().unwrap();
+        let change = health.take_change().unwrap();
         assert_eq!(
-            notice.text,
+            change.text,
             "Writing to log file again: Path=\"/var/log/a b,c\", Lost=3"
         );
-        assert!(notice.works && !health.is_failing());
+        assert!(change.works && !health.is_failing());
     }
 
     #[test]
@@ -170,21 +168,21 @@ mod tests {
             (true, libc::EACCES, Level::Error),
             (false, libc::ENOSPC, Level::Error),
         ] {
-            let mut health = Health::new("log file", Path::new("/var/log/a"));
+            let mut health = SinkHealth::new("log file", Path::new("/var/log/a"));
             health.is_root = is_root;
             health.note(error(number), 1);
-            let notice = health.take_notice().unwrap();
-            assert_eq!(notice.level, level, "{}", notice.text);
-            let has_mend = notice.text.contains("not for this user");
-            assert_eq!(has_mend, level == Level::Warn, "{}", notice.text);
+            let change = health.take_change().unwrap();
+            assert_eq!(change.level, level, "{}", change.text);
+            let has_fix = change.text.contains("this user may not write there");
+            assert_eq!(has_fix, level == Level::Warn, "{}", change.text);
         }
     }
 
     #[test]
     fn says_what_the_sandbox_of_the_service_needs() {
-        let mut health = Health::new("log file", Path::new("/srv/logs/a.log"));
+        let mut health = SinkHealth::new("log file", Path::new("/srv/logs/a.log"));
         health.note(error(libc::EROFS), 1);
-        let text = health.take_notice().unwrap().text;
+        let text = health.take_change().unwrap().text;
         assert!(
             text.ends_with("below [Service], ReadWritePaths=/srv/logs"),
             "{text}"
