@@ -60,10 +60,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cli",
             "config",
             "escape",
-            "policy",
             "proc",
             "quantities",
             "sys",
+            "systemd",
         ],
     ),
     (

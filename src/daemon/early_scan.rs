@@ -43,7 +43,7 @@ pub(super) fn set(
                     reporter.emit(&Event::FeatureUnavailable("PSI notifications", &error));
                 }
             }
-            Err(error) => reporter.emit(&Event::ScanFailed(&error.into())),
+            Err(error) => reporter.emit(&Event::ScanFailed(&error)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
 use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage};
-use crate::proc::{ProcRoot, Sampler, Unreadable};
+use crate::proc::{self, ProcRoot, Sampler, Unreadable};
 use crate::quantities::{Now, ProcessKey};
 use crate::state::status::StatusFile;
 use crate::sys;
@@ -199,7 +199,7 @@ impl<'o> Daemon<'o> {
         !is_in_vain
     }
 
-    fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), Error> {
+    fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), proc::Error> {
         self.scan_and_signal(now)?;
         let took = sys::now().monotonic - now.monotonic;
         self.outcome = self.machine.outcome(kind, took);
@@ -215,12 +215,11 @@ impl<'o> Daemon<'o> {
     }
 
     /// The part of a scan that is urgent.
-    pub(super) fn scan_and_signal(&mut self, now: &Now) -> Result<(), Error> {
+    pub(super) fn scan_and_signal(&mut self, now: &Now) -> Result<(), proc::Error> {
         self.exemptions
             .read(&mut self.policy, &self.machine.sampler);
         let (ledger, victims) = (&mut self.ledger, &mut self.victims);
-        self.machine.scan(&self.policy, ledger, victims, now)?;
-        Ok(())
+        self.machine.scan(&self.policy, ledger, victims, now)
     }
 
     /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.

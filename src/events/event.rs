@@ -2,11 +2,10 @@
 
 use super::description::{Counter, Description, Failure, debug, error, info, warning};
 use super::text::{Exempt, Files, MemoryInUse, Optional, Shown, Thresholds};
-use crate::Error;
 use crate::config::{Change, Config, Warning};
 use crate::escape::Escaped;
 use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, ShownProtection, Victim};
-use crate::proc::{Process, SystemMemory};
+use crate::proc::{self, Process, SystemMemory};
 use crate::quantities::{Percent, Pid, Span};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
@@ -53,7 +52,7 @@ pub enum Event<'e> {
         killed: usize,
     },
     /// A scan gave no result.
-    ScanFailed(&'e Error),
+    ScanFailed(&'e proc::Error),
     /// Processes could not be read.
     Unreadable {
         /// How many.

@@ -9,7 +9,7 @@ use crate::config::{Config, Origin};
 use crate::policy::{
     Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold, Victim,
 };
-use crate::proc::{Details, Facts, Name, Process, State, SystemMemory, Unreadable};
+use crate::proc::{self, Details, Facts, Name, Process, State, SystemMemory, Unreadable};
 use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, StartTime, Uid};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
@@ -114,7 +114,10 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         swap_total: Bytes::ZERO,
         swap_free: Bytes::ZERO,
     };
-    let failed = crate::Error::System("poll", io::Error::from_raw_os_error(libc::ENOMEM));
+    let failed = proc::Error::Read {
+        path: "/proc".to_owned(),
+        source: io::Error::from_raw_os_error(libc::ENOMEM),
+    };
     let second = Duration::from_secs(1);
     let share = Percent::new(1.0).unwrap();
     let until = LocalTime {

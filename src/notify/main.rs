@@ -44,7 +44,7 @@ fn run() -> Result<(), Error> {
     let arguments = iter::once("notify".into()).chain(env::args_os().skip(1));
     match cli::parse(arguments)? {
         Invocation::Notify(options) => notifier::run(&options),
-        Invocation::Help(text) => print(&text),
+        Invocation::Help(name) => print(&cli::help::of(&name)?),
         _ => print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
