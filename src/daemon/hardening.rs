@@ -3,6 +3,7 @@
 
 use super::Daemon;
 use super::early_scan::Early;
+use super::victims::Held;
 use crate::events::Event;
 use crate::kill::Actor;
 use crate::policy::early_scan;
@@ -66,6 +67,8 @@ impl Daemon<'_> {
             if let (Ok(facts), Some(key)) = (&process.facts, process.key()) {
                 let is_same = || self.sampler.is_still(key);
                 let _ = Actor::DryRun.terminate(&handle, facts.state, &is_same);
+                self.held.push(Held::new(key, handle));
+                self.held.clear();
             }
         }
         if let Some(early) = &mut self.early {
