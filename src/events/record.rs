@@ -77,9 +77,9 @@ impl Record {
         }
     }
 
-    /// The record that a record of the `log` crate carries; one without fields is no event and has the name `log`.
+    /// The event that a record of the `log` crate carries; one that carries none has the name `log`.
     pub(super) fn of_log(log: &log::Record<'_>) -> Self {
-        // Each field is one of a Record's.
+        // The fields were made from a Record.
         serde_json::from_value(Value::Object(fields_of(log))).unwrap_or_default()
     }
 
@@ -168,12 +168,12 @@ fn fields(record: &Record, message_id: u128) -> Map<String, Value> {
     fields
 }
 
-/// The key-values that a record of the `log` crate carries; those of the name `log` where it carries none.
+/// The key-values of a record of the `log` crate that carries an event; those of the name `log` for any other.
 pub(super) fn fields_of(log: &log::Record<'_>) -> Map<String, Value> {
     let mut taken = Taken(Map::new());
     // The visitor below has no error.
     let _ = log.key_values().visit(&mut taken);
-    if taken.0.is_empty() {
+    if !taken.0.contains_key("event") {
         let (name, message_id) = LOG;
         let record = Record::of_text(name, log.level(), *log.args(), SystemTime::now());
         return fields(&record, message_id);

@@ -33,7 +33,7 @@ struct Row {
     restart_loop: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Sum {
     name: String,
     user: String,
@@ -43,20 +43,6 @@ struct Sum {
     /// The unit that is restarted, and its Restart=.
     unit: Option<String>,
     restart: Option<String>,
-}
-
-impl Sum {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            name: entry.name.clone(),
-            user: entry.user.clone(),
-            count: 0,
-            freed_bytes: 0,
-            restart_loop: false,
-            unit: None,
-            restart: None,
-        }
-    }
 }
 
 impl PastReport {
@@ -86,7 +72,11 @@ impl PastReport {
         {
             let known = |sum: &&mut Sum| sum.name == entry.name && sum.user == entry.user;
             if summary.iter_mut().find(known).is_none() {
-                summary.push(Sum::of(entry));
+                summary.push(Sum {
+                    name: entry.name.clone(),
+                    user: entry.user.clone(),
+                    ..Sum::default()
+                });
             }
             let Some(sum) = summary.iter_mut().find(known) else {
                 continue;
