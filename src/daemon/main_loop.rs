@@ -6,7 +6,7 @@ use super::exemptions::{self, ExemptionReader};
 use super::report::Reports;
 use super::scan::{Machine, ScanKind, ScanOutcome};
 use super::schedule::Schedules;
-use super::state::StateKeeper;
+use super::state::StateWriter;
 use super::victims::{self, Victims};
 use super::{hardening, reload};
 use crate::Error;
@@ -47,7 +47,7 @@ pub(super) struct Daemon<'o> {
     reporter: Reporter,
     service: Service,
     /// What is written for the commands.
-    keeper: StateKeeper,
+    state: StateWriter,
     /// Why a process could not be read, in the last scan.
     unreadable: Option<Unreadable>,
 }
@@ -67,7 +67,7 @@ impl<'o> Daemon<'o> {
             own,
             exemptions: Exemptions::default(),
         };
-        let keeper = StateKeeper::new(options, &sampler, own);
+        let state = StateWriter::new(options, &sampler, own);
         let mut daemon = Self {
             options,
             policy,
@@ -80,7 +80,7 @@ impl<'o> Daemon<'o> {
             schedules: Schedules::default(),
             reporter,
             service: Service::from_environment(),
-            keeper,
+            state,
             unreadable: None,
         };
         daemon.enforce(loaded, false);
@@ -141,7 +141,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
-                        self.keeper.finish();
+                        self.state.finish();
                         self.reporter.metrics().leave(interval);
                         return Ok(());
                     }
@@ -281,7 +281,7 @@ impl<'o> Daemon<'o> {
         for victim in &ended {
             let after = now.monotonic.duration_since(victim.terminated);
             self.reporter.emit(&Event::Ended(victim, after));
-            self.keeper.note_end(victim, after);
+            self.state.note_end(victim, after);
         }
         if !self.options.once {
             self.write_victims(now);
@@ -368,7 +368,7 @@ impl<'o> Daemon<'o> {
             policy: &mut self.policy,
             sampler: &self.machine.sampler,
             reporter: &mut self.reporter,
-            keeper: &mut self.keeper,
+            state: &mut self.state,
         };
         reload::enforce(context, loaded, is_reload);
         // What was decided is by the previous one.
@@ -381,15 +381,17 @@ impl<'o> Daemon<'o> {
     fn write_state(&mut self, next_scan: Instant, now: &Now) {
         let wait = next_scan.saturating_duration_since(now.monotonic);
         let ScanOutcome { scanned, over, .. } = self.outcome;
-        self.service.status(scanned, over, wait);
+        if scanned > 0 {
+            self.service.status(scanned, over, wait);
+        }
         let (outcome, machine) = (&self.outcome, &self.machine);
-        self.keeper
+        self.state
             .note_scan(outcome, machine, &self.policy, now.wall + wait, now);
         self.write_victims(now);
     }
 
     /// Writes the victims and the delayed kills for `status`, and the rest as it was.
     fn write_victims(&mut self, now: &Now) {
-        self.keeper.write_victims(&self.machine, &self.ledger, now);
+        self.state.write_victims(&self.machine, &self.ledger, now);
     }
 }

@@ -1,7 +1,7 @@
 //! Puts a configuration into force and reports that. Touches the policy, the log and what is written for the commands;
 //! decides nothing.
 
-use super::state::StateKeeper;
+use super::state::StateWriter;
 use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, Reporter};
@@ -14,7 +14,7 @@ pub(super) struct Context<'c> {
     pub(super) policy: &'c mut Policy,
     pub(super) sampler: &'c Sampler,
     pub(super) reporter: &'c mut Reporter,
-    pub(super) keeper: &'c mut StateKeeper,
+    pub(super) state: &'c mut StateWriter,
 }
 
 /// Puts `loaded` into force: the first configuration or, with `is_reload`, another one.
@@ -24,7 +24,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
         policy,
         sampler,
         reporter,
-        keeper,
+        state,
     } = context;
     if is_reload {
         loaded.keep_users(&policy.config);
@@ -47,7 +47,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     }
     reporter.set_notified(config.notify.is_wanted());
     reporter.metrics().note_config(&config);
-    keeper.note_config(&config);
+    state.note_config(&config);
     for warning in &warnings {
         reporter.emit(&Event::ConfigWarning(warning));
     }

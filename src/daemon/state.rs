@@ -16,14 +16,14 @@ use std::time::{Duration, SystemTime};
 
 /// The files, and what is in them.
 #[derive(Debug)]
-pub(super) struct StateKeeper {
+pub(super) struct StateWriter {
     history: History,
     file: StatusFile,
     state: State,
     users: UserNames,
 }
 
-impl StateKeeper {
+impl StateWriter {
     pub(super) fn new(options: &RunOptions, sampler: &Sampler, own: Pid) -> Self {
         let now = seconds(SystemTime::now());
         let identity = sampler.identify(own).ok().flatten();
@@ -91,7 +91,7 @@ impl StateKeeper {
         }
     }
 
-    /// A scan was made, and the next one is due then. Written with [`StateKeeper::write_victims`].
+    /// A scan was made, and the next one is due then. Written with [`StateWriter::write_victims`].
     pub(super) fn note_scan(
         &mut self,
         outcome: &ScanOutcome,
