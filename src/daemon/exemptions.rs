@@ -13,7 +13,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct ExemptionReader {
     file: ExemptionsFile,
-    /// Those whose begin was reported and whose end was not.
+    /// The exemptions that were reported to begin, and not to be over.
     reported: Vec<Exemption>,
     /// Those of them that were revoked while their process existed; it may have been killed since.
     revoked: Vec<Exemption>,

@@ -4,7 +4,7 @@
 use super::early_scan::{self, EarlyScan};
 use super::exemptions::{self, ExemptionReader};
 use super::report::Reports;
-use super::scan::{Machine, ScanKind, ScanOutcome};
+use super::scan::{self, Machine, ScanKind, ScanOutcome};
 use super::schedule::Schedules;
 use super::victims::{self, Victims};
 use super::{hardening, reload, state};
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
-use crate::policy::{Exemptions, Ledger, OverSince, Policy, Stage};
+use crate::policy::{Exemptions, OverSince, Policy, Stage, Victim};
 use crate::proc::{self, ProcRoot, Sampler, Unreadable};
 use crate::quantities::{Now, ProcessKey};
 use crate::state::status::StatusFile;
@@ -37,8 +37,7 @@ pub(super) struct Daemon<'o> {
     machine: Machine,
     /// The last scan in numbers.
     outcome: ScanOutcome,
-    /// What was done before.
-    ledger: Ledger,
+    /// What was done before, and to which processes.
     pub(super) victims: Victims,
     /// None where early scan is off.
     early: Option<EarlyScan>,
@@ -74,7 +73,6 @@ impl<'o> Daemon<'o> {
             policy,
             machine: Machine::with_capacity(CAPACITY, sampler, only),
             outcome: ScanOutcome::none(),
-            ledger: Ledger::with_capacity(CAPACITY),
             victims: Victims::with_capacity(CAPACITY),
             early: None,
             exemptions: ExemptionReader::new(),
@@ -162,13 +160,10 @@ impl<'o> Daemon<'o> {
         self.follow_schedule(&now);
         self.scan_and_report(ScanKind::Regular, &now)?;
         // A delayed kill needs more than one read.
-        self.ledger.over = OverSince::default();
-        let is_left = |ledger: &Ledger| {
-            let mut victims = ledger.victims().iter();
-            victims.any(|victim| victim.stage != Stage::Surviving)
-        };
+        self.victims.ledger.over = OverSince::default();
         now = sys::now();
-        while is_left(&self.ledger) {
+        let may_end = |victim: &Victim| victim.stage != Stage::Surviving;
+        while self.victims.ledger.victims().iter().any(may_end) {
             self.escalate(&now);
             self.sleep(signals, None, &now);
             now = sys::now();
@@ -192,7 +187,7 @@ impl<'o> Daemon<'o> {
         let is_in_vain = kind == ScanKind::Early && (scanned.is_err() || self.outcome.killed == 0);
         if let Some(early) = &mut self.early {
             let cost = is_in_vain.then(|| sys::cpu_time().saturating_sub(before));
-            let (over, machine) = (&self.ledger.over, &mut self.machine);
+            let (over, machine) = (&self.victims.ledger.over, &mut self.machine);
             let times = (now.monotonic, &sys::now());
             early.renew(&self.policy, over, machine, cost, times);
         }
@@ -205,7 +200,7 @@ impl<'o> Daemon<'o> {
         self.outcome = self.machine.outcome(kind, took);
         let mut reports = Reports {
             reporter: &mut self.reporter,
-            ledger: &mut self.ledger,
+            ledger: &mut self.victims.ledger,
             policy: &mut self.policy,
             now,
         };
@@ -218,8 +213,11 @@ impl<'o> Daemon<'o> {
     pub(super) fn scan_and_signal(&mut self, now: &Now) -> Result<(), proc::Error> {
         self.exemptions
             .read(&mut self.policy, &self.machine.sampler);
-        let (ledger, victims) = (&mut self.ledger, &mut self.victims);
-        self.machine.scan(&self.policy, ledger, victims, now)
+        self.machine.scan(scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        })
     }
 
     /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.
@@ -232,17 +230,19 @@ impl<'o> Daemon<'o> {
 
     /// Reads the processes whose kill is delayed, where that is due.
     fn read_delayed(&mut self, now: &Now) {
-        if self.ledger.over.due(now.monotonic).is_none() {
+        if self.victims.ledger.over.due(now.monotonic).is_none() {
             return;
         }
         self.exemptions
             .read(&mut self.policy, &self.machine.sampler);
-        let (ledger, victims) = (&mut self.ledger, &mut self.victims);
-        self.machine
-            .read_delayed(&self.policy, ledger, victims, now);
+        self.machine.read_delayed(scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        });
         let mut reports = Reports {
             reporter: &mut self.reporter,
-            ledger: &mut self.ledger,
+            ledger: &mut self.victims.ledger,
             policy: &mut self.policy,
             now,
         };
@@ -252,7 +252,7 @@ impl<'o> Daemon<'o> {
 
     /// Sends SIGKILL to the victims whose grace period is over.
     fn escalate(&mut self, now: &Now) {
-        if self.ledger.victims().is_empty() {
+        if self.victims.ledger.victims().is_empty() {
             return;
         }
         self.exemptions
@@ -263,14 +263,13 @@ impl<'o> Daemon<'o> {
             memory: &self.machine.snapshot.memory,
             now,
         };
-        self.victims
-            .escalate(&context, &mut self.ledger, &mut self.reporter);
+        self.victims.escalate(&context, &mut self.reporter);
     }
 
     /// Reports the victims that have ended during the last sleep.
     fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
-        let ended = self.victims.take_ended(policy, sampler, &mut self.ledger);
+        let ended = self.victims.take_ended(policy, sampler);
         if ended.is_empty() {
             return;
         }
@@ -294,12 +293,12 @@ impl<'o> Daemon<'o> {
         let deadlines = [
             next_scan,
             self.early.as_ref().map(EarlyScan::next_tick),
-            self.ledger.next_deadline(term_timeout),
+            self.victims.ledger.next_deadline(term_timeout),
             watchdog.map(|interval| now.monotonic + interval),
             self.victims.next_read(now.monotonic),
             self.schedules.next(),
             exemptions::next_end(&self.policy, now),
-            self.ledger.over.next_read(),
+            self.victims.ledger.over.next_read(),
         ];
         let first = deadlines.into_iter().flatten().min();
         let pressure = self.early.as_ref().and_then(EarlyScan::pressure);
@@ -327,7 +326,7 @@ impl<'o> Daemon<'o> {
     pub(super) fn harden(&mut self, now: &Now) {
         self.set_early_scan(now);
         let early = self.early.as_mut();
-        let over = &self.ledger.over;
+        let over = &self.victims.ledger.over;
         hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
         hardening::lock(&mut self.reporter);
     }
@@ -380,7 +379,9 @@ impl<'o> Daemon<'o> {
     fn write_state(&mut self, next_scan: Instant, now: &Now) {
         let wait = next_scan.saturating_duration_since(now.monotonic);
         let ScanOutcome { scanned, over, .. } = self.outcome;
-        self.service.status(scanned, over, wait);
+        if scanned > 0 {
+            self.service.status(scanned, over, wait);
+        }
         let (outcome, machine) = (&self.outcome, &self.machine);
         let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
         state::note_scan(reporter, outcome, machine, &self.policy, next_scan, now);
@@ -389,6 +390,6 @@ impl<'o> Daemon<'o> {
 
     /// Writes the victims and the delayed kills for `status`, and the rest as it was.
     fn write_victims(&mut self, now: &Now) {
-        state::write_victims(&mut self.reporter, &self.machine, &self.ledger, now);
+        state::write_victims(&mut self.reporter, &self.machine, &self.victims.ledger, now);
     }
 }

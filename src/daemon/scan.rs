@@ -4,7 +4,7 @@
 
 use super::victims::Victims;
 use crate::kill::{SignalOutcome, Signaller};
-use crate::policy::{Decision, Ledger, Policy, RestartLoop};
+use crate::policy::{Decision, Policy, RestartLoop};
 use crate::proc::{Error, Process, Sampler, Snapshot, SystemMemory};
 use crate::quantities::{Now, Percent, ProcessKey};
 use std::time::Duration;
@@ -65,6 +65,13 @@ impl ScanOutcome {
     }
 }
 
+/// What decisions need beside the machine, and what they change.
+pub(super) struct Context<'c> {
+    pub(super) policy: &'c Policy,
+    pub(super) victims: &'c mut Victims,
+    pub(super) now: &'c Now,
+}
+
 /// What is read of the machine, and decided. The memory is kept between two scans.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -106,30 +113,46 @@ impl Machine {
 
     /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so that it works
     /// when there is no memory left. Fails where /proc can't be read.
-    pub(super) fn scan(
-        &mut self,
-        policy: &Policy,
-        ledger: &mut Ledger,
-        victims: &mut Victims,
-        now: &Now,
-    ) -> Result<(), Error> {
+    pub(super) fn scan(&mut self, mut context: Context<'_>) -> Result<(), Error> {
         self.forget();
-        if let Err(error) = self.sampler.scan(policy, &mut self.snapshot) {
+        let scanned = self.sampler.scan(context.policy, &mut self.snapshot);
+        if scanned.is_err() {
             self.forget();
-            return Err(error);
+            return scanned;
         }
-        let mut judge = Judge {
-            policy,
-            sampler: &self.sampler,
-            memory: &self.snapshot.memory,
-            ledger,
-            victims,
-            only: self.only,
-            now,
-        };
-        let near = self.snapshot.near.iter_mut();
-        self.judged.extend(near.map(|process| judge.judge(process)));
+        let mut near = std::mem::take(&mut self.snapshot.near);
+        let mut all = std::mem::take(&mut self.judged);
+        let judged = near
+            .iter_mut()
+            .map(|process| self.judge(process, &mut context));
+        all.extend(judged);
+        (self.snapshot.near, self.judged) = (near, all);
         Ok(())
+    }
+
+    /// Reads the processes whose kill is delayed and that are due, and decides about them again.
+    pub(super) fn read_delayed(&mut self, mut context: Context<'_>) {
+        // Whether the machine is short of memory counts now, not at the last scan.
+        if let Ok(memory) = self.sampler.memory() {
+            self.snapshot.memory = memory;
+        }
+        let now = context.now.monotonic;
+        while let Some(key) = context.victims.ledger.over.due(now) {
+            let is_it = |(process, _): (&Process, &Judged)| process.key() == Some(key);
+            let index = self.judged().position(is_it);
+            if let Some(index) = index {
+                self.snapshot.near.remove(index);
+                self.judged.remove(index);
+            }
+            let process = self.sampler.read(context.policy, key.pid);
+            if let Some(mut process) = process.filter(|process| process.key() == Some(key)) {
+                let judged = self.judge(&mut process, &mut context);
+                self.snapshot.near.push(process);
+                self.judged.push(judged);
+            } else {
+                context.victims.ledger.over.forget(key);
+            }
+        }
     }
 
     /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind
@@ -137,27 +160,22 @@ impl Machine {
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
         let _ = self.sampler.scan(policy, &mut self.snapshot);
-        let (mut ledger, mut victims) = (Ledger::with_capacity(1), Victims::with_capacity(1));
-        let mut judge = Judge {
-            policy,
-            sampler: &self.sampler,
-            memory: &self.snapshot.memory,
-            ledger: &mut ledger,
-            victims: &mut victims,
-            only: None,
-            now,
-        };
-        let held = self.sampler.hold(policy, policy.own);
-        let Some((mut process, handle)) = held else {
+        let Some((mut process, handle)) = self.sampler.hold(policy, policy.own) else {
             return;
         };
-        let _ = judge.judge(&mut process);
+        let victims = &mut Victims::with_capacity(1);
+        let mut context = Context {
+            policy,
+            victims,
+            now,
+        };
+        let _ = self.judge(&mut process, &mut context);
         // Anything is over 0% of a threshold.
         let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));
         if let (Ok(facts), Some(key), Some(breach)) = (process.facts, process.key(), breach) {
             let is_same = || self.sampler.is_still(key);
             let _ = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
-            ledger.record_kill(key, process, breach, now);
+            victims.ledger.record_kill(key, process, breach, now);
             victims.hold(key, handle);
         }
     }
@@ -180,142 +198,96 @@ impl Machine {
         }
     }
 
-    /// Reads the processes whose kill is delayed, where that is due, and decides again. Whether there was one.
-    pub(super) fn read_delayed(
-        &mut self,
-        policy: &Policy,
-        ledger: &mut Ledger,
-        victims: &mut Victims,
-        now: &Now,
-    ) -> bool {
-        if ledger.over.due(now.monotonic).is_none() {
-            return false;
-        }
-        // Whether the machine is short of memory counts now, not at the last scan.
-        if let Ok(memory) = self.sampler.memory() {
-            self.snapshot.memory = memory;
-        }
-        let near = &mut self.snapshot.near;
-        while let Some(key) = ledger.over.due(now.monotonic) {
-            if let Some(index) = near.iter().position(|process| process.key() == Some(key)) {
-                near.remove(index);
-                self.judged.remove(index);
-            }
-            let process = self.sampler.read(policy, key.pid);
-            let Some(mut process) = process.filter(|process| process.key() == Some(key)) else {
-                ledger.over.forget(key);
-                continue;
-            };
-            let mut judge = Judge {
-                policy,
-                sampler: &self.sampler,
-                memory: &self.snapshot.memory,
-                ledger,
-                victims,
-                only: self.only,
-                now,
-            };
-            self.judged.push(judge.judge(&mut process));
-            near.push(process);
-        }
-        true
-    }
-}
-
-/// What a decision about a process needs, and what it changes.
-struct Judge<'j> {
-    policy: &'j Policy,
-    sampler: &'j Sampler,
-    memory: &'j SystemMemory,
-    ledger: &'j mut Ledger,
-    victims: &'j mut Victims,
-    only: Option<ProcessKey>,
-    now: &'j Now,
-}
-
-impl Judge<'_> {
     /// Decides about one process, and carries that out.
-    fn judge(&mut self, process: &mut Process) -> Judged {
-        let key = process.key();
-        let is_judged = self.only.is_none() || self.only == key;
-        let decision = if is_judged {
-            self.decide(process)
-        } else {
-            Decision::Leave
-        };
+    fn judge(&self, process: &mut Process, context: &mut Context<'_>) -> Judged {
         let mut judged = Judged {
-            decision,
+            decision: Decision::Leave,
             report: None,
         };
+        if self.only.is_some() && self.only != process.key() {
+            return judged;
+        }
+        judged.decision = self.decide(process, context);
         // Without an identity it is protected, and nothing can be remembered of it.
-        let Some(key) = key.filter(|_| is_judged) else {
+        let Some(key) = process.key() else {
             return judged;
         };
-        let now = self.now.monotonic;
-        let until = match decision {
-            Decision::Delay(_, _, until) => Some(until),
-            _ => None,
-        };
-        if let Decision::Delay(..) | Decision::Terminate(_) | Decision::KillLimitReached(_) =
-            decision
-        {
-            self.ledger.over.record(key, now, until);
-            self.ledger.record_near(key, now);
-        } else {
-            self.ledger.over.forget(key);
+        let (ledger, now) = (&mut context.victims.ledger, context.now.monotonic);
+        match judged.decision {
+            Decision::Delay(_, _, until) => ledger.over.record(key, now, Some(until)),
+            Decision::Terminate(_) | Decision::KillLimitReached(_) => {
+                ledger.over.record(key, now, None);
+            }
+            _ => ledger.over.forget(key),
         }
-        match decision {
+        match judged.decision {
             Decision::Leave => {}
-            Decision::Await { .. } => self.ledger.record_rss(key, process.rss),
+            Decision::Await { .. } => ledger.record_rss(key, process.rss),
+            Decision::Protected(_) => judged.report = Some(Report::Decision),
             Decision::Warn(_) => {
-                let is_due = self.ledger.record_near(key, now);
+                let is_due = ledger.record_near(key, now);
                 judged.report = is_due.then_some(Report::Decision);
             }
-            Decision::Protected(_) | Decision::Delay(..) | Decision::KillLimitReached(_) => {
+            Decision::Delay(..) | Decision::KillLimitReached(_) => {
+                ledger.record_near(key, now);
                 judged.report = Some(Report::Decision);
             }
-            Decision::Terminate(_) => self.terminate(key, process, &mut judged),
+            Decision::Terminate(_) => {
+                ledger.record_near(key, now);
+                self.terminate(key, process, &mut judged, context);
+            }
         }
         judged
     }
 
     /// Reads the process again once it is held, decides again, and signals that very process. Does nothing if it has
     /// ended, and its PID may be another process's.
-    fn terminate(&mut self, key: ProcessKey, process: &mut Process, judged: &mut Judged) {
-        let Some((held, handle)) = self.sampler.hold(self.policy, key.pid) else {
+    fn terminate(
+        &self,
+        key: ProcessKey,
+        process: &mut Process,
+        judged: &mut Judged,
+        context: &mut Context<'_>,
+    ) {
+        let held = self.sampler.hold(context.policy, key.pid);
+        let Some((held, handle)) = held.filter(|(held, _)| held.key() == Some(key)) else {
             return;
         };
-        if held.key() != Some(key) {
-            return;
-        }
         *process = held;
-        let decision = self.decide(process);
-        judged.decision = decision;
-        match (decision, process.facts) {
+        judged.decision = self.decide(process, context);
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        match (judged.decision, process.facts) {
             (Decision::Terminate(breach), Ok(facts)) => {
                 let is_same = || self.sampler.is_still(key);
-                let outcome =
-                    Victims::signaller(self.policy).terminate(&handle, facts.state, &is_same);
+                let signaller = Victims::signaller(policy);
+                let outcome = signaller.terminate(&handle, facts.state, &is_same);
                 let mut found = None;
                 if matches!(outcome, SignalOutcome::Sent) {
-                    found = self.ledger.record_kill(key, *process, breach, self.now);
-                    self.victims.hold(key, handle);
+                    found = victims.ledger.record_kill(key, *process, breach, now);
+                    victims.hold(key, handle);
                 }
                 judged.report = Some(Report::Signal(outcome, found));
             }
             // Only of a process that is held it is known which unit it belongs to.
             (Decision::Delay(_, _, until), _) => {
-                self.ledger
-                    .over
-                    .record(key, self.now.monotonic, Some(until));
+                let over = &mut victims.ledger.over;
+                over.record(key, now.monotonic, Some(until));
                 judged.report = Some(Report::Decision);
             }
             _ => {}
         }
     }
 
-    fn decide(&self, process: &Process) -> Decision {
-        self.policy
-            .decide(process, self.memory, self.ledger, self.now)
+    fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        policy.decide(process, &self.snapshot.memory, &victims.ledger, now)
     }
 }

@@ -1,5 +1,5 @@
-//! The processes that were sent SIGTERM: held until they have ended, sent SIGKILL when their grace period is over.
-//! Touches the held processes and the log, and sleeps for the daemon, as it waits for their exit.
+//! What was done before, and the processes it was done to: held until they have ended, sent SIGKILL when their grace
+//! period is over. Touches the held processes and the log, and sleeps for the daemon, as it waits for their exit.
 
 use crate::events::{Event, Reporter};
 use crate::kill::{self, SignalOutcome, Signaller};
@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 /// The time between two reads of a victim where the kernel has no pidfd to wait on.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The victims of the ledger, held.
+/// The ledger, and its victims, held.
 #[derive(Debug)]
 pub(super) struct Victims {
+    pub(super) ledger: Ledger,
     held: Vec<Held>,
     poll: Poll,
 }
@@ -41,6 +42,7 @@ impl Victims {
     /// So many victims at once cost no heap allocation.
     pub(super) fn with_capacity(victims: usize) -> Self {
         Self {
+            ledger: Ledger::with_capacity(victims),
             held: Vec::with_capacity(victims),
             // The signals' descriptor and the one of PSI are polled as well.
             poll: Poll::with_capacity(victims + 2),
@@ -98,12 +100,7 @@ impl Victims {
     }
 
     /// The victims that have ended since the last sleep began.
-    pub(super) fn take_ended(
-        &mut self,
-        policy: &Policy,
-        sampler: &Sampler,
-        ledger: &mut Ledger,
-    ) -> Vec<Victim> {
+    pub(super) fn take_ended(&mut self, policy: &Policy, sampler: &Sampler) -> Vec<Victim> {
         let mut ended = Vec::new();
         // Index 0 is the signals'.
         let mut index = 0;
@@ -125,31 +122,24 @@ impl Victims {
             }
         }
         self.held.retain(|held| !ended.contains(&held.key));
-        ended
-            .into_iter()
-            .filter_map(|key| ledger.remove(key))
-            .collect()
+        let ended = ended.into_iter();
+        ended.filter_map(|key| self.ledger.remove(key)).collect()
     }
 
     /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
-    pub(super) fn escalate(
-        &mut self,
-        context: &Context<'_>,
-        ledger: &mut Ledger,
-        reporter: &mut Reporter,
-    ) {
+    pub(super) fn escalate(&mut self, context: &Context<'_>, reporter: &mut Reporter) {
         let timeout = context.policy.config.term_timeout;
         let now = context.now.monotonic;
         let mut killed = Vec::new();
-        while let Some((victim, due)) = ledger.next_due(timeout, now) {
+        while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
             match due {
                 Due::Kill => {
-                    if self.kill(&victim, context, ledger, reporter) {
+                    if self.kill(&victim, context, reporter) {
                         killed.push(victim);
                     }
                 }
                 Due::Survives => {
-                    ledger.record_stage(victim.key, Stage::Surviving);
+                    self.ledger.record_stage(victim.key, Stage::Surviving);
                     let after = now.duration_since(victim.terminated);
                     reporter.emit(&Event::Survives(&victim, after));
                 }
@@ -164,13 +154,7 @@ impl Victims {
     }
 
     /// Sends SIGKILL if the victim still exists and is not protected by now; whether it was sent.
-    fn kill(
-        &mut self,
-        victim: &Victim,
-        context: &Context<'_>,
-        ledger: &mut Ledger,
-        reporter: &mut Reporter,
-    ) -> bool {
+    fn kill(&mut self, victim: &Victim, context: &Context<'_>, reporter: &mut Reporter) -> bool {
         let Context {
             policy,
             sampler,
@@ -182,7 +166,7 @@ impl Victims {
         let read = held.and_then(|held| Some((held, sampler.read_held(policy, &held.handle)?)));
         let Some((held, process)) = read else {
             // It has ended; the next poll notices.
-            ledger.record_stage(key, Stage::Surviving);
+            self.ledger.record_stage(key, Stage::Surviving);
             return false;
         };
         let is_protected = policy.protection(&process, memory, now).is_some();
@@ -192,15 +176,15 @@ impl Victims {
             Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key))
         };
         if process.rss > Bytes::ZERO {
-            ledger.record_rss(key, process.rss);
+            self.ledger.record_rss(key, process.rss);
         }
         let event = match &outcome {
             SignalOutcome::Sent => {
-                ledger.record_stage(key, Stage::Killed(now.monotonic));
+                self.ledger.record_stage(key, Stage::Killed(now.monotonic));
                 return true;
             }
             SignalOutcome::Gone => {
-                ledger.record_stage(key, Stage::Surviving);
+                self.ledger.record_stage(key, Stage::Surviving);
                 return false;
             }
             SignalOutcome::DryRun => Event::KillCancelled(victim),
@@ -210,7 +194,7 @@ impl Victims {
             }
         };
         self.held.retain(|held| held.key != key);
-        ledger.remove(key);
+        self.ledger.remove(key);
         reporter.emit(&event);
         false
     }

@@ -113,7 +113,7 @@ pub enum ProtectionTest {
     Names,
     /// `whitelist.users` and `protect_root`.
     Users,
-    /// Whether its rule protects it, or its rule or its memory can't be told.
+    /// Whether its rule protects it, or its rule or its memory is in doubt.
     Rule,
 }
 

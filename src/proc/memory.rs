@@ -60,7 +60,7 @@ impl Anonymous {
         Some(Self { resident, swapped })
     }
 
-    /// From the status file at `path` below the root; None if it can't be told.
+    /// From the status file at `path` below the root; None if it can't be read.
     pub(super) fn read(root: &ProcRoot, path: &CStr) -> Option<Self> {
         let mut buffer = [0; BUFFER];
         Self::parse(fs::read_at(root.as_fd(), path, &mut buffer).ok()?)

@@ -64,7 +64,10 @@ impl Process {
         }
     }
 
-    /// Its memory by the metric that was asked for, RSS where none was; fails where that can't be read.
+    /// Its memory by the metric that was asked for, RSS where none was.
+    ///
+    /// # Errors
+    /// Why that can't be read.
     pub fn memory(&self) -> Result<Bytes, Unreadable> {
         self.details
             .memory

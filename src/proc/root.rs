@@ -15,12 +15,18 @@ pub struct ProcRoot {
 }
 
 impl ProcRoot {
-    /// This machine's /proc. Fails where it can't be opened.
+    /// This machine's /proc.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
     pub fn system() -> Result<Self, Error> {
         Self::open(Path::new("/proc"), sys::page_size())
     }
 
-    /// A directory of the same shape, of a machine with pages of `page_size` bytes. Fails where it can't be opened.
+    /// A directory of the same shape, of a machine with pages of `page_size` bytes.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
     pub fn open(path: &Path, page_size: u64) -> Result<Self, Error> {
         let shown = path.display().to_string();
         match fs::open_directory(path) {
@@ -36,8 +42,10 @@ impl ProcRoot {
         }
     }
 
-    /// The PID of this process, as this root shows it. Fails if the root shows another pid namespace: a PID read there
-    /// would mean another process in a system call here.
+    /// The PID of this process, as this root shows it.
+    ///
+    /// # Errors
+    /// Where the root shows another pid namespace: a PID read there would mean another process in a system call here.
     pub fn own_pid(&self) -> Result<Pid, Error> {
         let mut buffer = [0; 16];
         let shown =

@@ -68,7 +68,10 @@ impl Sampler {
         &self.root
     }
 
-    /// The machine's memory. Fails where meminfo can't be read or has an unexpected format.
+    /// The machine's memory.
+    ///
+    /// # Errors
+    /// Where meminfo can't be read or has an unexpected format.
     pub fn memory(&self) -> Result<SystemMemory, Error> {
         let memory = SystemMemory::read(&self.root)?;
         self.total.set(memory.total);
@@ -80,8 +83,10 @@ impl Sampler {
         meminfo::hides_processes(&self.root)
     }
 
-    /// Scans all processes, and reads in detail what `questions` has a sieve for. Fails where the proc root or its
-    /// meminfo can't be read; what could be read is in `snapshot` all the same.
+    /// Scans all processes, and reads those in detail that are over the sieve of `questions`.
+    ///
+    /// # Errors
+    /// Where the proc root or its meminfo can't be read.
     pub fn scan(
         &mut self,
         questions: &dyn Questions,
@@ -90,7 +95,10 @@ impl Sampler {
         self.scan_over(questions, |memory| questions.sieve(memory), snapshot)
     }
 
-    /// The same, and reads every process with memory in detail. Fails as [`Sampler::scan`] does.
+    /// The same, and reads every process with memory in detail.
+    ///
+    /// # Errors
+    /// As [`Sampler::scan`].
     pub fn scan_all(
         &mut self,
         questions: &dyn Questions,
@@ -156,7 +164,10 @@ impl Sampler {
         walked
     }
 
-    /// Visits every process once; one that ends meanwhile is left out. Fails where the proc root can't be listed.
+    /// Visits every process once; one that ends meanwhile is left out.
+    ///
+    /// # Errors
+    /// Where the proc root can't be listed.
     pub fn walk(&mut self, mut visit: impl FnMut(Pid, Seen)) -> Result<(), Error> {
         let listing = |source| Error::Read {
             path: self.root.path_of(""),
@@ -196,7 +207,10 @@ impl Sampler {
         self.try_hold(questions, pid).ok()
     }
 
-    /// The same. Fails with the kernel's reason: ENOENT or ESRCH if it has ended.
+    /// The same.
+    ///
+    /// # Errors
+    /// The kernel's reason: ENOENT or ESRCH if it has ended.
     pub fn try_hold(
         &self,
         questions: &dyn Questions,
@@ -246,7 +260,10 @@ impl Sampler {
         meminfo::is_hidepid()
     }
 
-    /// The process that has this PID now; None if there is none. Fails where that can't be read.
+    /// The process that has this PID now; None if there is none.
+    ///
+    /// # Errors
+    /// Where that can't be read.
     pub fn identify(&self, pid: Pid) -> io::Result<Option<ProcessKey>> {
         let start_time = ProcessDirectory::open(self.root.as_fd(), pid)
             .and_then(|directory| facts::read_start_time(&directory));

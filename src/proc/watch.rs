@@ -39,7 +39,10 @@ impl Watch {
     /// so this is 128 KiB.
     pub const CAPACITY: usize = 32;
 
-    /// Of no process yet. Fails where meminfo can't be opened.
+    /// Of no process yet.
+    ///
+    /// # Errors
+    /// Where meminfo can't be opened.
     pub fn new(root: &ProcRoot) -> Result<Self, Error> {
         let meminfo = fs::open_file_at(root.as_fd(), c"meminfo").map_err(|source| Error::Read {
             path: root.path_of("meminfo"),

@@ -1,18 +1,18 @@
-//! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of
-//! the rooms above it but the identifiers in [`crate::quantities`].
+//! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of the directories above
+//! it but those in [`crate::quantities`].
 
 #![allow(unsafe_code)]
 
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod counting;
-pub mod fs;
-pub mod glob;
+pub(crate) mod fs;
+pub(crate) mod glob;
 pub mod inherited;
-pub mod keys;
-pub mod memory;
+pub(crate) mod keys;
+pub(crate) mod memory;
 pub mod poll;
-pub mod pressure;
+pub(crate) mod pressure;
 pub mod process;
 pub mod signals;
 pub mod terminal;
@@ -24,7 +24,7 @@ use crate::quantities::{Now, StartTime, Uid};
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The one gate from a libc return value to an error: -1 means look at `errno`.
+/// The one gate from a libc return value to an error: -1 means that `errno` has it.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 {
         Err(io::Error::last_os_error())
@@ -73,7 +73,7 @@ pub fn host_name() -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// Whether the service manager has started this process: as its child, and told so.
+/// Whether the service manager has started this process: as its child, and with an invocation id.
 pub fn parent_is_manager() -> bool {
     // SAFETY: getppid can't fail and has no arguments.
     let parent = unsafe { libc::getppid() };

@@ -22,8 +22,10 @@ impl Poll {
     }
 
     /// Waits until one of `descriptors` is readable or `timeout` has passed; for ever without one. A signal that
-    /// interrupts it ends the wait as well. Fails only where the kernel has no memory, or with more descriptors than
-    /// RLIMIT_NOFILE.
+    /// interrupts it ends the wait as well.
+    ///
+    /// # Errors
+    /// Where the kernel has no memory, or with more descriptors than RLIMIT_NOFILE.
     pub fn wait<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
@@ -32,8 +34,10 @@ impl Poll {
         self.wait_for(descriptors, None, timeout)
     }
 
-    /// The same until a moment, and until `urgent` has something exceptional to report (POLLPRI). Fails as
-    /// [`Poll::wait`] does.
+    /// The same until a moment, and until `urgent` has something exceptional to report (POLLPRI).
+    ///
+    /// # Errors
+    /// As [`Poll::wait`].
     pub fn wait_until<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,

@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Columns and lines of the terminal behind `fd`; None where it is none, or does not know.
+/// Columns and lines of the terminal behind `fd`; None where it is no terminal, or does not know its size.
 pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
     let mut size = libc::winsize {
         ws_row: 0,
@@ -28,7 +28,7 @@ pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
 #[derive(Debug)]
 pub struct Terminal {
     file: File,
-    /// Whose it is.
+    /// The user it belongs to.
     pub owner: Uid,
     /// Whether its owner takes messages: mesg(1).
     pub takes_messages: bool,
@@ -36,6 +36,9 @@ pub struct Terminal {
 
 impl Terminal {
     /// Opens the terminal at `path`: it does not become that of this process, and is never waited for.
+    ///
+    /// # Errors
+    /// Where it can't be opened, or is no terminal.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .write(true)
@@ -53,6 +56,9 @@ impl Terminal {
     }
 
     /// Writes as much of `text` as the terminal takes at once. One that was stopped takes nothing.
+    ///
+    /// # Errors
+    /// Where it takes nothing.
     pub fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.file.write(text)
     }
