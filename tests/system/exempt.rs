@@ -1,0 +1,254 @@
+//! Exemptions for a while: granted, taken back, over, and held by the very process.
+
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{LONG, Machine, binary, output};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+pub(crate) const CASES: &[Case] = cases![
+    spared_until_taken_back,
+    spared_until_its_time_is_over,
+    lets_a_victim_go,
+    survives_a_restart,
+    holds_for_the_process_alone: [Needs::Users],
+    only_root_may: [Needs::Users],
+    what_others_could_have_written,
+    who_needs_none,
+];
+
+fn exempt(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary());
+    command.arg("exempt").args(arguments);
+    output(command)
+}
+
+/// Exempts a hog; what it printed.
+fn grant(hog: &RunningHog, time: &str, reason: &str) -> String {
+    let done = exempt(&[&hog.pid().to_string(), "--for", time, "--reason", reason]);
+    assert!(done.status.success(), "{done:?}");
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+fn file() -> PathBuf {
+    let directory = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");
+    PathBuf::from(directory).join("exempt.json")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+fn spared_until_taken_back() {
+    let machine = Machine::new();
+    let mut hog = Hog::new().start();
+    let pid = hog.pid().to_string();
+    let said = grant(&hog, "2h", "back\x1bup");
+    assert!(
+        said.contains("(2 h)") && said.contains(&pid) && !said.contains('\x1b'),
+        "{said}"
+    );
+    let mut other = Hog::new().start();
+    let mut daemon = machine.start();
+    assert_eq!(other.ended_by(), Some(libc::SIGTERM));
+    let reason = "Reason=\"back\\x1bup\"";
+    machine
+        .log()
+        .wait_for_words(&["Exempt for ", &format!("PID={pid},"), reason]);
+    machine.log().wait_for_words(&[
+        "Protected process: ",
+        &format!("PID={pid},"),
+        "exempt for another",
+    ]);
+    for command in [&["explain", &pid][..], &["scan"], &["exempt", "--list"]] {
+        let shown = output(machine.given_words(Command::new(binary()), command));
+        let shown = if command[0] == "exempt" {
+            exempt(&["--list"])
+        } else {
+            shown
+        };
+        assert!(
+            text(&shown).contains("back\\x1bup"),
+            "{command:?}: {}",
+            text(&shown)
+        );
+    }
+    let json = exempt(&["--list", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json[0]["pid"], hog.pid());
+
+    machine.log().wait_for_scans(machine.log().scans() + 3);
+    assert!(hog.is_alive());
+    assert!(exempt(&[&pid, "--end"]).status.success());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    machine
+        .log()
+        .wait_for_words(&["Exemption over (revoked): ", &format!("PID={pid},")]);
+    let again = exempt(&[&pid, "--end"]);
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(text(&exempt(&["--list"])).contains("No process"));
+    daemon.stop();
+}
+
+fn spared_until_its_time_is_over() {
+    // The next check would come a day later: the end of an exemption brings it forward.
+    let machine = Machine::new().with("thresholds.check_interval", "86400");
+    let mut hog = Hog::new().start();
+    grant(&hog, "2s", "");
+    let mut daemon = machine.start();
+    machine
+        .log()
+        .wait_for_words(&["Protected process: ", "exempt for another"]);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    machine
+        .log()
+        .wait_for_words(&["Exemption over (expired): "]);
+    daemon.stop();
+}
+
+fn lets_a_victim_go() {
+    let machine = Machine::new().with("settings.term_timeout", "3");
+    let hog = Hog::new().ignores_sigterm().start();
+    let mut daemon = machine.start();
+    machine
+        .log()
+        .wait_for_words(&["Killing process: ", &format!("PID={},", hog.pid())]);
+    grant(&hog, "1h", "not this one");
+    machine.log().wait_for_words(&[
+        "Kill cancelled, the process is protected now: ",
+        &format!("PID={},", hog.pid()),
+    ]);
+    machine.log().wait_for_scans(machine.log().scans() + 3);
+    assert!(hog.is_alive());
+    daemon.stop();
+}
+
+fn survives_a_restart() {
+    let machine = Machine::new().with("settings.term_timeout", LONG);
+    let hog = Hog::new().start();
+    grant(&hog, "1h", "");
+    for _ in 0..2 {
+        let mut daemon = machine.start();
+        machine.log().wait_for_scans(machine.log().scans() + 2);
+        daemon.stop();
+        assert!(hog.is_alive());
+    }
+}
+
+fn holds_for_the_process_alone() {
+    let machine = Machine::new();
+    let mut first = Hog::new().start_as(300);
+    grant(&first, "1h", "");
+    let mut daemon = machine.start();
+    machine.log().wait_for_words(&["Exempt for ", "PID=300,"]);
+    first.end();
+    machine
+        .log()
+        .wait_for_words(&["Exemption over (the process has ended): ", "PID=300,"]);
+    let mut second = Hog::new().start_as(300);
+    assert_eq!(second.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+fn only_root_may() {
+    let machine = Machine::new();
+    let hog = Hog::new().user(1000).start();
+    let pid = hog.pid().to_string();
+    for arguments in [
+        &["exempt", &pid, "--for", "1h"][..],
+        &["exempt", &pid, "--end"],
+    ] {
+        let mut command = machine.binary_for(1000);
+        command.args(arguments);
+        let refused = output(command);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused).contains("only root"), "{}", text(&refused));
+    }
+    let mut command = machine.binary_for(1000);
+    command.args(["exempt", "--list"]);
+    assert!(output(command).status.success());
+}
+
+fn what_others_could_have_written() {
+    let machine = Machine::new();
+    let mut hog = Hog::new().start();
+    grant(&hog, "1h", "");
+    fs::set_permissions(file(), fs::Permissions::from_mode(0o666)).expect("ours");
+    let mut daemon = machine.start();
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    machine
+        .log()
+        .wait_for_words(&["Exemptions file rejected", "by others than root"]);
+
+    // Who is exempt stays so, whatever the file has become.
+    fs::remove_file(file()).expect("ours");
+    let second = Hog::new().mib(1).start();
+    grant(&second, "1h", "");
+    machine
+        .log()
+        .wait_for_words(&["Exempt for ", &format!("PID={},", second.pid())]);
+    fs::write(file(), "[{").expect("ours");
+    machine
+        .log()
+        .wait_for_words(&["Exemptions file rejected", "EOF"]);
+    machine.log().wait_for_scans(machine.log().scans() + 3);
+    let over =
+        |record: &crate::harness::log_lines::Record| record.message.contains("Exemption over");
+    assert!(!machine.log().records().iter().any(over));
+    daemon.stop();
+}
+
+fn who_needs_none() {
+    let mut gone = Hog::new().start();
+    let number = gone.pid().to_string();
+    gone.end();
+    for (pid, words) in [
+        ("1", "pid 1 is always protected"),
+        (number.as_str(), "does not exist"),
+        ("0", "a number from 1"),
+    ] {
+        let refused = exempt(&[pid, "--for", "1h"]);
+        assert!(
+            !refused.status.success() && text(&refused).contains(words),
+            "{}",
+            text(&refused)
+        );
+    }
+    let own = std::process::id().to_string();
+    let own = own.as_str();
+    for arguments in [
+        &[][..],
+        &[own][..],
+        &[own, "--for", "soon"],
+        &[own, "--for", "0s"],
+        &[own, "--end", "--for", "1h"],
+        &["--list", "--reason", "x"],
+        &[own, "--list"],
+        &["--for", "1h"],
+    ] {
+        let refused = exempt(arguments);
+        assert_eq!(
+            refused.status.code(),
+            Some(64),
+            "{arguments:?}: {refused:?}"
+        );
+    }
+    assert!(!file().exists());
+    // It asks for nothing but itself: the name of a process can't end the line.
+    let mut command = Command::new("/bin/sleep");
+    let mut hostile = command
+        .arg0("a\nb")
+        .arg("600")
+        .spawn()
+        .expect("sleep starts");
+    let done = exempt(&[&hostile.id().to_string(), "--for", "1h", "--reason", "a\nb"]);
+    assert_eq!(
+        String::from_utf8_lossy(&done.stdout).lines().count(),
+        1,
+        "{done:?}"
+    );
+    hostile.kill().and_then(|()| hostile.wait()).expect("ours");
+}

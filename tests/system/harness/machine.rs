@@ -1,0 +1,290 @@
+//! A configuration, the daemon that runs with it, and what it wrote.
+
+use crate::harness::hog::GROUP;
+use crate::harness::log_lines::Log;
+use crate::harness::os;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+use tempfile::TempDir;
+
+/// Longer than anything here takes on the slowest machine; only a failure waits for so long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// About 20 MiB: only hogs have more.
+pub(crate) const THRESHOLD_GB: &str = "0.02";
+/// A grace time that no test outlives.
+pub(crate) const LONG: &str = "300";
+
+/// Waits for an event that can only be seen by looking.
+pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed() < LIMIT, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A directory with a configuration in which nothing but hogs is over a threshold.
+pub(crate) struct Machine {
+    directory: TempDir,
+    settings: BTreeMap<(&'static str, &'static str), String>,
+}
+
+impl Machine {
+    /// With thresholds that only hogs reach, ten checks a second, nobody whitelisted.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory below /tmp");
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(directory.path(), open).expect("a directory of ours");
+        let settings = BTreeMap::new();
+        let machine = Self {
+            directory,
+            settings,
+        };
+        let log_file = quoted(&machine.log_path());
+        machine
+            .with("thresholds.ram_percent_threshold", "100")
+            .with("thresholds.ram_gb_threshold", THRESHOLD_GB)
+            .with("thresholds.check_interval", "0.1")
+            .with("whitelist.pids", "[1]")
+            .with("whitelist.names", "[]")
+            .with("whitelist.users", "[]")
+            .with("settings.log_file", &log_file)
+            .with("settings.enable_syslog", "false")
+            .with("settings.term_timeout", LONG)
+            .with("settings.max_kills_per_minute", "0")
+    }
+
+    /// With `value`, as TOML writes it, for the key `table.key`.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Changes the configuration file's contents from the next [`Self::write_config`] on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        let name = name.split_once('.').expect("table.key");
+        self.settings.insert(name, value.to_owned());
+    }
+
+    /// The file `name` in the machine's directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The log file.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.path("log")
+    }
+
+    /// The log file's records.
+    pub(crate) fn log(&self) -> Log {
+        Log::at(&self.log_path())
+    }
+
+    /// Writes the configuration file, and returns its path.
+    pub(crate) fn write_config(&self) -> PathBuf {
+        let mut text = String::new();
+        let mut open_table = "";
+        for ((table, key), value) in &self.settings {
+            if open_table != *table {
+                writeln!(text, "[{table}]").expect("a String takes all");
+                open_table = table;
+            }
+            writeln!(text, "{key} = {value}").expect("a String takes all");
+        }
+        let path = self.path("config.toml");
+        fs::write(&path, text).expect("a directory of ours");
+        path
+    }
+
+    /// The binary with this configuration.
+    pub(crate) fn command(&self) -> Command {
+        self.given(Command::new(binary()))
+    }
+
+    /// `memory-monitor scan` with this configuration.
+    pub(crate) fn scan(&self) -> Command {
+        self.given_words(Command::new(binary()), &["scan"])
+    }
+
+    /// `program` with the option for this configuration.
+    pub(crate) fn given(&self, mut program: Command) -> Command {
+        program.arg("--config").arg(self.write_config());
+        program
+    }
+
+    /// `program` with `words` and the option for this configuration.
+    pub(crate) fn given_words(&self, mut program: Command, words: &[&str]) -> Command {
+        program.args(words);
+        self.given(program)
+    }
+
+    /// The binary for the user `uid`, who may not be able to reach the directory of the original.
+    pub(crate) fn binary_for(&self, uid: u32) -> Command {
+        let copy = self.path("memory-monitor");
+        fs::copy(binary(), &copy).expect("a directory of ours");
+        let mut command = Command::new(copy);
+        command.uid(uid).gid(GROUP);
+        command
+    }
+
+    /// Starts the daemon; returns when its first scan is complete.
+    pub(crate) fn start(&self) -> Daemon {
+        let scans = self.log().scans();
+        let daemon = self.launch(self.command());
+        until("the first scan is complete", || self.log().scans() > scans);
+        daemon
+    }
+
+    /// Starts this command as the daemon.
+    pub(crate) fn launch(&self, command: Command) -> Daemon {
+        Daemon::launch(command, &self.path("stderr"))
+    }
+}
+
+/// The binary under test: what cargo has built, or the one that MEMORY_MONITOR names by its whole path.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let built = || env!("CARGO_BIN_EXE_memory-monitor").into();
+    BINARY.get_or_init(|| std::env::var_os("MEMORY_MONITOR").map_or_else(built, PathBuf::from))
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn output(mut command: Command) -> Output {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary starts")
+}
+
+/// The daemon while it runs; its end is the end of this.
+pub(crate) struct Daemon {
+    child: Child,
+    /// A file, unless it was started with something else.
+    stderr: Option<PathBuf>,
+}
+
+impl Daemon {
+    /// Starts `command`, with what it writes to stderr in the file `stderr`.
+    pub(crate) fn launch(mut command: Command, stderr: &Path) -> Self {
+        let file = fs::File::create(stderr).expect("a directory of ours");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file);
+        let child = command.spawn().expect("the daemon starts");
+        let stderr = Some(stderr.to_owned());
+        Self { child, stderr }
+    }
+
+    /// One that was started already.
+    pub(crate) fn of(child: Child) -> Self {
+        let stderr = None;
+        Self { child, stderr }
+    }
+
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        let bytes = self
+            .stderr
+            .as_ref()
+            .map(|path| fs::read(path).expect("a file of ours"));
+        let bytes = bytes.unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        os::signal(self.pid(), signal);
+    }
+
+    /// Stops it where it stands, as a machine under load may; [`Self::resume`] lets it go on.
+    pub(crate) fn pause(&self) {
+        self.signal(libc::SIGSTOP);
+        let stat = format!("/proc/{}/stat", self.pid());
+        until("the daemon is stopped", || {
+            fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+        });
+    }
+
+    /// Ends [`Self::pause`].
+    pub(crate) fn resume(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    /// Waits for its end, and returns how it ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the daemon has ended", || {
+            status = self.child.try_wait().expect("a child of ours");
+            status.is_some()
+        });
+        status.expect("until returns when there is one")
+    }
+
+    /// Asks it to stop, as systemd does, and checks that it obeys.
+    pub(crate) fn stop(&mut self) {
+        self.signal(libc::SIGTERM);
+        let status = self.wait();
+        assert_eq!(
+            (status.code(), status.signal()),
+            (Some(0), None),
+            "{}",
+            self.stderr()
+        );
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Only what the test is about may decide it: the namespace's end takes care of the rest.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!(
+                "the end of the daemon's stderr:\n{}",
+                end_of(&self.stderr())
+            );
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log().bytes();
+            eprintln!(
+                "the end of the log:\n{}",
+                end_of(&String::from_utf8_lossy(&log))
+            );
+        }
+    }
+}
+
+/// A path as a string of TOML.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_str().expect("UTF-8"))
+}
+
+/// The last lines, which are enough for a message.
+fn end_of(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

@@ -1,0 +1,10 @@
+//! What the cases are written with: the namespaces they run in, the processes that use memory, the
+//! daemon and its configuration, and its log.
+
+pub(crate) mod clock;
+pub(crate) mod confine;
+pub(crate) mod hog;
+pub(crate) mod log_lines;
+pub(crate) mod machine;
+pub(crate) mod os;
+pub(crate) mod syslog;

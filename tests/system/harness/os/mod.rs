@@ -1,0 +1,157 @@
+//! Every libc call and all `unsafe` of the live suite, behind small safe functions.
+
+#![allow(unsafe_code)]
+
+mod seccomp;
+
+pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscalls};
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The one gate from a libc return value to an error.
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// From now on SIGTERM has no effect on this process.
+pub(crate) fn ignore_sigterm() {
+    // SAFETY: SIG_IGN installs no function that could be called.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+}
+
+/// Ends the calling thread alone; the other threads of the process go on.
+pub(crate) fn exit_this_thread() {
+    // SAFETY: the thread's stack stays mapped, since nobody joins it; no destructor matters to a hog.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+/// Who this process acts as.
+pub(crate) fn effective_uid() -> u32 {
+    // SAFETY: takes nothing, can't fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Of memory, in bytes.
+pub(crate) fn page_size() -> u64 {
+    // SAFETY: takes an integer.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).expect("Linux has pages")
+}
+
+/// Whether our child `pid` is over: its last thread is gone, or it was reaped already.
+pub(crate) fn is_over(pid: u32) -> bool {
+    // SAFETY: a C struct for which all zeros are valid.
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid writes one siginfo_t; WNOWAIT leaves the child unreaped.
+    let result = unsafe { libc::waitid(libc::P_PID, pid, &raw mut found, flags) };
+    // The signal number stays zero while there is nothing to report.
+    result == -1 || found.si_signo != 0
+}
+
+/// Sends `signal` to the process `pid`.
+pub(crate) fn signal(pid: u32, signal: libc::c_int) {
+    let pid = i32::try_from(pid).expect("the kernel's numbers fit");
+    // SAFETY: kill takes two integers.
+    let result = unsafe { libc::kill(pid, signal) };
+    check(result.into()).unwrap_or_else(|error| panic!("kill({pid}, {signal}): {error}"));
+}
+
+/// Mounts `source` of type `kind` on `target`; an empty `kind` is for bind mounts and remounts.
+pub(crate) fn mount(source: &Path, target: &Path, kind: &str, flags: libc::c_ulong, data: &str) {
+    let text = |bytes: &[u8]| CString::new(bytes).expect("no NUL in what is mounted");
+    let (source, target) = (source.as_os_str().as_bytes(), target.as_os_str().as_bytes());
+    let (source, target, kind, data) = (
+        text(source),
+        text(target),
+        text(kind.as_bytes()),
+        text(data.as_bytes()),
+    );
+    // SAFETY: four NUL-terminated strings that live for the length of the call.
+    let result = unsafe {
+        libc::mount(
+            source.as_ptr(),
+            target.as_ptr(),
+            kind.as_ptr(),
+            flags,
+            data.as_ptr().cast(),
+        )
+    };
+    check(result.into()).unwrap_or_else(|error| panic!("mount on {target:?}: {error}"));
+}
+
+/// A file that lies in memory only; its path holds while this process lives.
+pub(crate) fn memory_file(name: &str, contents: &[u8]) -> PathBuf {
+    let name = CString::new(name).expect("no NUL in a name");
+    // SAFETY: a NUL-terminated string that lives for the length of the call.
+    let result = unsafe { libc::memfd_create(name.as_ptr(), 0) };
+    let path = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let result = check(result.into()).unwrap_or_else(|error| panic!("memfd_create: {error}"));
+    let fd = RawFd::try_from(result).expect("the kernel's numbers fit");
+    // SAFETY: memfd_create just returned this descriptor, nobody else owns it.
+    let mut file = unsafe { File::from_raw_fd(fd) };
+    file.write_all(contents).expect("there is memory");
+    // What can be written to can't be started, so that only this one is kept, and given to children.
+    let kept = File::open(path(&file)).expect("a file of ours");
+    // SAFETY: changes a flag of a descriptor that is open.
+    unsafe { libc::fcntl(kept.as_raw_fd(), libc::F_SETFD, 0) };
+    path(&kept.into_raw_fd()).into()
+}
+
+/// Makes a named pipe.
+pub(crate) fn make_pipe(path: &Path) {
+    let name = CString::new(path.as_os_str().as_bytes()).expect("no NUL in a path");
+    // SAFETY: a NUL-terminated string that lives for the length of the call.
+    let result = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    check(result.into()).unwrap_or_else(|error| panic!("mkfifo {name:?}: {error}"));
+}
+
+/// Becomes the tracer of the thread with this number, which goes on as before.
+pub(crate) fn trace(thread: u32) {
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_SEIZE takes the number and options, and touches no memory of ours.
+    let result = unsafe { libc::ptrace(libc::PTRACE_SEIZE, thread, nothing, nothing) };
+    check(result).unwrap_or_else(|error| panic!("ptrace {thread}: {error}"));
+}
+
+/// Sees the end of a traced thread, which until then keeps its process from ending.
+pub(crate) fn see_end_of(thread: u32) {
+    let thread = i32::try_from(thread).expect("the kernel's numbers fit");
+    // SAFETY: no status is asked for.
+    let result = unsafe { libc::waitpid(thread, std::ptr::null_mut(), libc::__WALL) };
+    check(result.into()).unwrap_or_else(|error| panic!("wait for {thread}: {error}"));
+}
+
+/// Lets `command` have so many descriptors and no more.
+pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: count,
+        rlim_max: count,
+    };
+    // SAFETY: between fork and exec only one system call is made, which reads one struct.
+    unsafe {
+        command.pre_exec(move || {
+            check(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit).into()).map(drop)
+        });
+    }
+}
+
+/// Writes to `socket` until nothing more goes in; afterwards it blocks again.
+pub(crate) fn fill(socket: &UnixStream) {
+    socket.set_nonblocking(true).expect("a socket of ours");
+    while (&*socket).write(&[b'.'; 4096]).is_ok() {}
+    while (&*socket).write(b".").is_ok() {}
+    socket.set_nonblocking(false).expect("a socket of ours");
+}

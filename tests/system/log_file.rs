@@ -1,0 +1,223 @@
+//! The log file that is moved, deleted, full, missing or no file at all: the daemon goes on, says so
+//! elsewhere, and writes again by itself.
+
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::Hog;
+use crate::harness::log_lines::Log;
+use crate::harness::machine::{Daemon, Machine, quoted, until};
+use crate::harness::os;
+use crate::harness::syslog::{Syslog, own_dev};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+pub(crate) const CASES: &[Case] = cases![
+    is_private,
+    opened_again_on_sigusr1,
+    moved,
+    deleted,
+    missing_directory,
+    is_a_directory,
+    full_disk,
+    always_full,
+    is_a_pipe,
+    none,
+    syslog_comes_and_goes,
+];
+
+fn is_private() {
+    let machine = Machine::new();
+    let mut daemon = machine.start();
+    let mode = fs::metadata(machine.log_path())
+        .expect("the log")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    daemon.stop();
+}
+
+fn opened_again_on_sigusr1() {
+    // One check a day: only the signal can be what opens the file again.
+    let machine = Machine::new().with("thresholds.check_interval", "86400");
+    let mut daemon = machine.start();
+    let moved = machine.path("moved");
+    fs::rename(machine.log_path(), &moved).expect("a directory of ours");
+    daemon.signal(libc::SIGUSR1);
+    until("the log file exists again", || machine.log_path().exists());
+    daemon.stop();
+    let before = Log::at(&moved).records();
+    let after = machine.log().records();
+    assert!(
+        before
+            .iter()
+            .any(|record| record.message.starts_with("Scan complete"))
+    );
+    assert!(
+        !after
+            .iter()
+            .any(|record| record.message.starts_with("Scan complete"))
+    );
+    assert!(!after.is_empty(), "that it stops is said in the new file");
+}
+
+fn moved() {
+    let machine = Machine::new();
+    let mut daemon = machine.start();
+    let old = machine.path("moved");
+    fs::rename(machine.log_path(), &old).expect("a directory of ours");
+    machine.log().wait_for_scans(3);
+    let length = fs::metadata(&old).expect("moved").len();
+    machine.log().wait_for_scans(3);
+    assert_eq!(
+        fs::metadata(&old).expect("moved").len(),
+        length,
+        "written to after the move"
+    );
+    daemon.stop();
+}
+
+fn deleted() {
+    let machine = Machine::new();
+    let mut daemon = machine.start();
+    for _ in 0..3 {
+        fs::remove_file(machine.log_path()).expect("a directory of ours");
+        machine.log().wait_for_scans(2);
+    }
+    daemon.stop();
+}
+
+/// Starts the daemon with a log file that can't be written, and checks that it works nevertheless
+/// and says on stderr which file it is about.
+fn works_without(machine: &Machine, log_file: &Path) -> Daemon {
+    let mut hog = Hog::new().start();
+    let daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    let mut late = Hog::new().start();
+    assert_eq!(late.ended_by(), Some(libc::SIGTERM));
+    let name = log_file.to_str().expect("UTF-8").to_owned();
+    until("stderr names the log file", || {
+        daemon.stderr().contains(&name)
+    });
+    daemon
+}
+
+fn with_log_file(path: &Path) -> Machine {
+    Machine::new().with("settings.log_file", &quoted(path))
+}
+
+fn missing_directory() {
+    let directory = directory().join("missing");
+    let path = directory.join("log");
+    let machine = with_log_file(&path);
+    let mut daemon = works_without(&machine, &path);
+    fs::create_dir(&directory).expect("a directory of ours");
+    Log::at(&path).wait_for_scans(3);
+    // And the same while it runs.
+    fs::remove_dir_all(&directory).expect("a directory of ours");
+    let mut hog = Hog::new().start();
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    fs::create_dir(&directory).expect("a directory of ours");
+    Log::at(&path).wait_for_scans(3);
+    daemon.stop();
+}
+
+fn is_a_directory() {
+    let path = directory().join("log");
+    fs::create_dir(&path).expect("a directory of ours");
+    let machine = with_log_file(&path);
+    let mut daemon = works_without(&machine, &path);
+    fs::remove_dir(&path).expect("a directory of ours");
+    Log::at(&path).wait_for_scans(3);
+    daemon.stop();
+}
+
+fn full_disk() {
+    let disk = directory();
+    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
+    let path = disk.join("log");
+    let machine = with_log_file(&path);
+    let mut daemon = machine.launch(machine.command());
+    let log = Log::at(&path);
+    let name = path.to_str().expect("UTF-8");
+    let said = |daemon: &Daemon| daemon.stderr().matches(name).count();
+    for _ in 0..3 {
+        log.wait_for_scans(2);
+        let filler = disk.join("filler");
+        let before = said(&daemon);
+        // Fails when the disk is full, which is what it is for; the log's last page has some room yet.
+        let _ = fs::write(&filler, vec![0; 1 << 20]);
+        until("stderr names the log file", || said(&daemon) > before);
+        let mut hog = Hog::new().start();
+        assert_eq!(
+            hog.ended_by(),
+            Some(libc::SIGTERM),
+            "a full disk is no reason to stop"
+        );
+        fs::remove_file(&filler).expect("a directory of ours");
+        // Reading the records fails where a line that had only half room was not mended.
+        log.wait_for_scans(2);
+    }
+    daemon.stop();
+}
+
+fn always_full() {
+    let path = Path::new("/dev/full");
+    let machine = with_log_file(path);
+    works_without(&machine, path).stop();
+}
+
+fn is_a_pipe() {
+    let path = directory().join("log");
+    os::make_pipe(&path);
+    let machine = with_log_file(&path);
+    works_without(&machine, &path).stop();
+}
+
+fn none() {
+    let machine = Machine::new().with("settings.log_file", "\"\"");
+    let mut hog = Hog::new().start();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+    let files = fs::read_dir(machine.path("")).expect("a directory of ours");
+    let names: Vec<_> = files
+        .map(|file| file.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names.len(), 2, "config.toml and stderr: {names:?}");
+}
+
+fn syslog_comes_and_goes() {
+    own_dev();
+    // Few records, so that none finds the socket's short queue full on a busy machine.
+    let machine = Machine::new()
+        .with("thresholds.check_interval", "0.4")
+        .with("settings.enable_syslog", "true");
+    let log = machine.log();
+    let mut daemon = machine.launch(machine.command());
+    log.wait_for_scans(3);
+    for _ in 0..2 {
+        let syslog = Syslog::listen();
+        let mut hog = Hog::new().start();
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        log.wait_for_words(&["Process ended: ", &format!("PID={},", hog.pid())]);
+        log.wait_for_scans(2);
+        let messages = syslog.close();
+        let killing = format!("Killing process: PID={},", hog.pid());
+        // LOG_DAEMON is 24; a warning 4, information 6.
+        let of = |start: &str| {
+            messages
+                .iter()
+                .find(|(_, text)| text.starts_with(start))
+                .cloned()
+        };
+        assert_eq!(of(&killing).expect("the kill").0, "<28>");
+        assert_eq!(of("Scan complete").expect("a scan").0, "<30>");
+        log.wait_for_scans(3);
+    }
+    daemon.stop();
+}
+
+/// A directory that is as short-lived as the test.
+fn directory() -> PathBuf {
+    tempfile::tempdir().expect("a directory below /tmp").keep()
+}

@@ -1,0 +1,190 @@
+//! Rules, times over a threshold, early warnings, restart loops and drop-ins, on real processes. The
+//! rules are in drop-ins.
+
+use crate::harness::confine::{Case, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Machine, THRESHOLD_GB, output};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+pub(crate) const CASES: &[Case] = cases![
+    first_rule_decides,
+    rule_by_executable,
+    must_be_over_for_a_time,
+    early_warning_once,
+    restart_loop_waits,
+    drop_in_is_reloaded,
+    foreign_drop_in_is_refused,
+    measured_by_pss,
+];
+
+/// Writes a drop-in of this machine's configuration.
+fn drop_in(machine: &Machine, name: &str, text: &str) {
+    let directory = machine.path("config.d");
+    fs::create_dir_all(&directory).expect("a directory of ours");
+    for (path, mode) in [(directory.clone(), 0o755), (directory.join(name), 0o644)] {
+        if mode == 0o644 {
+            fs::write(&path, text).expect("a directory of ours");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("ours");
+    }
+}
+
+fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize {
+    let start = format!("{start}PID={},", hog.pid());
+    let records = machine.log().records();
+    let about_it = |record: &&crate::harness::log_lines::Record| {
+        record.level == level && record.message.starts_with(&start)
+    };
+    records.iter().filter(about_it).count()
+}
+
+fn first_rule_decides() {
+    let machine = Machine::new();
+    drop_in(
+        &machine,
+        "rules.toml",
+        "[[rule]]\ncmdline = \"*protected*\"\naction = \"protect\"\n\
+         [[rule]]\ncmdline = \"*reported*\"\naction = \"warn\"\n\
+         [[rule]]\nname = \"large\"\nram_gb_threshold = 1\n",
+    );
+    let protected = Hog::new().argv0("protected").start();
+    let reported = Hog::new().argv0("reported").start();
+    let large = Hog::new().comm("large").start();
+    let mut ended = Hog::new().start();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(ended.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for_scans(5);
+    daemon.stop();
+    for hog in [&protected, &reported, &large] {
+        assert!(hog.is_alive());
+        assert_eq!(count(&machine, "WARNING", "Killing process: ", hog), 0);
+    }
+    assert_eq!(
+        count(&machine, "INFO", "Protected process: ", &protected),
+        1
+    );
+    let only = "Over its threshold, only reported: ";
+    assert_eq!(count(&machine, "WARNING", only, &reported), 1);
+}
+
+fn rule_by_executable() {
+    let machine = Machine::new();
+    let exe = fs::read_link("/proc/self/exe").expect("ours");
+    let exe = exe
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("UTF-8");
+    // Whatever it calls itself: the link is what counts.
+    let rule = format!("[[rule]]\nexe = \"*/{exe}\"\naction = \"protect\"\n");
+    drop_in(&machine, "rules.toml", &rule);
+    let hog = Hog::new().argv0("/usr/sbin/sshd").comm("sshd").start();
+    let mut daemon = machine.start();
+    machine.log().wait_for_scans(3);
+    daemon.stop();
+    assert!(hog.is_alive());
+    assert_eq!(count(&machine, "INFO", "Protected process: ", &hog), 1);
+}
+
+fn must_be_over_for_a_time() {
+    // The checks alone would come too late.
+    let machine = Machine::new()
+        .with("thresholds.sustained", "2")
+        .with("thresholds.check_interval", "3600");
+    let mut hog = Hog::new().start();
+    let start = std::time::Instant::now();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    assert!(
+        start.elapsed().as_secs_f64() >= 2.0,
+        "{:?}",
+        start.elapsed()
+    );
+    machine.log().wait_for_words(&["Process ended:"]);
+    daemon.stop();
+    let waits = "Over its threshold, will be killed in 2 s unless it shrinks: ";
+    assert_eq!(count(&machine, "INFO", waits, &hog), 1);
+    assert_eq!(machine.log().scans(), 1);
+}
+
+fn early_warning_once() {
+    let machine = Machine::new().with("thresholds.ram_gb_threshold", "0.06");
+    let hog = Hog::new().mib(52).start();
+    let mut daemon = machine.start();
+    machine.log().wait_for_scans(5);
+    daemon.stop();
+    assert!(hog.is_alive());
+    assert_eq!(count(&machine, "WARNING", "Near its threshold: ", &hog), 1);
+}
+
+fn restart_loop_waits() {
+    // Where these tests run there may be no unit at all, and then no loop is to be seen.
+    let own = fs::read_to_string("/proc/self/cgroup").expect("ours");
+    let is_in_unit = own.lines().any(|line| {
+        (line.starts_with("0::") || line.contains(":name=systemd:"))
+            && !line.ends_with(":/")
+            && !line.ends_with(".slice")
+    });
+    let machine = Machine::new();
+    let mut daemon = machine.start();
+    let mut first = Hog::new().start();
+    assert_eq!(first.ended_by(), Some(libc::SIGTERM));
+    let mut again = Hog::new().start();
+    assert_eq!(again.ended_by(), Some(libc::SIGTERM));
+    let waited = machine
+        .log()
+        .records()
+        .iter()
+        .any(|record| record.message.contains("Reason: restart loop, unit "));
+    assert_eq!(waited, is_in_unit);
+    daemon.stop();
+}
+
+fn drop_in_is_reloaded() {
+    let machine = Machine::new();
+    drop_in(
+        &machine,
+        "50.toml",
+        "[[rule]]\nname = \"hog\"\naction = \"protect\"\n",
+    );
+    let mut hog = Hog::new().start();
+    let mut daemon = machine.start();
+    machine.log().wait_for_scans(3);
+    assert!(hog.is_alive());
+    fs::remove_file(machine.path("config.d/50.toml")).expect("ours");
+    daemon.signal(libc::SIGHUP);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    let removed = "rule: name = \"hog\", action = \"protect\" removed";
+    machine
+        .log()
+        .wait_for_words(&["Configuration changed:", removed]);
+    daemon.stop();
+}
+
+fn foreign_drop_in_is_refused() {
+    let machine = Machine::new();
+    drop_in(
+        &machine,
+        "theirs.toml",
+        "[thresholds]\nram_gb_threshold = 0.001\n",
+    );
+    let theirs = machine.path("config.d/theirs.toml");
+    std::os::unix::fs::chown(&theirs, Some(1000), None).expect("root");
+    let mut command = machine.command();
+    command.arg("--once");
+    let refused = output(command);
+    assert_eq!(refused.status.code(), Some(78), "{refused:?}");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.contains("theirs.toml belongs to uid 1000"), "{text}");
+}
+
+fn measured_by_pss() {
+    // A process of its own shares nothing worth it: by PSS it is over as well, and the reason says so.
+    let machine = Machine::new().with("thresholds.metric", "\"pss\"");
+    let mut hog = Hog::new().start();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    let threshold = format!("ram_gb_threshold = {THRESHOLD_GB}GB (metric pss)");
+    machine.log().wait_for_words(&["Reason:", &threshold]);
+    daemon.stop();
+}

@@ -1,0 +1,102 @@
+//! What only the system calls show: how often the daemon wakes up, and that its rhythm doesn't drift.
+
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::machine::{Machine, binary, until};
+use std::fs;
+use std::process::Command;
+
+const STRACE: &str = "/usr/bin/strace";
+
+pub(crate) const CASES: &[Case] = cases![
+    one_wake_up_an_interval: [Needs::File(STRACE)],
+    no_drift: [Needs::File(STRACE)],
+];
+
+/// The system calls of a daemon that made so many scans, one a line, while nothing happened.
+fn trace(machine: &Machine, scans: usize, options: &[&str]) -> Vec<String> {
+    let path = machine.path("trace");
+    let mut command = Command::new(STRACE);
+    // -D: the daemon stays our child.
+    command
+        .args(["-D", "-f", "-qqq", "-o"])
+        .arg(&path)
+        .args(options)
+        .arg(binary());
+    let mut daemon = machine.launch(machine.given(command));
+    machine.log().wait_for_scans(scans);
+    daemon.stop();
+    let text = || fs::read_to_string(&path).unwrap_or_default();
+    until("strace has written everything", || {
+        text().contains("exit_group(0)")
+    });
+    text().lines().map(str::to_owned).collect()
+}
+
+fn one_wake_up_an_interval() {
+    let machine = Machine::new()
+        .with("thresholds.check_interval", "0.2")
+        .with("thresholds.early_scan", "false");
+    let calls = trace(&machine, 20, &[]);
+    let count = |name: &str| {
+        calls
+            .iter()
+            .filter(|call| call.contains(&format!(" {name}(")))
+            .count()
+    };
+    let scans = machine.log().scans();
+    // One before each scan but the first, and the one that SIGTERM ends.
+    assert!(count("ppoll") <= scans + 1, "{calls:#?}");
+    // What is open at the start, and whether stderr can be written to, is asked without waiting.
+    let is_answered = |call: &str| call.ends_with("POLLOUT}])") || call.contains(", 0) = ");
+    let waits = |call: &&String| call.contains(" poll(") && !is_answered(call);
+    assert_eq!(calls.iter().find(waits), None);
+    for other in [
+        "nanosleep",
+        "clock_nanosleep",
+        "select",
+        "pselect6",
+        "epoll_wait",
+        "epoll_pwait",
+        "futex",
+        "pause",
+        "clone",
+        "clone3",
+        "fork",
+        "vfork",
+        "setitimer",
+        "timer_create",
+        "alarm",
+    ] {
+        assert_eq!(count(other), 0, "{other}");
+    }
+}
+
+/// Each listing of /proc takes 50 ms longer than it would. A daemon that sleeps for a whole interval
+/// after each scan drifts by that much; one with a rhythm sleeps for the rest of the interval. A slow
+/// machine only makes the rest smaller.
+fn no_drift() {
+    let machine = Machine::new().with("thresholds.check_interval", "0.3");
+    let options = [
+        "-e",
+        "trace=ppoll,poll,getdents64,exit_group",
+        "-e",
+        "inject=getdents64:delay_exit=50000",
+    ];
+    let calls = trace(&machine, 8, &options);
+    let sleeps: Vec<f64> = calls.iter().filter_map(|call| timeout(call)).collect();
+    assert!(sleeps.len() >= 8, "{calls:?}");
+    for sleep in &sleeps {
+        assert!(
+            (0.0..=0.25).contains(sleep),
+            "slept for {sleep} s of 0.3: {sleeps:?}"
+        );
+    }
+}
+
+/// The timeout of a ppoll in seconds, as strace shows it: `{tv_sec=0, tv_nsec=99999999}`.
+fn timeout(call: &str) -> Option<f64> {
+    let (_, rest) = call.split_once(", {tv_sec=")?;
+    let (seconds, rest) = rest.split_once(", tv_nsec=")?;
+    let (nanoseconds, _) = rest.split_once('}')?;
+    Some(seconds.parse::<f64>().ok()? + nanoseconds.parse::<f64>().ok()? / 1e9)
+}
