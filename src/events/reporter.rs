@@ -27,8 +27,10 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Makes the sinks of `settings` the logger of this program, standard error from the level `stderr` on. Fails where
-    /// the program has a logger already.
+    /// Makes the sinks of `settings` the logger of this program, standard error from the level `stderr` on.
+    ///
+    /// # Errors
+    /// The program has a logger already.
     pub fn install(
         settings: &LogSettings,
         stderr: LevelFilter,

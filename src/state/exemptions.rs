@@ -5,7 +5,7 @@ use super::atomic_file::{AtomicFile, directory, make_directory_of};
 use crate::paths;
 use crate::policy::Exemption;
 use crate::quantities::{Pid, ProcessKey, StartTime, Uid};
-use crate::sys::{self, fs::lock};
+use crate::sys::{self, fs::lock, trust};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -15,9 +15,6 @@ use std::time::Duration;
 
 /// In bytes; ten thousand exemptions fit.
 const LONGEST: u64 = 4 << 20;
-/// Write permission for the group and for others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-
 /// An exemption as it stands in the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
@@ -85,8 +82,10 @@ impl ExemptionsFile {
         Some(self.read())
     }
 
-    /// All exemptions in the file; none where there is no file. Fails where the file can't be read, others could have
-    /// written it, or it is not what this program writes.
+    /// All exemptions in the file; none where there is no file.
+    ///
+    /// # Errors
+    /// The file can't be read, others could have written it, or it is not what this program writes.
     pub fn read(&self) -> io::Result<Vec<Exemption>> {
         let mut options = OpenOptions::new();
         // A FIFO or a device must not block: only its type is read.
@@ -107,8 +106,10 @@ impl ExemptionsFile {
             .ok_or_else(|| rejected("a pid is not one"))
     }
 
-    /// Changes the exemptions under a lock. A file that can't be accepted is replaced. Fails where the directory or the
-    /// file can't be written.
+    /// Changes the exemptions under a lock. A file that can't be accepted is replaced.
+    ///
+    /// # Errors
+    /// The directory or the file can't be written.
     pub fn change(&self, change: impl FnOnce(&mut Vec<Exemption>)) -> io::Result<()> {
         make_directory_of(&self.path)?;
         let lock_of_directory = File::open(self.path.parent().unwrap_or(Path::new("/")))?;
@@ -154,7 +155,7 @@ fn check_owner(metadata: &Metadata) -> io::Result<()> {
         Err(rejected("it is no regular file"))
     } else if owner != Uid::ROOT && owner != sys::effective_uid() {
         Err(rejected(&format!("it belongs to uid {owner}, not to root")))
-    } else if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+    } else if trust::others_write(metadata.mode()) {
         Err(rejected("it can be written by others than root"))
     } else {
         Ok(())

@@ -108,7 +108,10 @@ impl History {
         self.path.with_extension("jsonl.1")
     }
 
-    /// All entries of both files; none where nothing was killed yet. Fails where a file is there and can't be read.
+    /// All entries of both files; none where nothing was killed yet.
+    ///
+    /// # Errors
+    /// A file is there and can't be read.
     pub fn read(&self) -> io::Result<Past> {
         let mut past = Past::default();
         for path in [self.older(), self.path.clone()] {

@@ -129,7 +129,10 @@ impl StatusFile {
         }
     }
 
-    /// Reads the file. Fails where it is missing, may not be read, or is of another program.
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is missing, may not be read, or is of another program.
     pub fn read(&self) -> io::Result<DaemonStatus> {
         let text = fs::read(self.path())?;
         serde_json::from_slice(&text).map_err(io::Error::from)

@@ -41,8 +41,11 @@ pub struct LogSinks {
 }
 
 impl LogSinks {
-    /// Makes the sinks the logger of this program, standard error from the level `stderr` on. Fails where the program has
-    /// a logger already; trouble with a sink is reported on the others.
+    /// Makes the sinks the logger of this program, standard error from the level `stderr` on. Trouble with a sink is reported
+    /// on the others.
+    ///
+    /// # Errors
+    /// The program has a logger already.
     pub fn install(settings: &LogSettings, stderr: LevelFilter) -> Result<Self, SetLoggerError> {
         let sockets = SyslogSockets::default();
         let (sinks, logger) = Self::over(settings, stderr, Stderr::open(), &sockets);
