@@ -110,12 +110,7 @@ impl Reporter {
 
     /// A process as the status has it.
     pub fn process(&self, process: &Process) -> ProcessRecord {
-        let users = &mut self.users.borrow_mut();
-        ProcessRecord {
-            // Of one that can't be read the size may be known all the same.
-            rss_bytes: Some(process.rss.get()),
-            ..ProcessRecord::new(process, users, Spelling::Escaped).public()
-        }
+        ProcessRecord::shown(process, &mut self.users.borrow_mut()).public()
     }
 
     /// Whether the notifier is to get events.

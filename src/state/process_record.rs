@@ -100,6 +100,19 @@ impl ProcessRecord {
         }
     }
 
+    /// The same as people see it: escaped, and with the size, which is known even of a process that can't be read.
+    pub fn shown(process: &Process, users: &mut UserNames) -> Self {
+        Self {
+            rss_bytes: Some(process.rss.get()),
+            ..Self::new(process, users, Spelling::Escaped)
+        }
+    }
+
+    /// An amount of memory as text; `?` where it is not known.
+    pub fn amount(bytes: Option<u64>) -> String {
+        bytes.map_or("?".to_owned(), |bytes| Bytes::new(bytes).to_string())
+    }
+
     /// The process of an exemption, of which no more is kept.
     pub fn of_exemption(exemption: &Exemption, spelling: Spelling) -> Self {
         Self {

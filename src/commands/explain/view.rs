@@ -4,7 +4,8 @@ use super::conclusion::Conclusion;
 use super::evidence::Evidence;
 use super::subject::Subject;
 use super::test::{Answer, Test, protections, thresholds};
-use crate::quantities::{Bytes, Metric, Percent};
+use crate::events::ProcessRecord;
+use crate::quantities::{Metric, Percent};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::fmt::Write;
@@ -69,35 +70,29 @@ impl Explanation {
 
     fn write(&self, out: &mut String, coloured: bool) -> std::fmt::Result {
         let subject = &self.process;
-        let unknown = "?";
-        writeln!(
-            out,
-            "Process {} ({})",
-            subject.pid,
-            subject.name.as_deref().unwrap_or(unknown)
-        )?;
+        let process = &subject.process;
+        let text = |text: &Option<String>| text.clone().unwrap_or("?".to_owned());
+        let (pid, name) = (process.pid.unwrap_or_default(), text(&process.name));
+        writeln!(out, "Process {pid} ({name})")?;
         if let Some(process) = subject.thread_of {
             writeln!(out, "  a thread of process {process}: explain that one")?;
         }
-        let user = match (&subject.user, subject.uid) {
+        let user = match (&process.user, process.uid) {
             (Some(user), Some(uid)) => format!("{user} ({uid})"),
-            _ => unknown.to_owned(),
+            _ => "?".to_owned(),
         };
         let share = Percent::new(subject.rss_percent).map_or(String::new(), |p| p.to_string());
-        let amount =
-            |amount: Option<Bytes>| amount.map_or(unknown.to_owned(), |amount| amount.to_string());
+        let amount = ProcessRecord::amount;
+        let rss = format!("{} ({share} of RAM)", amount(process.rss_bytes));
         let lines = [
             ("user", user),
-            (
-                "executable",
-                subject.exe.clone().unwrap_or(unknown.to_owned()),
-            ),
-            ("unit", subject.unit.clone().unwrap_or("none".to_owned())),
-            ("started", subject.age.clone().unwrap_or(unknown.to_owned())),
-            ("RSS", format!("{} ({share} of RAM)", subject.rss_bytes)),
-            ("PSS", amount(subject.pss_bytes)),
-            ("anonymous", amount(subject.anonymous_bytes)),
-            ("swap", amount(subject.swap_bytes)),
+            ("executable", text(&process.exe)),
+            ("unit", process.unit.clone().unwrap_or("none".to_owned())),
+            ("started", text(&subject.age)),
+            ("RSS", rss),
+            ("PSS", amount(process.pss_bytes)),
+            ("anonymous", amount(process.anon_bytes)),
+            ("swap", amount(process.swap_bytes)),
         ];
         for (what, value) in lines {
             writeln!(out, "  {what:<10}  {value}")?;

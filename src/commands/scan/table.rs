@@ -2,6 +2,7 @@
 
 use super::view::{Row, ScanReport};
 use crate::commands::bar::bar;
+use crate::events::ProcessRecord;
 use std::fmt::Write;
 
 /// How a table is laid out.
@@ -29,7 +30,12 @@ impl ScanReport {
         head.push(String::new());
         let foot = self.foot();
         let columns = layout.columns.unwrap_or(usize::MAX);
-        let user = |row: &Row| row.user.as_deref().map_or(1, |user| user.chars().count());
+        let user = |row: &Row| {
+            row.process
+                .user
+                .as_ref()
+                .map_or(1, |user| user.chars().count())
+        };
         let user = self.rows().iter().map(user).max().unwrap_or(0).clamp(4, 16);
         let shape = Shape {
             user,
@@ -80,9 +86,13 @@ impl Shape {
 
     fn line(&self, row: &Row, columns: usize) -> String {
         let user = self.user;
-        let name = cut(row.user.as_deref().unwrap_or("?"), user);
-        let rss = row.rss_bytes.to_string();
-        let mut line = format!("{:>7}  {name:user$}  {rss:>9}", row.pid.get());
+        let process = &row.process;
+        let name = cut(process.user.as_deref().unwrap_or("?"), user);
+        let (pid, rss) = (
+            process.pid.unwrap_or_default(),
+            ProcessRecord::amount(process.rss_bytes),
+        );
+        let mut line = format!("{pid:>7}  {name:user$}  {rss:>9}");
         if self.ram {
             let _ = write!(line, "  {:>6.2}%", row.rss_percent);
         }
@@ -92,7 +102,7 @@ impl Shape {
         }
         line.push_str("  ");
         let word = format!("{:<9}", row.verdict.word());
-        let mut rest = format!("  {}", row.name.as_deref().unwrap_or("?"));
+        let mut rest = format!("  {}", process.name.as_deref().unwrap_or("?"));
         if !row.reason.is_empty() {
             let _ = write!(rest, "  ({})", row.reason);
         }

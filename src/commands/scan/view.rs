@@ -2,11 +2,10 @@
 
 use crate::commands::progress::Processes;
 use crate::config::NamePattern;
-use crate::escape::Escaped;
-use crate::events::MemoryInUse;
+use crate::events::{MemoryInUse, ProcessRecord};
 use crate::policy::{Policy, Verdict};
-use crate::proc::{Facts, Process, Snapshot, SystemMemory};
-use crate::quantities::{Bytes, Metric, Now, Percent, Pid, Uid};
+use crate::proc::{Process, Snapshot, SystemMemory};
+use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -64,11 +63,8 @@ struct MemoryReport {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
-    pub(super) pid: Pid,
-    /// Escaped, as in the log.
-    pub(super) name: Option<String>,
-    pub(super) user: Option<String>,
-    pub(super) rss_bytes: Bytes,
+    #[serde(flatten)]
+    pub(super) process: ProcessRecord,
     pub(super) rss_percent: f64,
     /// The number of the rule that matches it, from 1; None where none does.
     rule: Option<usize>,
@@ -228,13 +224,8 @@ impl Row {
             // What would protect it if it grew is worth knowing before it does.
             Verdict::Within => (Word::Within, outlook(policy, process, memory, now)),
         };
-        let facts = process.facts.as_ref().ok();
-        let name = |facts: &Facts| Escaped(facts.name.as_bytes()).to_string();
         Self {
-            pid: process.pid,
-            name: facts.map(name),
-            user: facts.map(|facts| Escaped(users.name(facts.uid)).to_string()),
-            rss_bytes: process.rss,
+            process: ProcessRecord::shown(process, users),
             rss_percent: Percent::share(process.rss, memory.total).get(),
             rule: policy.rule(process).map(|(number, _)| number),
             metric: measured(process),
