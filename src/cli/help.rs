@@ -8,7 +8,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// When there is no such command.
-pub fn of(name: &str) -> Result<String, Error> {
+pub(crate) fn of(name: &str) -> Result<String, Error> {
     let command = if name.is_empty() {
         &RUN
     } else {
@@ -66,7 +66,7 @@ pub fn of(name: &str) -> Result<String, Error> {
 }
 
 /// `memory-monitor explain PID [OPTIONS]`.
-pub fn usage(command: &Command) -> String {
+pub(super) fn usage(command: &Command) -> String {
     let options = if command.options.is_empty() {
         ""
     } else {

@@ -3,7 +3,7 @@
 pub mod completions;
 mod error;
 mod given;
-pub mod help;
+pub(crate) mod help;
 mod invocation;
 pub mod synopsis;
 pub mod table;
