@@ -8,7 +8,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// When there is no such command.
-pub(crate) fn of(name: &str) -> Result<String, Error> {
+pub fn of(name: &str) -> Result<String, Error> {
     let command = if name.is_empty() {
         &RUN
     } else {

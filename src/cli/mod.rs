@@ -3,7 +3,7 @@
 pub mod completions;
 mod error;
 mod given;
-pub(crate) mod help;
+pub mod help;
 mod invocation;
 pub mod synopsis;
 pub mod table;

@@ -17,6 +17,9 @@ const LARGEST: u64 = 1 << 20;
 pub struct Entry {
     /// When it had ended, in seconds since 1970.
     pub time: u64,
+    /// When it was started, in seconds since 1970; None in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
     /// The PID.
     pub pid: u32,
     /// The full name.
@@ -157,6 +160,7 @@ mod tests {
     fn entry(time: u64) -> Entry {
         Entry {
             time,
+            started: Some(5),
             pid: 7,
             name: "\"a\\x0a\"".into(),
             user: "john".into(),
@@ -224,15 +228,19 @@ mod tests {
 "#;
         let mut past = Past::default();
         past.read(lines.as_bytes()).unwrap();
+        let of_then = |time| Entry {
+            started: None,
+            ..entry(time)
+        };
         let without_unit = Entry {
             unit: None,
-            ..entry(2)
+            ..of_then(2)
         };
         assert_eq!(
             (past.entries, past.skipped),
-            (vec![entry(1), without_unit], 0)
+            (vec![of_then(1), without_unit], 0)
         );
-        let written = serde_json::to_string(&entry(1)).unwrap();
+        let written = serde_json::to_string(&of_then(1)).unwrap();
         assert_eq!(lines.lines().next(), Some(written.as_str()));
     }
 }

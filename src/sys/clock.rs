@@ -2,6 +2,7 @@
 //! time zone only once: so a changed /etc/localtime counts from the next line on. While it is
 //! unchanged, glibc only stats it; daylight saving is in its table.
 
+use crate::quantities::StartTime;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -109,6 +110,14 @@ pub fn rfc3339(time: SystemTime) -> String {
 pub fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// When a process was started, by today's wall clock; None before the epoch.
+pub fn started_at(start: StartTime) -> Option<SystemTime> {
+    let ticks = super::ticks_per_second().max(1);
+    let start = Duration::from_secs(start.0 / ticks)
+        + Duration::from_secs(start.0 % ticks) / u32::try_from(ticks).ok()?;
+    SystemTime::now().checked_sub(super::boot_clock().saturating_sub(start))
 }
 
 /// When this day begins in local time; None for what the C library can't reckon.

@@ -10,13 +10,12 @@ mod view;
 use crate::Error;
 use crate::cli::ExplainOptions;
 use crate::commands::context::{Context, absence};
-use crate::quantities::StartTime;
 use crate::sys;
+use crate::sys::clock::started_at;
 use crate::sys::terminal::wants_colour;
 use crate::users::UserNames;
 use evidence::Evidence;
 use std::io;
-use std::time::{Duration, SystemTime};
 use view::Explanation;
 
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
@@ -42,7 +41,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         written: &written,
         process: &process,
         details: &details,
-        started: process.key().and_then(|key| start_of(key.start_time)),
+        started: process.key().and_then(|key| started_at(key.start_time)),
         memory: sampler.memory()?,
         permission,
         schedule: schedule.and_then(|index| policy.config.schedules.get(index)),
@@ -55,12 +54,4 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     } else {
         crate::commands::print(&explanation.text(wants_colour(&io::stdout())))
     }
-}
-
-/// When a process was started, by today's wall clock; None before the epoch.
-fn start_of(start: StartTime) -> Option<SystemTime> {
-    let ticks = sys::ticks_per_second().max(1);
-    let start = Duration::from_secs(start.0 / ticks)
-        + Duration::from_secs(start.0 % ticks) / u32::try_from(ticks).ok()?;
-    SystemTime::now().checked_sub(sys::boot_clock().saturating_sub(start))
 }

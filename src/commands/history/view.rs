@@ -2,15 +2,13 @@
 
 use crate::commands::bar::bar;
 use crate::escape::OneLine;
+use crate::policy::{QUIET, is_restart};
 use crate::quantities::{Bytes, Percent};
 use crate::state::history::{Entry, Past};
 use crate::sys::clock::local_time;
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// What is killed again within this many seconds was restarted.
-const LOOP: u64 = 600;
 
 /// Cells of the bars in the summary.
 const BAR: usize = 20;
@@ -29,7 +27,7 @@ pub(crate) struct PastReport {
 struct Row {
     #[serde(flatten)]
     entry: Entry,
-    /// Whether the same was killed within the ten minutes before.
+    /// Whether it was killed within the ten minutes before, and started again.
     restart_loop: bool,
 }
 
@@ -56,8 +54,8 @@ impl PastReport {
         for entry in past.entries {
             let before = rows.iter().rev().map(|row| &row.entry);
             let restart_loop = before
-                .take_while(|before| entry.time.saturating_sub(before.time) <= LOOP)
-                .any(|before| is_same(before, &entry));
+                .take_while(|before| entry.time.saturating_sub(before.time) <= QUIET.as_secs())
+                .any(|before| has_restarted(before, &entry));
             rows.push(Row {
                 entry,
                 restart_loop,
@@ -204,22 +202,26 @@ fn service(entry: &Entry) -> Option<&str> {
     (unit.ends_with(".service") && !unit.starts_with("user@")).then_some(unit)
 }
 
-/// Whether both are of one service, or have one name and user.
-fn is_same(one: &Entry, other: &Entry) -> bool {
-    match (service(one), service(other)) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) => (&one.name, one.uid) == (&other.name, other.uid),
-        _ => false,
-    }
+/// Whether the later process is the earlier one started again, as the daemon recognises it.
+fn has_restarted(earlier: &Entry, later: &Entry) -> bool {
+    let (Some(unit), Some(again), Some(started)) = (&earlier.unit, &later.unit, later.started)
+    else {
+        return false;
+    };
+    is_restart(
+        (unit, &earlier.name, earlier.time),
+        (again, &later.name, started),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(time: u64, name: &str, unit: Option<&str>) -> Entry {
+    fn entry(started: u64, time: u64, name: &str, unit: Option<&str>) -> Entry {
         Entry {
             time,
+            started: Some(started),
             pid: 7,
             name: name.into(),
             user: "john".into(),
@@ -235,32 +237,44 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_within_minutes_is_a_loop() {
+    fn what_is_killed_started_again_and_killed_again_is_a_loop() {
+        let a = Some("a.service");
         let past = Past {
             entries: vec![
-                entry(1000, "a", Some("a.service")),
-                entry(1100, "b", None),
-                entry(1200, "a-worker", Some("a.service")),
-                entry(1200, "c", Some("session-1.scope")),
-                entry(9000, "a", Some("a.service")),
-                entry(9100, "b", None),
+                entry(900, 1000, "a", a),
+                entry(900, 1100, "b", None),
+                // Processes of a pool that were killed one after another, and other jobs of the unit.
+                entry(900, 1000, "a", a),
+                entry(1001, 1200, "a-worker", a),
+                entry(1001, 1200, "a", a),
+                entry(1001, 1200, "c", Some("session-1.scope")),
+                // After a long time, and what is of no unit.
+                entry(8000, 9000, "a", a),
+                entry(1101, 1300, "b", None),
+                Entry {
+                    started: None,
+                    ..entry(0, 9100, "a", a)
+                },
             ],
             skipped: 1,
         };
         let restart = |unit: &str| (unit == "a.service").then(|| "always".to_owned());
         let report = PastReport::new(past, |entry| entry.name != "c", restart);
         let loops: Vec<_> = report.rows.iter().map(|row| row.restart_loop).collect();
-        assert_eq!(loops, [false, false, true, false, false]);
-        assert_eq!(report.total(), (5, Bytes::new(10 << 30)));
+        assert_eq!(
+            loops,
+            [false, false, false, false, true, false, false, false]
+        );
+        assert_eq!(report.total(), (8, Bytes::new(16 << 30)));
         let text = report.text();
         assert!(
             text.contains(
-                "1  a-worker (john), 2.00GB freed, restart loop: a.service has Restart=always\n"
+                "5  a (john), 10.00GB freed, restart loop: a.service has Restart=always\n"
             ),
             "{text}"
         );
         assert!(
-            text.contains("####################     2  a (john), 4.00GB freed\n"),
+            text.contains("########............     2  b (john), 4.00GB freed\n"),
             "{text}"
         );
         assert!(
