@@ -104,7 +104,8 @@ fn must_be_over_for_a_time() {
     daemon.stop();
     let waits = "Over its threshold, will be killed in 2 s unless it shrinks: ";
     assert_eq!(count(&machine, "INFO", waits, &hog), 1);
-    assert_eq!(machine.log().scans(), 1);
+    // The kill comes by a read of that process or, where one is due just then, by an early scan.
+    assert!(machine.log().scans() <= 2);
 }
 
 fn early_warning_once() {
