@@ -1,14 +1,14 @@
-# Sourced by the scripts beside it: the cache, what has to be installed, and roots to work in.
+# Sourced by the other scripts: the cache, required packages, and root file systems.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Machines, roots and tools: made when missing or when their recipe changed, kept between runs.
+# Machines, roots and tools: made when they are missing or their recipe has changed, kept between runs.
 cache=${XDG_CACHE_HOME:-/var/tmp}/memory-monitor-test
 mkdir -p "$cache"
 
 say() { echo "[$(date +%T)] $*" >&2; }
 
-# need PACKAGE...: installs what is missing of these Debian packages.
+# need PACKAGE...: installs those of these Debian packages that are missing.
 need() {
 	local package missing=() sudo=()
 	for package; do
@@ -18,12 +18,12 @@ need() {
 	say "installing ${missing[*]}"
 	[ "$(id -u)" = 0 ] || sudo=(sudo)
 	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
-	# apt waits for the lock of dpkg, but not for that of its lists.
+	# apt waits for the lock of dpkg, but not for that of its package lists.
 	{ flock 9 && "${apt[@]}" update && "${apt[@]}" --no-install-recommends install "${missing[@]}"; } \
 		</dev/null >/dev/null 9>"$cache/.apt.lock"
 }
 
-# need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and puts that on the PATH.
+# need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and adds it to the PATH.
 need_cargo_tool() {
 	local tools=$cache/tools/$1-$2
 	[ -x "$tools/bin/$1" ] || {
@@ -34,30 +34,30 @@ need_cargo_tool() {
 	PATH=$tools/bin:$PATH
 }
 
-# The Debian mirror this machine uses.
+# The Debian mirror of this machine.
 mirror() { apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$'; }
 
-# once NAME RECIPE COMMAND...: runs COMMAND unless it once succeeded for the same RECIPE; what it makes
-# is below $cache/NAME, from nothing.
+# once NAME RECIPE COMMAND...: runs COMMAND with the empty directory $cache/NAME as its last argument, unless it
+# succeeded before with the same RECIPE.
 once() {
-	local place=$cache/$1 recipe=$2
+	local directory=$cache/$1 recipe=$2
 	shift 2
 	(
 		set -e
 		flock 9
-		[ "$(cat "$place/.recipe" 2>/dev/null)" != "$recipe" ] || exit 0
-		rm -rf "$place"
-		mkdir -p "$place"
-		"$@" "$place"
-		echo "$recipe" >"$place/.recipe"
+		[ "$(cat "$directory/.recipe" 2>/dev/null)" != "$recipe" ] || exit 0
+		rm -rf "$directory"
+		mkdir -p "$directory"
+		"$@" "$directory"
+		echo "$recipe" >"$directory/.recipe"
 	) 9>"$cache/.${1//\//-}.lock"
 }
 
-# unpacked NAME PACKAGE...: Debian packages, and what they need that is not installed, below $cache/NAME: unpacked
-# rather than installed, so that no service of theirs is started.
+# unpacked NAME PACKAGE...: Debian packages, with their dependencies that are not installed, below $cache/NAME: unpacked
+# rather than installed, so that none of their services is started.
 unpacked() {
 	once "$1" "Debian $(cat /etc/debian_version): ${*:2}" unpack_debian "${@:2}" && return
-	echo "can't be had from Debian: ${*:2}"
+	echo "not available from Debian: ${*:2}"
 	echo "0 passed, 1 failed"
 	return 1
 }
@@ -77,19 +77,19 @@ debian_root() {
 	local suite=$1 target=$2 packages=$3
 	shift 3
 	need mmdebstrap
-	# A minimal root needs neither the clock of the mirror nor pages of other languages.
+	# A minimal root needs neither the mirror's expiry dates nor translations.
 	mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
 		--aptopt='Acquire::Retries "5"' --aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$@" "$suite" "$target" "$(mirror)" </dev/null
 }
 
-# debian_root_at SUITE PACKAGES [MMDEBSTRAP-ARGUMENT...] PLACE: for `once`.
+# debian_root_at SUITE PACKAGES [MMDEBSTRAP-ARGUMENT...] DIRECTORY: for `once`.
 debian_root_at() {
-	local suite=$1 packages=$2 place=${*: -1}
-	debian_root "$suite" "$place/root" "$packages" "${@:3:$#-3}"
+	local suite=$1 packages=$2 directory=${*: -1}
+	debian_root "$suite" "$directory/root" "$packages" "${@:3:$#-3}"
 }
 
-# in_root ROOT COMMAND...: runs COMMAND in that root, with /proc and processes of its own.
+# in_root ROOT COMMAND...: runs COMMAND in that root, with its own PID namespace and /proc.
 in_root() {
 	unshare --mount --pid --fork --kill-child -- sh -euc '
 		mount -t proc proc "$1/proc"

@@ -1,7 +1,7 @@
-//! Why the program ends with a failure, and with which exit status.
+//! Why the program fails, and with which exit status.
 
 use crate::quantities::Pid;
-use crate::{cli, config, proc};
+use crate::{cli, config, proc, systemd};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,68 +12,71 @@ const USAGE: u8 = 64;
 /// sysexits(3) EX_CONFIG; the unit does not restart the service after it.
 const CONFIGURATION: u8 = 78;
 
-/// Why the program ends with a failure.
+/// Why the program fails. The text has the whole cause, so [`source`](std::error::Error::source) has none.
 #[derive(Debug)]
 pub enum Error {
     /// The arguments make no sense.
     Usage(cli::Error),
-    /// The configuration is refused.
+    /// The configuration is rejected.
     Config(config::Error),
-    /// /proc can't be looked at.
-    Sample(proc::Error),
+    /// /proc can't be read.
+    Proc(proc::Error),
     /// The log can't be set up.
     Log(log::SetLoggerError),
-    /// A process that was asked about can't be looked at, and why.
+    /// A process that a command was given can't be read, and why.
     Process(Pid, String),
     /// A file that a command reads can't be read.
     File(PathBuf, io::Error),
     /// A file that a command keeps can't be written.
     Write(PathBuf, io::Error),
-    /// Nothing can be taken at this place.
+    /// A socket can't be opened for listening.
     Listen(PathBuf, io::Error),
-    /// Only root may give this command.
+    /// A program that a command needs can't be started.
+    Start(PathBuf, io::Error),
+    /// Only root may run this command.
     NotRoot(&'static str),
-    /// No daemon runs, and how that is known.
+    /// No daemon runs, and why that is so.
     NotRunning(String),
-    /// So many steps of the selftest failed.
+    /// How many steps of the selftest failed.
     Selftest(usize),
-    /// The selftest within the sandbox failed, and has said why.
+    /// The selftest within the sandbox failed, and has printed why.
     Sandboxed,
-    /// The service is not installed.
-    NoUnit,
+    /// The settings of the service are not known.
+    Unit(systemd::Unknown),
     /// An option that only makes sense on a terminal.
     NoTerminal(&'static str),
-    /// A call to the kernel that everything rests on failed.
+    /// What can't be done without failed: the action or the system call.
     System(&'static str, io::Error),
 }
 
 impl Error {
-    /// The exit status that says which kind it is.
+    /// 64 for wrong usage, 78 for a rejected configuration, otherwise 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::NoTerminal(_) => ExitCode::from(USAGE),
             Self::Config(_) => ExitCode::from(CONFIGURATION),
-            Self::Sample(_)
+            Self::Proc(_)
             | Self::Log(_)
             | Self::Process(..)
             | Self::File(..)
             | Self::Write(..)
             | Self::Listen(..)
+            | Self::Start(..)
             | Self::NotRoot(_)
             | Self::NotRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed
-            | Self::NoUnit
+            | Self::Unit(_)
             | Self::System(..) => ExitCode::FAILURE,
         }
     }
 
-    /// Prints it on the standard error, one cause a line.
+    /// Prints it to standard error, one cause a line.
     pub fn print(&self) {
         let text = self.to_string();
         let mut stderr = io::stderr().lock();
         for line in text.lines() {
-            // Nobody is left to tell when this fails.
+            // There is nowhere left to report a failure of this.
             let _ = writeln!(stderr, "memory-monitor: error: {line}");
         }
     }
@@ -84,7 +87,7 @@ impl fmt::Display for Error {
         match self {
             Self::Usage(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
-            Self::Sample(error) => error.fmt(f),
+            Self::Proc(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
             Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
             Self::File(path, error) => {
@@ -96,6 +99,9 @@ impl fmt::Display for Error {
             Self::Listen(path, error) => {
                 write!(f, "can't listen on {:?}: {error}", path.to_string_lossy())
             }
+            Self::Start(path, error) => {
+                write!(f, "can't start {:?}: {error}", path.to_string_lossy())
+            }
             Self::NotRoot(command) => {
                 write!(
                     f,
@@ -106,36 +112,16 @@ impl fmt::Display for Error {
             Self::Selftest(1) => f.write_str("one step of the selftest failed"),
             Self::Selftest(failures) => write!(f, "{failures} steps of the selftest failed"),
             Self::Sandboxed => f.write_str("the selftest in the sandbox of the service failed"),
-            Self::NoUnit => f.write_str("there is no memory-monitor.service on this machine"),
+            Self::Unit(unknown) => unknown.fmt(f),
             Self::NoTerminal(option) => {
-                write!(f, "\"{option}\" needs a terminal as the standard output")
+                write!(f, "\"{option}\" needs a terminal as standard output")
             }
             Self::System(call, error) => write!(f, "{call} failed: {error}"),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match self {
-            Self::Usage(error) => error,
-            Self::Config(error) => error,
-            Self::Sample(error) => error,
-            Self::Log(error) => error,
-            Self::File(_, error)
-            | Self::Write(_, error)
-            | Self::Listen(_, error)
-            | Self::System(_, error) => error,
-            Self::Process(..)
-            | Self::NotRoot(_)
-            | Self::NotRunning(_)
-            | Self::Selftest(_)
-            | Self::Sandboxed
-            | Self::NoUnit
-            | Self::NoTerminal(_) => return None,
-        })
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<cli::Error> for Error {
     fn from(error: cli::Error) -> Self {
@@ -151,12 +137,43 @@ impl From<config::Error> for Error {
 
 impl From<proc::Error> for Error {
     fn from(error: proc::Error) -> Self {
-        Self::Sample(error)
+        Self::Proc(error)
     }
 }
 
 impl From<log::SetLoggerError> for Error {
     fn from(error: log::SetLoggerError) -> Self {
         Self::Log(error)
+    }
+}
+
+impl From<systemd::Unknown> for Error {
+    fn from(unknown: systemd::Unknown) -> Self {
+        Self::Unit(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A printer that follows the sources prints each text once.
+    #[test]
+    fn an_error_of_the_system_is_shown_once() {
+        let errno = || io::Error::from_raw_os_error(libc::ENOENT);
+        let config = config::Config::load(Some("/nowhere/config.toml".as_ref()));
+        for error in [
+            Error::Config(config.unwrap_err()),
+            Error::File("/a".into(), errno()),
+            Error::Write("/a".into(), errno()),
+            Error::Listen("/a".into(), errno()),
+            Error::System("poll", errno()),
+        ] {
+            let first: &dyn std::error::Error = &error;
+            let chain = std::iter::successors(Some(first), |error| error.source());
+            let text: Vec<_> = chain.map(ToString::to_string).collect();
+            let text = text.join(": ");
+            assert_eq!(text.matches("No such file").count(), 1, "{text}");
+        }
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn write_one_line(out: &mut impl Write, text: &str) -> fmt::Result {
 
 /// Text of any origin that is to stay on one line, quotes and backslashes as they are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+pub struct OneLine<'a>(pub &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

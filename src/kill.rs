@@ -1,74 +1,79 @@
-//! Carries a decision out on one held process and says what became of it. Touches `sys` only; knows
-//! no rule and parses nothing. The dry run is a twin that signals nobody.
+//! Carries a decision out on one held process and returns the outcome. Touches `sys` only; knows no rule and parses
+//! nothing. A dry run sends no signal.
 
 use crate::proc::State;
-use crate::sys::process::{ProcessHandle, Signal};
+use crate::quantities::Signal;
+use crate::sys::process::ProcessHandle;
 use std::io;
 
-/// What became of an action.
+/// The outcome of sending a signal.
 #[must_use]
 #[derive(Debug)]
-pub enum Outcome {
-    /// The signal was delivered.
-    Signalled,
-    /// Nothing was sent: it is a dry run.
-    Pretended,
+pub enum SignalOutcome {
+    /// It was delivered.
+    Sent,
+    /// It was not sent: this is a dry run.
+    DryRun,
     /// The process had ended before.
-    AlreadyGone,
-    /// The kernel does not let us signal it.
+    Gone,
+    /// The kernel does not permit it.
     NotPermitted,
-    /// Something else went wrong.
+    /// It failed for another reason.
     Failed(io::Error),
 }
 
-/// Who carries actions out.
+/// What sends signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Sends signals.
+pub enum Signaller {
+    /// Sends them.
     Real,
-    /// Only says that it would.
+    /// Sends none.
     DryRun,
 }
 
-impl Actor {
-    /// Asks the process to end. One that is stopped is continued afterwards, since it takes the
-    /// SIGTERM only then.
+impl Signaller {
+    /// Sends SIGTERM. A process that may be stopped is continued afterwards, since it takes the SIGTERM only then.
     pub fn terminate(
         self,
         process: &ProcessHandle,
         state: State,
         is_same: &dyn Fn() -> bool,
-    ) -> Outcome {
+    ) -> SignalOutcome {
         let outcome = self.send(process, Signal::Terminate, is_same);
-        if matches!(outcome, Outcome::Signalled) && state.may_be_stopped() {
-            // It was told to end; whether it could be continued shows when its grace time is over.
+        if matches!(outcome, SignalOutcome::Sent) && state.may_be_stopped() {
+            // If this fails, SIGKILL follows after the grace period.
             let _ = process.resume(is_same);
         }
         outcome
     }
 
-    /// Ends the process.
-    pub fn kill(self, process: &ProcessHandle, is_same: &dyn Fn() -> bool) -> Outcome {
+    /// Sends SIGKILL.
+    pub fn kill(self, process: &ProcessHandle, is_same: &dyn Fn() -> bool) -> SignalOutcome {
         self.send(process, Signal::Kill, is_same)
     }
 
-    /// Takes the memory of a killed process back at once, where the kernel can (Linux 5.15).
-    pub fn reclaim(process: &ProcessHandle) {
-        // It only speeds up what the kernel does anyway.
-        let _ = process.reclaim();
-    }
-
-    fn send(self, process: &ProcessHandle, signal: Signal, is_same: &dyn Fn() -> bool) -> Outcome {
+    fn send(
+        self,
+        process: &ProcessHandle,
+        signal: Signal,
+        is_same: &dyn Fn() -> bool,
+    ) -> SignalOutcome {
         match self {
-            Self::DryRun => Outcome::Pretended,
+            Self::DryRun => SignalOutcome::DryRun,
             Self::Real => match process.signal(signal, is_same) {
-                Ok(()) => Outcome::Signalled,
+                Ok(()) => SignalOutcome::Sent,
                 Err(error) => match error.raw_os_error() {
-                    Some(libc::ESRCH) => Outcome::AlreadyGone,
-                    Some(libc::EPERM) => Outcome::NotPermitted,
-                    _ => Outcome::Failed(error),
+                    Some(libc::ESRCH) => SignalOutcome::Gone,
+                    Some(libc::EPERM) => SignalOutcome::NotPermitted,
+                    _ => SignalOutcome::Failed(error),
                 },
             },
         }
     }
+}
+
+/// Frees the memory of a process that was sent SIGKILL at once, where the kernel can (Linux 5.15).
+pub fn reclaim(process: &ProcessHandle) {
+    // It only speeds up what the kernel does anyway.
+    let _ = process.reclaim();
 }

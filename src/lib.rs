@@ -1,9 +1,8 @@
-//! memory-monitor ends processes that use more memory than they were allowed, before the kernel's
-//! OOM killer has to guess.
+//! memory-monitor kills processes that use more memory than a threshold, before the kernel's OOM killer has to guess.
 //!
-//! One way through the rooms: [`config`] and [`proc`] feed [`policy`], which decides without any
-//! I/O; [`kill`] carries a decision out through [`sys`], the one room with libc and `unsafe`;
-//! [`events`] says what happened. The daemon and the commands only connect these rooms.
+//! Data goes one way: [`config`] and [`proc`] feed [`policy`], which decides without any I/O; [`kill`] carries a decision
+//! out through [`sys`], the only module with libc and `unsafe`; [`events`] reports what happened. The daemon and the
+//! commands only connect these modules.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -16,7 +15,6 @@ pub mod escape;
 pub mod events;
 pub mod kill;
 mod nearest;
-pub mod notify;
 pub mod paths;
 pub mod policy;
 pub mod proc;
@@ -24,7 +22,6 @@ pub mod quantities;
 pub mod state;
 pub mod sys;
 pub mod systemd;
-pub mod systemd_unit;
 pub mod users;
 
 pub use error::Error;
@@ -33,6 +30,9 @@ use cli::Invocation;
 use std::ffi::OsString;
 
 /// Does what the arguments, the program's name left out, ask for.
+///
+/// # Errors
+/// When that can't be done: [`Error::print`] prints it, [`Error::exit_code`] is the exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
     match cli::parse(arguments)? {
         Invocation::Run(options) => daemon::run(&options),
@@ -44,7 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
         Invocation::Notify(options) => commands::notify::run(&options),
         Invocation::Status(options) => commands::status::run(&options),
         Invocation::Selftest(options) => commands::selftest::run(&options),
-        Invocation::Help(text) => commands::print(&text),
+        Invocation::Help(name) => commands::print(&cli::help::of(&name)?),
         Invocation::Version => {
             commands::print(concat!("memory-monitor ", env!("CARGO_PKG_VERSION"), "\n"))
         }

@@ -1,4 +1,4 @@
-//! Maps arguments to `run()` and its result to an exit status; prints an error once.
+//! From arguments to an exit status. Prints an error once.
 
 use std::process::ExitCode;
 

@@ -14,5 +14,10 @@ pub const STATE_DIRECTORY: &str = "/var/lib/memory-monitor";
 /// Where the notifier listens, unless `MEMORY_MONITOR_NOTIFY_SOCKET` names another socket.
 pub const NOTIFIER_SOCKET: &str = "/run/memory-monitor/notify.sock";
 
+/// The notifier, a program of its own; in a source tree it is beside the program that starts it, by the other name.
+pub const NOTIFIER: &str = "/usr/libexec/memory-monitor/notify";
+/// The notifier as Cargo builds it.
+pub const BUILT_NOTIFIER: &str = "memory-monitor-notify";
+
 /// Where the journal takes records with fields, systemd-journald.service(8).
 pub const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";

@@ -1,59 +1,59 @@
-//! Quantities and identifiers with their rules: parsed, checked and displayed here and nowhere else.
+//! Quantities, identifiers and moments with their rules: made, compared and displayed here and nowhere else. Pure.
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 /// An amount of memory in bytes. `GB` means 1024^3 bytes wherever it is read or shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Bytes(u64);
 
 impl Bytes {
-    /// Nothing.
+    /// No memory.
     pub const ZERO: Self = Self(0);
     const PER_GB: f64 = 1_073_741_824.0;
 
-    /// So many bytes.
+    /// An amount in bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// So many KiB, the unit of /proc/meminfo and /proc/PID/status.
+    /// An amount in KiB, the unit of /proc/meminfo and /proc/PID/status.
     pub const fn from_kib(kib: u64) -> Self {
         Self(kib.saturating_mul(1024))
     }
 
-    /// So many pages of `page_size` bytes, the unit of /proc/PID/statm.
+    /// An amount in pages of `page_size` bytes, the unit of /proc/PID/statm.
     pub const fn from_pages(pages: u64, page_size: u64) -> Self {
         Self(pages.saturating_mul(page_size))
     }
 
-    /// So many GB of 1024^3 bytes; None unless it is finite, positive and at least one byte.
+    /// An amount in GB of 1024^3 bytes; None unless it is finite, positive and at least one byte.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn from_gb(gb: f64) -> Option<Self> {
         let bytes = gb * Self::PER_GB;
-        // `as` saturates: 2^64 bytes and more are all out of any process's reach.
+        // `as` saturates: no process can have 2^64 bytes.
         (gb.is_finite() && bytes >= 1.0).then_some(Self(bytes as u64))
     }
 
-    /// The number of bytes.
+    /// In bytes.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The number of GB.
+    /// In GB of 1024^3 bytes.
     #[allow(clippy::cast_precision_loss)]
     pub fn gb(self) -> f64 {
         self.0 as f64 / Self::PER_GB
     }
 
-    /// The sum, or the most there can be.
+    /// The sum; the largest amount on overflow.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The difference, or nothing where `other` is the larger.
+    /// The difference; zero where `other` is the larger.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -67,21 +67,21 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// By what the memory of a process is measured.
+/// How the memory of a process is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
     /// Resident memory: shared pages count in full in every process that maps them.
     #[default]
     Rss,
-    /// Resident memory with each shared page divided among those who share it.
+    /// Resident memory with each shared page divided among the processes that share it.
     Pss,
-    /// Memory that no file backs, resident or swapped out.
+    /// Memory that no file backs: resident and swapped out.
     Anon,
 }
 
 impl Metric {
-    /// As it is written in the configuration.
+    /// As written in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rss => "rss",
@@ -102,12 +102,12 @@ impl fmt::Display for Metric {
 pub struct Percent(f64);
 
 impl Percent {
-    /// So many percent; None unless it is finite and not negative.
+    /// A number of percent; None unless it is finite and not negative.
     pub fn new(percent: f64) -> Option<Self> {
         (percent.is_finite() && percent >= 0.0).then_some(Self(percent))
     }
 
-    /// Which share of `whole` is `part`; zero of an empty whole.
+    /// The share of `part` in `whole`; zero for an empty whole.
     #[allow(clippy::cast_precision_loss)]
     pub fn share(part: Bytes, whole: Bytes) -> Self {
         if whole.0 == 0 {
@@ -117,8 +117,8 @@ impl Percent {
         }
     }
 
-    /// This share of `whole`, in whole bytes: the sieve and the decision both compare with it, so
-    /// that they can't disagree.
+    /// This share of `whole`, rounded down to bytes: the sieve and the decision both compare with it, so that they
+    /// can't disagree.
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -128,7 +128,7 @@ impl Percent {
         Bytes((whole.0 as f64 * self.0 / 100.0) as u64)
     }
 
-    /// The number of percent.
+    /// In percent.
     pub const fn get(self) -> f64 {
         self.0
     }
@@ -141,7 +141,7 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A process number; never 0, which kill(2) would take for a whole process group.
+/// A PID; never 0, which kill(2) takes for a whole process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Pid(NonZeroU32);
 
@@ -149,18 +149,18 @@ impl Pid {
     /// The first process of a pid namespace.
     pub const INIT: Self = Self(NonZeroU32::MIN);
 
-    /// The process number; None for 0 and for what the kernel's `pid_t` can't hold.
+    /// None for 0 and for what the kernel's `pid_t` can't hold.
     pub fn new(pid: u32) -> Option<Self> {
         i32::try_from(pid).ok()?;
         NonZeroU32::new(pid).map(Self)
     }
 
-    /// As a number.
+    /// As written in /proc.
     pub const fn get(self) -> u32 {
         self.0.get()
     }
 
-    /// As the kernel's `pid_t`, which the constructor has made sure of.
+    /// As the kernel's `pid_t`.
     #[allow(clippy::cast_possible_wrap)]
     pub const fn raw(self) -> i32 {
         self.0.get() as i32
@@ -181,12 +181,12 @@ impl Uid {
     /// The superuser.
     pub const ROOT: Self = Self(0);
 
-    /// The user with this number.
+    /// A uid as in /proc/PID/status.
     pub const fn new(uid: u32) -> Self {
         Self(uid)
     }
 
-    /// As a number.
+    /// As in passwd(5).
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -202,13 +202,45 @@ impl fmt::Display for Uid {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct StartTime(pub u64);
 
-/// Which process: a number alone may have passed to another one.
+/// The identity of a process: a PID alone is given to another process after its own has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct ProcessKey {
-    /// Its number.
+    /// Unique among the processes that run now.
     pub pid: Pid,
-    /// When it was started.
+    /// Tells it from an earlier process with this PID.
     pub start_time: StartTime,
+}
+
+/// The moment for which a decision is made, by each clock that one depends on. Read once a turn of the daemon's loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// CLOCK_MONOTONIC: deadlines. It stands still while the machine is suspended, as all processes do.
+    pub monotonic: Instant,
+    /// CLOCK_BOOTTIME, since boot and with suspended time: the ends of exemptions.
+    pub since_boot: Duration,
+    /// The same in clock ticks: what the start time of a process would be that is started now.
+    pub ticks: StartTime,
+    /// CLOCK_REALTIME: schedules, and what people read.
+    pub wall: SystemTime,
+}
+
+/// The signals that end a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM, which a process may catch.
+    Terminate,
+    /// SIGKILL, which it can't.
+    Kill,
+}
+
+impl Signal {
+    /// `SIGTERM` or `SIGKILL`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Kill => "SIGKILL",
+        }
+    }
 }
 
 /// A span in its two largest units: `45 s`, `12 min`, `2 h 3 min`, `3 d 4 h`.

@@ -1,17 +1,17 @@
-//! Names of users for people: looked up once each, since a directory server may answer slowly.
+//! Names of users: each is looked up once, since a directory server may answer slowly.
 
 use crate::quantities::Uid;
 use crate::sys::users;
 use std::collections::HashMap;
 
-/// The names that were looked up.
+/// The names that were looked up so far.
 #[derive(Debug, Default)]
 pub struct UserNames {
     names: HashMap<Uid, Vec<u8>>,
 }
 
 impl UserNames {
-    /// The user's name, or the number where no source knows it.
+    /// The name of the user, or the uid where no source knows it.
     pub fn name(&mut self, uid: Uid) -> &[u8] {
         self.names
             .entry(uid)
@@ -21,7 +21,7 @@ impl UserNames {
             })
     }
 
-    /// Forgets them, so that they are looked up again.
+    /// Forgets all names, so that they are looked up again.
     pub fn clear(&mut self) {
         self.names.clear();
     }

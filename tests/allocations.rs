@@ -1,4 +1,4 @@
-//! A steady look at all processes, one of them over its threshold, and the decision about it allocate
+//! A steady scan of all processes, one of them over its threshold, and the decision about it allocate
 //! nothing on the heap.
 
 #![allow(clippy::unwrap_used)]
@@ -11,8 +11,8 @@ use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Decision, Exemptions, Ledger, Policy};
 use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::quantities::{Bytes, Pid};
-use std::time::Instant;
+use memory_monitor::quantities::Pid;
+use memory_monitor::sys;
 
 #[test]
 fn a_steady_scan_and_its_decisions_allocate_nothing() {
@@ -31,15 +31,14 @@ fn a_steady_scan_and_its_decisions_allocate_nothing() {
     let mut sampler = Sampler::new(ProcRoot::system().unwrap());
     let mut snapshot = Snapshot::default();
     // With all of the machine's processes in detail once, no later scan finds more of them.
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot).unwrap();
+    sampler.scan_all(&policy, &mut snapshot).unwrap();
     let before = ALLOCATIONS.get();
     assert!(before > 0, "the counter counts");
     for _ in 0..100 {
-        sampler
-            .scan(|memory| policy.sieve(memory), &mut snapshot)
-            .unwrap();
+        let now = sys::now();
+        sampler.scan(&policy, &mut snapshot).unwrap();
         let found = snapshot.near.iter().find(|process| process.pid == own);
-        let decision = policy.decide(found.unwrap(), &snapshot.memory, &ledger, Instant::now());
+        let decision = policy.decide(found.unwrap(), &snapshot.memory, &ledger, &now);
         assert!(matches!(decision, Decision::Terminate(_)));
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);

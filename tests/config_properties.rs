@@ -1,13 +1,15 @@
-//! Whatever a configuration file holds, it is either taken or refused with places; and what is valid
-//! is read back as it was meant.
+//! Whatever a configuration file holds, it is either accepted or rejected with locations; and what is valid
+//! is read as it was meant.
 
 #![allow(clippy::unwrap_used)]
 
-use memory_monitor::config::{BUILT_IN, Config, Error, Loaded, NamePattern, Origin, Thresholds};
+use memory_monitor::config::{Config, Error, Loaded, NamePattern, Origin, Thresholds};
 use memory_monitor::quantities::{Bytes, Percent, Uid};
 use proptest::prelude::*;
 use std::ffi::CString;
 use std::time::Duration;
+
+const SHIPPED: &str = include_str!("../etc/memory-monitor/config.toml");
 
 fn parse(text: &[u8]) -> Result<Loaded, Error> {
     Config::parse(text, Origin::File("c.toml".into()), &|name| {
@@ -16,19 +18,19 @@ fn parse(text: &[u8]) -> Result<Loaded, Error> {
 }
 
 /// Every cause lies in the text, fits on one line and can't write to a terminal.
-fn check_refusal(text: &[u8]) -> Result<(), TestCaseError> {
+fn check_rejection(text: &[u8]) -> Result<(), TestCaseError> {
     let Err(error) = parse(text) else {
         return Ok(());
     };
     prop_assert!(error.causes().len() > 0);
     let lines = text.split(|byte| *byte == b'\n').count();
     for cause in error.causes() {
-        let place = cause
-            .place()
+        let location = cause
+            .location()
             .ok_or_else(|| TestCaseError::fail(cause.to_string()))?;
-        prop_assert_eq!(place.file.to_str(), Some("c.toml"));
-        prop_assert!((1..=lines).contains(&place.line), "{}", cause);
-        prop_assert!((1..=text.len() + 1).contains(&place.column), "{}", cause);
+        prop_assert_eq!(location.file.to_str(), Some("c.toml"));
+        prop_assert!((1..=lines).contains(&location.line), "{}", cause);
+        prop_assert!((1..=text.len() + 1).contains(&location.column), "{}", cause);
         let shown = cause.to_string();
         prop_assert!(!shown.chars().any(char::is_control), "{:?}", shown);
         prop_assert!(!shown.contains('\u{202e}'), "{:?}", shown);
@@ -103,29 +105,29 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_taken_or_refused_with_places(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        check_refusal(&bytes)?;
+    fn any_bytes_are_accepted_or_rejected_with_locations(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check_rejection(&bytes)?;
     }
 
     #[test]
-    fn any_text_is_taken_or_refused_with_places(text in "\\PC{0,60}(\n\\PC{0,60}){0,4}") {
-        check_refusal(text.as_bytes())?;
+    fn any_text_is_accepted_or_rejected_with_locations(text in "\\PC{0,60}(\n\\PC{0,60}){0,4}") {
+        check_rejection(text.as_bytes())?;
     }
 
     #[test]
-    fn almost_toml_is_taken_or_refused_with_places(text in almost_toml()) {
-        check_refusal(text.as_bytes())?;
+    fn almost_toml_is_accepted_or_rejected_with_locations(text in almost_toml()) {
+        check_rejection(text.as_bytes())?;
     }
 
     #[test]
-    fn a_damaged_default_is_taken_or_refused_with_places(at in 0..BUILT_IN.len(), byte in any::<u8>(), cut in any::<bool>()) {
-        let mut text = BUILT_IN.as_bytes().to_vec();
+    fn a_damaged_default_is_accepted_or_rejected_with_locations(at in 0..SHIPPED.len(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut text = SHIPPED.as_bytes().to_vec();
         if cut {
             text.truncate(at);
         } else {
             text[at] = byte;
         }
-        check_refusal(&text)?;
+        check_rejection(&text)?;
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! All samples of the machine's own processes against what `ps` says of them. Looks only.
+//! All samples of the machine's own processes against what `ps` says of them. Reads only.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
-use memory_monitor::proc::{ProcRoot, Process, Sampler, Snapshot};
+use memory_monitor::proc::{NoQuestions, ProcRoot, Process, Sampler, Snapshot};
 use memory_monitor::quantities::Bytes;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -74,7 +74,7 @@ fn every_sample_agrees_with_ps() {
     for _ in 0..100 {
         let before = ps();
         sampler
-            .scan(|_| Bytes::ZERO, &mut snapshot)
+            .scan_all(&NoQuestions(Bytes::ZERO), &mut snapshot)
             .expect("a scan");
         let after = ps();
         for (pid, row) in &before {

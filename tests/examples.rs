@@ -24,7 +24,7 @@ fn example(name: &str) -> Config {
     let Loaded {
         config, warnings, ..
     } = Config::parse(&text, Origin::File(name.into()), &lookup)
-        .map_err(|refused| refused.to_string())
+        .map_err(|rejected| rejected.to_string())
         .unwrap();
     let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
     // Whether a group of users exists is the machine's affair.

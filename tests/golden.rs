@@ -7,16 +7,17 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::commands::scan::{Layout, ScanReport, View};
 use memory_monitor::config::Config;
-use memory_monitor::policy::{Exemptions, Policy, Survey};
+use memory_monitor::policy::{Exemptions, Policy};
 use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
-use memory_monitor::quantities::{Bytes, Pid};
+use memory_monitor::quantities::Pid;
+use memory_monitor::sys;
 use memory_monitor::users::UserNames;
 use std::fs;
 use std::path::Path;
 
 /// The page size of all these machines.
 const PAGE_SIZE: u64 = 4096;
-/// memory-monitor's own number on all of them.
+/// memory-monitor's own PID on all of them.
 const OWN: u32 = 900;
 
 fn main() -> std::process::ExitCode {
@@ -40,7 +41,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn agrees(directory: &Path) -> Result<(), Failed> {
-    let seen = look(directory)?;
+    let seen = scan(directory)?;
     let path = directory.join("expected");
     if std::env::var_os("GOLDEN").is_some_and(|word| word == "write") {
         fs::write(&path, &seen)?;
@@ -53,10 +54,9 @@ fn agrees(directory: &Path) -> Result<(), Failed> {
     }
 }
 
-fn look(directory: &Path) -> Result<String, Failed> {
+fn scan(directory: &Path) -> Result<String, Failed> {
     let config = Config::load(Some(&directory.join("config.toml")))?.config;
     let mut sampler = Sampler::new(ProcRoot::open(&directory.join("proc"), PAGE_SIZE)?);
-    sampler.inquire(Box::new(Survey::new(&config)));
     let pins = config.whitelist.pids.iter();
     let pinned = pins
         .filter_map(|&pid| sampler.identify(pid).ok().flatten())
@@ -69,12 +69,13 @@ fn look(directory: &Path) -> Result<String, Failed> {
         exemptions: Exemptions::default(),
     };
     let mut snapshot = Snapshot::default();
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    sampler.scan_all(&policy, &mut snapshot)?;
     let report = ScanReport::new(
         &policy,
         &snapshot,
         false,
         &View::default(),
+        &sys::now(),
         &mut UserNames::default(),
     );
     Ok(report.table(Layout::default()))

@@ -9,8 +9,7 @@ mod counting;
 use counting::ALLOCATIONS;
 use log::{Level, LevelFilter, Log, Record};
 use memory_monitor::config::{LogFormat, LogSettings};
-use memory_monitor::events::sinks::LogSinks;
-use memory_monitor::events::sinks::{Console, Style, SyslogSockets, Verbosity};
+use memory_monitor::events::sinks::{LogSinks, Stderr, Style, SyslogSockets};
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
 
@@ -29,8 +28,8 @@ fn a_steady_record_allocates_nothing() {
         level: LevelFilter::Info,
         format: LogFormat::Text,
     };
-    let console = Console::new(stderr, Verbosity::Normal, Style::Coloured);
-    let (_sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);
+    let stderr = Stderr::new(stderr, Style::Coloured);
+    let (_sinks, logger) = LogSinks::over(&settings, settings.level, Some(stderr), &sockets);
     let record = |number: u32| {
         let message = format_args!("Killing process: PID={number}, Name=\"\\x0a\", User=john\n");
         logger.log(&Record::builder().level(Level::Warn).args(message).build());

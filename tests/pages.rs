@@ -1,10 +1,12 @@
-//! The pages, the help texts and the completions say the same as the program.
+//! The pages say the same as the program.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use memory_monitor::cli::table::{COMMANDS, Command, Opt, RUN};
+use memory_monitor::cli::table::{COMMANDS, Opt, RUN};
+use memory_monitor::config::keys::{KeyRow, rows};
 use memory_monitor::config::{Config, Origin};
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process;
@@ -18,7 +20,7 @@ fn spellings(options: impl Iterator<Item = &'static Opt>) -> BTreeSet<String> {
     options
         .flat_map(|option| {
             let short = option.short.map(|short| format!("-{short}"));
-            std::iter::once(format!("--{}", option.long)).chain(short)
+            std::iter::once(option.long.to_owned()).chain(short)
         })
         .collect()
 }
@@ -42,50 +44,6 @@ fn flags(text: &str) -> BTreeSet<String> {
     flags
 }
 
-/// The part of the synopsis for a command.
-fn synopsis(page: &str, command: &Command) -> String {
-    let synopsis = page
-        .split(".Sh ")
-        .find(|part| part.starts_with("SYNOPSIS"))
-        .unwrap();
-    let mut forms = synopsis.split("\n.Nm\n").skip(1);
-    let head = format!(".Cm {}", command.name);
-    let is_it = |form: &&str| match command.name {
-        "" => !form.starts_with(".Cm"),
-        _ => form.lines().next().unwrap().split(" Ar").next() == Some(&head),
-    };
-    forms
-        .find(is_it)
-        .unwrap_or_else(|| panic!("{head} is missing"))
-        .to_owned()
-}
-
-#[test]
-fn the_synopsis_has_the_options_of_each_command() {
-    let page = read("man/memory-monitor.8");
-    for command in COMMANDS.iter().chain([&RUN]) {
-        let named = flags(&synopsis(&page, command));
-        let all = spellings(command.options.iter().copied());
-        let known: BTreeSet<_> = named.difference(&all).collect();
-        assert!(
-            known.is_empty(),
-            "{}: {known:?} of the page is no option",
-            command.title()
-        );
-        for option in command.options {
-            let short = option.short.map(|short| format!("-{short}"));
-            let has = named.contains(&format!("--{}", option.long))
-                || short.is_some_and(|short| named.contains(&short));
-            assert!(
-                has,
-                "{}: the synopsis has no --{}",
-                command.title(),
-                option.long
-            );
-        }
-    }
-}
-
 #[test]
 fn each_option_is_described_where_its_command_is() {
     let page = read("man/memory-monitor.8");
@@ -106,9 +64,9 @@ fn each_option_is_described_where_its_command_is() {
                 .short
                 .map_or(String::new(), |short| format!("-{short}"));
             let described = flags(part);
-            let long = format!("--{}", option.long);
+            let long = option.long;
             assert!(
-                described.contains(&long) || described.contains(&short),
+                described.contains(long) || described.contains(&short),
                 "{head}: {long}"
             );
         }
@@ -145,25 +103,81 @@ fn each_configuration_of_a_page_is_valid() {
     assert!(count >= 2, "{count}");
 }
 
+const CONFIG_PAGE: &str = "man/memory-monitor-config.5";
+/// The lines of the page that are made from the table of keys stand between these two.
+const KEYS_BEGIN: &str =
+    ".\\\" The keys, from src/config/keys.rs by \"KEYS=write cargo test --test pages\"\n";
+const KEYS_END: &str = ".\\\" The end of the keys\n";
+
+/// A text as mdoc(7) takes it as an argument.
+fn mdoc(text: &str) -> String {
+    text.replace('\\', "\\e").replace('"', "\\(dq")
+}
+
+/// A default as the page shows it: of a long list the first item.
+fn shown_default(row: &KeyRow) -> String {
+    let first = row.default.split(", ").next().unwrap();
+    match row.default.len() {
+        0..60 => row.default.to_owned(),
+        _ => format!("{first}, ...]"),
+    }
+}
+
+/// The list of all keys as mdoc(7).
+fn key_list() -> String {
+    let mut list =
+        String::from(".Sh KEYS\nEvery key with its default, and the values that are allowed.\n");
+    let mut table = "";
+    for row in rows() {
+        if row.table != table {
+            list += if table.is_empty() { "" } else { ".El\n" };
+            let _ = write!(list, ".Ss [{}]\n.Bl -tag -width Ds -compact\n", row.table);
+            table = row.table;
+        }
+        let default = match row.default {
+            "" => String::new(),
+            _ => format!(" No = {}", mdoc(&shown_default(&row))),
+        };
+        let mut allowed = row.allowed.chars();
+        let first = allowed.next().unwrap().to_ascii_uppercase();
+        let allowed = mdoc(&format!("{first}{}", allowed.as_str()));
+        let (name, summary) = (row.name, mdoc(row.summary));
+        let _ = write!(list, ".It Cm {name}{default}\n{summary}.\n{allowed}.\n");
+    }
+    list + ".El\n"
+}
+
 #[test]
-fn the_completions_know_every_command_and_option() {
-    for path in [
-        "memory-monitor.bash",
-        "_memory-monitor",
-        "memory-monitor.fish",
-    ] {
-        let text = read(&format!("etc/completions/{path}"));
-        let is_fish = Path::new(path).extension().is_some_and(|e| e == "fish");
-        for command in COMMANDS.iter().chain([&RUN]) {
-            assert!(text.contains(command.name), "{path}: {}", command.name);
-            for option in command.all_options() {
-                let word = if is_fish {
-                    format!("-l {}", option.long)
-                } else {
-                    format!("--{}", option.long)
-                };
-                assert!(text.contains(&word), "{path}: {word}");
-            }
+fn the_list_of_keys_is_the_table_of_keys() {
+    let page = read(CONFIG_PAGE);
+    let (before, rest) = page.split_once(KEYS_BEGIN).expect("the begin of the keys");
+    let (list, after) = rest.split_once(KEYS_END).expect("the end of the keys");
+    let expected = key_list();
+    if std::env::var_os("KEYS").is_some_and(|word| word == "write") {
+        let page = format!("{before}{KEYS_BEGIN}{expected}{KEYS_END}{after}");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(CONFIG_PAGE);
+        return fs::write(path, page).unwrap();
+    }
+    assert_eq!(list, expected, "rewrite it as its first line says");
+}
+
+#[test]
+fn each_key_has_its_paragraph() {
+    let page = read(CONFIG_PAGE);
+    let (before, rest) = page.split_once(KEYS_BEGIN).unwrap();
+    let prose = before.to_owned() + rest.split_once(KEYS_END).unwrap().1;
+    for row in rows() {
+        let table = row.table.trim_matches(['[', ']']);
+        let part = prose.split("\n.Ss ").find(|part| {
+            let heading = part.lines().next().unwrap();
+            heading.split_whitespace().any(|word| word == table)
+        });
+        let part = part.unwrap_or_else(|| panic!("no part about the table {table}"));
+        let mut heads = part.lines().filter(|line| line.starts_with(".It Cm "));
+        let head = heads.find(|line| line.split([' ', ',']).any(|word| word == row.name));
+        let head = head.unwrap_or_else(|| panic!("no paragraph about {table}.{}", row.name));
+        if let (false, Some((_, default))) = (row.default.starts_with('['), head.split_once("= ")) {
+            assert_eq!(default, mdoc(row.default), "{head}");
         }
     }
 }

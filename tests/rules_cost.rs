@@ -9,9 +9,12 @@ mod counting;
 
 use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Exemptions, Policy, Survey};
-use memory_monitor::proc::{Class, Inquiry, ProcRoot, Sampler, Snapshot, Subject, Wanted};
+use memory_monitor::policy::{Exemptions, Policy};
+use memory_monitor::proc::{
+    ProcRoot, Questions, RuleFiles, RuleInput, RuleMatch, Sampler, Snapshot, SystemMemory,
+};
 use memory_monitor::quantities::{Bytes, Metric, Pid};
+use memory_monitor::sys;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -19,7 +22,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// So many rules of all kinds, with thresholds that nothing here is near to.
@@ -49,27 +51,23 @@ fn policy(rules: usize) -> Policy {
     }
 }
 
-fn scanner(policy: &Policy) -> Sampler {
-    let mut sampler = Sampler::new(ProcRoot::system().unwrap());
-    sampler.inquire(Box::new(Survey::new(&policy.config)));
-    sampler
+fn scanner() -> Sampler {
+    Sampler::new(ProcRoot::system().unwrap())
 }
 
 #[test]
 fn a_steady_scan_with_a_hundred_rules_allocates_nothing() {
-    // This process itself is over everything, so that it is looked at in every detail.
+    // This process itself is over everything, so that it is read in every detail.
     let mut near = policy(100);
-    near.config.thresholds = policy_for_everybody();
+    near.config.thresholds = lowest_thresholds();
     for policy in [policy(0), policy(100), near] {
-        let mut sampler = scanner(&policy);
+        let mut sampler = scanner();
         let mut snapshot = Snapshot::default();
         let mut scan = || {
             let before = ALLOCATIONS.with(Cell::get);
-            sampler
-                .scan(|memory| policy.sieve(memory), &mut snapshot)
-                .unwrap();
+            sampler.scan(&policy, &mut snapshot).unwrap();
             for process in &snapshot.near {
-                let _ = policy.judge(process, &snapshot.memory);
+                let _ = policy.judge(process, &snapshot.memory, &sys::now());
             }
             ALLOCATIONS.with(Cell::get) - before
         };
@@ -79,7 +77,7 @@ fn a_steady_scan_with_a_hundred_rules_allocates_nothing() {
     }
 }
 
-fn policy_for_everybody() -> memory_monitor::config::Thresholds {
+fn lowest_thresholds() -> memory_monitor::config::Thresholds {
     let text = b"[thresholds]\nram_gb_threshold = 0.000001\n";
     let origin = Origin::File("test.toml".into());
     Config::parse(text, origin, &|_| Ok(None))
@@ -117,70 +115,70 @@ fn machine(directory: &Path, processes: u32, with_large: bool) {
     }
 }
 
-/// Counts what is asked of a process.
-#[derive(Debug)]
-struct Counted {
-    survey: Survey,
-    asked: Rc<Cell<u32>>,
+/// Counts what is asked about a process.
+struct Counted<'p> {
+    policy: &'p Policy,
+    asked: Cell<u32>,
 }
 
-impl Counted {
-    fn count(&self) -> &Survey {
+impl Counted<'_> {
+    fn count(&self) -> &Policy {
         self.asked.set(self.asked.get() + 1);
-        &self.survey
+        self.policy
     }
 }
 
-impl Inquiry for Counted {
-    fn wanted(&self) -> Wanted {
-        self.survey.wanted()
-    }
-
-    fn classify(&self, subject: &Subject<'_>) -> Class {
-        self.count().classify(subject)
-    }
-
-    fn metric(&self, class: Class, rss: Bytes, total: Bytes) -> Metric {
-        self.count().metric(class, rss, total)
+impl Questions for Counted<'_> {
+    fn sieve(&self, memory: &SystemMemory) -> Bytes {
+        self.policy.sieve(memory)
     }
 
     fn anonymous_sieve(&self, total: Bytes) -> Option<Bytes> {
-        self.survey.anonymous_sieve(total)
+        self.policy.anonymous_sieve(total)
+    }
+
+    fn rule_files(&self) -> RuleFiles {
+        self.policy.rule_files()
+    }
+
+    fn match_rule(&self, input: &RuleInput<'_>) -> RuleMatch {
+        self.count().match_rule(input)
+    }
+
+    fn metric(&self, matched: RuleMatch, rss: Bytes, total: Bytes) -> Metric {
+        self.count().metric(matched, rss, total)
     }
 
     fn protects_name(&self, name: &CStr) -> bool {
         self.count().protects_name(name)
     }
 
-    fn bears(&self, name: &CStr, file: &CStr) -> bool {
-        self.count().bears(name, file)
+    fn verifies(&self, name: &CStr, file: &CStr) -> bool {
+        self.count().verifies(name, file)
     }
 }
 
 #[test]
-fn rules_are_asked_of_nobody_who_is_not_near() {
+fn rules_are_asked_only_about_processes_that_are_near() {
     for (with_large, expected) in [(false, 0), (true, 3)] {
         let directory = tempfile::tempdir().unwrap();
         machine(directory.path(), 2000, with_large);
         let policy = policy(100);
-        let asked = Rc::new(Cell::new(0));
+        let counted = Counted {
+            policy: &policy,
+            asked: Cell::new(0),
+        };
         let mut sampler = Sampler::new(ProcRoot::open(directory.path(), 4096).unwrap());
-        let survey = Survey::new(&policy.config);
-        sampler.inquire(Box::new(Counted {
-            survey,
-            asked: Rc::clone(&asked),
-        }));
         let mut snapshot = Snapshot::default();
-        let sieve = |memory: &_| policy.sieve(memory);
-        sampler.scan(sieve, &mut snapshot).unwrap();
+        sampler.scan(&counted, &mut snapshot).unwrap();
         assert_eq!(snapshot.scanned, 2000);
         assert_eq!(snapshot.near.len(), usize::from(with_large));
-        assert_eq!(asked.get(), expected, "its class, its metric and its name");
+        let asked = counted.asked.get();
+        assert_eq!(asked, expected, "its rule, its metric and its name");
     }
 }
 
-/// Where the process that is counted finds its machine, how many rules it has and how often it
-/// is looked at.
+/// Where the process that is counted finds its machine, how many rules it has and how often it scans.
 const COUNTED: &str = "MEMORY_MONITOR_TEST_RULES";
 const SCANS: u32 = 3;
 
@@ -237,23 +235,20 @@ fn scans_where_it_is_told() {
     let (rules, scans, directory) = (word(), word(), word());
     let policy = policy(rules.parse().unwrap());
     let mut sampler = Sampler::new(ProcRoot::open(&PathBuf::from(directory), 4096).unwrap());
-    sampler.inquire(Box::new(Survey::new(&policy.config)));
     let mut snapshot = Snapshot::default();
     for _ in 0..scans.parse().unwrap() {
-        sampler
-            .scan(|memory| policy.sieve(memory), &mut snapshot)
-            .unwrap();
+        sampler.scan(&policy, &mut snapshot).unwrap();
         assert_eq!(snapshot.scanned, 2000);
     }
 }
 
 #[test]
-fn a_hundred_rules_make_no_system_call_where_nobody_is_near() {
+fn a_hundred_rules_make_no_system_call_where_nothing_is_near() {
     let directory = tempfile::tempdir().unwrap();
     machine(directory.path(), 2000, false);
     let [without, with] = [0, 100].map(|rules| system_calls(directory.path(), rules));
     assert_eq!(without, with);
-    // It did look at everybody.
+    // It did read every process.
     assert!(without["read"] >= 2000 * SCANS, "{without:?}");
 }
 
@@ -276,16 +271,14 @@ fn the_time_of_a_scan_with_and_without_rules() {
         .map(|_| Command::new("sleep").arg("600").spawn().unwrap())
         .collect();
     let policies = [0, 100].map(|rules| (rules, policy(rules)));
-    let mut samplers = policies.each_ref().map(|(_, policy)| scanner(policy));
+    let mut samplers = [scanner(), scanner()];
     let mut best = [Duration::MAX; 2];
     let mut snapshot = Snapshot::default();
     // In turns, so that what else the machine does falls on both alike.
     for _ in 0..200 {
         for ((best, sampler), (_, policy)) in best.iter_mut().zip(&mut samplers).zip(&policies) {
             let start = Instant::now();
-            sampler
-                .scan(|memory| policy.sieve(memory), &mut snapshot)
-                .unwrap();
+            sampler.scan(policy, &mut snapshot).unwrap();
             *best = start.elapsed().min(*best);
         }
     }

@@ -1,12 +1,13 @@
-//! Metric "anon" sees a process that is small by RSS because most of it was swapped out, and looks at
-//! nobody's swap where there is none in use.
+//! Metric "anon" sees a process that is small by RSS because most of it was swapped out, and reads no process's swap
+//! where none is in use.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Exemptions, Policy, Survey, Verdict};
+use memory_monitor::policy::{Exemptions, Policy, Verdict};
 use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::quantities::Pid;
+use memory_monitor::sys;
 use std::fs;
 use std::path::Path;
 
@@ -51,15 +52,13 @@ fn over(proc: &Path, config: &str, swap_used: u64) -> Vec<u32> {
         exemptions: Exemptions::default(),
     };
     let mut sampler = Sampler::new(ProcRoot::open(proc, 4096).unwrap());
-    sampler.inquire(Box::new(Survey::new(&policy.config)));
     let mut snapshot = Snapshot::default();
-    sampler
-        .scan(|memory| policy.sieve(memory), &mut snapshot)
-        .unwrap();
+    sampler.scan(&policy, &mut snapshot).unwrap();
+    let now = sys::now();
     let is_over = |verdict| matches!(verdict, Verdict::Breach(_));
     let near = snapshot.near.iter();
     let mut pids: Vec<u32> = near
-        .filter(|process| is_over(policy.judge(process, &snapshot.memory)))
+        .filter(|process| is_over(policy.judge(process, &snapshot.memory, &now)))
         .map(|process| process.pid.get())
         .collect();
     pids.sort_unstable();

@@ -1,61 +1,53 @@
 # Completion of memory-monitor for fish.
+# Generated from src/cli/table.rs by cargo test --test generated -- write.
 
-set -l commands scan explain check selftest exempt history notify status
+set -l commands scan explain check selftest exempt history notify status help
 set -l none "not __fish_seen_subcommand_from $commands"
 
 function __memory_monitor_names
-    # A process chooses its name: none that a shell could take for more than a word.
+    # A process chooses its name: offer none that a shell could take for more than a word.
     cat /proc/*/comm 2>/dev/null | string match -r '^[A-Za-z0-9._+-]+$' | sort -u
     # Those of the configuration, which are patterns.
     set -l words (commandline -opc)
     set -l config
-    set -l place (contains -i -- --config $words; or contains -i -- -c $words)
-    and set config --config $words[(math $place[1] + 1)]
+    set -l index (contains -i -- --config $words; or contains -i -- -c $words)
+    and set config --config $words[(math $index[1] + 1)]
     memory-monitor check --names $config 2>/dev/null | string match -r '^[A-Za-z0-9._+*?@:-]+$'
 end
 
 complete -c memory-monitor -f
-complete -c memory-monitor -s h -l help -d 'Print a help'
-complete -c memory-monitor -s V -l version -d 'Print the version'
-
-complete -c memory-monitor -n $none -a scan -d 'One look at the processes nearest to their threshold'
-complete -c memory-monitor -n $none -a explain -d 'Why that process is, or is not, ended, test by test'
-complete -c memory-monitor -n $none -a check -d 'Check a configuration and what it means here and now'
-complete -c memory-monitor -n $none -a selftest -d 'End two processes of its own and report each step'
-complete -c memory-monitor -n $none -a exempt -d 'Spare a process for a while'
-complete -c memory-monitor -n $none -a history -d 'What was ended, when, why and how'
-complete -c memory-monitor -n $none -a notify -d 'Tell people and programs of what the daemon does'
-complete -c memory-monitor -n $none -a status -d 'Whether the daemon runs, and what it did and will do'
-complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but signal nobody'
-complete -c memory-monitor -n $none -l once -d 'One check, then exit'
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Show debug messages'
-
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify" \
-    -s c -l config -r -F -d 'Read this configuration'
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan notify" \
-    -s q -l quiet -d 'Print errors only'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan explain check selftest exempt history status" \
-    -l json -d 'Print JSON'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
-    -l user -x -a '(__fish_complete_users)' -d 'Only what belongs to this user'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" \
-    -l name -x -a '(__memory_monitor_names)' -d 'Only what has this name'
-complete -c memory-monitor -n "__fish_seen_subcommand_from check" \
-    -l names -d 'Print only the names that it has'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show no more than so many'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Look every second until q or Ctrl-C'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" \
-    -l suggest -x -a '1m 10m 1h' -d 'Observe, then suggest thresholds'
-complete -c memory-monitor -n "__fish_seen_subcommand_from explain exempt" -a '(__fish_complete_pids)'
+complete -c memory-monitor -n $none -a scan -d 'Show the processes closest to a threshold, and which would be killed'
+complete -c memory-monitor -n $none -a explain -d 'Show why a process would, or would not, be killed'
+complete -c memory-monitor -n $none -a check -d 'Check a configuration and show what it means on this machine'
+complete -c memory-monitor -n $none -a selftest -d 'Kill two processes of its own and report each step'
+complete -c memory-monitor -n $none -a exempt -d 'Protect a process for a limited time'
+complete -c memory-monitor -n $none -a history -d 'Show what was killed, when and why'
+complete -c memory-monitor -n $none -a notify -d 'Notify people and programs of the daemon'\''s events'
+complete -c memory-monitor -n $none -a status -d 'Show whether the daemon runs, what it did and what it will do'
+complete -c memory-monitor -n $none -a help -d 'Print this help, or that of a command'
+complete -c memory-monitor -n "__fish_seen_subcommand_from explain" -a '(__fish_complete_pids)'
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -F
-complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" \
-    -l sandbox -d 'With the settings of the installed unit'
-complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" \
-    -l notify -d 'Have the notifier send one of each'
-complete -c memory-monitor -n "__fish_seen_subcommand_from history" \
-    -l since -x -a '1h 1d 1w' -d 'Only what ended since then'
-complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Spare it for this time'
-complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l reason -x -d 'Why'
-complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l end -d 'Spare it no longer'
-complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l list -d 'Show who is exempt'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -a '(__fish_complete_pids)'
+complete -c memory-monitor -n "__fish_seen_subcommand_from help" -a "$commands"
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify" -s c -l config -r -F -d 'Read this configuration instead of /etc/memory-monitor/config.toml'
+complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but send no signal'
+complete -c memory-monitor -n $none -l once -d 'Scan once, exit when the processes it killed are gone'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Print debug messages too'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan notify" -s q -l quiet -d 'Print errors only'
+complete -c memory-monitor -s h -l help -d 'Print this help'
+complete -c memory-monitor -s V -l version -d 'Print the version'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan explain check selftest exempt history status" -l json -d 'Print JSON'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Scan every second until q or Ctrl-C'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l suggest -x -a '1m 10m 1h' -d 'Observe for TIME (30s, 10m, 2h), then suggest thresholds'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show at most N processes'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l user -x -a '(__fish_complete_users)' -d 'Only processes of this user, given by name or number'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l name -x -a '(__memory_monitor_names)' -d 'Only processes with this name, or that match this pattern'
+complete -c memory-monitor -n "__fish_seen_subcommand_from check" -l names -d 'Print only the names in the whitelist and in the rules, one a line'
+complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" -l sandbox -d 'Run the test with the settings of the service, by systemd-run'
+complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" -l notify -d 'Test only the channels of the running notifier'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Exempt the process for TIME (90s, 30m, 2h, 3d)'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l end -d 'End the exemption'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l reason -x -d 'Why, for the log and for other administrators'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l list -d 'List the exemptions'
+complete -c memory-monitor -n "__fish_seen_subcommand_from history" -l since -x -a '1h 1d 1w' -d 'Only kills since then: 2h, 3d or a date such as 2026-11-20'

@@ -1,23 +1,23 @@
-//! What is wrong with what was typed, and its mend.
+//! What is wrong with the arguments, and how to fix it.
 
 use std::fmt;
 
-/// What was typed makes no sense.
+/// Why the arguments are rejected. The text has the whole cause, so [`source`](std::error::Error::source) has none.
 #[derive(Debug)]
 pub enum Error {
     /// Unknown command, and the nearest known one.
     UnknownCommand(String, Option<&'static str>),
     /// Unknown option, and the nearest known one.
-    UnknownOption(String, Option<String>),
-    /// An option that this command does not have.
-    Misplaced(String, &'static str),
-    /// Two options that contradict each other.
-    Contradiction(&'static str, &'static str),
-    /// A value that is none: of what, what was typed, and what is allowed.
-    Value(String, String, String),
-    /// A command without what it is about.
-    Missing(&'static str, &'static str),
-    /// What lexopt has to say: a missing or unexpected value.
+    UnknownOption(String, Option<&'static str>),
+    /// An option, as typed, that the command of this name does not have.
+    Misplaced(&'static str, &'static str),
+    /// Two options or operands that exclude each other.
+    Exclusive(&'static str, &'static str),
+    /// The option or operand, the value that was given, and which ones are allowed.
+    Value(&'static str, String, String),
+    /// The name of a command, and the options and operands of which it needs one.
+    Missing(&'static str, Vec<&'static str>),
+    /// A missing or unexpected value.
     Syntax(lexopt::Error),
 }
 
@@ -30,36 +30,33 @@ impl fmt::Display for Error {
             }
             Self::UnknownOption(typed, nearest) => {
                 write!(f, "unknown option {typed:?}")?;
-                suggest(f, nearest.as_deref())
+                suggest(f, *nearest)
             }
-            Self::Misplaced(option, command) => {
+            Self::Misplaced(option, "") => {
+                write!(f, "option \"{option}\" needs a command, see --help")
+            }
+            Self::Misplaced(option, name) => {
                 write!(
                     f,
-                    "option \"{option}\" does not go with {command}, see --help"
+                    "\"{name}\" has no option \"{option}\", see {name} --help"
                 )
             }
-            Self::Contradiction(one, other) => {
-                write!(f, "\"{one}\" and \"{other}\" contradict each other")
+            Self::Exclusive(one, other) => {
+                write!(f, "\"{one}\" and \"{other}\" exclude each other")
             }
             Self::Value(of, typed, allowed) => {
                 write!(f, "\"{of}\" must be {allowed}, found {typed:?}")
             }
-            Self::Missing(command, operand) => {
-                write!(f, "\"{command}\" needs {operand}, see --help")
+            Self::Missing(name, words) => {
+                let words = words.join(" or ");
+                write!(f, "\"{name}\" needs {words}, see {name} --help")
             }
-            Self::Syntax(error) => write!(f, "{error}"),
+            Self::Syntax(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Syntax(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<lexopt::Error> for Error {
     fn from(error: lexopt::Error) -> Self {

@@ -1,69 +1,93 @@
 //! The help texts, made from the table of commands.
 
-use super::table::{COMMANDS, Command, Opt, RUN, all_commands};
+use super::error::Error;
+use super::table::{self, COMMANDS, Command, RUN};
 use std::fmt::Write;
 
-/// What `memory-monitor --help` prints.
-pub fn general() -> String {
-    let mut text = String::from(
-        "memory-monitor ends processes that use more memory than they were allowed.\n\nUsage:\n",
-    );
-    let width = usages().map(|(usage, _)| usage.len()).max().unwrap_or(0);
-    for (usage, summary) in usages() {
-        // A String takes any text.
-        let _ = writeln!(text, "  {usage:width$}  {summary}");
+/// The help of the command of this name; the general one where that is empty.
+///
+/// # Errors
+/// When there is no such command.
+pub fn of(name: &str) -> Result<String, Error> {
+    let command = if name.is_empty() {
+        &RUN
+    } else {
+        table::command(name)?
+    };
+    let mut text = String::new();
+    if command.name.is_empty() {
+        let own = usage(command);
+        // A String takes any text, here and below.
+        let _ = write!(
+            text,
+            "memory-monitor kills processes that use more memory than a threshold, before\n\
+             the kernel's OOM killer has to guess.\n\n\
+             Usage: {own}  {}\n       memory-monitor COMMAND ...\n\nCommands:\n",
+            command.summary
+        );
+        let commands = COMMANDS
+            .iter()
+            .map(|command| (words(command), command.summary));
+        columns(&mut text, &commands.collect::<Vec<_>>());
+    } else {
+        let Command {
+            name,
+            summary,
+            about,
+            ..
+        } = command;
+        let usage = usage(command);
+        let _ = writeln!(
+            text,
+            "memory-monitor {name}: {summary}\n\nUsage: {usage}\n\n{about}"
+        );
     }
     text.push_str("\nOptions:\n");
-    options(&mut text, &RUN);
-    text.push_str(
-        "\nEach command has a help of its own: memory-monitor explain --help\n\
-         \n\
-         Signals: TERM and INT stop it, HUP reads the configuration again, USR1 opens the log again.\n\
-         Exit status: 0 well, 1 failed while running, 64 wrong usage, 78 wrong configuration.\n\
-         More: man memory-monitor, man 5 memory-monitor-config\n",
-    );
-    text
-}
-
-/// What `memory-monitor COMMAND --help` prints.
-pub fn of(command: &Command) -> String {
-    let Command { name, summary, .. } = command;
-    let mut text = format!("memory-monitor {name}: {summary}\n\n");
-    let _ = writeln!(
-        text,
-        "Usage: {}\n\n{}\n\nOptions:",
-        command.usage(),
-        command.about
-    );
-    options(&mut text, command);
-    text
-}
-
-fn usages() -> impl Iterator<Item = (String, &'static str)> {
-    let line = |command: &'static Command| (command.usage(), command.summary);
-    all_commands().map(line)
-}
-
-fn options(text: &mut String, command: &Command) {
-    let left = |option: &Opt| {
+    let options = command.all_options().map(|option| {
         let letter = option
             .short
-            .map_or("    ".into(), |short| format!("-{short}, "));
-        let space = if option.value.is_empty() { "" } else { " " };
-        format!("{letter}--{}{space}{}", option.long, option.value)
+            .map_or("    ".to_owned(), |short| format!("-{short}, "));
+        let value = option
+            .value
+            .map_or(String::new(), |value| format!(" {}", value.name));
+        (format!("{letter}{}{value}", option.long), option.does)
+    });
+    columns(&mut text, &options.collect::<Vec<_>>());
+    if command.name.is_empty() {
+        text.push_str(
+            "\nEach command has its own help: memory-monitor COMMAND --help\n\
+             \n\
+             Signals: SIGTERM, SIGINT: stop; SIGHUP: reload the configuration; SIGUSR1: reopen the log file.\n\
+             Exit status: 0 success, 1 failure while running, 64 wrong usage, 78 rejected configuration.\n\
+             See also: man memory-monitor, man memory-monitor-config\n",
+        );
+    }
+    Ok(text)
+}
+
+/// `memory-monitor explain PID [OPTIONS]`.
+pub(super) fn usage(command: &Command) -> String {
+    let options = if command.options.is_empty() {
+        ""
+    } else {
+        " [OPTIONS]"
     };
-    let lefts = || {
-        command
-            .all_options()
-            .map(|option| (left(option), option.does))
-    };
-    let width = lefts().map(|(left, _)| left.len()).max().unwrap_or(0);
-    for (left, does) in lefts() {
-        let _ = writeln!(text, "  {left:width$}  {does}");
+    format!("memory-monitor {}{options}", words(command)).replace("  ", " ")
+}
+
+/// `explain PID`, `check [FILE]`.
+fn words(command: &Command) -> String {
+    let name = command.name;
+    match command.operand {
+        None => name.to_owned(),
+        Some(operand) if command.needs_operand() => format!("{name} {}", operand.name),
+        Some(operand) => format!("{name} [{}]", operand.name),
     }
 }
 
-/// The words of the commands.
-pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    COMMANDS.iter().map(|command| command.name)
+fn columns(text: &mut String, rows: &[(String, &str)]) {
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        let _ = writeln!(text, "  {left:width$}  {right}");
+    }
 }

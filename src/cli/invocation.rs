@@ -1,132 +1,279 @@
-//! What each command is asked for.
+//! What each command is asked to do, read from what was given.
 
-use super::Since;
+use super::error::Error;
+use super::given::Given;
+use super::values::Since;
+use super::verbosity::Verbosity;
 use crate::config::NamePattern;
-use crate::events::sinks::Verbosity;
 use crate::quantities::Pid;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How to run.
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// Run in the foreground.
+    Run(RunOptions),
+    /// Show one scan.
+    Scan(ScanOptions),
+    /// Show why a process would, or would not, be killed.
+    Explain(ExplainOptions),
+    /// Check a configuration.
+    Check(CheckOptions),
+    /// Kill processes of its own.
+    Selftest(SelftestOptions),
+    /// Show or change exemptions.
+    Exempt(ExemptOptions),
+    /// Show what was killed.
+    History(HistoryOptions),
+    /// Notify people and programs of events.
+    Notify(NotifyOptions),
+    /// Show whether the daemon runs.
+    Status(StatusOptions),
+    /// Print the help of the command of this name, or the general one where that is empty.
+    Help(String),
+    /// Print the version.
+    Version,
+}
+
+fn verbosity(given: &Given) -> Verbosity {
+    match (given.has("--quiet"), given.has("--verbose")) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    }
+}
+
+/// The options of running in the foreground.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
-    /// The configuration file; None for the usual place.
+    /// None for the usual path.
     pub config: Option<PathBuf>,
-    /// Signal nobody, whatever the configuration says.
+    /// Send no signal, whatever the configuration says.
     pub dry_run: bool,
-    /// End after one check, and after the end of those it asked to end.
+    /// Exit after one scan, when the processes it killed are gone.
     pub once: bool,
-    /// How much to say on the terminal.
+    /// What is written to the terminal.
     pub console: Verbosity,
 }
 
-/// How to look.
+impl RunOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            config: given.get("--config")?,
+            dry_run: given.has("--dry-run"),
+            once: given.has("--once"),
+            console: verbosity(given),
+        })
+    }
+}
+
+/// The options of `scan`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanOptions {
-    /// The configuration file; None for the usual place.
+    /// None for the usual path.
     pub config: Option<PathBuf>,
     /// Print JSON.
     pub json: bool,
-    /// How much to say.
+    /// Whether warnings are printed.
     pub console: Verbosity,
-    /// Whom to show.
+    /// Which processes are shown.
     pub filter: Filter,
-    /// Every process, not only the nearest to their thresholds.
+    /// Show all of them, not only those closest to their thresholds.
     pub all: bool,
-    /// No more than so many.
+    /// Show at most so many.
     pub top: Option<NonZeroUsize>,
-    /// Again every second.
+    /// Scan every second.
     pub watch: bool,
     /// Observe for so long and suggest thresholds.
     pub suggest: Option<Duration>,
 }
 
-/// Which processes or records are wanted; all of them by default.
+impl ScanOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            config: given.get("--config")?,
+            json: given.has("--json"),
+            console: verbosity(given),
+            filter: Filter::read(given)?,
+            all: given.has("--all"),
+            top: given.get("--top")?,
+            watch: given.has("--watch"),
+            suggest: given.get("--suggest")?,
+        })
+    }
+}
+
+/// Which processes or records are shown; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// A user's name or number.
     pub user: Option<String>,
-    /// Their name.
+    /// What the name must match.
     pub name: Option<NamePattern>,
 }
 
-/// What to explain.
+impl Filter {
+    fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            user: given.get("--user")?,
+            name: given.get("--name")?,
+        })
+    }
+}
+
+/// The options of `explain`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainOptions {
-    /// Which process.
+    /// The process.
     pub pid: Pid,
-    /// The configuration file; None for the usual place.
+    /// None for the usual path.
     pub config: Option<PathBuf>,
     /// Print JSON.
     pub json: bool,
 }
 
-/// What to check.
+impl ExplainOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            pid: given.need("PID")?,
+            config: given.get("--config")?,
+            json: given.has("--json"),
+        })
+    }
+}
+
+/// The options of `check`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckOptions {
-    /// The configuration file; None for the usual place.
+    /// None for the usual path.
     pub config: Option<PathBuf>,
     /// Print JSON.
     pub json: bool,
-    /// Print the names that it has, and nothing else.
+    /// Print nothing but the names in it.
     pub names: bool,
 }
 
-/// How to test.
+impl CheckOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            config: match given.get("FILE")? {
+                Some(file) => Some(file),
+                None => given.get("--config")?,
+            },
+            json: given.has("--json"),
+            names: given.has("--names"),
+        })
+    }
+}
+
+/// The options of `selftest`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SelftestOptions {
     /// Print JSON.
     pub json: bool,
-    /// Within the sandbox of the installed unit.
+    /// Run the test within the sandbox of the service.
     pub sandbox: bool,
-    /// The notifier's ways, and nothing else.
+    /// Test nothing but the notifier's channels.
     pub notify: bool,
 }
 
-/// How to tell people of events.
+impl SelftestOptions {
+    pub(super) fn read(given: &Given) -> Self {
+        Self {
+            json: given.has("--json"),
+            sandbox: given.has("--sandbox"),
+            notify: given.has("--notify"),
+        }
+    }
+}
+
+/// The options of `notify`, and of the notifier that it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotifyOptions {
-    /// The configuration file; None for the usual place.
+    /// None for the usual path.
     pub config: Option<PathBuf>,
-    /// How much to say on the terminal.
+    /// What is written to the terminal.
     pub console: Verbosity,
 }
 
-/// What to do about exemptions for a while.
+impl NotifyOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            config: given.get("--config")?,
+            console: verbosity(given),
+        })
+    }
+}
+
+/// The options of `exempt`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExemptOptions {
-    /// What is wished.
-    pub wish: ExemptWish,
+    /// What to do.
+    pub action: Exempt,
     /// Print JSON.
     pub json: bool,
 }
 
-/// What is wished of exemptions for a while.
+/// What `exempt` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExemptWish {
-    /// Show them.
+pub enum Exempt {
+    /// List the exemptions.
     List,
-    /// Spare this process for so long, and why; empty for no reason given.
-    Exempt(Pid, Duration, String),
-    /// Spare it no longer.
+    /// Exempt the process for so long, with a reason, which may be empty.
+    Begin(Pid, Duration, String),
+    /// End the exemption of the process.
     End(Pid),
 }
 
-/// What to tell of the past.
+impl ExemptOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        let action = if given.has("--list") {
+            Exempt::List
+        } else if given.has("--end") {
+            Exempt::End(given.need("PID")?)
+        } else {
+            let reason = given.get("--reason")?.unwrap_or_default();
+            Exempt::Begin(given.need("PID")?, given.need("--for")?, reason)
+        };
+        let json = given.has("--json");
+        Ok(Self { action, json })
+    }
+}
+
+/// The options of `history`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryOptions {
-    /// Not what is older.
+    /// Nothing older.
     pub since: Option<Since>,
-    /// Whom to show.
+    /// Which records are shown.
     pub filter: Filter,
     /// Print JSON.
     pub json: bool,
 }
 
-/// How to tell the state.
+impl HistoryOptions {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            since: given.get("--since")?,
+            filter: Filter::read(given)?,
+            json: given.has("--json"),
+        })
+    }
+}
+
+/// The options of `status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusOptions {
     /// Print JSON.
     pub json: bool,
+}
+
+impl StatusOptions {
+    pub(super) fn read(given: &Given) -> Self {
+        Self {
+            json: given.has("--json"),
+        }
+    }
 }

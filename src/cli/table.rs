@@ -1,247 +1,357 @@
-//! Every command and every option, once: the parser, the help texts, the pages and the completions
-//! are held to this table.
+//! Every command and every option, once: parser, usage errors, help texts, the SYNOPSIS of memory-monitor(8) and the
+//! completions are made from this table. A new command is one row here, its options in `invocation.rs`, its directory in
+//! `src/commands` and its section in the page.
+
+use super::error::Error;
+use super::given::Given;
+use super::invocation::{
+    CheckOptions, ExemptOptions, ExplainOptions, HistoryOptions, Invocation, NotifyOptions,
+    RunOptions, ScanOptions, SelftestOptions, StatusOptions,
+};
+use crate::nearest::nearest;
 
 /// A command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Command {
-    /// Its word; empty for running in the foreground.
+    /// The word that is typed; empty for running in the foreground.
     pub name: &'static str,
-    /// What follows the word, as in a synopsis; empty for nothing.
-    pub operand: &'static str,
+    /// What may follow the word.
+    pub operand: Option<Value>,
     /// What it does, in one line.
     pub summary: &'static str,
-    /// What else is to be said in its help.
+    /// The text of its help below the usage.
     pub about: &'static str,
-    /// The options it has, beside those that every command has.
+    /// The options it has beside [`COMMON`].
     pub options: &'static [&'static Opt],
+    /// Sets of options and operands, as typed, of which only one can be given.
+    pub exclusive: &'static [&'static [&'static str]],
+    /// Sets of options and operands, as typed, of which one must be given.
+    pub required: &'static [&'static [&'static str]],
+    /// From what was given to what is meant.
+    pub(super) read: fn(&Given) -> Result<Invocation, Error>,
 }
 
 /// An option.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Opt {
-    /// Its letter.
+    /// The letter that is short for it.
     pub short: Option<char>,
-    /// Its word.
+    /// As typed, `--json`.
     pub long: &'static str,
-    /// What its value is called; empty where it takes none.
-    pub value: &'static str,
-    /// What it does.
+    /// None where it takes none.
+    pub value: Option<Value>,
+    /// What it does, for the help and the completions.
     pub does: &'static str,
 }
 
-const fn opt(
-    short: Option<char>,
-    long: &'static str,
-    value: &'static str,
-    does: &'static str,
-) -> Opt {
+/// The value of an option, or an operand.
+#[derive(Clone, Copy, Debug)]
+pub struct Value {
+    /// As a usage line names it, in capitals.
+    pub name: &'static str,
+    /// What the completions offer for it.
+    pub offer: Offer,
+}
+
+/// What the completions offer for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Paths of files.
+    Files,
+    /// Names of users.
+    Users,
+    /// PIDs of running processes.
+    Processes,
+    /// Names of running processes, and the patterns that `check --names` prints.
+    Names,
+    /// The commands of this table.
+    Commands,
+    /// Examples.
+    Words(&'static [&'static str]),
+    /// Nothing: any text will do.
+    Nothing,
+}
+
+const fn opt(long: &'static str, does: &'static str) -> Opt {
     Opt {
-        short,
+        short: None,
         long,
-        value,
+        value: None,
         does,
     }
 }
 
+const fn value(name: &'static str, offer: Offer) -> Value {
+    Value { name, offer }
+}
+
+impl Opt {
+    const fn short(mut self, letter: char) -> Self {
+        self.short = Some(letter);
+        self
+    }
+
+    const fn takes(mut self, name: &'static str, offer: Offer) -> Self {
+        self.value = Some(value(name, offer));
+        self
+    }
+}
+
 static CONFIG: Opt = opt(
-    Some('c'),
-    "config",
-    "FILE",
+    "--config",
     "read this configuration instead of /etc/memory-monitor/config.toml",
-);
-static DRY_RUN: Opt = opt(
-    Some('n'),
-    "dry-run",
-    "",
-    "decide and log, but signal nobody",
-);
+)
+.short('c')
+.takes("FILE", Offer::Files);
+static DRY_RUN: Opt = opt("--dry-run", "decide and log, but send no signal").short('n');
 static ONCE: Opt = opt(
-    None,
-    "once",
-    "",
-    "one check, then exit when all it asked to end has ended",
+    "--once",
+    "scan once, exit when the processes it killed are gone",
 );
-static JSON: Opt = opt(None, "json", "", "print JSON");
-static VERBOSE: Opt = opt(
-    Some('v'),
-    "verbose",
-    "",
-    "show debug messages on the terminal",
-);
-static QUIET: Opt = opt(Some('q'), "quiet", "", "print errors only");
-static ALL: Opt = opt(None, "all", "", "show every process, not only the nearest");
+static JSON: Opt = opt("--json", "print JSON");
+static VERBOSE: Opt = opt("--verbose", "print debug messages too").short('v');
+static QUIET: Opt = opt("--quiet", "print errors only").short('q');
+static ALL: Opt = opt("--all", "show every process");
 static USER: Opt = opt(
-    None,
-    "user",
-    "USER",
-    "only what belongs to this user, by name or number",
-);
+    "--user",
+    "only processes of this user, given by name or number",
+)
+.takes("USER", Offer::Users);
 static NAME: Opt = opt(
-    None,
-    "name",
-    "PATTERN",
-    "only what has this name, or matches this pattern",
-);
-static TOP: Opt = opt(None, "top", "N", "show no more than N processes");
-static WATCH: Opt = opt(None, "watch", "", "look every second until q or Ctrl-C");
+    "--name",
+    "only processes with this name, or that match this pattern",
+)
+.takes("PATTERN", Offer::Names);
+static TOP: Opt =
+    opt("--top", "show at most N processes").takes("N", Offer::Words(&["5", "10", "20"]));
+static WATCH: Opt = opt("--watch", "scan every second until q or Ctrl-C");
 static SUGGEST: Opt = opt(
-    None,
-    "suggest",
-    "TIME",
+    "--suggest",
     "observe for TIME (30s, 10m, 2h), then suggest thresholds",
-);
+)
+.takes("TIME", Offer::Words(&["1m", "10m", "1h"]));
 static SINCE: Opt = opt(
-    None,
-    "since",
-    "WHEN",
-    "only what ended since then: 2h, 3d or a date as 2026-11-20",
-);
+    "--since",
+    "only kills since then: 2h, 3d or a date such as 2026-11-20",
+)
+.takes("WHEN", Offer::Words(&["1h", "1d", "1w"]));
 static SANDBOX: Opt = opt(
-    None,
-    "sandbox",
-    "",
-    "run it by systemd-run with the settings of the installed unit",
+    "--sandbox",
+    "run the test with the settings of the service, by systemd-run",
 );
 static NAMES: Opt = opt(
-    None,
-    "names",
-    "",
-    "print only the names of the whitelist and of the rules, one a line",
+    "--names",
+    "print only the names in the whitelist and in the rules, one a line",
 );
-static NOTIFY: Opt = opt(
-    None,
-    "notify",
-    "",
-    "have the running notifier send one of each, and nothing else",
-);
-static FOR: Opt = opt(None, "for", "TIME", "spare it for TIME (90s, 30m, 2h, 3d)");
-static REASON: Opt = opt(None, "reason", "TEXT", "why, for the log and for others");
-static END: Opt = opt(None, "end", "", "spare it no longer");
-static LIST: Opt = opt(None, "list", "", "show who is exempt, until when and why");
-static HELP: Opt = opt(Some('h'), "help", "", "print this help");
-static VERSION: Opt = opt(Some('V'), "version", "", "print the version");
+static NOTIFY: Opt = opt("--notify", "test only the channels of the running notifier");
+static FOR: Opt = opt("--for", "exempt the process for TIME (90s, 30m, 2h, 3d)")
+    .takes("TIME", Offer::Words(&["30m", "2h", "1d"]));
+static REASON: Opt =
+    opt("--reason", "why, for the log and for other administrators").takes("TEXT", Offer::Nothing);
+static END: Opt = opt("--end", "end the exemption");
+static LIST: Opt = opt("--list", "list the exemptions");
+static HELP: Opt = opt("--help", "print this help").short('h');
+static VERSION: Opt = opt("--version", "print the version").short('V');
 
-/// What every command has.
+/// The options of every command.
 pub static COMMON: [&Opt; 2] = [&HELP, &VERSION];
 
 /// Running in the foreground, which has no word.
 pub static RUN: Command = Command {
     name: "",
-    operand: "",
+    operand: None,
     summary: "run in the foreground, as the service does",
     about: "",
     options: &[&CONFIG, &DRY_RUN, &ONCE, &VERBOSE, &QUIET],
+    exclusive: &[&["--quiet", "--verbose"]],
+    required: &[],
+    read: |given| Ok(Invocation::Run(RunOptions::read(given)?)),
 };
 
 /// The commands, in the order in which they are shown.
-pub static COMMANDS: [Command; 8] = [
+pub static COMMANDS: [Command; 9] = [
     Command {
         name: "scan",
-        operand: "",
-        summary: "one look at the processes nearest to their threshold",
+        operand: None,
+        summary: "show the processes closest to a threshold, and which would be killed",
         about: "\
-Shows the processes nearest to their thresholds, each with the share of the
-threshold that it has used, its verdict and the reason for it. Signals nobody.",
+Scans once and shows the processes closest to their thresholds: the share of the
+threshold that each has used, its verdict and the reason. Sends no signal.",
         options: &[
-            &CONFIG, &JSON, &ALL, &USER, &NAME, &TOP, &WATCH, &SUGGEST, &QUIET,
+            &CONFIG, &JSON, &WATCH, &SUGGEST, &ALL, &TOP, &USER, &NAME, &QUIET,
         ],
+        exclusive: &[
+            &["--json", "--watch"],
+            &["--watch", "--suggest"],
+            &["--all", "--top"],
+        ],
+        required: &[],
+        read: |given| Ok(Invocation::Scan(ScanOptions::read(given)?)),
     },
     Command {
         name: "explain",
-        operand: "PID",
-        summary: "why that process is, or is not, ended, test by test",
+        operand: Some(value("PID", Offer::Processes)),
+        summary: "show why a process would, or would not, be killed",
         about: "\
-Makes the tests of a check on one process, in their order, and says which one
-decides and by which line of the configuration. Whether it could be signalled is
-really asked, with signal 0. Ends nothing.",
+Makes the tests of a scan on one process, in their order, and shows which of them
+decides and by which line of the configuration. Asks the kernel, with signal 0,
+whether the process may be signalled. Kills nothing.",
         options: &[&CONFIG, &JSON],
+        exclusive: &[],
+        required: &[&["PID"]],
+        read: |given| Ok(Invocation::Explain(ExplainOptions::read(given)?)),
     },
     Command {
         name: "check",
-        operand: "[FILE]",
-        summary: "check a configuration and what it means here and now",
+        operand: Some(value("FILE", Offer::Files)),
+        summary: "check a configuration and show what it means on this machine",
         about: "\
-Reads a configuration and shows each value with where it comes from, then what it
-means on this machine now. A refused one is an error with all its causes, and exit
+Reads a configuration and shows each value with the line that sets it, then what it
+matches on this machine now. If it is rejected, prints all errors and exits with
 status 78.",
         options: &[&CONFIG, &JSON, &NAMES],
+        exclusive: &[&["--config", "FILE"], &["--json", "--names"]],
+        required: &[],
+        read: |given| Ok(Invocation::Check(CheckOptions::read(given)?)),
     },
     Command {
         name: "selftest",
-        operand: "",
-        summary: "end two processes of its own and report each step",
+        operand: None,
+        summary: "kill two processes of its own and report each step",
         about: "\
-Starts two processes of its own that take some memory and lets a second memory-monitor
-end them: it sees, decides and reports like the service, but can end nothing else.
-With --sandbox it finds out whether the service could end them. With --notify it
-ends nothing: the running notifier sends one of each, and says how that went.",
+Starts two processes that use some memory, and a second memory-monitor that kills
+them: it scans, decides and logs like the service, but can't signal any other
+process. With --sandbox, it has the privileges of the service. With --notify,
+nothing is killed: the running notifier sends a test on each of its channels.",
         options: &[&JSON, &SANDBOX, &NOTIFY],
+        exclusive: &[&["--sandbox", "--notify"]],
+        required: &[],
+        read: |given| Ok(Invocation::Selftest(SelftestOptions::read(given))),
     },
     Command {
         name: "exempt",
-        operand: "[PID]",
-        summary: "spare a process for a while",
+        operand: Some(value("PID", Offer::Processes)),
+        summary: "protect a process for a limited time",
         about: "\
-Root exempts one process for a while: until the time is over, the process has ended,
-the machine is started again, or with --end. The daemon knows it at its next look, and
-lets a process go that it has asked to end and that is still there.",
-        options: &[&FOR, &REASON, &END, &LIST, &JSON],
+Exempts one process until the time is over, the process has ended, the machine is
+rebooted or the exemption is ended with --end. The daemon applies it at its next
+scan; a kill in its grace period is cancelled. Only root can change exemptions.",
+        options: &[&FOR, &END, &REASON, &LIST, &JSON],
+        exclusive: &[
+            &["PID", "--list"],
+            &["--for", "--end", "--list"],
+            &["--reason", "--end", "--list"],
+        ],
+        required: &[&["PID", "--list"], &["--for", "--end", "--list"]],
+        read: |given| Ok(Invocation::Exempt(ExemptOptions::read(given)?)),
     },
     Command {
         name: "history",
-        operand: "",
-        summary: "what was ended, when, why and how",
+        operand: None,
+        summary: "show what was killed, when and why",
         about: "\
-Reads the record that the daemon keeps in /var/lib/memory-monitor. A name that was
-ended again within ten minutes is marked as a loop: something starts it again.",
+Reads the history that the daemon keeps in /var/lib/memory-monitor. What was killed
+again within ten minutes is marked as a restart loop.",
         options: &[&JSON, &SINCE, &USER, &NAME],
+        exclusive: &[],
+        required: &[],
+        read: |given| Ok(Invocation::History(HistoryOptions::read(given)?)),
     },
     Command {
         name: "notify",
-        operand: "",
-        summary: "tell people and programs of what the daemon does",
+        operand: None,
+        summary: "notify people and programs of the daemon's events",
         about: "\
-Takes the daemon's events and does with them what [notify] of the configuration says:
-mail, programs, the terminals of owners, desktops. The service manager starts it when
-there is something to tell; by hand it runs until Ctrl-C.",
+Receives the daemon's events and notifies by mail, commands, terminals and desktops,
+as [notify] in the configuration says. systemd starts it on demand; started by hand
+it runs until Ctrl-C.",
         options: &[&CONFIG, &VERBOSE, &QUIET],
+        exclusive: &[&["--quiet", "--verbose"]],
+        required: &[],
+        read: |given| Ok(Invocation::Notify(NotifyOptions::read(given)?)),
     },
     Command {
         name: "status",
-        operand: "",
-        summary: "whether the daemon runs, and what it did and will do",
+        operand: None,
+        summary: "show whether the daemon runs, what it did and what it will do",
         about: "\
-Reads what the daemon leaves in /run/memory-monitor after each check, and says so when
-that is stale.",
+Reads the status file that the daemon writes after each scan to /run/memory-monitor,
+and says so if that is stale. Exits with status 1 if no daemon runs.",
         options: &[&JSON],
+        exclusive: &[],
+        required: &[],
+        read: |given| Ok(Invocation::Status(StatusOptions::read(given))),
+    },
+    Command {
+        name: "help",
+        operand: Some(value("COMMAND", Offer::Commands)),
+        summary: "print this help, or that of a command",
+        about: "Prints what memory-monitor COMMAND --help prints.",
+        options: &[],
+        exclusive: &[],
+        required: &[],
+        read: |given| Ok(Invocation::Help(given.get("COMMAND")?.unwrap_or_default())),
     },
 ];
 
 impl Command {
-    /// Whether it has this option.
-    pub fn has(&self, option: &Opt) -> bool {
-        self.all_options().any(|own| own == option)
+    /// Whether it has the option that is typed so, as `--json`.
+    pub fn has(&self, long: &str) -> bool {
+        self.all_options().any(|option| option.long == long)
     }
 
-    /// Its own options, then those that every command has.
+    /// Its own options, then the common ones.
     pub fn all_options(&self) -> impl Iterator<Item = &'static Opt> {
         self.options.iter().chain(&COMMON).copied()
     }
 
-    /// As in a sentence.
-    pub fn title(&self) -> &'static str {
-        if self.name.is_empty() {
-            "running"
-        } else {
-            self.name
+    /// What is given with it, checked against this table.
+    pub(super) fn check(&self, given: &Given) -> Result<(), Error> {
+        for &(word, _) in &given.arguments {
+            if word.starts_with("--") && !self.has(word) {
+                return Err(Error::Misplaced(word, self.name));
+            }
+        }
+        for set in self.exclusive {
+            let mut both = set.iter().filter(|word| given.has(word));
+            if let (Some(one), Some(other)) = (both.next(), both.next()) {
+                return Err(Error::Exclusive(one, other));
+            }
+        }
+        let missing = |set: &&&[&str]| !set.iter().any(|word| given.has(word));
+        match self.required.iter().find(missing) {
+            Some(set) => Err(Error::Missing(self.name, set.to_vec())),
+            None => Ok(()),
         }
     }
 
-    /// `memory-monitor explain PID [OPTIONS]`.
-    pub fn usage(&self) -> String {
-        let words = ["memory-monitor", self.name, self.operand, "[OPTIONS]"];
-        let words = words.iter().copied().filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join(" ")
+    /// Whether its operand is required.
+    pub fn needs_operand(&self) -> bool {
+        let is_needed = |operand: Value| self.required.contains(&[operand.name].as_slice());
+        self.operand.is_some_and(is_needed)
+    }
+
+    /// Its words as a usage line has them: those in one slot exclude each other. An operand that is needed stands first
+    /// and alone.
+    pub fn slots(&self) -> Vec<Vec<&'static str>> {
+        let operand = self.operand.iter().map(|operand| operand.name);
+        let words: Vec<_> = operand
+            .chain(self.options.iter().map(|option| option.long))
+            .collect();
+        let mut slots: Vec<Vec<&str>> = Vec::new();
+        for &word in &words {
+            if slots.iter().flatten().any(|other| *other == word) {
+                continue;
+            }
+            let exclusive = self.exclusive.iter().find(|set| set.contains(&word));
+            let others = words.iter().copied().filter(|other| {
+                *other != word
+                    && exclusive.is_some_and(|set| set.contains(other))
+                    && !slots.iter().flatten().any(|placed| placed == other)
+            });
+            slots.push(std::iter::once(word).chain(others).collect());
+        }
+        slots
     }
 }
 
@@ -250,9 +360,28 @@ pub fn all_commands() -> impl Iterator<Item = &'static Command> {
     std::iter::once(&RUN).chain(&COMMANDS)
 }
 
-/// The option with this word or letter.
-pub fn find(matches: impl Fn(&Opt) -> bool) -> Option<&'static Opt> {
-    all_commands()
-        .flat_map(Command::all_options)
-        .find(|option| matches(option))
+/// The command of this name.
+pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
+    let known = COMMANDS.iter().find(|command| command.name == name);
+    known.ok_or_else(|| {
+        let names = COMMANDS.iter().map(|command| command.name);
+        Error::UnknownCommand(name.to_owned(), nearest(name, names))
+    })
+}
+
+/// The option that is typed as `--json`; the same word is the same option everywhere.
+pub(super) fn long_option(typed: &str) -> Result<&'static Opt, Error> {
+    let options = || all_commands().flat_map(Command::all_options);
+    let known = options().find(|option| option.long == typed);
+    known.ok_or_else(|| {
+        let near = nearest(typed, options().map(|option| option.long));
+        Error::UnknownOption(typed.to_owned(), near)
+    })
+}
+
+/// The option with this letter.
+pub(super) fn short_option(letter: char) -> Result<&'static Opt, Error> {
+    let mut options = all_commands().flat_map(Command::all_options);
+    let known = options.find(|option| option.short == Some(letter));
+    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), None))
 }

@@ -1,6 +1,8 @@
 //! What is typed and what is meant.
 
 use super::*;
+use crate::config::NamePattern;
+use crate::quantities::Pid;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -65,12 +67,28 @@ fn options_are_understood() {
         typed("history --since 2h"),
         Ok(Invocation::History(options))
     );
-    assert_eq!(typed("-h"), Ok(Invocation::Help(help::general())));
+    assert_eq!(typed("-h"), Ok(Invocation::Help(String::new())));
+    assert_eq!(typed("help"), typed("--help"));
+    assert_eq!(typed("help scan"), typed("scan --help"));
     assert_eq!(typed("scan --version"), Ok(Invocation::Version));
+    let exempt = |action| {
+        Ok(Invocation::Exempt(ExemptOptions {
+            action,
+            json: false,
+        }))
+    };
+    let pid = Pid::new(42).unwrap();
+    let two_hours = Duration::from_secs(7200);
+    assert_eq!(typed("exempt --list"), exempt(Exempt::List));
+    assert_eq!(typed("exempt 42 --end"), exempt(Exempt::End(pid)));
+    assert_eq!(
+        typed("exempt 42 --for 2h --reason backup"),
+        exempt(Exempt::Begin(pid, two_hours, "backup".into()))
+    );
 }
 
 #[test]
-fn mistakes_are_named_with_their_mend() {
+fn mistakes_are_named_with_their_fix() {
     for (line, message) in [
         ("scn", "unknown command \"scn\", did you mean \"scan\"?"),
         ("frobnicate", "unknown command \"frobnicate\", see --help"),
@@ -83,18 +101,15 @@ fn mistakes_are_named_with_their_mend() {
             "unknown option \"--nonsense\", see --help",
         ),
         ("-x", "unknown option \"-x\", see --help"),
-        (
-            "--json",
-            "option \"--json\" does not go with running, see --help",
-        ),
+        ("--json", "option \"--json\" needs a command, see --help"),
         (
             "scan --once",
-            "option \"--once\" does not go with scan, see --help",
+            "\"scan\" has no option \"--once\", see scan --help",
         ),
-        ("-qv", "\"--quiet\" and \"--verbose\" contradict each other"),
+        ("-qv", "\"--quiet\" and \"--verbose\" exclude each other"),
         (
             "scan --watch --json",
-            "\"--watch\" and \"--json\" contradict each other",
+            "\"--json\" and \"--watch\" exclude each other",
         ),
         ("-c", "missing argument for option '-c'"),
         (
@@ -102,10 +117,7 @@ fn mistakes_are_named_with_their_mend() {
             "unknown command \"exp\", did you mean \"explain\"?",
         ),
         ("scan x", "unexpected argument \"x\""),
-        (
-            "explain",
-            "\"explain\" needs the number of a process, see --help",
-        ),
+        ("explain", "\"explain\" needs PID, see explain --help"),
         ("explain 1 2", "unexpected argument \"2\""),
         (
             "explain chrome",
@@ -121,15 +133,39 @@ fn mistakes_are_named_with_their_mend() {
         ),
         (
             "history --since yesterday",
-            "\"--since\" must be a time as 30m, 2h or 3d, or a date as 2026-11-20, found \"yesterday\"",
+            "\"--since\" must be a time such as 30m, 2h or 3d, or a date such as 2026-11-20, found \"yesterday\"",
         ),
         (
             "check a -c b",
-            "\"--config\" and \"FILE\" contradict each other",
+            "\"--config\" and \"FILE\" exclude each other",
         ),
         (
             "check --names --json",
-            "\"--names\" and \"--json\" contradict each other",
+            "\"--json\" and \"--names\" exclude each other",
+        ),
+        (
+            "exempt",
+            "\"exempt\" needs PID or --list, see exempt --help",
+        ),
+        (
+            "exempt 1",
+            "\"exempt\" needs --for or --end or --list, see exempt --help",
+        ),
+        (
+            "exempt 1 --list",
+            "\"PID\" and \"--list\" exclude each other",
+        ),
+        (
+            "exempt 1 --for 2h --end",
+            "\"--for\" and \"--end\" exclude each other",
+        ),
+        (
+            "exempt 1 --reason x --end",
+            "\"--reason\" and \"--end\" exclude each other",
+        ),
+        (
+            "exempt 1 --for long",
+            "\"--for\" must be a time such as 30s, 10m, 2h or 3d, found \"long\"",
         ),
     ] {
         assert_eq!(typed(line), Err(message.into()), "{line}");
@@ -138,18 +174,46 @@ fn mistakes_are_named_with_their_mend() {
 
 #[test]
 fn every_command_has_a_help_that_names_its_options() {
-    let general = help::general();
-    for command in &COMMANDS {
-        assert!(general.contains(&command.usage()), "{command:?}");
-        let Ok(Invocation::Help(text)) = typed(&format!("{} --help", command.name)) else {
-            panic!("{command:?} has no help");
-        };
+    let general = help::of("").unwrap();
+    for command in table::all_commands() {
+        assert!(general.contains(command.summary), "{command:?}");
+        let name = command.name.to_owned();
+        assert_eq!(typed(&format!("{name} --help")), Ok(Invocation::Help(name)));
+        let text = help::of(command.name).unwrap();
+        assert!(text.contains(&help::usage(command)), "{command:?}");
         for option in command.all_options() {
-            assert!(text.contains(&format!("--{}", option.long)), "{option:?}");
+            assert!(text.contains(option.long), "{option:?}");
         }
         let widest = text.lines().map(str::len).max().unwrap();
         assert!(widest <= 100, "{widest}: {text}");
     }
-    let widest = general.lines().map(str::len).max().unwrap();
-    assert!(widest <= 100, "{widest}: {general}");
+}
+
+#[test]
+fn an_empty_word_is_no_command() {
+    let error = parse([OsString::new()]).unwrap_err().to_string();
+    assert_eq!(error, "unknown command \"\", see --help");
+}
+
+#[test]
+fn help_of_an_unknown_command_names_the_nearest() {
+    assert_eq!(
+        help::of("scn").unwrap_err().to_string(),
+        "unknown command \"scn\", did you mean \"scan\"?"
+    );
+}
+
+#[test]
+fn the_table_names_only_what_it_has() {
+    for command in table::all_commands() {
+        let sets = command.exclusive.iter().chain(command.required);
+        for word in sets.flat_map(|set| set.iter()) {
+            let is_operand = command.operand.is_some_and(|operand| operand.name == *word);
+            assert!(is_operand || command.has(word), "{word}: {command:?}");
+        }
+        for option in command.all_options() {
+            let same = table::long_option(option.long).unwrap();
+            assert_eq!(same.does, option.does, "two options of one name");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Bars of characters. Pure.
 
-/// A bar of `cells` cells, as full as `percent` of 100 says: something shows as one cell at least,
-/// and only 100 and more as all of them.
+/// A bar of `cells` cells of which `percent` are full. From 1 percent on, at least one cell is full; all of them only
+/// from 100 on.
 // A few dozen cells and a percentage that is not negative fit every type here.
 #[allow(
     clippy::cast_precision_loss,

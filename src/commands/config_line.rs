@@ -1,4 +1,4 @@
-//! The line of the configuration that decides.
+//! The line of the configuration that decides about a process.
 
 use crate::config::{Config, Location, Rule, Schedule, Written};
 use crate::escape::OneLine;
@@ -8,22 +8,29 @@ use std::fmt;
 /// A value of the configuration and where it is set.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigLine {
-    place: Option<Location>,
+    location: Option<Location>,
     text: String,
 }
 
 impl fmt::Display for ConfigLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Some(place) => write!(f, "{}:{}: ", place.shown_file(), place.line)?,
+        match &self.location {
+            Some(location) => write!(f, "{}:{}: ", location.shown_file(), location.line)?,
             None => f.write_str("built-in default: ")?,
         }
         OneLine(&self.text).fmt(f)
     }
 }
 
-/// The line of a threshold: of the rule or, where that has none of its own, of the schedule that
-/// holds, or of everybody's.
+/// Where something is set: `default`, or the file and the line.
+pub(crate) fn from(location: Option<&Location>) -> String {
+    location.map_or("default".to_owned(), |location| {
+        format!("{}:{}", location.shown_file(), location.line)
+    })
+}
+
+/// The line of a threshold: that of the rule or, where it has none of its own, of the schedule in force, or of
+/// `[thresholds]`. None where no line sets it.
 pub(crate) fn of_limit(
     limit: &Threshold,
     rule: Option<&Rule>,
@@ -35,7 +42,7 @@ pub(crate) fn of_limit(
     }
     if let Some(schedule) = schedule.filter(|schedule| schedule.thresholds.is_some()) {
         return Some(ConfigLine {
-            place: schedule.place.clone(),
+            location: schedule.location.clone(),
             text: format!("[[schedule]] {schedule}"),
         });
     }
@@ -46,11 +53,11 @@ pub(crate) fn of_limit(
     of_key("thresholds", key, written)
 }
 
-/// The line of one key.
+/// The line of one key; None where there is no such key.
 pub(crate) fn of_key(table: &str, key: &str, written: &Written) -> Option<ConfigLine> {
     let entry = written.entry(table, key)?;
     Some(ConfigLine {
-        place: entry.place.clone(),
+        location: entry.location.clone(),
         text: format!("{key} = {}", entry.text),
     })
 }
@@ -58,34 +65,31 @@ pub(crate) fn of_key(table: &str, key: &str, written: &Written) -> Option<Config
 /// The line where a rule begins.
 pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
     ConfigLine {
-        place: rule.place.clone(),
+        location: rule.location.clone(),
         text: format!("[[rule]] {rule}"),
     }
 }
 
-/// The line of what protects a process; None for what no configuration changes.
+/// The line of what protects a process; None where no line of a configuration does.
 pub(crate) fn of_exemption(
-    protection: &Protection<'_>,
+    protection: &Protection,
     config: &Config,
     written: &Written,
 ) -> Option<ConfigLine> {
     let whitelist = &config.whitelist;
     let (key, index) = match protection {
         Protection::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
-        Protection::Name(name, _) => ("names", whitelist.names.iter().position(|own| own == *name)),
-        Protection::User(user) => ("users", whitelist.users.iter().position(|own| own == *user)),
+        Protection::Name(index, _) => ("names", Some(*index)),
+        Protection::User(index) => ("users", Some(*index)),
         Protection::Root => return of_key("whitelist", "protect_root", written),
-        Protection::Rule(_, rule) | Protection::WarnOnly(_, rule) => return Some(of_rule(rule)),
-        Protection::Unreadable(_)
-        | Protection::Init
-        | Protection::KernelThread
-        | Protection::Itself
-        | Protection::Exempt(..)
-        | Protection::OomScoreAdj => return None,
+        Protection::Rule(number) | Protection::WarnOnly(number) => {
+            return config.rules.get(number - 1).map(of_rule);
+        }
+        Protection::Unreadable(_) | Protection::BuiltIn(_) | Protection::Exempt(..) => return None,
     };
     let item = written.entry("whitelist", key)?.items.get(index?)?;
     Some(ConfigLine {
-        place: item.place.clone(),
+        location: item.location.clone(),
         text: format!("{key} has {}", item.text),
     })
 }

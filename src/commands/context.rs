@@ -1,12 +1,14 @@
-//! What a command looks at: the configuration as the daemon would read it, and the machine.
+//! What most commands work on: the configuration as the daemon would read it, and the machine.
 
 use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
-use crate::policy::{Exemptions, Policy, Survey};
+use crate::policy::{Exemptions, Policy};
 use crate::proc::{ProcRoot, Sampler};
+use crate::quantities::Pid;
 use crate::state::exemptions::ExemptionsFile;
-use crate::state::status::State;
-use crate::sys;
+use crate::state::status::DaemonStatus;
+use crate::sys::process;
+use std::io;
 use std::path::Path;
 
 pub(crate) struct Context {
@@ -14,10 +16,10 @@ pub(crate) struct Context {
     pub(crate) written: Written,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) sampler: Sampler,
-    /// The place of the schedule that holds now.
+    /// The index of the schedule in force; None if there is none.
     pub(crate) schedule: Option<usize>,
-    /// What the running daemon has left.
-    pub(crate) daemon: Option<State>,
+    /// The status of the running daemon; None if there is none.
+    pub(crate) daemon: Option<DaemonStatus>,
 }
 
 impl Context {
@@ -28,8 +30,7 @@ impl Context {
             written,
         } = Config::load(config)?;
         let schedule = crate::commands::follow_schedule(&mut config);
-        let mut sampler = Sampler::new(ProcRoot::system()?);
-        sampler.inquire(Box::new(Survey::new(&config)));
+        let sampler = Sampler::new(ProcRoot::system()?);
         // The daemon protects itself, not this command.
         let (own, daemon) = match crate::commands::status::daemon(&sampler) {
             Some((pid, state)) => (pid, Some(state)),
@@ -43,11 +44,8 @@ impl Context {
             config,
             pinned,
             own,
-            // Who may not read them is told by the daemon's log.
-            exemptions: Exemptions::new(
-                ExemptionsFile::usual().read().unwrap_or_default(),
-                sys::boot_clock(),
-            ),
+            // A user who may not read them still sees in the daemon's log that they hold.
+            exemptions: Exemptions::new(ExemptionsFile::usual().read().unwrap_or_default()),
         };
         Ok(Self {
             policy,
@@ -58,4 +56,19 @@ impl Context {
             daemon,
         })
     }
+}
+
+/// Why a process can't be read. A process that hidepid hides still has its PID.
+pub(crate) fn absence(pid: Pid, error: &io::Error, hidepid: bool) -> Error {
+    let reason = match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ESRCH) if !process::exists(pid) => "does not exist".to_owned(),
+        _ if hidepid => {
+            "exists, but /proc is mounted with hidepid: other users' processes can't be seen, \
+             run as root"
+                .to_owned()
+        }
+        Some(libc::ENOENT | libc::ESRCH) => "has just ended".to_owned(),
+        _ => format!("can't be read: {error}"),
+    };
+    Error::Process(pid, reason)
 }

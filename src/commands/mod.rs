@@ -1,4 +1,5 @@
-//! Other fronts over the same rooms. They connect and print; rules, parsers and formats are elsewhere.
+//! The commands, a directory each, and what they share. They connect the other modules and print; rules, parsers and
+//! formats are elsewhere.
 
 mod bar;
 pub(crate) mod check;
@@ -12,7 +13,6 @@ mod progress;
 pub mod scan;
 pub(crate) mod selftest;
 pub(crate) mod status;
-mod table;
 
 use crate::Error;
 use crate::config::Config;
@@ -22,18 +22,17 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// Puts into force what the schedules say at this time of the week; the place of the one that holds.
+/// Puts into force what the schedules say at this time of the week; the index of the one in force, None if there is none.
 pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
     config.follow(week_minute())
 }
 
-/// The time of the week that it is now.
 pub(crate) fn week_minute() -> WeekMinute {
     let now = local_time(SystemTime::now());
     WeekMinute::new(now.weekday, now.minute_of_day())
 }
 
-/// Writes to the standard output. A reader that went away, as `head` does, is no failure.
+/// Writes to standard output. A reader that went away, as `head` does, is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -41,21 +40,21 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::System("writing to the standard output", error))
+            Err(Error::System("writing to standard output", error))
         }
         _ => Ok(()),
     }
 }
 
-/// Writes one JSON object to the standard output.
+/// Writes one JSON object to standard output.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
     let json = serde_json::to_string_pretty(value)
         .map_err(|error| Error::System("writing JSON", error.into()))?;
     print(&(json + "\n"))
 }
 
-/// Writes a doubt to the standard error.
+/// Writes a warning to standard error.
 pub(crate) fn warn(text: &str) {
-    // Nobody is left to tell when this fails.
+    // There is nowhere left to report that this failed.
     let _ = writeln!(io::stderr(), "memory-monitor: warning: {text}");
 }

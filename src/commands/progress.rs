@@ -1,4 +1,4 @@
-//! Times and counts for people: how long, when, how many. Pure but for the time zone.
+//! Times and counts as text. Pure except for the time zone.
 
 use crate::commands::bar::bar;
 use crate::quantities::Span;
@@ -6,7 +6,7 @@ use crate::sys::clock::local_time;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-/// `2026-11-20 10:11:12 (2 h 3 min ago)`; a time to come without the bracket.
+/// `2026-11-20 10:11:12 (2 h 3 min ago)`; a time after `now` without the part in brackets.
 pub(crate) fn ago(time: SystemTime, now: SystemTime) -> String {
     match now.duration_since(time) {
         Ok(span) => format!("{} ({} ago)", local_time(time), Span(span)),

@@ -1,4 +1,4 @@
-//! One TOML text: its tree as far as it can be read, its syntax errors, and where things are in it.
+//! One TOML text: its tree as far as it can be parsed, its syntax errors, and the locations in it. Pure.
 
 use super::error::{Cause, Location};
 use super::value::shown;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// So many causes are shown of one file; a file with more of them is probably no configuration.
+/// The most causes shown of one file; a file with more of them is probably not a configuration.
 const MOST_CAUSES: usize = 50;
 
 const NOT_TOML: &str = "not valid TOML";
@@ -92,8 +92,8 @@ impl<'t> Document<'t> {
             _ if !is_about_a_word(error.message()) => error.message().to_owned(),
             "" => "a value is missing here".to_owned(),
             word => match word.to_ascii_lowercase().as_str() {
-                mend @ ("true" | "false" | "inf" | "nan") => {
-                    format!("{} is no value, write {mend}", shown(word))
+                meant @ ("true" | "false" | "inf" | "nan") => {
+                    format!("{} is no value, write {meant}", shown(word))
                 }
                 _ => format!("{} is no value, text needs quotes", shown(word)),
             },
@@ -132,8 +132,8 @@ impl<'t> Document<'t> {
         self.text.get(span).unwrap_or("")
     }
 
-    /// The place of a byte of the text.
-    pub(super) fn place(&self, at: usize) -> Location {
+    /// The location of a byte of the text.
+    pub(super) fn location(&self, at: usize) -> Location {
         let line = self.line_starts.partition_point(|start| *start <= at);
         let start = self.line_starts.get(line.wrapping_sub(1)).copied();
         let before = self.text.get(start.unwrap_or(0)..at).unwrap_or("");
@@ -144,12 +144,6 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The byte of the text where the line of a place begins.
-    pub(super) fn offset(&self, place: &Location) -> usize {
-        let start = self.line_starts.get(place.line.wrapping_sub(1)).copied();
-        start.unwrap_or(0) + place.column.saturating_sub(1)
-    }
-
     /// Everything that is wrong, in the order of the text.
     pub(super) fn into_causes(mut self) -> Vec<Cause> {
         self.faults.sort_by_key(|fault| fault.at);
@@ -158,14 +152,14 @@ impl<'t> Document<'t> {
         let mut causes: Vec<Cause> = faults
             .into_iter()
             .take(MOST_CAUSES)
-            .map(|fault| Cause::Refused {
-                place: Some(self.place(fault.at)),
+            .map(|fault| Cause::Invalid {
+                location: Some(self.location(fault.at)),
                 message: fault.message,
             })
             .collect();
-        if let (true, Some(Cause::Refused { place, .. })) = (more > 0, causes.last()) {
-            causes.push(Cause::Refused {
-                place: place.clone(),
+        if let (true, Some(Cause::Invalid { location, .. })) = (more > 0, causes.last()) {
+            causes.push(Cause::Invalid {
+                location: location.clone(),
                 message: format!("{more} more errors follow"),
             });
         }
@@ -239,8 +233,8 @@ pub(super) fn utf8<'t>(file: &Path, bytes: &'t [u8]) -> Result<&'t str, Cause> {
         let (valid, rest) = bytes.split_at(error.valid_up_to());
         let before = String::from_utf8_lossy(valid);
         let last_line = before.rsplit('\n').next().unwrap_or("");
-        Cause::Refused {
-            place: Some(Location {
+        Cause::Invalid {
+            location: Some(Location {
                 file: file.into(),
                 line: before.matches('\n').count() + 1,
                 column: last_line.chars().count() + 1,

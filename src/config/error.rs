@@ -1,12 +1,13 @@
-//! Why a configuration was refused and what is doubtful about one that was not: every cause with its
-//! file, line and column. Touches nothing.
+//! Why a configuration was rejected, and what is doubtful about one that was accepted: every cause with its
+//! file, line and column. No I/O.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A refused configuration: all that is wrong with it. Displayed with one cause a line.
+/// A rejected configuration: all that is wrong with it. Displayed with one cause a line, each with the error of the
+/// system that is behind it, so it has no source of its own.
 #[derive(Debug)]
 pub struct Error {
     causes: Vec<Cause>,
@@ -17,79 +18,58 @@ pub struct Error {
 pub enum Cause {
     /// The file can't be read.
     Unreadable {
-        /// Which file.
+        /// Its path.
         file: PathBuf,
-        /// Why not.
+        /// What the system said.
         error: io::Error,
     },
-    /// The file can be read, but not taken.
-    Refused {
-        /// Where in the file; None where it is about the file as a whole.
-        place: Option<Location>,
-        /// What is wrong, what is allowed, and the mend where it is known.
+    /// The file can be read, but its content is wrong.
+    Invalid {
+        /// None where it is about the file as a whole.
+        location: Option<Location>,
+        /// What is wrong, what is allowed, and the fix where it is known.
         message: String,
     },
 }
 
-/// What is doubtful about a configuration that is otherwise fine. Displayed on one line.
+/// What is doubtful about a configuration that is otherwise valid. Displayed on one line.
 #[derive(Debug)]
-pub enum Warning {
-    /// There is no such user.
-    UnknownUser {
-        /// Where it is named; None for the built-in defaults.
-        place: Option<Location>,
-        /// As written.
-        user: String,
-    },
-    /// The user database gave no answer.
-    UserLookup {
-        /// Where it is named; None for the built-in defaults.
-        place: Option<Location>,
-        /// As written.
-        user: String,
-        /// Why not.
-        error: io::Error,
-    },
-    /// A user who was known at the reading before is not any more.
-    UserKept {
-        /// Where it is named; None for the built-in defaults.
-        place: Option<Location>,
-        /// As written.
-        user: String,
-    },
-    /// The user of a rule does not exist.
-    RuleUser {
-        /// Where the rule begins.
-        place: Option<Location>,
-        /// As written.
-        user: String,
-    },
-    /// A rule that can never match.
-    RuleUnreachable {
-        /// Where it begins.
-        place: Option<Location>,
-        /// Its number in the order in which the rules are tried.
-        number: usize,
-        /// The number of the earlier rule that takes all of its processes.
-        earlier: usize,
-        /// Where that one begins.
-        earlier_place: Option<Location>,
-    },
-    /// `users` names root, but nothing says whether root is to be protected.
-    RootNotProtected {
-        /// Where root is named.
-        place: Location,
-    },
+pub struct Warning {
+    /// None for the built-in defaults.
+    pub location: Option<Location>,
+    pub(super) kind: WarningKind,
 }
 
-/// A place in a configuration file, displayed as `FILE:LINE:COLUMN`.
+/// What is doubtful. Users are named as written.
+#[derive(Debug)]
+pub(super) enum WarningKind {
+    /// The whitelist names a user that does not exist.
+    UnknownUser(String),
+    /// A rule names a user that does not exist.
+    UnknownRuleUser(String),
+    /// The user database gave no answer.
+    UserLookup(String, io::Error),
+    /// The user was found when the configuration was loaded before, and is not now.
+    UserKept(String),
+    /// A rule that can never match, because an earlier one matches all that it would.
+    UnreachableRule {
+        /// Its number, from 1.
+        number: usize,
+        earlier: usize,
+        earlier_location: Option<Location>,
+    },
+    /// `users` names root, but nothing says whether root is to be protected.
+    RootNotProtected,
+}
+
+/// Where something is in a configuration file, displayed as `FILE:LINE:COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// The file, as it was named.
+    /// The path as it was given.
     pub file: Arc<Path>,
-    /// The line, from 1.
+    /// From 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// In characters, from 1.
     pub column: usize,
 }
 
@@ -99,23 +79,17 @@ impl Error {
     }
 
     pub(super) fn unreadable(file: &Path, error: io::Error) -> Self {
-        Self::new(vec![Cause::Unreadable {
-            file: file.to_owned(),
-            error,
-        }])
+        let file = file.to_owned();
+        Self::new(vec![Cause::Unreadable { file, error }])
     }
 
-    /// Everything that is wrong, in the order of the file.
+    /// Everything that is wrong, in the order of the files.
     pub fn causes(&self) -> impl ExactSizeIterator<Item = &Cause> {
         self.causes.iter()
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.causes.iter().find_map(std::error::Error::source)
-    }
-}
+impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,20 +102,11 @@ impl fmt::Display for Error {
 }
 
 impl Cause {
-    /// Where in the file it is, where that can be said.
-    pub fn place(&self) -> Option<&Location> {
+    /// None where it is about a file as a whole.
+    pub fn location(&self) -> Option<&Location> {
         match self {
             Self::Unreadable { .. } => None,
-            Self::Refused { place, .. } => place.as_ref(),
-        }
-    }
-}
-
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { error, .. } => Some(error),
-            Self::Refused { .. } => None,
+            Self::Invalid { location, .. } => location.as_ref(),
         }
     }
 }
@@ -149,63 +114,48 @@ impl std::error::Error for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { file, error } => {
-                write!(f, "cannot read {}: {error}", quoted(file))
+            Self::Unreadable { file, error } => write!(f, "cannot read {}: {error}", quoted(file)),
+            Self::Invalid { location, message } => {
+                write_location(f, location.as_ref())?;
+                f.write_str(message)
             }
-            Self::Refused { place, message } => located(f, place.as_ref(), message),
         }
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownUser { place, user } => located(
+        write_location(f, self.location.as_ref())?;
+        match &self.kind {
+            WarningKind::UnknownUser(user) => write!(
                 f,
-                place.as_ref(),
-                format_args!("user {user:?} does not exist and protects nobody until it does"),
+                "user {user:?} does not exist; the entry has no effect until it does"
             ),
-            Self::UserLookup { place, user, error } => located(
+            WarningKind::UnknownRuleUser(user) => write!(
                 f,
-                place.as_ref(),
-                format_args!("user {user:?} protects nobody, cannot look it up: {error}"),
+                "user {user:?} does not exist; this rule matches nothing until it does"
             ),
-            Self::RuleUser { place, user } => located(
+            WarningKind::UserLookup(user, error) => write!(
                 f,
-                place.as_ref(),
-                format_args!(
-                    "user {user:?} does not exist, this rule matches nobody until it does"
-                ),
+                "user {user:?} can't be looked up and has no effect: {error}"
             ),
-            Self::UserKept { place, user } => located(
+            WarningKind::UserKept(user) => write!(
                 f,
-                place.as_ref(),
-                format_args!(
-                    "user {user:?} is not found any more and stays who it was until the service is \
-                     started again"
-                ),
+                "user {user:?} is not found any more; the uid it had before is used until the \
+                 service is restarted"
             ),
-            Self::RuleUnreachable {
-                place,
+            WarningKind::UnreachableRule {
                 number,
                 earlier,
-                earlier_place,
+                earlier_location,
             } => {
-                let at = earlier_place
-                    .as_ref()
-                    .map_or(String::new(), |place| format!(" at {place}"));
-                located(
-                    f,
-                    place.as_ref(),
-                    format_args!(
-                        "rule {number} can never match: rule {earlier}{at} comes first and takes \
-                         all that it would, put the narrower one first"
-                    ),
-                )
+                write!(f, "rule {number} can never match: rule {earlier}")?;
+                if let Some(location) = earlier_location {
+                    write!(f, " at {location}")?;
+                }
+                f.write_str(" comes first and takes all that it would, put the narrower one first")
             }
-            Self::RootNotProtected { place } => located(
-                f,
-                Some(place),
+            WarningKind::RootNotProtected => f.write_str(
                 "\"users\" names root, but root's processes are not protected: \
                  set \"protect_root\" in [whitelist] to true or false",
             ),
@@ -235,13 +185,6 @@ fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }
 
-fn located(
-    f: &mut fmt::Formatter<'_>,
-    place: Option<&Location>,
-    message: impl fmt::Display,
-) -> fmt::Result {
-    match place {
-        Some(place) => write!(f, "{place}: {message}"),
-        None => message.fmt(f),
-    }
+fn write_location(f: &mut fmt::Formatter<'_>, location: Option<&Location>) -> fmt::Result {
+    location.map_or(Ok(()), |location| write!(f, "{location}: "))
 }

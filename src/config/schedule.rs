@@ -1,4 +1,4 @@
-//! Other values at other times of the week. Pure: local time is handed in.
+//! Schedules: other values at some times of the week. Pure: local time is handed in.
 
 use super::error::Location;
 use super::thresholds::Thresholds;
@@ -49,29 +49,27 @@ impl fmt::Display for WeekMinute {
     }
 }
 
-/// What holds at some times of the week. What it leaves open is as at other times.
-#[derive(Clone, Debug, PartialEq)]
+/// What applies at some times of the week. For None, it is as at other times.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schedule {
-    /// Where it begins; None in the built-in defaults.
-    pub place: Option<Location>,
-    /// The minute of the day from which it holds.
+    /// Where it begins in the file.
+    pub location: Option<Location>,
+    /// The minute of the day from which it is in force.
     pub from: u16,
-    /// The minute of the day before which it ends, on the next day where that is not after `from`;
-    /// 1440 is midnight.
+    /// The minute of the day at which it ends, on the next day where that is not after `from`; 1440 is midnight.
     pub to: u16,
-    /// On which days it begins, Monday first.
+    /// The days on which it begins, Monday first.
     pub days: [bool; 7],
-    /// Its own time between two checks.
+    /// The time between two scans.
     pub check_interval: Option<Duration>,
-    /// Its own thresholds, which replace both of `[thresholds]`.
+    /// They replace both of `[thresholds]`.
     pub thresholds: Option<Thresholds>,
 }
 
 impl Schedule {
-    /// Whether it holds at this time of the wall clock. Only what the clock shows counts: an hour
-    /// that is left out in spring can't begin or end it late, one that comes twice in autumn counts
-    /// twice.
-    pub fn holds(&self, at: WeekMinute) -> bool {
+    /// Whether it is in force at this time of the wall clock. Only what the clock shows counts: the hour that is
+    /// left out in spring does not delay its begin or end, and the one that comes twice in autumn counts twice.
+    pub fn is_in_force(&self, at: WeekMinute) -> bool {
         let begins = |weekday: usize| self.days.get(weekday % 7).copied().unwrap_or_default();
         let (today, minute) = (at.weekday(), at.minute());
         if self.from < self.to {
@@ -82,13 +80,15 @@ impl Schedule {
     }
 }
 
-/// The place of the first schedule that holds.
+/// The index of the first schedule that is in force; None for none.
 pub fn in_force(schedules: &[Schedule], at: WeekMinute) -> Option<usize> {
-    schedules.iter().position(|schedule| schedule.holds(at))
+    schedules
+        .iter()
+        .position(|schedule| schedule.is_in_force(at))
 }
 
-/// How many minutes from now another schedule, or none, holds than now; None where that never
-/// happens. `local` says what the wall clock will show so many minutes from now.
+/// In how many minutes another schedule, or none, is in force, and its index; None where that never happens. `local`
+/// returns what the wall clock will show in so many minutes.
 pub fn next_switch(
     schedules: &[Schedule],
     local: impl Fn(u32) -> WeekMinute,
@@ -97,22 +97,22 @@ pub fn next_switch(
         return None;
     }
     let now = in_force(schedules, local(0));
-    // A week has all there is, and a day more for the hours that come and go with daylight saving.
+    // A week, and a day more for the hours that daylight saving adds and removes.
     (1..=u32::from(WEEK + DAY))
         .map(|minutes| (minutes, in_force(schedules, local(minutes))))
         .find(|(_, then)| *then != now)
 }
 
-/// A stretch of the week with the place of the schedule that holds in it.
+/// A stretch of the week in which one schedule, or none, is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
     /// Its first minute.
     pub from: WeekMinute,
-    /// Which schedule holds; None for none.
+    /// The index of the schedule; None for none.
     pub schedule: Option<usize>,
 }
 
-/// The week from Monday 00:00 on, as the stretches in which one and the same schedule holds.
+/// The week from Monday 00:00 on in stretches.
 pub fn week(schedules: &[Schedule]) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for minute in 0..WEEK {
@@ -138,7 +138,7 @@ mod tests {
             *on = days.contains(day);
         }
         Schedule {
-            place: None,
+            location: None,
             from,
             to,
             days: on,
@@ -157,7 +157,7 @@ mod tests {
         let night = schedule(22 * 60, 6 * 60, "fri sun");
         let whole = schedule(0, 0, "sat");
         let evening = schedule(18 * 60, 1440, "mon");
-        for (schedule, time, holds) in [
+        for (schedule, time, expected) in [
             (&office, at(0, 8, 59), false),
             (&office, at(0, 9, 0), true),
             (&office, at(4, 16, 59), true),
@@ -178,7 +178,7 @@ mod tests {
             (&evening, at(0, 23, 59), true),
             (&evening, at(1, 0, 0), false),
         ] {
-            assert_eq!(schedule.holds(time), holds, "{schedule:?} {time}");
+            assert_eq!(schedule.is_in_force(time), expected, "{schedule:?} {time}");
         }
     }
 

@@ -1,54 +1,46 @@
-//! What a process may have. Pure.
+//! What the memory of a process must not exceed. Pure.
 
 use crate::quantities::{Bytes, Percent};
 
-/// What a process may have: at least one of the two thresholds is on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Thresholds {
-    /// Only a share of `MemTotal`.
-    Percent(Percent),
-    /// Only an amount.
-    Amount(Bytes),
-    /// Both; being over one of them is enough.
-    Either(Percent, Bytes),
+/// The memory that a process must not exceed, as two thresholds of which exceeding one is enough. In a loaded
+/// configuration at least one is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Thresholds {
+    pub(super) percent: Option<Percent>,
+    pub(super) amount: Option<Bytes>,
 }
 
 impl Thresholds {
     /// These two, None for one that is off; None when both are.
-    pub const fn new(percent: Option<Percent>, amount: Option<Bytes>) -> Option<Self> {
-        match (percent, amount) {
-            (Some(percent), Some(amount)) => Some(Self::Either(percent, amount)),
-            (Some(percent), None) => Some(Self::Percent(percent)),
-            (None, Some(amount)) => Some(Self::Amount(amount)),
-            (None, None) => None,
-        }
+    pub fn new(percent: Option<Percent>, amount: Option<Bytes>) -> Option<Self> {
+        let thresholds = Self { percent, amount };
+        (!thresholds.are_off()).then_some(thresholds)
+    }
+
+    /// Whether both are off.
+    pub(super) const fn are_off(self) -> bool {
+        self.percent.is_none() && self.amount.is_none()
     }
 
     /// The share of `MemTotal`; None when it is off.
     pub const fn percent(self) -> Option<Percent> {
-        match self {
-            Self::Percent(percent) | Self::Either(percent, _) => Some(percent),
-            Self::Amount(_) => None,
-        }
+        self.percent
     }
 
     /// The amount; None when it is off.
     pub const fn amount(self) -> Option<Bytes> {
-        match self {
-            Self::Amount(amount) | Self::Either(_, amount) => Some(amount),
-            Self::Percent(_) => None,
-        }
+        self.amount
     }
 
-    /// What the share comes to on a machine with `total` memory. None when it is off, and on a machine
-    /// without a known total: a share of nothing would be over for everybody.
+    /// The share in bytes on a machine with `total` memory. None when it is off, and on a machine
+    /// without a known total: every process would be over a share of nothing.
     pub fn percent_of(self, total: Bytes) -> Option<Bytes> {
         self.percent()
             .filter(|_| total > Bytes::ZERO)
             .map(|percent| percent.of(total))
     }
 
-    /// The sieve: only a process with more than this can breach on a machine with `total` memory.
+    /// The lower of the two in bytes: only a process with more can be over a threshold on a machine with `total` memory.
     pub fn lowest(self, total: Bytes) -> Bytes {
         [self.percent_of(total), self.amount()]
             .into_iter()
@@ -63,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sieve_is_the_lower_threshold_that_is_on() {
+    fn the_lowest_is_the_lower_threshold_that_is_on() {
         let percent = |p| Percent::new(p);
         let gb = |n| Bytes::from_gb(n);
         let total = gb(16.0).unwrap();

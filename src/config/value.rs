@@ -1,10 +1,12 @@
-//! Readers of single values: a TOML value -> what it means, or a sentence that says what is allowed
-//! and what was found instead.
+//! Readers of single values: a TOML value to what it means, None where it is not allowed. Which values are allowed is
+//! told in `slot`. Pure.
 
-use super::LogFormat;
+#![allow(clippy::option_option)] // an inner None is a value that is off
+
+use super::configuration::LogFormat;
+use super::pattern::NamePattern;
 use super::rule::{Action, UserMatcher};
-use super::whitelist::{NamePattern, User};
-use crate::nearest::nearest;
+use super::whitelist::User;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
 use std::num::NonZeroU32;
@@ -13,168 +15,143 @@ use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
-/// A value, or what is wrong with it as the end of a sentence that begins with the key.
-pub(super) type Read<T> = Result<T, String>;
-
-const LEVELS: [(&str, LevelFilter); 4] = [
-    ("error", LevelFilter::Error),
-    ("warn", LevelFilter::Warn),
-    ("info", LevelFilter::Info),
-    ("debug", LevelFilter::Debug),
-];
-
-/// The share of `MemTotal`; None for 100, which no process can exceed.
-pub(super) fn percent(value: &DeValue<'_>) -> Read<Option<Percent>> {
-    number(value)
-        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
-        .and_then(Percent::new)
-        .map(|percent| (percent.get() < 100.0).then_some(percent))
-        .ok_or_else(|| must_be_bare("a number over 0, up to 100 (100 switches it off)", value))
+/// A value that is one of a few words.
+pub(super) trait Choice: Copy + 'static {
+    const WORDS: &'static [(&'static str, Self)];
 }
 
-/// An amount of memory in GB; None for inf. What is less than a byte counts as one.
-pub(super) fn gb(value: &DeValue<'_>) -> Read<Option<Bytes>> {
-    match number(value) {
-        Some(f64::INFINITY) => Ok(None),
-        Some(gb) if gb > 0.0 => Ok(Some(Bytes::from_gb(gb).unwrap_or(Bytes::new(1)))),
-        _ => Err(must_be_bare(
-            "a number of GB over 0, or inf to switch it off",
-            value,
-        )),
+impl Choice for LevelFilter {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+    ];
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Text.name(), Self::Text),
+        (Self::Json.name(), Self::Json),
+    ];
+}
+
+impl Choice for Metric {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Rss.name(), Self::Rss),
+        (Self::Pss.name(), Self::Pss),
+        (Self::Anon.name(), Self::Anon),
+    ];
+}
+
+impl Choice for Action {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Kill.name(), Self::Kill),
+        (Self::Warn.name(), Self::Warn),
+        (Self::Protect.name(), Self::Protect),
+    ];
+}
+
+/// The words of a choice as they are written.
+pub(super) fn words<T: Choice>() -> Vec<&'static str> {
+    T::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+/// Case does not count.
+pub(super) fn choice<T: Choice>(value: &DeValue<'_>) -> Option<T> {
+    let typed = value.as_str()?;
+    let mut words = T::WORDS.iter();
+    words
+        .find(|(word, _)| word.eq_ignore_ascii_case(typed))
+        .map(|(_, choice)| *choice)
+}
+
+/// A share between 0 and 100; None for `none`, which is one of the two.
+pub(super) fn percent(value: &DeValue<'_>, none: f64) -> Option<Option<Percent>> {
+    let share = number(value)?;
+    if share.partial_cmp(&none)?.is_eq() {
+        return Some(None);
+    }
+    (share > 0.0 && share < 100.0).then(|| Percent::new(share))
+}
+
+/// An amount of memory; None for inf. What is less than a byte counts as one.
+pub(super) fn gb(value: &DeValue<'_>) -> Option<Option<Bytes>> {
+    match number(value)? {
+        f64::INFINITY => Some(None),
+        gb if gb > 0.0 => Some(Some(Bytes::from_gb(gb).unwrap_or(Bytes::new(1)))),
+        _ => None,
     }
 }
 
-/// A reader of a time in seconds within `range`.
-pub(super) fn seconds(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
-    move |value| {
-        number(value)
-            .filter(|seconds| range.contains(seconds))
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .ok_or_else(|| {
-                let (from, to) = (range.start(), range.end());
-                must_be_bare(&format!("a number of seconds from {from} to {to}"), value)
-            })
-    }
+pub(super) fn seconds(value: &DeValue<'_>, range: &RangeInclusive<f64>) -> Option<Duration> {
+    let seconds = number(value).filter(|seconds| range.contains(seconds))?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A share of a threshold; None for 0, which is none.
-pub(super) fn warn_percent(value: &DeValue<'_>) -> Read<Option<Percent>> {
-    number(value)
-        .filter(|percent| (0.0..100.0).contains(percent))
-        .and_then(Percent::new)
-        .map(|percent| (percent.get() > 0.0).then_some(percent))
-        .ok_or_else(|| must_be_bare("a number from 0 to below 100 (0 for no warning)", value))
-}
-
-/// A number of processes a minute; None for 0, which is no limit.
-pub(super) fn kill_limit(value: &DeValue<'_>) -> Read<Option<NonZeroU32>> {
-    integer(value)
-        .map(NonZeroU32::new)
-        .ok_or_else(|| must_be_bare("a whole number, 0 for no limit", value))
-}
-
-/// True or false.
-pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
-    value
-        .as_bool()
-        .ok_or_else(|| must_be_bare("true or false", value))
+/// A whole number; None for 0.
+pub(super) fn count(value: &DeValue<'_>) -> Option<Option<NonZeroU32>> {
+    integer(value).map(NonZeroU32::new)
 }
 
 /// An absolute path; None for an empty one.
-pub(super) fn file(value: &DeValue<'_>) -> Read<Option<PathBuf>> {
-    match value.as_str() {
-        Some("") => Ok(None),
-        Some(path) if path.starts_with('/') && !path.contains('\0') => Ok(Some(path.into())),
-        _ => Err(must_be(
-            "a path that begins with \"/\", or \"\" for none",
-            value,
-        )),
+pub(super) fn file(value: &DeValue<'_>) -> Option<Option<PathBuf>> {
+    match value.as_str()? {
+        "" => Some(None),
+        path => (path.starts_with('/') && !path.contains('\0')).then(|| Some(path.into())),
     }
 }
 
-/// The least level that is logged.
-pub(super) fn log_level(value: &DeValue<'_>) -> Read<LevelFilter> {
-    let Some(name) = value.as_str() else {
-        return Err(must_be(LEVEL_NAMES, value));
+/// The absolute path of a program.
+pub(super) fn program(value: &DeValue<'_>) -> Option<PathBuf> {
+    file(value)?.filter(|path| path.as_os_str() != "/")
+}
+
+/// An address as it may stand in an envelope: RFC 5321 without quotes, comments and routes.
+pub(super) fn address(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str()?;
+    let is_word = |word: &str, extra: &str| {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '.' || extra.contains(c);
+        word.split('.').all(|part| !part.is_empty()) && word.chars().all(is_allowed)
     };
-    let level = LEVELS.iter().find(|(n, _)| name.eq_ignore_ascii_case(n));
-    level.map(|(_, level)| *level).ok_or_else(|| {
-        let hint = nearest(name, LEVELS.iter().map(|(name, _)| *name))
-            .map(|near| format!(", did you mean \"{near}\"?"))
-            .unwrap_or_default();
-        format!("{}{hint}", must_be(LEVEL_NAMES, value))
-    })
+    let (local, domain) = text.rsplit_once('@')?;
+    let is_address =
+        text.len() <= 254 && is_word(local, "!#$%&'*+-/=?^_`{|}~") && is_word(domain, "-");
+    is_address.then(|| text.to_owned())
 }
 
-const LEVEL_NAMES: &str = "\"error\", \"warn\", \"info\" or \"debug\"";
-
-/// How a record looks.
-pub(super) fn log_format(value: &DeValue<'_>) -> Read<LogFormat> {
-    word(value, [LogFormat::Text, LogFormat::Json], LogFormat::name)
+/// An address; None for an empty one.
+pub(super) fn sender(value: &DeValue<'_>) -> Option<Option<String>> {
+    match value.as_str()? {
+        "" => Some(None),
+        _ => address(value).map(Some),
+    }
 }
 
-/// By what memory is measured.
-pub(super) fn metric(value: &DeValue<'_>) -> Read<Metric> {
-    word(
-        value,
-        [Metric::Rss, Metric::Pss, Metric::Anon],
-        Metric::name,
-    )
-}
-
-/// What becomes of a process.
-pub(super) fn action(value: &DeValue<'_>) -> Read<Action> {
-    word(
-        value,
-        [Action::Kill, Action::Warn, Action::Protect],
-        Action::name,
-    )
-}
-
-/// One of a few words.
-fn word<T: Copy, const N: usize>(
-    value: &DeValue<'_>,
-    words: [T; N],
-    name: impl Fn(T) -> &'static str,
-) -> Read<T> {
-    let names = || words.iter().map(|word| name(*word));
-    let typed = value.as_str().unwrap_or_default();
-    words
-        .iter()
-        .copied()
-        .find(|word| name(*word).eq_ignore_ascii_case(typed))
-        .ok_or_else(|| {
-            let quoted: Vec<_> = names().map(|name| format!("\"{name}\"")).collect();
-            let (last, first) = quoted
-                .split_last()
-                .map_or(("", String::new()), |(l, f)| (l.as_str(), f.join(", ")));
-            let hint = nearest(typed, names())
-                .map(|near| format!(", did you mean \"{near}\"?"))
-                .unwrap_or_default();
-            format!("{}{hint}", must_be(&format!("{first} or {last}"), value))
-        })
+/// `host:port`.
+pub(super) fn server(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str()?;
+    let (host, port) = text.rsplit_once(':')?;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    let is_host = !host.is_empty() && host.chars().all(is_allowed);
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    (is_host && is_port).then(|| text.to_owned())
 }
 
 /// A time of day in minutes. 24:00 is the end of the day.
-pub(super) fn minute_of_day(value: &DeValue<'_>) -> Read<u16> {
-    let parse = |text: &str| {
-        let (hours, minutes) = text.split_once(':')?;
-        let digits = |text: &str| match text.len() {
-            1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse::<u16>().ok(),
-            _ => None,
-        };
-        let (hours, minutes) = (digits(hours)?, digits(minutes).filter(|m| *m < 60)?);
-        let minute = hours * 60 + minutes;
-        (minute <= 24 * 60).then_some(minute)
+pub(super) fn minute_of_day(value: &DeValue<'_>) -> Option<u16> {
+    let digits = |text: &str| match text.len() {
+        1 | 2 if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse::<u16>().ok(),
+        _ => None,
     };
-    value
-        .as_str()
-        .and_then(parse)
-        .ok_or_else(|| must_be("a time of day such as \"09:00\"", value))
+    let (hours, minutes) = value.as_str()?.split_once(':')?;
+    let minutes = digits(minutes).filter(|minutes| *minutes < 60)?;
+    let minute = digits(hours)? * 60 + minutes;
+    (minute <= 24 * 60).then_some(minute)
 }
 
-/// A day of the week, 0 for Monday; its first three letters are enough.
-pub(super) fn day(value: &DeValue<'_>) -> Read<usize> {
+/// The index of a day of the week, Monday first; its first three letters are enough.
+pub(super) fn day(value: &DeValue<'_>) -> Option<usize> {
     const LONG: [&str; 7] = [
         "monday",
         "tuesday",
@@ -184,89 +161,54 @@ pub(super) fn day(value: &DeValue<'_>) -> Read<usize> {
         "saturday",
         "sunday",
     ];
-    let typed = value.as_str().unwrap_or_default().to_ascii_lowercase();
-    let is_day = |day: &&str| typed == **day || day.get(..3) == Some(typed.as_str());
-    LONG.iter().position(is_day).ok_or_else(|| {
-        must_be(
-            "days in quotes: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"",
-            value,
-        )
-    })
+    let typed = value.as_str()?.to_ascii_lowercase();
+    LONG.iter()
+        .position(|day| typed == *day || day.get(..3) == Some(typed.as_str()))
 }
 
-/// A pattern of a rule.
-pub(super) fn pattern(value: &DeValue<'_>) -> Read<NamePattern> {
+/// None where it is not text; an error where the text is not a pattern.
+pub(super) fn pattern(value: &DeValue<'_>) -> Result<Option<NamePattern>, String> {
     let Some(text) = value.as_str() else {
-        return Err(must_be("text in quotes", value));
+        return Ok(None);
     };
-    NamePattern::new(text).map_err(|error| format!("is {}: {error}", shown(text)))
+    let pattern = NamePattern::new(text).map_err(|error| format!("{}: {error}", shown(text)));
+    pattern.map(Some)
 }
 
 /// The user of a rule: a name, a glob or a number.
-pub(super) fn user_pattern(value: &DeValue<'_>) -> Read<UserMatcher> {
-    if value.as_str().is_some() {
-        return pattern(value).map(|pattern| UserMatcher {
-            pattern,
-            uids: Vec::new(),
-        });
-    }
-    uid(integer(value))
-        .and_then(|uid| {
-            Some(UserMatcher {
-                pattern: NamePattern::new(&uid.to_string()).ok()?,
-                uids: vec![uid],
-            })
-        })
-        .ok_or_else(|| {
-            must_be(
-                "a user name in quotes, or a number from 0 to 4294967294",
-                value,
-            )
-        })
-}
-
-/// A process number.
-pub(super) fn pid(value: &DeValue<'_>) -> Read<Pid> {
-    integer(value)
-        .and_then(Pid::new)
-        .ok_or_else(|| must_be_bare("whole numbers from 1 to 2147483647", value))
-}
-
-/// A process name or a glob.
-pub(super) fn name(value: &DeValue<'_>) -> Read<NamePattern> {
-    let Some(text) = value.as_str() else {
-        return Err(must_be("process names in quotes", value));
+pub(super) fn user_pattern(value: &DeValue<'_>) -> Result<Option<UserMatcher>, String> {
+    let uid = uid(integer(value));
+    let pattern = match uid {
+        Some(uid) => NamePattern::new(&uid.to_string()).ok(),
+        None => pattern(value)?,
     };
-    NamePattern::new(text).map_err(|error| format!("has {}: {error}", shown(text)))
+    let uids = Vec::from_iter(uid);
+    Ok(pattern.map(|pattern| UserMatcher { pattern, uids }))
 }
 
-/// A user's name, still to be looked up, or number.
-pub(super) fn user(value: &DeValue<'_>) -> Read<User> {
-    if let Some(name) = value
-        .as_str()
-        .filter(|n| !n.is_empty() && !n.contains('\0'))
-    {
-        return Ok(User {
-            text: name.to_owned(),
-            uid: None,
-        });
-    }
-    uid(integer(value))
-        .map(|uid| User {
-            text: uid.to_string(),
+/// An entry of `users`: a name, still to be looked up, or a number.
+pub(super) fn user(value: &DeValue<'_>) -> Option<User> {
+    let Some(name) = value.as_str() else {
+        let uid = uid(integer(value))?;
+        let text = uid.to_string();
+        return Some(User {
+            text,
             uid: Some(uid),
-        })
-        .ok_or_else(|| {
-            must_be(
-                "user names in quotes, or numbers from 0 to 4294967294",
-                value,
-            )
-        })
+        });
+    };
+    (!name.is_empty() && !name.contains('\0')).then(|| User {
+        text: name.to_owned(),
+        uid: None,
+    })
 }
 
-/// The user with this number. The highest one is `(uid_t)-1`, which stands for nobody.
+/// The user with this number. The highest one is `(uid_t)-1`, which means no user.
 pub(super) fn uid(number: Option<u32>) -> Option<Uid> {
     number.filter(|uid| *uid != u32::MAX).map(Uid::new)
+}
+
+pub(super) fn pid(value: &DeValue<'_>) -> Option<Pid> {
+    integer(value).and_then(Pid::new)
 }
 
 fn number(value: &DeValue<'_>) -> Option<f64> {
@@ -287,9 +229,9 @@ fn integer<T: TryFrom<i64>>(value: &DeValue<'_>) -> Option<T> {
     T::try_from(integer).ok()
 }
 
-/// `must be EXPECTED, found VALUE`.
-pub(super) fn must_be(expected: &str, value: &DeValue<'_>) -> String {
-    let found = match value {
+/// What was found instead of a value that is allowed.
+pub(super) fn found(value: &DeValue<'_>) -> String {
+    match value {
         DeValue::String(text) => format!("the string {}", shown(text)),
         DeValue::Integer(integer) => shortened(&integer.to_string()),
         DeValue::Float(float) => shortened(&float.to_string()),
@@ -300,17 +242,7 @@ pub(super) fn must_be(expected: &str, value: &DeValue<'_>) -> String {
         }
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
-    };
-    format!("must be {expected}, found {found}")
-}
-
-/// The same for what is written without quotes.
-fn must_be_bare(expected: &str, value: &DeValue<'_>) -> String {
-    let is_quoted = value
-        .as_str()
-        .is_some_and(|text| text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok());
-    let mend = if is_quoted { ", remove the quotes" } else { "" };
-    format!("{}{mend}", must_be(expected, value))
+    }
 }
 
 /// Text from the file in quotes: what could write to a terminal or forge a line is escaped.

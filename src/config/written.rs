@@ -1,9 +1,9 @@
-//! The values of a configuration as they were written, each with its place: for the commands that
-//! explain a decision by the line that makes it. Pure.
+//! The values of a configuration as they were written, each with its location: for the commands that explain a
+//! decision by the line that makes it. Pure.
 
 use super::error::Location;
 
-/// Every key that some layer gives, in the order in which the shipped default lists them.
+/// Every key of the tables that can be given once, in the order of the rows in `keys`.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     entries: Vec<Entry>,
@@ -12,60 +12,56 @@ pub struct Written {
 /// One key and its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The table it is in.
+    /// Its table.
     pub table: &'static str,
-    /// The key.
+    /// Its name.
     pub key: &'static str,
-    /// The value as written, with its quotes.
+    /// The value as written, with its quotes; of a list, what the last file wrote.
     pub text: String,
-    /// Where it is set; None in the built-in defaults.
-    pub place: Option<Location>,
-    /// The items, where the value is a list: as many as the configuration has, in its order.
+    /// Where the key is; None in the built-in defaults.
+    pub location: Option<Location>,
+    /// The items of a list: as many as the configuration has, in its order.
     pub items: Vec<Item>,
 }
 
 /// One item of a list.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// The item as written, with its quotes.
+    /// As written, with its quotes.
     pub text: String,
-    /// Where it is; None in the built-in defaults.
-    pub place: Option<Location>,
+    /// None in the built-in defaults.
+    pub location: Option<Location>,
 }
 
 impl Written {
-    /// Everything that is set.
+    /// All of them.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// What is set for a key.
+    /// What is written for a key; None where there is no such key.
     pub fn entry(&self, table: &str, key: &str) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| (entry.table, entry.key) == (table, key))
+        let mut entries = self.entries.iter();
+        entries.find(|entry| (entry.table, entry.key) == (table, key))
     }
 
-    /// Puts the entries of a further layer on top; with `adds`, its lists add to those below. Tables
-    /// that can be given several times have no one place for a key, and are left out.
-    pub(super) fn overlay(&mut self, layer: Vec<Entry>, adds: bool) {
-        let single = |entry: &Entry| !entry.table.starts_with('[');
-        for mut entry in layer.into_iter().filter(single) {
-            let same = self
-                .entries
-                .iter_mut()
-                .find(|below| (below.table, below.key) == (entry.table, entry.key));
-            match same {
-                Some(below) => {
-                    if adds && !below.items.is_empty() && !entry.items.is_empty() {
-                        let mut items = std::mem::take(&mut below.items);
-                        items.append(&mut entry.items);
-                        entry.items = items;
-                    }
-                    *below = entry;
+    /// Where an item of a list is; None in the built-in defaults.
+    pub(super) fn item(&self, table: &str, key: &str, index: usize) -> Option<&Location> {
+        let item = self.entry(table, key)?.items.get(index)?;
+        item.location.as_ref()
+    }
+
+    /// Replaces what was written for the key before; with `adds`, the items from before stay in front.
+    pub(super) fn set(&mut self, mut entry: Entry, adds: bool) {
+        let mut entries = self.entries.iter_mut();
+        match entries.find(|below| (below.table, below.key) == (entry.table, entry.key)) {
+            Some(below) => {
+                if adds {
+                    entry.items.splice(0..0, below.items.drain(..));
                 }
-                None => self.entries.push(entry),
+                *below = entry;
             }
+            None => self.entries.push(entry),
         }
     }
 }

@@ -1,55 +1,82 @@
-//! Early scan: a look between two checks that costs a few system calls, and brings a scan forward
-//! exactly when some process could have crossed its threshold.
+//! Early scan: a tick between two scans that costs a few system calls, and brings a scan forward exactly when some
+//! process could have crossed its threshold. Touches /proc/meminfo, the statm of a few processes, and
+//! PSI.
 
+use super::scan::Machine;
+use crate::config::Config;
+use crate::events::{Event, Reporter};
 use crate::policy::{Next, OverSince, Policy, Tick, early_scan};
-use crate::proc::{Bound, Error, Levels, Process, Sampler, Snapshot, Watch};
-use crate::quantities::{Bytes, Pid};
+use crate::proc::{Ceiling, Error, Levels, Process, Sampler, Watch};
+use crate::quantities::{Bytes, Now, Pid};
 use crate::sys;
 use crate::sys::pressure::Pressure;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// A scan on suspicion that ends nobody is paid for with so many times its CPU time: however busy the
-/// machine is, such scans take 0.125% of a core. A watched process that crosses its threshold is no
-/// suspicion.
+/// Speculative scans have a CPU budget: one that kills nothing is paid for with so many times its CPU time, so that they
+/// take 0.125% of a core however busy the machine is. A watched process that crosses its threshold is no speculation.
 const PRICE: u32 = 800;
-/// On credit, so that several that grow one after another find it awake: 20 s are 25 ms of CPU time, ten
+/// The credit, so that several processes that grow one after another are scanned for: 20 s are 25 ms of CPU time, ten
 /// scans of 500 processes.
 const CREDIT: Duration = Duration::from_secs(20);
 
-/// A process that could be watched, what it has, and up to what it is of no interest.
-type Candidate = (Pid, Bytes, Bound);
+/// A process that could be watched, its RSS, and up to where a scan would do nothing about it.
+type Candidate = (Pid, Bytes, Ceiling);
+
+/// Switches early scan on or off, as configured, and reports what the kernel can't do. Where scans are made as often as
+/// the quickest tick there is none.
+pub(super) fn set(
+    early: &mut Option<EarlyScan>,
+    config: &Config,
+    sampler: &Sampler,
+    reporter: &mut Reporter,
+    now: &Now,
+) {
+    if !config.early_scan || config.check_interval <= early_scan::SHORTEST {
+        *early = None;
+    } else if early.is_none() {
+        match EarlyScan::new(sampler, now.monotonic) {
+            Ok((new, notifies)) => {
+                *early = Some(new);
+                if let Err(error) = notifies {
+                    reporter.emit(&Event::FeatureUnavailable("PSI notifications", &error));
+                }
+            }
+            Err(error) => reporter.emit(&Event::ScanFailed(&error)),
+        }
+    }
+}
 
 /// What is known since the last scan.
 #[derive(Debug)]
-pub(super) struct Early {
+pub(super) struct EarlyScan {
     watch: Watch,
     pressure: Option<Pressure>,
     /// The processes' memory at the last tick, where it can be read.
     occupied: Option<Bytes>,
-    /// Its lowest point since the last scan.
+    /// Its lowest level since the last scan.
     lowest: Bytes,
-    /// What was left at the first tick after the last scan.
-    left: Option<Bytes>,
-    /// How far the nearest process is from its threshold that is not watched.
+    /// What was available at the first tick after the last scan.
+    available: Option<Bytes>,
+    /// How far the nearest process that is not watched is from its threshold.
     unwatched: Bytes,
-    /// Who could be watched; its memory is kept.
+    /// The processes that could be watched; the memory is kept.
     candidates: Vec<Candidate>,
     ticked: Instant,
     /// The daemon's CPU time then: what it has used since is what a tick costs, with all that comes with
     /// being awake.
     used: Duration,
     next_tick: Instant,
-    /// Until when the scans on suspicion so far are paid for; further ahead than the credit, suspicion
-    /// counts for nothing.
+    /// Until when the speculative scans so far are paid for; further ahead than the credit, none is made.
     paid_until: Instant,
 }
 
-impl Early {
-    /// Watches nobody before the first [`Early::renew`]; and why there is no word of pressure.
+impl EarlyScan {
+    /// Watches no process before the first [`EarlyScan::renew`]. Also returns why PSI does not notify of pressure. Fails
+    /// where meminfo can't be opened.
     pub(super) fn new(sampler: &Sampler, now: Instant) -> Result<(Self, io::Result<()>), Error> {
-        let (pressure, refused) = match Pressure::watch() {
+        let (pressure, notifies) = match Pressure::watch() {
             Ok(pressure) => (Some(pressure), Ok(())),
             Err(error) => (None, Err(error)),
         };
@@ -58,46 +85,49 @@ impl Early {
             pressure,
             occupied: None,
             lowest: Bytes::new(u64::MAX),
-            left: None,
+            available: None,
             unwatched: Bytes::new(u64::MAX),
-            candidates: Vec::with_capacity(2 * Watch::PLACES),
+            candidates: Vec::with_capacity(2 * Watch::CAPACITY),
             ticked: now,
             used: sys::cpu_time(),
             next_tick: now + early_scan::SHORTEST,
             paid_until: now,
         };
-        Ok((early, refused))
+        Ok((early, notifies))
     }
 
-    /// What reports the kernel's word of memory pressure.
+    /// The PSI trigger; None where the kernel has none.
     pub(super) fn pressure(&self) -> Option<BorrowedFd<'_>> {
         self.pressure.as_ref().map(AsFd::as_fd)
     }
 
-    /// When to look again.
+    /// When the next tick is due.
     pub(super) fn next_tick(&self) -> Instant {
         self.next_tick
     }
 
-    /// Looks at once: somebody has ended and given back memory, from which growth counts now, and what is
-    /// started again right away must not hide in it.
-    pub(super) fn look_now(&mut self, now: Instant) {
+    /// Ticks at once: a process has ended and freed memory, from which growth counts now, and what is started again
+    /// right away must not hide in it.
+    pub(super) fn tick_at_once(&mut self, now: Instant) {
         self.next_tick = now;
-        self.left = None;
+        self.available = None;
     }
 
-    /// Looks; whether it is time for a scan. Under pressure what grows may be swapped out meanwhile,
-    /// which hides its growth, so that a scan it is.
-    pub(super) fn calls_for_scan(&mut self, is_pressed: bool, now: Instant) -> bool {
-        let Levels { occupied, left } = self.watch.levels();
+    /// A tick; whether it calls for a scan. Under pressure what grows may be swapped out meanwhile, which hides its
+    /// growth, so that pressure calls for one as well.
+    pub(super) fn tick(&mut self, is_pressed: bool, now: Instant) -> bool {
+        let Levels {
+            occupied,
+            available,
+        } = self.watch.levels();
         let elapsed = now.saturating_duration_since(self.ticked);
         let used = sys::cpu_time();
-        let mut tick = Tick::after(elapsed, used.saturating_sub(self.used), left);
+        let mut tick = Tick::after(elapsed, used.saturating_sub(self.used), available);
         (self.ticked, self.used) = (now, used);
         let is_resting = self.paid_until > now + CREDIT;
-        self.watch.look(|bound, rss, before| {
-            if bound.is_sure || !is_resting {
-                tick.add_watched(bound, rss, before);
+        self.watch.tick(|ceiling, rss, before| {
+            if ceiling.is_certain || !is_resting {
+                tick.add_watched(ceiling, rss, before);
             }
         });
         if let Some(occupied) = occupied {
@@ -108,8 +138,8 @@ impl Early {
                 tick.add_unwatched(self.unwatched, growth, occupied.saturating_sub(before));
             }
         }
-        if let Some(left) = left {
-            tick.add_left(left, *self.left.get_or_insert(left));
+        if let Some(available) = available {
+            tick.add_available(available, *self.available.get_or_insert(available));
         }
         match tick.next() {
             Next::Crossed | Next::Possible => true,
@@ -123,67 +153,63 @@ impl Early {
         }
     }
 
-    /// Takes over what a scan saw. `cost` is its CPU time where it was brought forward and ended nobody.
+    /// Begins again after a scan that began at `scanned`. `cost` is its CPU time where it was speculative and killed
+    /// nothing.
     pub(super) fn renew(
         &mut self,
-        (policy, timed): (&Policy, &OverSince),
-        sampler: &Sampler,
-        snapshot: &mut Snapshot,
+        policy: &Policy,
+        over: &OverSince,
+        machine: &mut Machine,
         cost: Option<Duration>,
-        now: Instant,
+        (scanned, now): (Instant, &Now),
     ) {
-        self.choose(policy, timed, sampler, snapshot);
+        self.choose(policy, over, machine, now);
         (self.occupied, self.lowest) = (None, Bytes::new(u64::MAX));
-        self.left = None;
-        (self.ticked, self.used) = (now, sys::cpu_time());
-        let is_over = self.calls_for_scan(false, Instant::now());
+        self.available = None;
+        (self.ticked, self.used) = (scanned, sys::cpu_time());
+        let is_over = self.tick(false, now.monotonic);
         if let Some(cost) = cost {
-            self.paid_until = self.paid_until.max(now) + cost * PRICE;
-            // Who made it necessary may be watched only now: another look shows how fast it grows.
-            self.next_tick = self.next_tick.min(now + early_scan::SOONEST);
+            self.paid_until = self.paid_until.max(scanned) + cost * PRICE;
+            // The process that made it necessary may be watched only now: a tick shows how fast it grows.
+            self.next_tick = self.next_tick.min(scanned + early_scan::SOONEST);
         } else {
-            // The suspicion that led here was right.
-            self.paid_until = now;
+            // The speculation was right.
+            self.paid_until = scanned;
         }
         if is_over {
-            self.next_tick = now;
+            self.next_tick = scanned;
         }
     }
 
-    /// Chooses whom to watch: those who can grow by the least.
-    fn choose(
-        &mut self,
-        policy: &Policy,
-        timed: &OverSince,
-        sampler: &Sampler,
-        snapshot: &mut Snapshot,
-    ) {
+    /// Chooses the processes to watch: those with the least headroom.
+    fn choose(&mut self, policy: &Policy, over: &OverSince, machine: &mut Machine, now: &Now) {
+        let (sampler, snapshot) = (&machine.sampler, &mut machine.snapshot);
         let memory = &snapshot.memory;
         self.watch.clear();
         self.candidates.clear();
         let candidate = |process: &Process| {
-            let waits = process.key().is_some_and(|key| timed.until(key).is_some());
-            let bound = policy.bound(process, memory, waits)?;
-            Some((process.pid, process.rss, bound))
+            let is_delayed = process.key().is_some_and(|key| over.until(key).is_some());
+            let ceiling = policy.ceiling(process, memory, is_delayed, now)?;
+            Some((process.pid, process.rss, ceiling))
         };
         self.candidates
             .extend(snapshot.near.iter().filter_map(candidate));
         let sieve = policy.sieve(memory);
         let mut unwatched = sieve.saturating_sub(snapshot.below.passed_over());
         for &(pid, rss) in snapshot.below.sorted() {
-            if self.candidates.len() >= Watch::PLACES {
+            if self.candidates.len() >= Watch::CAPACITY {
                 unwatched = unwatched.min(sieve.saturating_sub(rss));
                 break;
             }
             self.candidates
-                .extend(sampler.look(pid).as_ref().and_then(candidate));
+                .extend(sampler.read(policy, pid).as_ref().and_then(candidate));
         }
-        let room = |&(_, rss, bound): &Candidate| bound.limit.saturating_sub(rss);
-        self.candidates.sort_unstable_by_key(room);
+        let headroom = |&(_, rss, ceiling): &Candidate| ceiling.rss.saturating_sub(rss);
+        self.candidates.sort_unstable_by_key(headroom);
         for candidate in &self.candidates {
-            let &(pid, rss, bound) = candidate;
-            if !self.watch.add(sampler.root(), pid, rss, bound) {
-                unwatched = unwatched.min(room(candidate));
+            let &(pid, rss, ceiling) = candidate;
+            if !self.watch.add(sampler.root(), pid, rss, ceiling) {
+                unwatched = unwatched.min(headroom(candidate));
             }
         }
         self.unwatched = early_scan::unwatched(sieve, unwatched);

@@ -1,89 +1,76 @@
-//! Exemptions for a while: taken over before anybody is judged, said after the signals.
+//! Exemptions for a while: read before anything is decided, reported after the signals. Touches the file that
+//! `memory-monitor exempt` writes, and the log.
 
-use super::Daemon;
-use crate::events::Event;
-use crate::policy::Exemption;
+use crate::events::{Event, Reporter};
+use crate::policy::{Exemption, Exemptions, Policy};
+use crate::proc::Sampler;
+use crate::quantities::Now;
 use crate::state::exemptions::ExemptionsFile;
-use crate::sys;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// What is known of them.
+/// The file, and what was reported of it.
 #[derive(Debug)]
-pub(super) struct Exempting {
+pub(super) struct ExemptionReader {
     file: ExemptionsFile,
-    /// Those whose beginning was said and whose end was not.
-    said: Vec<Exemption>,
-    /// Those of them that were taken back while their process was there; it may have been ended since.
-    taken_back: Vec<Exemption>,
-    /// Why the file could not be taken over, until that is said.
-    refused: Option<io::Error>,
+    /// The exemptions that were reported to begin, and not to be over.
+    reported: Vec<Exemption>,
+    /// Those of them that were revoked while their process existed; it may have been killed since.
+    revoked: Vec<Exemption>,
+    /// Why the file was rejected, until that is reported.
+    rejected: Option<io::Error>,
 }
 
-impl Exempting {
+impl ExemptionReader {
     pub(super) fn new() -> Self {
         Self {
             file: ExemptionsFile::usual(),
-            said: Vec::new(),
-            taken_back: Vec::new(),
-            refused: None,
+            reported: Vec::new(),
+            revoked: Vec::new(),
+            rejected: None,
         }
     }
-}
 
-impl Daemon<'_> {
-    /// Takes over what root has granted or taken back. A file that can't be believed or read changes
-    /// nothing: who was exempt stays so until that is over.
-    pub(super) fn take_over_exemptions(&mut self) {
-        self.policy.exemptions.set_clock(sys::boot_clock());
-        match self.exempting.file.read_changed() {
+    /// Puts into force what root has given or revoked. A file that can't be trusted or read changes nothing: the
+    /// previous exemptions stay in force until they expire.
+    pub(super) fn read(&mut self, policy: &mut Policy, sampler: &Sampler) {
+        match self.file.read_changed() {
             Some(Ok(exemptions)) => {
-                let gone = self.exempting.said.iter();
+                let gone = self.reported.iter();
                 let gone = gone.filter(|exemption| {
-                    !exemptions.contains(exemption) && self.sampler.is_still(exemption.process)
+                    !exemptions.contains(exemption) && sampler.is_still(exemption.process)
                 });
-                self.exempting.taken_back.extend(gone.cloned());
-                self.policy.exemptions.replace(exemptions);
+                self.revoked.extend(gone.cloned());
+                policy.exemptions = Exemptions::new(exemptions);
             }
-            Some(Err(error)) => self.exempting.refused = Some(error),
+            Some(Err(error)) => self.rejected = Some(error),
             None => {}
         }
     }
 
-    /// When an exemption is over: its process is to be looked at then.
-    pub(super) fn next_end_of_exemption(&mut self, now: Instant) -> Option<Instant> {
-        if self.policy.exemptions.all().is_empty() {
-            return None;
-        }
-        self.policy.exemptions.set_clock(sys::boot_clock());
-        self.policy.exemptions.next_end().map(|left| now + left)
-    }
-
-    /// Says which have begun and which are over, and forgets the latter.
-    pub(super) fn report_exemptions(&mut self) {
-        let Self {
-            exempting,
-            policy,
-            sampler,
-            reporter,
-            ..
-        } = self;
-        if let Some(error) = exempting.refused.take() {
-            let path = exempting.file.path();
+    /// Reports those that have begun and those that are over, and forgets the latter.
+    pub(super) fn report(
+        &mut self,
+        policy: &mut Policy,
+        sampler: &Sampler,
+        reporter: &mut Reporter,
+        now: &Now,
+    ) {
+        if let Some(error) = self.rejected.take() {
+            let path = self.file.path();
             reporter.emit(&Event::ExemptionsRejected(path, &error));
         }
         let exemptions = &mut policy.exemptions;
-        let clock = sys::boot_clock();
-        exemptions.set_clock(clock);
-        let was_granted = |exemption: &Exemption| exemptions.all().contains(exemption);
-        let taken_back = std::mem::take(&mut exempting.taken_back);
-        exempting.said.retain(|exemption| {
-            // Its end comes last, as the others may have been what led to it.
-            let why = if taken_back.contains(exemption) {
-                "it was taken back"
+        let clock = now.since_boot;
+        let is_known = |exemption: &Exemption| exemptions.all().contains(exemption);
+        let revoked = std::mem::take(&mut self.revoked);
+        self.reported.retain(|exemption| {
+            // The exit of its process comes last, as the others may have led to it.
+            let why = if revoked.contains(exemption) {
+                "revoked"
             } else if exemption.until <= clock {
-                "its time is over"
-            } else if !sampler.is_still(exemption.process) || !was_granted(exemption) {
+                "expired"
+            } else if !sampler.is_still(exemption.process) || !is_known(exemption) {
                 "the process has ended"
             } else {
                 return true;
@@ -94,11 +81,16 @@ impl Daemon<'_> {
         exemptions
             .retain(|exemption| exemption.until > clock && sampler.is_still(exemption.process));
         for exemption in exemptions.all() {
-            if !exempting.said.contains(exemption) {
-                let left: Duration = exemptions.left(exemption);
-                reporter.emit(&Event::Exempted(exemption, left));
-                exempting.said.push(exemption.clone());
+            if !self.reported.contains(exemption) {
+                reporter.emit(&Event::Exempted(exemption, exemption.left(clock)));
+                self.reported.push(exemption.clone());
             }
         }
     }
+}
+
+/// When the next exemption expires, and its process is to be scanned; None where there is none.
+pub(super) fn next_end(policy: &Policy, now: &Now) -> Option<Instant> {
+    let left = policy.exemptions.next_end(now.since_boot)?;
+    Some(now.monotonic + left)
 }

@@ -1,87 +1,50 @@
-//! Living through what the daemon guards against: all it needs from a tick to a signal is there, touched and
-//! locked before memory is short.
+//! Living through a shortage of memory: all that the daemon needs from a tick to a signal is touched and locked before
+//! memory is short. Touches this process's own memory and limits.
 
-use super::Daemon;
-use super::early_scan::Early;
-use crate::events::Event;
-use crate::kill::Actor;
-use crate::policy::early_scan;
+use super::early_scan::EarlyScan;
+use super::scan::Machine;
+use crate::events::{Event, Reporter};
+use crate::policy::{OverSince, Policy};
+use crate::quantities::Now;
 use crate::sys::memory;
-use std::time::Instant;
 
-/// Not -1000: it can still be ended when it alone goes beyond the limit of its own cgroup.
+/// Not -1000: it can still be killed when it alone exceeds the limit of its own cgroup.
 const OOM_SCORE_ADJ: i16 = -900;
 
-impl Daemon<'_> {
-    /// Prepares for the worst. What is not permitted is done without.
-    pub(super) fn brace(&mut self) {
-        self.set_early_scan();
-        memory::forget_start();
-        self.rehearse();
-        let steps = [
-            ("locked memory", memory::lock()),
-            (
-                "a lower oom_score_adj",
-                memory::lower_oom_score_adj(OOM_SCORE_ADJ),
-            ),
-            ("more descriptors", memory::raise_descriptor_limit()),
-        ];
-        for (what, result) in steps {
-            self.note(what, result.as_ref().err());
-        }
+/// Makes a scan, and does everything to this process itself that would be done to a victim, up to the signal: so the
+/// code, the stack and the heap of it are in memory.
+pub(super) fn rehearse(
+    machine: &mut Machine,
+    early: Option<&mut EarlyScan>,
+    policy: &Policy,
+    over: &OverSince,
+    now: &Now,
+) {
+    memory::forget_start();
+    machine.rehearse(policy, now);
+    if let Some(early) = early {
+        early.renew(policy, over, machine, None, (now.monotonic, now));
     }
+    // Nothing was decided about them.
+    machine.forget();
+}
 
-    /// Starts or ends early scan, as the configuration wants it. A check that is made as often as the
-    /// quickest tick needs none.
-    pub(super) fn set_early_scan(&mut self) {
-        let config = &self.policy.config;
-        if !config.early_scan || config.check_interval <= early_scan::SHORTEST {
-            self.early = None;
-        } else if self.early.is_none() {
-            match Early::new(&self.sampler, Instant::now()) {
-                Ok((early, refused)) => {
-                    self.early = Some(early);
-                    self.note(
-                        "the kernel's word of memory pressure",
-                        refused.err().as_ref(),
-                    );
-                }
-                Err(error) => self.reporter.emit(&Event::ScanFailed(&error.into())),
-            }
-        }
-    }
-
-    /// A scan, and on this process itself all that would be done to another one, up to the signal: so
-    /// the code, the stack and the heap of it are in memory.
-    fn rehearse(&mut self) {
-        let now = Instant::now();
-        let policy = &self.policy;
-        // The check that follows says what is wrong.
-        let _ = self
-            .sampler
-            .scan(|memory| policy.sieve(memory), &mut self.snapshot);
-        if let Some((process, handle)) = self.sampler.hold(policy.own) {
-            let memory = &self.snapshot.memory;
-            let _ = policy.decide(&process, memory, &self.ledger, now);
-            if let (Ok(facts), Some(key)) = (&process.facts, process.key()) {
-                let is_same = || self.sampler.is_still(key);
-                let _ = Actor::DryRun.terminate(&handle, facts.state, &is_same);
-            }
-        }
-        if let Some(early) = &mut self.early {
-            early.renew(
-                (policy, &self.ledger.timed),
-                &self.sampler,
-                &mut self.snapshot,
-                None,
-                now,
-            );
-        }
-    }
-
-    fn note(&mut self, what: &'static str, error: Option<&std::io::Error>) {
-        if let Some(error) = error {
-            self.reporter.emit(&Event::FeatureUnavailable(what, error));
+/// Keeps what is in memory there. What is not permitted is reported, and the daemon continues without it.
+pub(super) fn lock(reporter: &mut Reporter) {
+    let steps = [
+        ("locked memory pages", memory::lock()),
+        (
+            "oom_score_adj changes",
+            memory::lower_oom_score_adj(OOM_SCORE_ADJ),
+        ),
+        (
+            "additional file descriptors",
+            memory::raise_descriptor_limit(),
+        ),
+    ];
+    for (what, result) in steps {
+        if let Err(error) = result {
+            reporter.emit(&Event::FeatureUnavailable(what, &error));
         }
     }
 }

@@ -1,344 +1,293 @@
-//! One check: a scan, a decision for each process near its threshold, SIGTERM to all who are to end,
-//! and only then the report, so that no log and no user database keeps a signal waiting.
+//! One scan: all processes are read, the decision about each of those near a threshold is made once and kept beside
+//! it, and SIGTERM is sent to the victims. Touches /proc and sends signals; reports nothing, so that no log and no user
+//! database keeps a signal waiting.
 
-use super::Daemon;
-use super::victims::Held;
-use crate::Error;
-use crate::events::Event;
-use crate::kill::Outcome;
-use crate::policy::{Breach, Decision, Delay, Reported, RestartLoop, Verdict};
-use crate::proc::Process;
-use crate::quantities::Percent;
-use crate::sys;
-use crate::sys::process::Signal;
-use std::time::{Duration, Instant};
+use super::victims::Victims;
+use crate::kill::{SignalOutcome, Signaller};
+use crate::policy::{Decision, Policy, RestartLoop};
+use crate::proc::{Error, Process, Sampler, Snapshot, SystemMemory};
+use crate::quantities::{Now, Percent, ProcessKey};
+use std::time::Duration;
 
-/// What was done about a process over a threshold.
+/// What was decided about a process near a threshold.
 #[derive(Debug)]
-pub(super) enum Deed {
-    /// It was to be ended, with this outcome; its unit, where that was ended again and again.
-    Ended(Process, Breach, Outcome, Option<RestartLoop>),
-    /// It was left alone.
-    Left(Process),
-    /// It is near this threshold, which is news.
-    Near(Process, Breach),
-    /// It is not ended yet, which is news.
-    KillDelayed(Process, Breach, Delay, Duration),
+pub(super) struct Judged {
+    pub(super) decision: Decision,
+    /// What is still to be reported; None once it was, or where there is nothing.
+    pub(super) report: Option<Report>,
 }
 
-/// Why a check is made.
+/// What is to be reported of a process.
+#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The decision.
+    Decision,
+    /// The outcome of SIGTERM, and the restart loop that its unit is in.
+    Signal(SignalOutcome, Option<RestartLoop>),
+}
+
+/// Why a scan is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Occasion {
-    /// It was due.
+pub(super) enum ScanKind {
+    /// The check interval is over.
     Regular,
-    /// A process could have crossed its threshold since the last one. It is mentioned only if it ends
-    /// somebody.
+    /// A process may have crossed its threshold since the last scan. It is reported only if it kills something.
     Early,
 }
 
-impl Daemon<'_> {
-    /// One check, and whether it is to be mentioned; when it fails that is reported, and the next one is made
-    /// all the same.
-    pub(super) fn check(&mut self, occasion: Occasion, now: Instant) -> bool {
-        let before = sys::cpu_time();
-        let checked = self.scan_and_act(occasion, now);
-        if let Err(error) = &checked {
-            self.reporter.emit(&Event::ScanFailed(error));
-        }
-        let was_in_vain = occasion == Occasion::Early && !checked.is_ok_and(|ended| ended > 0);
-        if let Some(early) = &mut self.early {
-            let cost = was_in_vain.then(|| sys::cpu_time().saturating_sub(before));
-            let rules = (&self.policy, &self.ledger.timed);
-            early.renew(rules, &self.sampler, &mut self.snapshot, cost, now);
-        }
-        !was_in_vain
-    }
+/// The result of a scan in numbers: whatever is said of it later is from here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScanOutcome {
+    pub(super) kind: ScanKind,
+    /// How long it took, with its signals.
+    pub(super) took: Duration,
+    pub(super) memory: SystemMemory,
+    /// How many processes there were.
+    pub(super) scanned: usize,
+    /// How many of them are over a threshold and not protected.
+    pub(super) over: usize,
+    /// How many were sent SIGTERM.
+    pub(super) killed: usize,
+}
 
-    /// How many it has asked to end.
-    pub(super) fn scan_and_act(
-        &mut self,
-        occasion: Occasion,
-        now: Instant,
-    ) -> Result<usize, Error> {
-        let begun = Instant::now();
-        self.scan_and_signal(now)?;
-        self.count_scan(occasion, begun.elapsed());
-        let mut deeds = std::mem::take(&mut self.deeds);
-        let killed = deeds.iter().filter(|deed| deed.has_signalled()).count();
-        let is_regular = occasion == Occasion::Regular || killed > 0;
-        if is_regular {
-            self.reporter.emit(&Event::Memory(&self.snapshot.memory));
+impl ScanOutcome {
+    /// Before the first scan.
+    pub(super) fn none() -> Self {
+        Self {
+            kind: ScanKind::Regular,
+            took: Duration::ZERO,
+            memory: SystemMemory::default(),
+            scanned: 0,
+            over: 0,
+            killed: 0,
         }
-        for deed in deeds.drain(..) {
-            self.report(&deed, is_regular);
-        }
-        self.deeds = deeds;
-        self.ledger.forget_others(&self.snapshot.near);
-        let sampler = &self.sampler;
-        self.ledger.forget_ended(|key| sampler.is_still(key));
-        self.ledger.forget_unseen(now);
-        self.report_unreadable();
-        self.report_exemptions();
-        self.notice_ended_pins();
-        if is_regular {
-            self.reporter.emit(&Event::ScanComplete {
-                scanned: self.snapshot.scanned,
-                killed,
-            });
-        }
-        Ok(killed)
-    }
-
-    /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so
-    /// that it works when there is no memory left.
-    pub(super) fn scan_and_signal(&mut self, now: Instant) -> Result<(), Error> {
-        self.set_start_clock();
-        self.take_over_exemptions();
-        let policy = &self.policy;
-        self.sampler
-            .scan(|memory| policy.sieve(memory), &mut self.snapshot)?;
-        let near = std::mem::take(&mut self.snapshot.near);
-        let mut deeds = std::mem::take(&mut self.deeds);
-        deeds.extend(near.iter().filter_map(|process| self.treat(process, now)));
-        (self.snapshot.near, self.deeds) = (near, deeds);
-        Ok(())
-    }
-
-    /// Tells systemd how things are.
-    pub(super) fn report_status(&mut self, next_check: Instant) {
-        let is_over = |process: &&Process| {
-            self.policy.judge(process, &self.snapshot.memory) != Verdict::Within
-        };
-        let over = self.snapshot.near.iter().filter(is_over).count();
-        let wait = next_check.saturating_duration_since(Instant::now());
-        self.service.status(self.snapshot.scanned, over, wait);
-    }
-
-    fn treat(&mut self, process: &Process, now: Instant) -> Option<Deed> {
-        if self.only.is_some() && self.only != process.key() {
-            return None;
-        }
-        let memory = &self.snapshot.memory;
-        let decision = self.policy.decide(process, memory, &self.ledger, now);
-        let key = process.key();
-        let is_news = match (&decision, key) {
-            (Decision::Leave | Decision::Protected(_) | Decision::Await, Some(key)) => {
-                self.ledger.timed.forget(key);
-                false
-            }
-            (Decision::Warn(_), Some(key)) => {
-                self.ledger.timed.forget(key);
-                self.ledger.record_approach(key, now)
-            }
-            (Decision::Delay(_, _, until), Some(key)) => {
-                self.ledger.timed.record(key, now, Some(*until));
-                self.ledger.record_approach(key, now);
-                self.ledger.is_news(key, Reported::Waits)
-            }
-            (Decision::Terminate(_) | Decision::KillLimitReached(_), Some(key)) => {
-                self.ledger.timed.record(key, now, None);
-                self.ledger.record_approach(key, now);
-                false
-            }
-            (_, None) => false,
-        };
-        match decision {
-            Decision::Leave => None,
-            Decision::Protected(_) | Decision::KillLimitReached(_) => Some(Deed::Left(*process)),
-            Decision::Await => {
-                self.ledger.record_rss(key?, process.rss);
-                None
-            }
-            Decision::Warn(breach) => is_news.then_some(Deed::Near(*process, breach)),
-            Decision::Delay(breach, wait, until) => is_news.then(|| {
-                let left = until.saturating_duration_since(now);
-                Deed::KillDelayed(*process, breach, wait, left)
-            }),
-            Decision::Terminate(_) => self.terminate(process, now),
-        }
-    }
-
-    /// Looks at those who wait for their end when that is due.
-    pub(super) fn attend_timed(&mut self, now: Instant) {
-        if self.ledger.timed.due(now).is_none() {
-            return;
-        }
-        self.set_start_clock();
-        self.take_over_exemptions();
-        // Whether the machine is short of memory counts now, not at the last check.
-        if let Ok(memory) = self.sampler.memory() {
-            self.snapshot.memory = memory;
-        }
-        let mut has_news = false;
-        while let Some(key) = self.ledger.timed.due(now) {
-            let looked = self.sampler.look(key.pid);
-            let Some(process) = looked.filter(|process| process.key() == Some(key)) else {
-                self.ledger.timed.forget(key);
-                continue;
-            };
-            if let Some(deed) = self.treat(&process, now) {
-                self.report(&deed, false);
-                has_news = true;
-            }
-        }
-        if has_news {
-            self.leave_victims();
-        }
-    }
-
-    /// Tells the ledger how late it is by the clock that the start times of processes count by.
-    fn set_start_clock(&mut self) {
-        self.ledger.restarts.set_clock(sys::start_time_now());
-    }
-
-    /// Looks and decides once more on the process that is held now, then signals that very process.
-    /// None if it is not the one that was seen, or no longer to be ended.
-    fn terminate(&mut self, seen: &Process, now: Instant) -> Option<Deed> {
-        let (process, handle) = self.sampler.hold(seen.pid)?;
-        let key = process.key().filter(|key| seen.key() == Some(*key))?;
-        if self.only.is_some_and(|only| only != key) {
-            return None;
-        }
-        let decision = self
-            .policy
-            .decide(&process, &self.snapshot.memory, &self.ledger, now);
-        if let Decision::Delay(breach, wait, until) = decision {
-            // Only now it is known which unit it belongs to.
-            self.ledger.timed.record(key, now, Some(until));
-            let left = until.saturating_duration_since(now);
-            let is_news = self.ledger.is_news(key, Reported::Waits);
-            return is_news.then_some(Deed::KillDelayed(process, breach, wait, left));
-        }
-        let (Decision::Terminate(breach), Ok(facts)) = (decision, &process.facts) else {
-            return None;
-        };
-        // It can't be asked any more once it has ended.
-        let unit = self.sampler.unit(&handle);
-        let is_same = || self.sampler.is_still(key);
-        let outcome = self.actor().terminate(&handle, facts.state, &is_same);
-        if matches!(outcome, Outcome::Signalled) {
-            let found = self.ledger.record_terminated(key, process, breach, now);
-            self.held.push(Held::new(key, handle, unit.as_ref()));
-            return Some(Deed::Ended(process, breach, outcome, found));
-        }
-        Some(Deed::Ended(process, breach, outcome, None))
-    }
-
-    fn report(&mut self, deed: &Deed, is_regular: bool) {
-        match deed {
-            Deed::Ended(process, breach, outcome, found) => match outcome {
-                Outcome::Signalled => {
-                    self.reporter.emit(&Event::Killing(process, breach));
-                    self.reporter.emit(&Event::Reason(process, breach));
-                    if let Some(found) = found {
-                        let wait = found.until.saturating_duration_since(Instant::now());
-                        self.reporter.emit(&Event::RestartLoop(found, wait));
-                    }
-                }
-                Outcome::Pretended => self.report_pretended(process, breach, is_regular),
-                Outcome::NotPermitted if self.is_news(process, Reported::NotPermitted) => {
-                    self.reporter.emit(&Event::NotPermitted(process, breach));
-                }
-                Outcome::AlreadyGone | Outcome::NotPermitted => {}
-                Outcome::Failed(error) => {
-                    self.reporter
-                        .emit(&Event::SignalFailed(process, Signal::Terminate, error));
-                }
-            },
-            Deed::Left(process) => self.report_left(process),
-            Deed::Near(process, breach) => self.reporter.emit(&Event::Near(process, breach)),
-            Deed::KillDelayed(process, breach, wait, left) => {
-                self.reporter
-                    .emit(&Event::KillDelayed(process, breach, wait, *left));
-            }
-        }
-    }
-
-    /// What a dry run would do is repeated at each regular check only, and counted once.
-    fn report_pretended(&mut self, process: &Process, breach: &Breach, is_regular: bool) {
-        let is_news = self.is_news(process, Reported::Pretended);
-        if is_news {
-            self.reporter.metrics().note_would_end(breach.rule);
-        }
-        if is_news || is_regular {
-            self.reporter.emit(&Event::WouldKill(process, breach));
-            self.reporter.emit(&Event::Reason(process, breach));
-        }
-    }
-
-    fn report_left(&mut self, process: &Process) {
-        let memory = &self.snapshot.memory;
-        match self.policy.judge(process, memory) {
-            Verdict::Protected(protection) => {
-                let said = if protection.is_doubtful_name() {
-                    Reported::Doubted
-                } else {
-                    Reported::Protected
-                };
-                let is_news = |key| self.ledger.is_news(key, said);
-                if process.key().is_some_and(is_news) {
-                    let share = Percent::share(process.rss, memory.total);
-                    self.reporter
-                        .emit(&Event::Protected(process, share, &protection));
-                }
-            }
-            Verdict::Breach(breach) => {
-                let limit = self.policy.config.max_kills_per_minute;
-                if let Some(limit) =
-                    limit.filter(|_| self.is_news(process, Reported::KillLimitReached))
-                {
-                    self.reporter
-                        .emit(&Event::KillLimitReached(process, &breach, limit.get()));
-                }
-            }
-            Verdict::Within => {}
-        }
-    }
-
-    fn is_news(&mut self, process: &Process, said: Reported) -> bool {
-        process
-            .key()
-            .is_some_and(|key| self.ledger.is_news(key, said))
-    }
-
-    /// Says it when the reason is new, not at every check: hidepid makes every other user's process
-    /// unreadable for ever.
-    fn report_unreadable(&mut self) {
-        let near = self
-            .snapshot
-            .near
-            .iter()
-            .filter_map(|process| process.facts.err());
-        let (mut count, mut first) = self.snapshot.unreadable.unzip();
-        for unreadable in near {
-            count = Some(count.unwrap_or(0) + 1);
-            first = first.or(Some(unreadable.errno.unwrap_or(0)));
-        }
-        if let (Some(count), Some(errno)) = (count, first.filter(|_| first != self.unreadable_said))
-        {
-            self.reporter.emit(&Event::Unreadable { count, errno });
-        }
-        self.unreadable_said = first;
-    }
-
-    /// A number that is protected means one process; when that has ended it is said, once.
-    fn notice_ended_pins(&mut self) {
-        let (sampler, reporter) = (&self.sampler, &mut self.reporter);
-        self.policy
-            .pinned
-            .retain(|pinned| match sampler.identify(pinned.pid) {
-                Ok(now) if now != Some(*pinned) => {
-                    reporter.emit(&Event::PidEnded(pinned.pid));
-                    false
-                }
-                // What can't be read stays protected.
-                Ok(_) | Err(_) => true,
-            });
     }
 }
 
-impl Deed {
-    fn has_signalled(&self) -> bool {
-        matches!(self, Self::Ended(_, _, Outcome::Signalled, _))
+/// What decisions need beside the machine, and what they change.
+pub(super) struct Context<'c> {
+    pub(super) policy: &'c Policy,
+    pub(super) victims: &'c mut Victims,
+    pub(super) now: &'c Now,
+}
+
+/// What is read of the machine, and decided. The memory is kept between two scans.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) sampler: Sampler,
+    pub(super) snapshot: Snapshot,
+    /// The decision about each process of `snapshot.near`, with the same index.
+    judged: Vec<Judged>,
+    /// The one process that may be signalled, and is judged; None for all.
+    only: Option<ProcessKey>,
+}
+
+impl Machine {
+    /// So many processes near their thresholds cost no heap allocation.
+    pub(super) fn with_capacity(near: usize, sampler: Sampler, only: Option<ProcessKey>) -> Self {
+        Self {
+            sampler,
+            snapshot: Snapshot::with_capacity(near),
+            judged: Vec::with_capacity(near),
+            only,
+        }
+    }
+
+    /// Forgets the processes of the last scan.
+    pub(super) fn forget(&mut self) {
+        self.snapshot.near.clear();
+        self.judged.clear();
+    }
+
+    /// The processes near their thresholds, each with the decision about it: as it was read or, of a victim, as it was
+    /// held.
+    pub(super) fn judged(&self) -> impl Iterator<Item = (&Process, &Judged)> {
+        self.snapshot.near.iter().zip(&self.judged)
+    }
+
+    /// The same, to take what is to be reported.
+    pub(super) fn judged_mut(&mut self) -> impl Iterator<Item = (&Process, &mut Judged)> {
+        self.snapshot.near.iter().zip(&mut self.judged)
+    }
+
+    /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so that it works
+    /// when there is no memory left. Fails where /proc can't be read.
+    pub(super) fn scan(&mut self, mut context: Context<'_>) -> Result<(), Error> {
+        self.forget();
+        let scanned = self.sampler.scan(context.policy, &mut self.snapshot);
+        if scanned.is_err() {
+            self.forget();
+            return scanned;
+        }
+        let mut near = std::mem::take(&mut self.snapshot.near);
+        let mut all = std::mem::take(&mut self.judged);
+        let judged = near
+            .iter_mut()
+            .map(|process| self.judge(process, &mut context));
+        all.extend(judged);
+        (self.snapshot.near, self.judged) = (near, all);
+        Ok(())
+    }
+
+    /// Reads the processes whose kill is delayed and that are due, and decides about them again.
+    pub(super) fn read_delayed(&mut self, mut context: Context<'_>) {
+        // Whether the machine is short of memory counts now, not at the last scan.
+        if let Ok(memory) = self.sampler.memory() {
+            self.snapshot.memory = memory;
+        }
+        let now = context.now.monotonic;
+        while let Some(key) = context.victims.ledger.over.due(now) {
+            let is_it = |(process, _): (&Process, &Judged)| process.key() == Some(key);
+            let index = self.judged().position(is_it);
+            if let Some(index) = index {
+                self.snapshot.near.remove(index);
+                self.judged.remove(index);
+            }
+            let process = self.sampler.read(context.policy, key.pid);
+            if let Some(mut process) = process.filter(|process| process.key() == Some(key)) {
+                let judged = self.judge(&mut process, &mut context);
+                self.snapshot.near.push(process);
+                self.judged.push(judged);
+            } else {
+                context.victims.ledger.over.forget(key);
+            }
+        }
+    }
+
+    /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind
+    /// but its code, stack and heap in memory.
+    pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
+        // The first scan reports an error.
+        let _ = self.sampler.scan(policy, &mut self.snapshot);
+        let Some((mut process, handle)) = self.sampler.hold(policy, policy.own) else {
+            return;
+        };
+        let victims = &mut Victims::with_capacity(1);
+        let mut context = Context {
+            policy,
+            victims,
+            now,
+        };
+        let _ = self.judge(&mut process, &mut context);
+        // Anything is over 0% of a threshold.
+        let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));
+        if let (Ok(facts), Some(key), Some(breach)) = (process.facts, process.key(), breach) {
+            let is_same = || self.sampler.is_still(key);
+            let _ = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
+            victims.ledger.record_kill(key, process, breach, now);
+            victims.hold(key, handle);
+        }
+    }
+
+    /// The last scan in numbers.
+    pub(super) fn outcome(&self, kind: ScanKind, took: Duration) -> ScanOutcome {
+        let count = |is_meant: fn(&Judged) -> bool| {
+            let all = self.judged.iter();
+            all.filter(|judged| is_meant(judged)).count()
+        };
+        ScanOutcome {
+            kind,
+            took,
+            memory: self.snapshot.memory,
+            scanned: self.snapshot.scanned,
+            over: count(|judged| judged.decision.is_over()),
+            killed: count(|judged| {
+                matches!(judged.report, Some(Report::Signal(SignalOutcome::Sent, _)))
+            }),
+        }
+    }
+
+    /// Decides about one process, and carries that out.
+    fn judge(&self, process: &mut Process, context: &mut Context<'_>) -> Judged {
+        let mut judged = Judged {
+            decision: Decision::Leave,
+            report: None,
+        };
+        if self.only.is_some() && self.only != process.key() {
+            return judged;
+        }
+        judged.decision = self.decide(process, context);
+        // Without an identity it is protected, and nothing can be remembered of it.
+        let Some(key) = process.key() else {
+            return judged;
+        };
+        let (ledger, now) = (&mut context.victims.ledger, context.now.monotonic);
+        match judged.decision {
+            Decision::Delay(_, _, until) => ledger.over.record(key, now, Some(until)),
+            Decision::Terminate(_) | Decision::KillLimitReached(_) => {
+                ledger.over.record(key, now, None);
+            }
+            _ => ledger.over.forget(key),
+        }
+        match judged.decision {
+            Decision::Leave => {}
+            Decision::Await { .. } => ledger.record_rss(key, process.rss),
+            Decision::Protected(_) => judged.report = Some(Report::Decision),
+            Decision::Warn(_) => {
+                let is_due = ledger.record_near(key, now);
+                judged.report = is_due.then_some(Report::Decision);
+            }
+            Decision::Delay(..) | Decision::KillLimitReached(_) => {
+                ledger.record_near(key, now);
+                judged.report = Some(Report::Decision);
+            }
+            Decision::Terminate(_) => {
+                ledger.record_near(key, now);
+                self.terminate(key, process, &mut judged, context);
+            }
+        }
+        judged
+    }
+
+    /// Reads the process again once it is held, decides again, and signals that very process. Does nothing if it has
+    /// ended, and its PID may be another process's.
+    fn terminate(
+        &self,
+        key: ProcessKey,
+        process: &mut Process,
+        judged: &mut Judged,
+        context: &mut Context<'_>,
+    ) {
+        let held = self.sampler.hold(context.policy, key.pid);
+        let Some((held, handle)) = held.filter(|(held, _)| held.key() == Some(key)) else {
+            return;
+        };
+        *process = held;
+        judged.decision = self.decide(process, context);
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        match (judged.decision, process.facts) {
+            (Decision::Terminate(breach), Ok(facts)) => {
+                let is_same = || self.sampler.is_still(key);
+                let signaller = Victims::signaller(policy);
+                let outcome = signaller.terminate(&handle, facts.state, &is_same);
+                let mut found = None;
+                if matches!(outcome, SignalOutcome::Sent) {
+                    found = victims.ledger.record_kill(key, *process, breach, now);
+                    victims.hold(key, handle);
+                }
+                judged.report = Some(Report::Signal(outcome, found));
+            }
+            // Only of a process that is held it is known which unit it belongs to.
+            (Decision::Delay(_, _, until), _) => {
+                let over = &mut victims.ledger.over;
+                over.record(key, now.monotonic, Some(until));
+                judged.report = Some(Report::Decision);
+            }
+            _ => {}
+        }
+    }
+
+    fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        policy.decide(process, &self.snapshot.memory, &victims.ledger, now)
     }
 }

@@ -1,11 +1,13 @@
 //! The daemon's own code in this very process, where heap allocations and page faults can be counted: from a
 //! tick to the signal, while a real process grows over its threshold; and over hundreds of thousands of
-//! checks.
+//! scans.
 
-use super::{Daemon, Occasion};
+use super::main_loop::Daemon;
+use super::scan::ScanKind;
 use crate::cli::RunOptions;
+use crate::cli::Verbosity;
 use crate::config::Config;
-use crate::events::sinks::Verbosity;
+use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
 use std::process::{Command, Stdio};
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const INSIDE: &str = "MEMORY_MONITOR_TEST_INSIDE";
 
-/// Runs the test again, alone in a pid namespace, where nobody else can be ended.
+/// Runs the test again, alone in a pid namespace, where no other process can be killed.
 fn is_inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
@@ -44,7 +46,7 @@ fn is_inside(test: &str) -> bool {
     false
 }
 
-/// A configuration that ends who has more than 200 MiB, with these further settings.
+/// A configuration that kills what has more than 200 MiB, with these further settings.
 fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
     memory::touch();
     let directory = tempfile::tempdir().unwrap();
@@ -66,7 +68,7 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
 fn start(options: &RunOptions) -> Daemon<'_> {
     let loaded = Config::load(options.config.as_deref()).unwrap();
     let mut daemon = Daemon::start(options, None, loaded).unwrap();
-    daemon.brace();
+    daemon.harden(&sys::now());
     daemon
 }
 
@@ -78,7 +80,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
     }
     let (_directory, options) = options("log_file = ''");
     let mut daemon = start(&options);
-    daemon.check(Occasion::Regular, Instant::now());
+    daemon.scan(ScanKind::Regular, &sys::now());
 
     for _ in 0..3 {
         // tail keeps the last line, and this one never ends.
@@ -89,28 +91,27 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
             .unwrap();
         let mut steps = Vec::with_capacity(10_000);
         loop {
-            let now = Instant::now();
+            let now = sys::now();
             let before = (ALLOCATIONS.get(), faults());
-            let is_due = daemon.is_early_scan_due(now);
+            let is_due = daemon.is_early_scan_due(now.monotonic);
             if is_due {
-                daemon.scan_and_signal(now).unwrap();
+                daemon.scan_and_signal(&now).unwrap();
             }
             steps.push((ALLOCATIONS.get() - before.0, faults() - before.1));
-            if !daemon.held.is_empty() {
+            if daemon.victims.len() > 0 {
                 break;
             }
             if is_due {
-                daemon.check(Occasion::Early, now);
+                daemon.scan(ScanKind::Early, &now);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(ALLOCATIONS.get() > 0, "the counter counts");
-        assert_eq!(daemon.held.len(), 1);
+        assert_eq!(daemon.victims.len(), 1);
         assert!(steps.iter().all(|step| *step == (0, 0)), "{steps:?}");
         assert!(!hog.wait().unwrap().success());
-        daemon.deeds.clear();
-        daemon.held.clear();
-        daemon.check(Occasion::Regular, Instant::now());
+        daemon.victims.clear();
+        daemon.scan(ScanKind::Regular, &sys::now());
     }
 }
 
@@ -137,10 +138,10 @@ fn bars(values: &[u64]) -> String {
 
 #[test]
 #[ignore = "takes minutes; scripts/bench runs it"]
-fn hundreds_of_thousands_of_checks_leave_nothing_behind() {
-    const CHECKS: usize = 200_000;
+fn hundreds_of_thousands_of_scans_leave_nothing_behind() {
+    const SCANS: usize = 200_000;
     const COLUMNS: usize = 50;
-    let test = "daemon::tests::hundreds_of_thousands_of_checks_leave_nothing_behind";
+    let test = "daemon::tests::hundreds_of_thousands_of_scans_leave_nothing_behind";
     if !is_inside(test) {
         return;
     }
@@ -157,26 +158,26 @@ fn hundreds_of_thousands_of_checks_leave_nothing_behind() {
     let first = std::fs::read_to_string("/proc/loadavg").unwrap();
     let begin = Instant::now();
     let mut columns: [Vec<u64>; 3] = std::array::from_fn(|_| Vec::with_capacity(COLUMNS + 1));
-    for check in 0..CHECKS {
-        if check == 1_000 || check % (CHECKS / COLUMNS) == CHECKS / COLUMNS - 1 {
+    for scan in 0..SCANS {
+        if scan == 1_000 || scan % (SCANS / COLUMNS) == SCANS / COLUMNS - 1 {
             let allocations = ALLOCATIONS.get();
             if columns[0].is_empty() {
-                // A first look brings its own code into memory.
+                // The first one brings its own code into memory.
                 footprint();
             }
             let (resident, descriptors) = footprint();
-            // What this look itself has allocated does not count.
+            // What this itself has allocated does not count.
             ALLOCATIONS.set(allocations);
             for (column, value) in columns.iter_mut().zip([resident, descriptors, allocations]) {
                 column.push(value);
             }
         }
-        let occasion = if check % 8 == 0 {
-            Occasion::Regular
+        let kind = if scan % 8 == 0 {
+            ScanKind::Regular
         } else {
-            Occasion::Early
+            ScanKind::Early
         };
-        daemon.check(occasion, Instant::now());
+        daemon.scan(kind, &sys::now());
     }
     let last = std::fs::read_to_string("/proc/loadavg").unwrap();
     let newest =
@@ -184,7 +185,7 @@ fn hundreds_of_thousands_of_checks_leave_nothing_behind() {
     let seconds = begin.elapsed().as_secs().max(1);
     let born = newest(&last) - newest(&first);
     println!(
-        "{CHECKS} checks in {seconds} s, {} processes born and dead a second",
+        "{SCANS} scans in {seconds} s, {} processes born and dead a second",
         born / seconds
     );
     for (what, column) in ["VmRSS (KiB)", "descriptors", "allocations"]

@@ -1,157 +1,201 @@
-//! Those who were asked to end: held until they have, escalated when their grace time is over.
+//! What was done before, and the processes it was done to: held until they have ended, sent SIGKILL when their grace
+//! period is over. Touches the held processes and the log, and sleeps for the daemon, as it waits for their exit.
 
-use super::Daemon;
-use crate::events::Event;
-use crate::kill::{Actor, Outcome};
-use crate::policy::{Due, Stage, Victim};
-use crate::proc::Name;
-use crate::quantities::{Bytes, ProcessKey};
-use crate::sys::process::{ProcessHandle, Signal};
+use crate::events::{Event, Reporter};
+use crate::kill::{self, SignalOutcome, Signaller};
+use crate::policy::{Due, Ledger, Policy, Stage, Victim};
+use crate::proc::{Sampler, SystemMemory};
+use crate::quantities::{Bytes, Now, ProcessKey, Signal};
+use crate::sys::poll::Poll;
+use crate::sys::process::ProcessHandle;
+use std::io;
+use std::iter;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// How often a process is asked whether it has ended where the kernel has no pidfd to wait on.
-pub(super) const ASKING: Duration = Duration::from_millis(100);
+/// The time between two reads of a victim where the kernel has no pidfd to wait on.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A process that was asked to end.
+/// The ledger, and its victims, held.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Victims {
+    pub(super) ledger: Ledger,
+    held: Vec<Held>,
+    poll: Poll,
+}
+
+#[derive(Debug)]
+struct Held {
     key: ProcessKey,
     handle: ProcessHandle,
-    /// Its systemd unit, for the record.
-    unit: Option<Name>,
 }
 
-impl Held {
-    pub(super) fn new(key: ProcessKey, handle: ProcessHandle, unit: Option<&Name>) -> Self {
-        let unit = unit.copied();
-        Self { key, handle, unit }
-    }
-
-    pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.handle.pidfd()
-    }
-
-    /// Whether its end can only be found out by looking.
-    pub(super) fn must_be_asked(&self) -> bool {
-        self.pidfd().is_none()
-    }
+/// What SIGKILL needs to know.
+pub(super) struct Context<'c> {
+    pub(super) policy: &'c Policy,
+    pub(super) sampler: &'c Sampler,
+    pub(super) memory: &'c SystemMemory,
+    pub(super) now: &'c Now,
 }
 
-impl Daemon<'_> {
-    /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
-    pub(super) fn attend_victims(&mut self, now: Instant) {
-        let timeout = self.policy.config.term_timeout;
-        let mut killed = Vec::new();
-        if !self.ledger.victims().is_empty() {
-            self.take_over_exemptions();
-        }
-        while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
-            match due {
-                Due::Kill => killed.extend(self.kill(&victim, now)),
-                Due::Survives => {
-                    self.ledger.record_stage(victim.key, Stage::Surviving);
-                    let after = now.duration_since(victim.terminated);
-                    self.reporter.emit(&Event::Survives(&victim, after));
-                }
-            }
-        }
-        for victim in &killed {
-            if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
-                Actor::reclaim(&held.handle);
-            }
-            self.reporter.emit(&Event::Escalating(victim));
+impl Victims {
+    /// So many victims at once cost no heap allocation.
+    pub(super) fn with_capacity(victims: usize) -> Self {
+        Self {
+            ledger: Ledger::with_capacity(victims),
+            held: Vec::with_capacity(victims),
+            // The signals' descriptor and the one of PSI are polled as well.
+            poll: Poll::with_capacity(victims + 2),
         }
     }
 
-    /// Sends SIGKILL if the victim is still there and not protected by now.
-    fn kill(&mut self, victim: &Victim, now: Instant) -> Option<Victim> {
-        let key = victim.key;
-        let held = self.held.iter().find(|held| held.key == key);
-        let looked = held.and_then(|held| Some((held, self.sampler.look_again(&held.handle)?)));
-        let Some((held, process)) = looked else {
-            // It has ended; the poll that follows notices.
-            self.ledger.record_stage(key, Stage::Surviving);
-            return None;
-        };
-        let is_protected = match &process.facts {
-            Ok(facts) => self.policy.protection(&process, facts).is_some(),
-            Err(_) => true,
-        };
-        let outcome = if is_protected {
-            Outcome::Pretended
+    /// What sends signals under this policy.
+    pub(super) fn signaller(policy: &Policy) -> Signaller {
+        if policy.config.dry_run {
+            Signaller::DryRun
         } else {
-            self.actor()
-                .kill(&held.handle, &|| self.sampler.is_still(key))
-        };
-        if process.rss > Bytes::ZERO {
-            self.ledger.record_rss(key, process.rss);
+            Signaller::Real
         }
-        match outcome {
-            Outcome::Signalled => {
-                self.ledger.record_stage(key, Stage::Killed(now));
-                return Some(*victim);
-            }
-            Outcome::AlreadyGone => self.ledger.record_stage(key, Stage::Surviving),
-            Outcome::Pretended => {
-                self.release(key);
-                self.reporter.emit(&Event::KillCancelled(victim));
-            }
-            Outcome::NotPermitted => {
-                self.release(key);
-                self.reporter
-                    .emit(&Event::NotPermitted(&victim.process, &victim.breach));
-            }
-            Outcome::Failed(error) => {
-                self.release(key);
-                self.reporter
-                    .emit(&Event::SignalFailed(&victim.process, Signal::Kill, &error));
-            }
-        }
-        None
     }
 
-    /// Reports the victims that have ended since the last poll(2).
-    pub(super) fn notice_ends(&mut self) {
-        let mut place = 0;
+    /// Holds a process that was sent SIGTERM.
+    pub(super) fn hold(&mut self, key: ProcessKey, handle: ProcessHandle) {
+        self.held.push(Held { key, handle });
+    }
+
+    /// How many are held.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Lets all of them go.
+    #[cfg(test)]
+    pub(super) fn clear(&mut self) {
+        self.held.clear();
+    }
+
+    /// When a victim is to be read to find out whether it has ended; None where the kernel notifies of that.
+    pub(super) fn next_read(&self, now: Instant) -> Option<Instant> {
+        let must_be_read = |held: &Held| held.handle.pidfd().is_none();
+        let is_any = self.held.iter().any(must_be_read);
+        is_any.then(|| now + INTERVAL)
+    }
+
+    /// Sleeps until `signals` is readable, a victim has ended, PSI notifies of pressure, or `deadline`.
+    pub(super) fn sleep(
+        &mut self,
+        signals: BorrowedFd<'_>,
+        pressure: Option<BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let pidfds = self.held.iter().filter_map(|held| held.handle.pidfd());
+        let descriptors = iter::once(signals).chain(pidfds);
+        self.poll.wait_until(descriptors, pressure, deadline)
+    }
+
+    /// Whether PSI notified of pressure during the last sleep.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.poll.is_urgent()
+    }
+
+    /// The victims that have ended since the last sleep began.
+    pub(super) fn take_ended(&mut self, policy: &Policy, sampler: &Sampler) -> Vec<Victim> {
         let mut ended = Vec::new();
+        // Index 0 is the signals'.
+        let mut index = 0;
         for held in &self.held {
-            let has_ended = if held.must_be_asked() {
-                // A zombie without any memory has no thread left.
-                self.sampler.look_again(&held.handle).is_none_or(|process| {
-                    process.rss == Bytes::ZERO
-                        && process.facts.is_ok_and(|facts| facts.state.is_zombie())
-                })
+            let has_ended = if held.handle.pidfd().is_some() {
+                index += 1;
+                self.poll.is_ready(index)
             } else {
-                // The first place is the signals'.
-                place += 1;
-                self.poll.is_ready(place)
+                // A zombie without any memory has no thread left.
+                sampler
+                    .read_held(policy, &held.handle)
+                    .is_none_or(|process| {
+                        process.rss == Bytes::ZERO
+                            && process.facts.is_ok_and(|facts| facts.state.is_zombie())
+                    })
             };
             if has_ended {
                 ended.push(held.key);
             }
         }
-        let now = Instant::now();
-        let has_news = !ended.is_empty();
-        if let Some(early) = self.early.as_mut().filter(|_| !ended.is_empty()) {
-            early.look_now(Instant::now());
-        }
-        for key in ended {
-            let held = self.held.iter().find(|held| held.key == key);
-            let unit = held.and_then(|held| held.unit);
-            if let Some(victim) = self.release(key) {
-                let after = now.duration_since(victim.terminated);
-                self.reporter.emit(&Event::Ended(&victim, after));
-                self.keeper.note_end(&victim, after, unit.as_ref());
+        self.held.retain(|held| !ended.contains(&held.key));
+        let ended = ended.into_iter();
+        ended.filter_map(|key| self.ledger.remove(key)).collect()
+    }
+
+    /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
+    pub(super) fn escalate(&mut self, context: &Context<'_>, reporter: &mut Reporter) {
+        let timeout = context.policy.config.term_timeout;
+        let now = context.now.monotonic;
+        let mut killed = Vec::new();
+        while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
+            match due {
+                Due::Kill => {
+                    if self.kill(&victim, context, reporter) {
+                        killed.push(victim);
+                    }
+                }
+                Due::Survives => {
+                    self.ledger.record_stage(victim.key, Stage::Surviving);
+                    let after = now.duration_since(victim.terminated);
+                    reporter.emit(&Event::Survives(&victim, after));
+                }
             }
         }
-        if has_news && !self.options.once {
-            self.leave_victims();
+        for victim in &killed {
+            if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
+                kill::reclaim(&held.handle);
+            }
+            reporter.emit(&Event::Escalating(victim));
         }
     }
 
-    fn release(&mut self, key: ProcessKey) -> Option<Victim> {
+    /// Sends SIGKILL if the victim still exists and is not protected by now; whether it was sent.
+    fn kill(&mut self, victim: &Victim, context: &Context<'_>, reporter: &mut Reporter) -> bool {
+        let Context {
+            policy,
+            sampler,
+            memory,
+            now,
+        } = *context;
+        let key = victim.key;
+        let held = self.held.iter().find(|held| held.key == key);
+        let read = held.and_then(|held| Some((held, sampler.read_held(policy, &held.handle)?)));
+        let Some((held, process)) = read else {
+            // It has ended; the next poll notices.
+            self.ledger.record_stage(key, Stage::Surviving);
+            return false;
+        };
+        let is_protected = policy.protection(&process, memory, now).is_some();
+        let outcome = if is_protected {
+            SignalOutcome::DryRun
+        } else {
+            Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key))
+        };
+        if process.rss > Bytes::ZERO {
+            self.ledger.record_rss(key, process.rss);
+        }
+        let event = match &outcome {
+            SignalOutcome::Sent => {
+                self.ledger.record_stage(key, Stage::Killed(now.monotonic));
+                return true;
+            }
+            SignalOutcome::Gone => {
+                self.ledger.record_stage(key, Stage::Surviving);
+                return false;
+            }
+            SignalOutcome::DryRun => Event::KillCancelled(victim),
+            SignalOutcome::NotPermitted => Event::NotPermitted(&victim.process, &victim.breach),
+            SignalOutcome::Failed(error) => {
+                Event::SignalFailed(&victim.process, Signal::Kill, error)
+            }
+        };
         self.held.retain(|held| held.key != key);
-        self.ledger.remove(key)
+        self.ledger.remove(key);
+        reporter.emit(&event);
+        false
     }
 }

@@ -1,15 +1,17 @@
-//! What happens, as data; its text and its level are made here and nowhere else.
+//! What happens, as data. [`Event::describe`] has one arm for each event, and all that is stated of it is stated there.
 
-use crate::Error;
-use crate::config;
+use super::description::{Counter, Description, Failure, debug, error, info, warning};
+use super::text::{Exempt, Files, MemoryInUse, Optional, Shown, Thresholds};
+use crate::config::{Change, Config, Warning};
 use crate::escape::Escaped;
-use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, Victim};
-use crate::proc::{Process, SystemMemory};
-use crate::quantities::{Bytes, Percent, Pid, Span};
+use crate::policy::{Breach, Delay, Exemption, Protection, RestartLoop, ShownProtection, Victim};
+use crate::proc::{self, Process, SystemMemory};
+use crate::quantities::{Percent, Pid, Span};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
 use crate::users::UserNames;
-use std::fmt::{self, Write};
+use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -18,394 +20,380 @@ use std::time::Duration;
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'e> {
-    /// The daemon is about to make its first check.
-    Started(&'e config::Config),
+    /// The daemon is about to make its first scan.
+    Started(&'e Config),
     /// Something in the configuration that is probably not meant so.
-    ConfigWarning(&'e config::Warning),
-    /// The configuration was read again and is in force.
-    Reloaded(&'e config::Config),
-    /// The configuration was read again and refused; one cause of possibly several.
-    ReloadRejected(&'e str),
-    /// One thing that a reload has changed.
-    Changed(&'e config::Change),
-    /// Another schedule holds, or none, until this time.
-    Schedule(&'e config::Config, Option<usize>, Option<LocalTime>),
-    /// A number of `whitelist.pids` that nobody had when the configuration was read.
+    ConfigWarning(&'e Warning),
+    /// A reloaded configuration is in force.
+    Reloaded(&'e Config),
+    /// A reloaded configuration was rejected: one of possibly several causes, and whether it is the first.
+    ReloadRejected(&'e str, bool),
+    /// One difference between the configurations before and after a reload.
+    Changed(&'e Change),
+    /// The schedule with this index is in force, or none, until this time.
+    Schedule(&'e Config, Option<usize>, Option<LocalTime>),
+    /// No process had this PID of `whitelist.pids` when the configuration was read.
     PidUnused(Pid),
-    /// A process that was protected by its number has ended.
+    /// The process that was protected by its PID has ended.
     PidEnded(Pid),
     /// This user may only signal its own processes.
     OnlyOwnProcesses,
-    /// hidepid keeps other users' processes from us.
+    /// The mount option hidepid hides other users' processes.
     Hidepid,
-    /// Something that would help when memory is short is not to be had; all goes on without.
+    /// The kernel does not offer or permit something that would help when memory is short; a plural.
     FeatureUnavailable(&'static str, &'e io::Error),
-    /// A check begins.
+    /// A scan begins.
     Memory(&'e SystemMemory),
-    /// A check is over.
+    /// A scan is complete.
     ScanComplete {
-        /// Processes that were looked at.
+        /// How many processes were seen.
         scanned: usize,
-        /// Processes that were signalled.
+        /// How many were signalled.
         killed: usize,
     },
-    /// A check found nothing out.
-    ScanFailed(&'e Error),
-    /// Processes that would not say their size.
+    /// A scan gave no result.
+    ScanFailed(&'e proc::Error),
+    /// Processes could not be read.
     Unreadable {
         /// How many.
         count: usize,
-        /// Why the first did not; 0 where its bytes made no sense.
-        errno: i32,
+        /// Why the first could not; None where the content has an unexpected format.
+        errno: Option<i32>,
     },
     /// A process was sent SIGTERM.
     Killing(&'e Process, &'e Breach),
-    /// A process would have been sent SIGTERM.
-    WouldKill(&'e Process, &'e Breach),
-    /// The threshold it is over.
+    /// A process would have been sent SIGTERM, and whether that is said for the first time.
+    WouldKill(&'e Process, &'e Breach, bool),
+    /// The threshold that a process is over.
     Reason(&'e Process, &'e Breach),
-    /// A process is over a threshold but protected.
-    Protected(&'e Process, Percent, &'e Protection<'e>),
+    /// A process is over a threshold but protected; its share of MemTotal.
+    Protected(&'e Process, Percent, ShownProtection<'e>),
     /// Root has exempted a process for so long.
     Exempted(&'e Exemption, Duration),
-    /// An exemption for a while is over, and why.
+    /// An exemption is over, and why.
     ExemptionOver(&'e Exemption, &'static str),
-    /// The file with the exemptions can't be read or believed.
+    /// The exemptions file can't be read, or others could have written it.
     ExemptionsRejected(&'e Path, &'e io::Error),
     /// A process is near its threshold: the early warning.
     Near(&'e Process, &'e Breach),
-    /// A process is over its threshold and ended later, after this time.
+    /// A process is over its threshold and killed later, after this time.
     KillDelayed(&'e Process, &'e Breach, &'e Delay, Duration),
-    /// A unit comes back as often as it is ended; the next time it has so long.
+    /// A unit is restarted as often as it is killed; its next kill waits this long.
     RestartLoop(&'e RestartLoop, Duration),
-    /// A process is over a threshold, but too many were ended in the last minute.
+    /// A process is over a threshold, but this many were killed within the last minute.
     KillLimitReached(&'e Process, &'e Breach, u32),
-    /// The kernel does not let us signal a process.
+    /// This user may not signal a process.
     NotPermitted(&'e Process, &'e Breach),
     /// A signal could not be sent for another reason.
     SignalFailed(&'e Process, Signal, &'e io::Error),
-    /// A victim's grace time is over.
+    /// The grace period of a victim is over.
     Escalating(&'e Victim),
-    /// A victim is protected by now and keeps its life.
+    /// A victim is protected by now and is not sent SIGKILL.
     KillCancelled(&'e Victim),
-    /// A victim has survived SIGKILL.
+    /// A victim is there so long after SIGTERM and after SIGKILL.
     Survives(&'e Victim, Duration),
-    /// A victim has ended, so long after its SIGTERM.
+    /// A victim has ended, so long after SIGTERM.
     Ended(&'e Victim, Duration),
-    /// The daemon ends because of this signal.
+    /// This signal stops the daemon.
     Stopping(&'static str),
 }
 
 impl Event<'_> {
-    /// How much it matters.
-    pub fn level(&self) -> log::Level {
-        match self {
-            Self::ReloadRejected(_)
-            | Self::ScanFailed(_)
-            | Self::KillLimitReached(..)
-            | Self::SignalFailed(..) => log::Level::Error,
-            Self::ConfigWarning(_)
-            | Self::PidUnused(_)
-            | Self::PidEnded(_)
-            | Self::OnlyOwnProcesses
-            | Self::ExemptionsRejected(..)
-            | Self::Hidepid
-            | Self::Unreadable { .. }
-            | Self::Killing(..)
-            | Self::WouldKill(..)
-            | Self::Near(..)
-            | Self::RestartLoop(..)
-            | Self::KillDelayed(_, _, Delay::Restart(_), _)
-            | Self::Protected(_, _, Protection::WarnOnly(..))
-            | Self::NotPermitted(..)
-            | Self::Escalating(_)
-            | Self::Survives(..) => log::Level::Warn,
-            // A size or a rule that can't be told: the process goes on, but somebody should know.
-            Self::Protected(process, _, Protection::Unreadable(_)) if process.facts.is_ok() => {
-                log::Level::Warn
-            }
-            Self::Protected(_, _, protection) if protection.is_doubtful_name() => log::Level::Warn,
-            Self::Started(_)
-            | Self::Reloaded(_)
-            | Self::Changed(_)
-            | Self::Schedule(..)
-            | Self::Memory(_)
-            | Self::ScanComplete { .. }
-            | Self::Reason(..)
-            | Self::Protected(..)
-            | Self::KillDelayed(..)
-            | Self::Exempted(..)
-            | Self::ExemptionOver(..)
-            | Self::KillCancelled(_)
-            | Self::Ended(..)
-            | Self::Stopping(_) => log::Level::Info,
-            Self::FeatureUnavailable(..) => log::Level::Debug,
-        }
-    }
-
-    /// Its text in one line, appended to `out`.
-    #[allow(clippy::too_many_lines)] // an arm an event
-    pub fn write(&self, out: &mut String, users: &mut UserNames) -> fmt::Result {
-        match self {
-            Self::Started(config) => {
-                write!(out, "memory-monitor {} started: ", env!("CARGO_PKG_VERSION"))?;
-                write_config(out, config)
-            }
-            Self::ConfigWarning(warning) => write!(out, "Configuration: {warning}"),
-            Self::Reloaded(config) => {
-                out.write_str("Configuration read again: ")?;
-                write_config(out, config)
-            }
-            Self::ReloadRejected(cause) => {
-                write!(out, "Configuration refused, the old one stays in force: {cause}")
-            }
-            Self::PidUnused(pid) => write!(
-                out,
-                "PID={pid} of whitelist.pids is nobody's number now, it protects nobody until the \
-                 configuration is read again"
+    /// Hands the description and the text to `tell`. The text is written when `tell` writes it, and only then users are
+    /// looked up.
+    #[allow(clippy::too_many_lines)] // one arm for each event
+    #[allow(clippy::unreadable_literal)] // MESSAGE_IDs are only compared
+    pub(crate) fn describe(
+        &self,
+        users: &RefCell<UserNames>,
+        tell: &mut dyn FnMut(&Description<'_>, fmt::Arguments<'_>),
+    ) {
+        match *self {
+            Self::Started(config) => tell(
+                &info("started", 0xf916a100f090d2bcad25c44426877068),
+                format_args!(
+                    "memory-monitor {} started: {}",
+                    env!("CARGO_PKG_VERSION"),
+                    Files(config)
+                ),
             ),
-            Self::PidEnded(pid) => write!(
-                out,
-                "PID={pid} of whitelist.pids has ended, another process with its number is not \
-                 protected"
+            Self::ConfigWarning(what) => tell(
+                &warning("config_warning", 0x714ee3ae9d3e287cacb8657792b833fc),
+                format_args!("Configuration: {what}"),
             ),
-            Self::OnlyOwnProcesses => out.write_str(
-                "Not running as root: only processes of this user can be ended, others are reported",
+            Self::Reloaded(config) => tell(
+                &info("reloaded", 0x05a42ae92401165561f8358fab9afc23),
+                format_args!("Configuration reloaded: {}", Files(config)),
             ),
-            Self::Hidepid => out.write_str(
-                "/proc is mounted with hidepid: other users' processes can't be seen, run as root",
+            Self::ReloadRejected(cause, is_first) => tell(
+                &error("reload_rejected", 0x07e1649d3f7eecac91dbb0a65af8c942)
+                    .notified()
+                    .counts_if(is_first, Counter::Failure(Failure::Configuration)),
+                format_args!("Configuration rejected, the previous one stays in force: {cause}"),
             ),
-            Self::FeatureUnavailable(what, error) => write!(out, "Going on without {what}: {error}"),
-            Self::Memory(memory) => write_memory(out, memory),
-            Self::ScanComplete { scanned, killed } => {
-                write!(out, "Scan complete. Scanned: {scanned}, Killed: {killed}")
+            Self::Changed(change) => tell(
+                &info("changed", 0xd1131a753684ac543399bdd64b0d6642),
+                format_args!("Configuration changed: {change}"),
+            ),
+            Self::Schedule(config, index, until) => {
+                let description = info("schedule", 0x4dd478ef816a97f1aba456f26623a0d9);
+                let (values, until) = (Thresholds(config), Optional(", until ", until));
+                match index.map(|index| index + 1) {
+                    Some(number) => tell(
+                        &description,
+                        format_args!("Schedule {number} in force: {values}{until}"),
+                    ),
+                    None => tell(
+                        &description,
+                        format_args!("No schedule in force: {values}{until}"),
+                    ),
+                }
             }
-            Self::ScanFailed(error) => write!(out, "Scan failed: {error}"),
+            Self::PidUnused(pid) => tell(
+                &warning("pid_unused", 0x2b157ba39d909c256eec6064819e649a)
+                    .with(|data| data.pid = Some(pid)),
+                format_args!(
+                    "whitelist.pids: no process has PID {pid}; the entry has no effect until the next reload"
+                ),
+            ),
+            Self::PidEnded(pid) => tell(
+                &warning("pid_ended", 0x6a985cdf32c9b35da85f0e5bb733f2ed)
+                    .with(|data| data.pid = Some(pid)),
+                format_args!(
+                    "whitelist.pids: the process with PID {pid} has ended; another process with this PID is not protected"
+                ),
+            ),
+            Self::OnlyOwnProcesses => tell(
+                &warning("only_own_processes", 0x90753b5318cbe5f56fc22c04a11ba1c5),
+                format_args!(
+                    "Not running as root: only processes of this user can be killed, others are reported"
+                ),
+            ),
+            Self::Hidepid => tell(
+                &warning("hidepid", 0x6e8a655f071687a28961dea4e4f9a581),
+                format_args!(
+                    "/proc is mounted with hidepid: other users' processes can't be seen, run as root"
+                ),
+            ),
+            Self::FeatureUnavailable(what, cause) => tell(
+                &debug("feature_unavailable", 0xbf7bba771c58e27087336a236ecb6242),
+                format_args!("{what} unavailable, continuing without them: {cause}"),
+            ),
+            Self::Memory(memory) => tell(
+                &info("memory", 0xe6ffb689e400014339bafb759331e1c3),
+                format_args!("{}", MemoryInUse(memory)),
+            ),
+            Self::ScanComplete { scanned, killed } => tell(
+                &info("scan_complete", 0x0b7eebdf158cf96332efc880777a47c2),
+                format_args!("Scan complete. Scanned: {scanned}, Killed: {killed}"),
+            ),
+            Self::ScanFailed(cause) => tell(
+                &error("scan_failed", 0x87c4750eef673bc0360b03e84d11e69a).fails(Failure::Scan),
+                format_args!("Scan failed: {cause}"),
+            ),
             Self::Unreadable { count, errno } => {
-                write!(out, "Processes that could not be read and are protected: {count} (")?;
-                match errno {
-                    0 => out.write_str("not what Linux writes there)"),
-                    errno => write!(out, "{})", io::Error::from_raw_os_error(*errno)),
+                let description = warning("unreadable", 0xa85582491d6f3a1206f49e8e82988f75)
+                    .fails(Failure::Unreadable);
+                let text = "Processes that can't be read and are protected";
+                match errno.map(io::Error::from_raw_os_error) {
+                    Some(cause) => tell(&description, format_args!("{text}: {count} ({cause})")),
+                    None => tell(
+                        &description,
+                        format_args!("{text}: {count} (unexpected format)"),
+                    ),
                 }
             }
-            Self::Killing(process, breach) => {
-                out.write_str("Killing process: ")?;
-                write_breach(out, users, process, breach)
+            Self::Killing(process, breach) => tell(
+                &warning("killing", 0x7897c3fb898ce88330f5cef3dc3769a6)
+                    .notified()
+                    .breach(process, breach)
+                    .with(|data| data.signal = Some(Signal::Terminate)),
+                format_args!("Killing process: {}", Shown::over(process, breach, users)),
+            ),
+            Self::WouldKill(process, breach, is_first) => tell(
+                &warning("would_kill", 0xcab9a3fafd9e9cd22a81a52b4112eb39)
+                    .notified()
+                    .counts_if(is_first, Counter::WouldKill)
+                    .breach(process, breach),
+                format_args!(
+                    "Would kill process: {}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::Reason(process, breach) => tell(
+                &info("reason", 0xdbb9de3a13a989f54f07a878a999bfc0).breach(process, breach),
+                format_args!(
+                    "Reason: PID={} is over {breach}{}",
+                    process.pid,
+                    Optional("; whitelist.names has its name, ", process.details.program)
+                ),
+            ),
+            Self::Protected(process, share, shown) => {
+                // What only reports, and what protects in doubt, is for the administrator to see.
+                let is_warning = match shown.protection {
+                    Protection::WarnOnly(..) => true,
+                    Protection::Unreadable(_) => process.facts.is_ok(),
+                    protection => protection.is_unverified_name(),
+                };
+                tell(
+                    &info("protected", 0xfd73e4d93faf4c44db357ae950239672)
+                        .warning_if(is_warning)
+                        .with(|data| data.process = Some(process))
+                        .with(|data| data.share = Some(share)),
+                    format_args!(
+                        "{}: {}, Reason: {shown}",
+                        match shown.protection {
+                            Protection::WarnOnly(..) => "Over its threshold, only reported",
+                            _ => "Protected process",
+                        },
+                        Shown::protected(process, share, users)
+                    ),
+                );
             }
-            Self::WouldKill(process, breach) => {
-                out.write_str("Would kill process: ")?;
-                write_breach(out, users, process, breach)
-            }
-            Self::Reason(process, breach) => {
-                write!(out, "Reason: PID={} is over {breach}", process.pid)?;
-                match process.details.program {
-                    Some(program) => write!(out, "; whitelist.names has its name, {program}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Near(process, breach) => {
-                out.write_str("Near its threshold: ")?;
-                write_breach(out, users, process, breach)?;
-                write!(out, ", Threshold: {breach}")
-            }
-            Self::KillDelayed(process, breach, wait, left) => {
-                let left = left.as_secs_f64();
-                write!(out, "Over its threshold, ended in {left:.0} s if it still is: ")?;
-                write_breach(out, users, process, breach)?;
-                write!(out, ", Reason: {wait}")
-            }
-            Self::RestartLoop(found, wait) => write_restart_loop(out, found, *wait),
-            Self::Changed(change) => write!(out, "Configuration changed: {change}"),
-            Self::Schedule(config, schedule, next) => write_schedule(out, config, *schedule, *next),
-            Self::Protected(process, share, protection) => {
-                write_protected(out, users, process, *share, protection)
-            }
-            Self::Exempted(exemption, left) => {
-                write!(out, "Exempt for {}: ", Span(*left))?;
-                write_exemption(out, exemption)
-            }
-            Self::ExemptionOver(exemption, why) => {
-                write!(out, "No longer exempt, {why}: ")?;
-                write_exemption(out, exemption)
-            }
-            Self::ExemptionsRejected(path, error) => {
-                let path = Escaped(path.as_os_str().as_bytes());
-                write!(out, "Exemptions not taken over, those before hold: Path={path}, Error={error}")
-            }
-            Self::KillLimitReached(process, breach, limit) => {
-                write!(out, "Limit of {limit} kills a minute reached, not ended: ")?;
-                write_breach(out, users, process, breach)
-            }
-            Self::NotPermitted(process, breach) => {
-                out.write_str("Not permitted to signal process: ")?;
-                write_breach(out, users, process, breach)
-            }
-            Self::SignalFailed(process, signal, error) => {
-                write!(out, "Sending {} failed: ", signal.name())?;
-                write_process(out, users, process)?;
-                write!(out, ": {error}")
-            }
-            Self::Escalating(victim) => {
-                out.write_str("Escalating to SIGKILL: ")?;
-                write_breach(out, users, &victim.process, &victim.breach)
-            }
-            Self::KillCancelled(victim) => {
-                out.write_str("No longer to be ended: ")?;
-                write_breach(out, users, &victim.process, &victim.breach)
-            }
-            Self::Survives(victim, after) => {
-                write!(out, "Process survives SIGKILL, it waits in the kernel: ")?;
-                write_process(out, users, &victim.process)?;
-                write!(out, ", After={:.2}s", after.as_secs_f64())
-            }
-            Self::Ended(victim, after) => {
-                let signal = victim.signal().name();
-                write!(out, "Process ended: PID={}", victim.key.pid)?;
-                write_name(out, &victim.process)?;
-                write!(out, ", Signal={signal}, After={:.2}s", after.as_secs_f64())?;
-                write!(out, ", Freed={}", victim.last_rss)
-            }
-            Self::Stopping(signal) => write!(out, "Stopped by {signal}"),
+            Self::Exempted(exemption, left) => tell(
+                &info("exempted", 0x8e1cbf4f2322ef09058c9b9d95c32acc)
+                    .with(|data| data.exemption = Some(exemption))
+                    .with(|data| data.duration = Some(left)),
+                format_args!("Exempt for {}: {}", Span(left), Exempt(exemption)),
+            ),
+            Self::ExemptionOver(exemption, why) => tell(
+                &info("exemption_over", 0xb713582f6ce3bc3cbc22a20b942a3492)
+                    .with(|data| data.exemption = Some(exemption)),
+                format_args!("Exemption over ({why}): {}", Exempt(exemption)),
+            ),
+            Self::ExemptionsRejected(path, cause) => tell(
+                &warning("exemptions_rejected", 0xd2d4ab659986f8f7070b08e8e8cb16f9)
+                    .fails(Failure::Exemptions),
+                format_args!(
+                    "Exemptions file rejected, the previous exemptions stay in force: Path={}, Error={cause}",
+                    Escaped(path.as_os_str().as_bytes())
+                ),
+            ),
+            Self::Near(process, breach) => tell(
+                &warning("near", 0x957f98495b525a79422bf831d8754db4)
+                    .notified()
+                    .breach(process, breach),
+                format_args!(
+                    "Near its threshold: {}, Threshold: {breach}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::KillDelayed(process, breach, delay, left) => tell(
+                &info("kill_delayed", 0x6512c120dbc11a9401a712f75b05503c)
+                    .warning_if(matches!(delay, Delay::Restart(_)))
+                    .breach(process, breach)
+                    .with(|data| data.duration = Some(left)),
+                format_args!(
+                    "Over its threshold, will be killed in {:.0} s unless it shrinks: {}, Reason: {delay}",
+                    left.as_secs_f64(),
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::RestartLoop(found, wait) => tell(
+                &warning("restart_loop", 0xf7a3331a00aaa10596421d546eb1e170)
+                    .notified()
+                    .counts(Counter::RestartLoop)
+                    .with(|data| data.unit = Some(&found.unit))
+                    .with(|data| data.duration = Some(wait)),
+                format_args!(
+                    "Restart loop: Unit={} was killed {} times and restarted each time; the next kill waits {:.0} s",
+                    Escaped(found.unit.as_bytes()),
+                    found.kills,
+                    wait.as_secs_f64()
+                ),
+            ),
+            Self::KillLimitReached(process, breach, limit) => tell(
+                &error("kill_limit_reached", 0x2f05b7c430199edcfddce04111660802)
+                    .notified()
+                    .fails(Failure::KillLimit)
+                    .breach(process, breach),
+                format_args!(
+                    "Limit of {limit} kills a minute reached, not killed: {}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::NotPermitted(process, breach) => tell(
+                &warning("not_permitted", 0xb95edc6b0f0503b4a62e63de5dac649f)
+                    .notified()
+                    .fails(Failure::NotPermitted)
+                    .breach(process, breach),
+                format_args!(
+                    "Not permitted to signal process: {}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::SignalFailed(process, signal, cause) => tell(
+                &error("signal_failed", 0x4c11d4f577cdc266d99d0c05f767e02a)
+                    .notified()
+                    .fails(Failure::Signal)
+                    .with(|data| data.process = Some(process))
+                    .with(|data| data.signal = Some(signal)),
+                format_args!(
+                    "Sending {} failed: {}: {cause}",
+                    signal.name(),
+                    Shown::owned(process, users)
+                ),
+            ),
+            Self::Escalating(Victim {
+                process, breach, ..
+            }) => tell(
+                &warning("escalating", 0xbb03b95cad2662894ea9ddf7a85d8ec8)
+                    .notified()
+                    .breach(process, breach)
+                    .with(|data| data.signal = Some(Signal::Kill)),
+                format_args!(
+                    "Escalating to SIGKILL: {}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::KillCancelled(Victim {
+                process, breach, ..
+            }) => tell(
+                &info("kill_cancelled", 0x52a035558a14f8eae3550e029c5620f5).breach(process, breach),
+                format_args!(
+                    "Kill cancelled, the process is protected now: {}",
+                    Shown::over(process, breach, users)
+                ),
+            ),
+            Self::Survives(
+                Victim {
+                    process, breach, ..
+                },
+                after,
+            ) => tell(
+                &warning("survives", 0xadc55bd7fcea05c54ff3133e5e8db257)
+                    .notified()
+                    .fails(Failure::SurvivesSigkill)
+                    .breach(process, breach)
+                    .with(|data| data.signal = Some(Signal::Kill))
+                    .with(|data| data.duration = Some(after)),
+                format_args!(
+                    "Process survives SIGKILL, it is blocked in the kernel: {}, After={:.2}s",
+                    Shown::owned(process, users),
+                    after.as_secs_f64()
+                ),
+            ),
+            Self::Ended(victim, after) => tell(
+                &info("ended", 0xb05063b4ea513ee37c4af0f966cfeb89)
+                    .notified()
+                    .kept()
+                    .counts(Counter::Ended)
+                    .breach(&victim.process, &victim.breach)
+                    .with(|data| data.signal = Some(victim.signal()))
+                    .with(|data| data.duration = Some(after))
+                    .with(|data| data.freed = Some(victim.last_rss)),
+                format_args!(
+                    "Process ended: {}, Signal={}, After={:.2}s, Freed={}",
+                    Shown::named(&victim.process),
+                    victim.signal().name(),
+                    after.as_secs_f64(),
+                    victim.last_rss
+                ),
+            ),
+            Self::Stopping(signal) => tell(
+                &info("stopping", 0x83e17b172e82d47a38e2d0413a3b73c5),
+                format_args!("Stopped by {signal}"),
+            ),
         }
-    }
-}
-
-/// `System Memory: 45.2% used (7.24GB / 16.00GB)`.
-pub(crate) fn write_memory(out: &mut String, memory: &SystemMemory) -> fmt::Result {
-    out.write_str("System Memory: ")?;
-    match memory.used() {
-        Some(used) => {
-            let share = Percent::share(used, memory.total);
-            write!(out, "{share:.1} used ({used} / {})", memory.total)
-        }
-        None => write!(
-            out,
-            "{} in total, the kernel does not say how much is used",
-            memory.total
-        ),
-    }
-}
-
-/// `configuration "/etc/memory-monitor/config.toml", over 10.00% of RAM or 2.00GB, every 30 s`.
-fn write_config(out: &mut String, config: &config::Config) -> fmt::Result {
-    write!(out, "{}", config.origin)?;
-    match config.drop_ins.len() {
-        0 => {}
-        1 => out.write_str(" and 1 drop-in")?,
-        count => write!(out, " and {count} drop-ins")?,
-    }
-    out.write_str(", ends processes over ")?;
-    write_values(out, config)?;
-    out.write_str(if config.dry_run {
-        ", dry run: signals nobody"
-    } else {
-        ""
-    })
-}
-
-fn write_values(out: &mut String, config: &config::Config) -> fmt::Result {
-    let thresholds = config.thresholds;
-    match (thresholds.percent(), thresholds.amount()) {
-        (Some(percent), Some(amount)) => write!(out, "{percent} of RAM or {amount}")?,
-        (Some(percent), None) => write!(out, "{percent} of RAM")?,
-        (None, Some(amount)) => write!(out, "{amount}")?,
-        (None, None) => {}
-    }
-    write!(
-        out,
-        ", looks every {} s",
-        config.check_interval.as_secs_f64()
-    )
-}
-
-fn write_restart_loop(out: &mut String, found: &RestartLoop, wait: Duration) -> fmt::Result {
-    write!(
-        out,
-        "Restart loop: Unit={} was ended {} times and came back each time, the next time it has \
-         {:.0} s",
-        Escaped(found.unit.as_bytes()),
-        found.rounds,
-        wait.as_secs_f64()
-    )
-}
-
-/// `Schedule 1 in force: ..., until 2025-10-03 17:00:00`.
-fn write_schedule(
-    out: &mut String,
-    config: &config::Config,
-    schedule: Option<usize>,
-    next: Option<LocalTime>,
-) -> fmt::Result {
-    match schedule {
-        Some(place) => write!(out, "Schedule {} in force: ends processes over ", place + 1)?,
-        None => out.write_str("No schedule in force: ends processes over ")?,
-    }
-    write_values(out, config)?;
-    match next {
-        Some(next) => write!(out, ", until {next}"),
-        None => Ok(()),
-    }
-}
-
-/// `PID=12345, Name=chrome, Reason=backup`.
-fn write_exemption(out: &mut String, exemption: &Exemption) -> fmt::Result {
-    write!(
-        out,
-        "PID={}, Name={}",
-        exemption.process.pid,
-        Escaped(&exemption.name)
-    )?;
-    match exemption.reason.as_str() {
-        "" => Ok(()),
-        reason => write!(out, ", Reason={}", Escaped(reason.as_bytes())),
-    }
-}
-
-fn write_protected(
-    out: &mut String,
-    users: &mut UserNames,
-    process: &Process,
-    share: Percent,
-    protection: &Protection<'_>,
-) -> fmt::Result {
-    out.write_str(match protection {
-        Protection::WarnOnly(..) => "Over its threshold, only reported: ",
-        _ => "Spared process: ",
-    })?;
-    write_process(out, users, process)?;
-    if process.facts.is_ok() {
-        write_ram(out, process.memory().unwrap_or(process.rss), share)?;
-    }
-    write!(out, ", Reason: {protection}")
-}
-
-/// `PID=12345, Name=chrome, User=john, RAM=3.50GB (21.88%)`.
-fn write_breach(
-    out: &mut String,
-    users: &mut UserNames,
-    process: &Process,
-    breach: &Breach,
-) -> fmt::Result {
-    write_process(out, users, process)?;
-    write_ram(out, breach.memory, breach.share)
-}
-
-fn write_ram(out: &mut String, rss: Bytes, share: Percent) -> fmt::Result {
-    write!(out, ", RAM={rss} ({share})")
-}
-
-fn write_process(out: &mut String, users: &mut UserNames, process: &Process) -> fmt::Result {
-    write!(out, "PID={}", process.pid)?;
-    write_name(out, process)?;
-    if let Ok(facts) = &process.facts {
-        write!(out, ", User={}", Escaped(users.name(facts.uid)))?;
-    }
-    Ok(())
-}
-
-fn write_name(out: &mut String, process: &Process) -> fmt::Result {
-    match &process.facts {
-        Ok(facts) => write!(out, ", Name={}", Escaped(facts.name.as_bytes())),
-        Err(_) => Ok(()),
     }
 }

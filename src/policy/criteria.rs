@@ -1,31 +1,38 @@
-//! What holds for one process: thresholds, metric and time, its own rule's or everybody's. Pure.
+//! The policy, and the criteria it has for one process: thresholds, metric and time, of its own rule or of the general
+//! configuration. Pure.
 
-use crate::config::{Config, Rule, Thresholds};
-use crate::quantities::Metric;
+use super::exemptions::Exemptions;
+use crate::config::{Action, Config, Rule, Thresholds};
+use crate::proc::{Process, SystemMemory};
+use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey};
 use std::time::Duration;
 
-/// What a process may have, by what measure, and for how long.
+/// A configuration and what it means on this machine since it was read.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The configuration in force.
+    pub config: Config,
+    /// The processes that had the PIDs of `whitelist.pids` when it was read.
+    pub pinned: Vec<ProcessKey>,
+    /// memory-monitor's own PID.
+    pub own: Pid,
+    /// What root has exempted for a while.
+    pub exemptions: Exemptions,
+}
+
+/// What a process must not exceed, by which metric, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Criteria {
-    /// What it may have.
+    /// At least one of the two.
     pub thresholds: Thresholds,
-    /// By what measure.
+    /// What is compared with them.
     pub metric: Metric,
-    /// How long it must be over one of them before it is ended.
+    /// How long it must be over one of them before it is killed.
     pub sustained: Duration,
 }
 
 impl Criteria {
-    /// Those of a process that no rule matches.
-    pub const fn general(config: &Config) -> Self {
-        Self {
-            thresholds: config.thresholds,
-            metric: config.metric,
-            sustained: config.sustained,
-        }
-    }
-
-    /// The same with what a rule says instead.
+    /// The same with what a rule has instead.
     #[must_use]
     pub fn of_rule(self, rule: Option<&Rule>) -> Self {
         let Some(rule) = rule else { return self };
@@ -34,5 +41,51 @@ impl Criteria {
             metric: rule.metric.unwrap_or(self.metric),
             sustained: rule.sustained.unwrap_or(self.sustained),
         }
+    }
+}
+
+impl Policy {
+    /// The criteria for this process: its rule's, or the general ones.
+    pub fn criteria(&self, process: &Process) -> Criteria {
+        self.general()
+            .of_rule(self.rule(process).map(|(_, rule)| rule))
+    }
+
+    /// The rule that matches this process, with its number from 1; None where none does.
+    pub fn rule(&self, process: &Process) -> Option<(usize, &Rule)> {
+        let index = usize::from(process.details.rule_match?.rule?);
+        Some((index + 1, self.config.rules.get(index)?))
+    }
+
+    /// The criteria for a process that no rule matches.
+    pub(super) fn general(&self) -> Criteria {
+        Criteria {
+            thresholds: self.config.thresholds,
+            metric: self.config.metric,
+            sustained: self.config.sustained,
+        }
+    }
+
+    /// No process with this much RSS or less is over a threshold, nor near one.
+    pub fn sieve(&self, memory: &SystemMemory) -> Bytes {
+        let lowest = self
+            .effective()
+            .map(|criteria| criteria.thresholds.lowest(memory.total));
+        self.warning_at(lowest.min().unwrap_or_default())
+    }
+
+    /// The general criteria, then those of the rules that can lead to anything.
+    pub(super) fn effective(&self) -> impl Iterator<Item = Criteria> {
+        let rules = self.config.rules.iter();
+        let effective = rules.filter(|rule| rule.action != Action::Protect);
+        let general = self.general();
+        let criteria = effective.map(move |rule| general.of_rule(Some(rule)));
+        std::iter::once(general).chain(criteria)
+    }
+
+    /// Where the early warning for this threshold comes.
+    pub(super) fn warning_at(&self, threshold: Bytes) -> Bytes {
+        let share: Option<Percent> = self.config.warn_percent;
+        share.map_or(threshold, |share| share.of(threshold))
     }
 }

@@ -1,19 +1,20 @@
-//! When to look again: how far the nearest process is from its threshold, and how soon the fastest
-//! possible growth could take it there. Pure, like the rest of the policy.
+//! When the next tick is due: how far the nearest process is from its threshold, and how soon the fastest possible
+//! growth could take it there. Pure.
 
-use crate::proc::Bound;
-use crate::quantities::Bytes;
+use super::criteria::Policy;
+use crate::proc::{Ceiling, Process, SystemMemory};
+use crate::quantities::{Bytes, Metric, Now};
 use std::time::Duration;
 
 /// The shortest time between two ticks on a machine with memory to spare. A tick costs 10 us, so this is
 /// 0.01% of a core, and a process that crosses its threshold waits 50 ms on average.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The same where little memory is left: 0.1% of a core, and 60 MiB that the fastest growth can take.
+/// The same where little memory is available: 0.1% of a core, and 60 MiB that the fastest growth can take.
 const SHORTEST_IN_NEED: Duration = Duration::from_millis(10);
 
-/// The longest. At one tick a second the cost is 0.001% of a core: a longer time would save nothing.
-/// It bounds what a growth that is faster than [`FASTEST`] can gain.
+/// The longest time. At one tick a second the cost is 0.001% of a core: a longer time would save nothing. It bounds what
+/// a growth that is faster than [`FASTEST`] can gain.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Bytes a second by which the fastest process can grow. Measured on two cores of a cloud machine:
@@ -21,22 +22,22 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// rate, three at the second; earlyoom assumes the same.
 const FASTEST: u64 = 6 << 30;
 
-/// In the shortest time between two ticks the fastest growth takes this part of what is left: the rest is
-/// for the scan, the signal, and the end of whoever gets it.
+/// In the shortest time between two ticks the fastest growth takes this part of what is available: the rest is for the
+/// scan, the signal, and the exit of the victim.
 const PART: u64 = 4;
 
-/// The shortest time after which a tick is repeated because something nears its threshold at a speed that
-/// was seen. It takes a few of these to catch a process within 10 ms of crossing instead of 50 on average.
+/// The shortest time after which a tick is repeated because something grows towards its threshold at a speed that was
+/// seen. It takes a few of these to catch a process within 10 ms of crossing instead of 50 on average.
 pub const SOONEST: Duration = Duration::from_millis(10);
 
-/// The same where little memory is left: 0.5% of a core, and only while something grows.
+/// The same where little memory is available: 0.5% of a core, and only while something grows.
 const SOONEST_IN_NEED: Duration = Duration::from_millis(2);
 
-/// Ticks take no more than this part of a core, be it a slow one or an emulated one, where they cost a
-/// hundred times as much. It keeps the quota of the unit for the scan that they call for.
+/// Ticks take no more than one part in so many of a core, be it a slow one or an emulated one, where they cost a hundred
+/// times as much. It keeps the quota of the unit for the scan that they call for.
 const SHARE: u32 = 50;
 
-/// What a tick sees, added up; and what is to follow from it.
+/// What a tick has read, added up; and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
     /// Since the tick before.
@@ -55,16 +56,16 @@ pub enum Next {
     Crossed,
     /// Scan now: one that is not watched could be.
     Possible,
-    /// Look again after this time.
+    /// The next tick after this time.
     Tick(Duration),
 }
 
 impl Tick {
-    /// A tick so long after the one before, where one costs so much CPU time, on a machine that has so much
-    /// memory left.
-    pub fn after(elapsed: Duration, cost: Duration, left: Option<Bytes>) -> Self {
+    /// A tick `elapsed` after the one before, where one costs `cost` of CPU time, on a machine with so much memory
+    /// available; None where that is not known.
+    pub fn after(elapsed: Duration, cost: Duration, available: Option<Bytes>) -> Self {
         let affordable = cost.saturating_mul(SHARE).min(SHORTEST);
-        let part = left.map(|left| at_the_fastest(Bytes::new(left.get() / PART)));
+        let part = available.map(|bytes| at_the_fastest(Bytes::new(bytes.get() / PART)));
         let within = |least: Duration, most: Duration| {
             let time = part.map_or(most, |part| part.min(most));
             time.max(least).max(affordable)
@@ -79,44 +80,44 @@ impl Tick {
         }
     }
 
-    /// A watched process has `rss` now, had `before` at the tick before, and is bound by `bound`.
-    pub fn add_watched(&mut self, bound: Bound, rss: Bytes, before: Bytes) {
-        let is_over = rss > bound.limit;
-        self.is_crossed |= is_over && bound.is_sure;
+    /// A watched process has `rss` now and had `before` at the tick before.
+    pub fn add_watched(&mut self, ceiling: Ceiling, rss: Bytes, before: Bytes) {
+        let is_over = rss > ceiling.rss;
+        self.is_crossed |= is_over && ceiling.is_certain;
         self.is_possible |= is_over;
-        self.add(bound.limit.saturating_sub(rss), rss.saturating_sub(before));
+        self.add(ceiling.rss.saturating_sub(rss), rss.saturating_sub(before));
     }
 
-    /// The processes' memory has grown by `growth` since the last scan and by `risen` of it since the tick
-    /// before; `unwatched` is how far the nearest is from its threshold that is not watched.
+    /// The processes' memory has grown by `growth` since the last scan and by `risen` of it since the tick before; the
+    /// nearest process that is not watched is `unwatched` below its threshold.
     pub fn add_unwatched(&mut self, unwatched: Bytes, growth: Bytes, risen: Bytes) {
         self.is_possible |= growth >= unwatched;
         self.add(unwatched.saturating_sub(growth), risen);
     }
 
-    /// The machine has `left`, and had `at_scan` at the last scan. Half of that is gone: whoever took it is
-    /// worth a scan, be it swapped out or hidden by what others gave back. Since each further one comes
-    /// after a further half, they are few.
-    pub fn add_left(&mut self, left: Bytes, at_scan: Bytes) {
+    /// So much memory is available, and `at_scan` was at the last scan. When half of that is gone, what took it is worth
+    /// a scan, be it swapped out or hidden by what other processes freed. Each further scan comes after a further half,
+    /// so they are few.
+    pub fn add_available(&mut self, available: Bytes, at_scan: Bytes) {
         let half = Bytes::new(at_scan.get() / 2);
-        self.is_crossed |= left < half;
-        self.add(left.saturating_sub(half), Bytes::ZERO);
+        self.is_crossed |= available < half;
+        self.add(available.saturating_sub(half), Bytes::ZERO);
     }
 
-    /// Something can grow by `room`, and has grown by `risen` since the tick before.
-    fn add(&mut self, room: Bytes, risen: Bytes) {
-        self.wait = self.wait.min(at_the_fastest(room).max(self.shortest));
+    /// Something is `headroom` below its threshold, and has grown by `risen` since the tick before.
+    fn add(&mut self, headroom: Bytes, risen: Bytes) {
+        self.wait = self.wait.min(at_the_fastest(headroom).max(self.shortest));
         if risen > Bytes::ZERO {
             let elapsed = self.elapsed.as_micros();
-            let microseconds = elapsed.saturating_mul(room.get().into());
-            // It may get its turn more often from now on: at twice the speed.
+            let microseconds = elapsed.saturating_mul(headroom.get().into());
+            // It may get more CPU time from now on: at twice the speed.
             let microseconds = microseconds / u128::from(risen.get()) / 2;
             let at_this_speed = u64::try_from(microseconds).map_or(LONGEST, Duration::from_micros);
             self.wait = self.wait.min(at_this_speed.max(self.soonest));
         }
     }
 
-    /// What to do.
+    /// What follows from all that was added.
     pub const fn next(self) -> Next {
         if self.is_crossed {
             Next::Crossed
@@ -129,15 +130,49 @@ impl Tick {
 }
 
 /// How soon the fastest growth takes so much.
-fn at_the_fastest(room: Bytes) -> Duration {
-    Duration::from_micros(room.get().saturating_mul(1_000_000) / FASTEST)
+fn at_the_fastest(bytes: Bytes) -> Duration {
+    Duration::from_micros(bytes.get().saturating_mul(1_000_000) / FASTEST)
 }
 
-/// The headroom of processes that are not watched, of which the nearest can grow by `room`. Never less
-/// than a quarter of the sieve: where more processes than can be watched are near their thresholds, each
-/// small growth would call for a scan.
-pub fn unwatched(sieve: Bytes, room: Bytes) -> Bytes {
-    room.max(Bytes::new((sieve.get() / 4).max(1)))
+/// The headroom of the processes that are not watched, of which the nearest has `nearest`. Never less than a quarter of
+/// the sieve: where more processes than can be watched are near their thresholds, each small growth would call for a
+/// scan.
+pub fn unwatched(sieve: Bytes, nearest: Bytes) -> Bytes {
+    nearest.max(Bytes::new((sieve.get() / 4).max(1)))
+}
+
+impl Policy {
+    /// Up to what resident memory a scan would do nothing about this process. None for one about which it would do
+    /// nothing beyond that either, because it is protected, can't be read, or is over its threshold and stays.
+    /// `is_delayed` says that it is over its threshold and its kill is delayed.
+    pub fn ceiling(
+        &self,
+        process: &Process,
+        memory: &SystemMemory,
+        is_delayed: bool,
+        now: &Now,
+    ) -> Option<Ceiling> {
+        if self.protection(process, memory, now).is_some() {
+            return None;
+        }
+        let criteria = self.criteria(process);
+        let measured = process.memory().ok()?;
+        let threshold = criteria.thresholds.lowest(memory.total);
+        // Another metric than RSS grows by no more than RSS does, except by what is swapped out or no longer shared.
+        let (headroom, is_certain) = if measured <= threshold {
+            let headroom = threshold.saturating_sub(measured);
+            (headroom, criteria.metric == Metric::Rss)
+        } else if is_delayed {
+            // Until it has more than is available, which ends every delay: what it takes is no longer available.
+            let available = memory.available?.saturating_sub(process.rss);
+            let half = Bytes::new(available.get() / 2);
+            (Some(half).filter(|_| available > Bytes::ZERO)?, true)
+        } else {
+            return None;
+        };
+        let rss = process.rss.saturating_add(headroom);
+        Some(Ceiling { rss, is_certain })
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Exemptions that root has granted for a while with `memory-monitor exempt`. Pure: the clock is handed in.
+//! Exemptions that root has given for a while with `memory-monitor exempt`. Pure: the clock is handed in.
 
 use crate::quantities::ProcessKey;
 use std::time::Duration;
@@ -6,69 +6,63 @@ use std::time::Duration;
 /// An exemption of one process for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exemption {
-    /// Whom it holds for. Another process with the same number is not exempt.
+    /// The exempt process. Another one with the same PID is not exempt.
     pub process: ProcessKey,
     /// Its name when it was exempted.
     pub name: Vec<u8>,
-    /// When it ends, by the time since boot: a changed wall clock neither ends nor prolongs it, and with a
-    /// new boot the process is gone as well.
+    /// When it expires, by the time since boot: a changed wall clock neither ends nor prolongs it, and a new boot ends
+    /// the process as well.
     pub until: Duration,
-    /// What it was granted for; empty where nothing was said.
+    /// Why root has given it; empty where no reason was given.
     pub reason: String,
 }
 
-/// All that are known, and the time they are judged by.
+impl Exemption {
+    /// How long it still holds, so long after boot; zero for one that has expired.
+    pub fn left(&self, since_boot: Duration) -> Duration {
+        self.until.saturating_sub(since_boot)
+    }
+}
+
+/// All exemptions that are known.
 #[derive(Clone, Debug, Default)]
 pub struct Exemptions {
     known: Vec<Exemption>,
-    clock: Duration,
 }
 
 impl Exemptions {
-    /// These, at this time since boot.
-    pub fn new(known: Vec<Exemption>, clock: Duration) -> Self {
-        Self { known, clock }
+    /// Exactly these.
+    pub fn new(known: Vec<Exemption>) -> Self {
+        Self { known }
     }
 
-    /// It is so long since boot.
-    pub fn set_clock(&mut self, clock: Duration) {
-        self.clock = clock;
-    }
-
-    /// These are known now, and no others.
-    pub fn replace(&mut self, known: Vec<Exemption>) {
-        self.known = known;
-    }
-
-    /// Forgets those of which `keep` says so.
+    /// Forgets those for which `keep` returns false.
     pub fn retain(&mut self, keep: impl FnMut(&Exemption) -> bool) {
         self.known.retain(keep);
     }
 
-    /// All of them.
+    /// All that are known, expired ones included.
     pub fn all(&self) -> &[Exemption] {
         &self.known
     }
 
-    /// The one that holds for this process, and how long it still does.
-    pub fn of(&self, process: ProcessKey) -> Option<(&Exemption, Duration)> {
-        let known = self.known.iter().filter(|known| known.process == process);
-        known
-            .map(|exemption| (exemption, self.left(exemption)))
-            .find(|(_, left)| !left.is_zero())
+    /// How long this process is still exempt, so long after boot; None where it is not.
+    pub fn left_of(&self, process: ProcessKey, since_boot: Duration) -> Option<Duration> {
+        let own = self.known.iter().filter(|known| known.process == process);
+        own.map(|exemption| exemption.left(since_boot))
+            .find(|left| !left.is_zero())
     }
 
-    /// How long it still holds; zero for one that is over.
-    pub fn left(&self, exemption: &Exemption) -> Duration {
-        exemption.until.saturating_sub(self.clock)
+    /// Why this process is exempt; empty where no reason was given.
+    pub fn reason_of(&self, process: ProcessKey) -> &str {
+        let own = self.known.iter().find(|known| known.process == process);
+        own.map_or("", |exemption| &exemption.reason)
     }
 
-    /// How long it is until the next one is over.
-    pub fn next_end(&self) -> Option<Duration> {
-        self.known
-            .iter()
-            .map(|exemption| self.left(exemption))
-            .min()
+    /// How long it is until the next one expires, so long after boot; None where there is none.
+    pub fn next_end(&self, since_boot: Duration) -> Option<Duration> {
+        let left = self.known.iter().map(|known| known.left(since_boot));
+        left.min()
     }
 }
 
@@ -78,24 +72,25 @@ mod tests {
     use crate::quantities::{Pid, StartTime};
 
     #[test]
-    fn holds_for_the_very_process_until_its_time_is_over() {
+    fn holds_for_the_very_process_until_it_expires() {
         let key = |start_time| ProcessKey {
             pid: Pid::new(300).unwrap(),
             start_time: StartTime(start_time),
         };
-        let exemption = Exemption {
+        let exemptions = Exemptions::new(vec![Exemption {
             process: key(1),
             name: b"a".to_vec(),
             until: Duration::from_secs(60),
             reason: String::new(),
+        }]);
+        let left = |key, seconds| {
+            let left = exemptions.left_of(key, Duration::from_secs(seconds));
+            left.map(|left| left.as_secs())
         };
-        let mut exemptions = Exemptions::new(vec![exemption], Duration::from_secs(59));
-        let left =
-            |exemptions: &Exemptions, key| exemptions.of(key).map(|(_, left)| left.as_secs());
-        assert_eq!(left(&exemptions, key(1)), Some(1));
-        assert_eq!(left(&exemptions, key(2)), None);
-        assert_eq!(exemptions.next_end(), Some(Duration::from_secs(1)));
-        exemptions.set_clock(Duration::from_secs(60));
-        assert_eq!(left(&exemptions, key(1)), None);
+        assert_eq!(left(key(1), 59), Some(1));
+        assert_eq!(left(key(2), 59), None);
+        let next = exemptions.next_end(Duration::from_secs(59));
+        assert_eq!(next, Some(Duration::from_secs(1)));
+        assert_eq!(left(key(1), 60), None);
     }
 }

@@ -1,56 +1,58 @@
-//! What was done before: who was asked to end and when, how many in the last minute, and what was
-//! said already. Times are handed in.
+//! What was done before: which processes were sent signals and when, and what was reported already. Pure: times are
+//! handed in.
 
-use super::Breach;
 use super::restart_loop::{RestartLoop, RestartLoops};
 use super::sustained::OverSince;
+use super::verdict::Breach;
 use crate::proc::Process;
-use crate::quantities::{Bytes, ProcessKey};
-use crate::sys::process::Signal;
+use crate::quantities::{Bytes, Now, ProcessKey, Signal};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The span of `max_kills_per_minute`.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// After SIGKILL the kernel ends a process within milliseconds, or seconds where it frees hundreds
-/// of GB; what is still there then waits in the kernel and can't be helped.
+/// After SIGKILL the kernel ends a process within milliseconds, or seconds where it frees hundreds of GB; one that
+/// exists after this is blocked in the kernel.
 const SURVIVAL: Duration = Duration::from_secs(5);
 
-/// A process that was asked to end and has not ended yet.
+/// A process is not warned about more often than this.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
+
+/// A process that was sent SIGTERM and has not ended yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Victim {
-    /// Which process.
+    /// Its identity.
     pub key: ProcessKey,
-    /// What it was when it was asked.
+    /// As it was read right before SIGTERM.
     pub process: Process,
-    /// Why it was asked.
+    /// Why it was sent SIGTERM.
     pub breach: Breach,
-    /// Its resident memory when it was last seen.
+    /// Its resident memory when it was last read.
     pub last_rss: Bytes,
     /// When it was sent SIGTERM.
     pub terminated: Instant,
-    /// How far it has come.
+    /// How far its kill has come.
     pub stage: Stage,
 }
 
-/// How far the end of a process has come.
+/// How far the kill of a process has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was sent SIGTERM and has its grace time.
+    /// It was sent SIGTERM and has its grace period.
     Terminating,
     /// It was sent SIGKILL then.
     Killed(Instant),
-    /// It is there long after SIGKILL, which was said.
+    /// It still exists long after SIGKILL, which was reported.
     Surviving,
 }
 
 /// What is due for a victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Its grace time is over: SIGKILL.
+    /// Its grace period is over: SIGKILL.
     Kill,
-    /// It has survived SIGKILL: say so.
+    /// It has survived SIGKILL, which is to be reported.
     Survives,
 }
 
@@ -63,7 +65,7 @@ impl Victim {
         }
     }
 
-    /// What it waits for next, and when that is due.
+    /// What is due next, and when; None where nothing is.
     fn next(&self, term_timeout: Duration) -> Option<(Due, Instant)> {
         match self.stage {
             Stage::Terminating => Some((Due::Kill, self.terminated + term_timeout)),
@@ -73,157 +75,143 @@ impl Victim {
     }
 }
 
-/// What needs saying only once for a process.
+/// What is reported only once of a process while it stays near its threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// It is over a threshold but protected.
     Protected,
-    /// It is over a threshold but protected by a name that its program may not bear out. Reported once in
-    /// its life.
-    Doubted,
+    /// It is over a threshold but protected by a name that its executable does not verify. Reported once in its life.
+    UnverifiedName,
     /// It may not be signalled.
     NotPermitted,
     /// The limit of kills in a minute protects it for now.
     KillLimitReached,
-    /// It would have been ended, but this is a dry run.
-    Pretended,
-    /// It is over a threshold but waits for its end.
-    Waits,
+    /// It would have been killed, but this is a dry run.
+    DryRun,
+    /// It is over a threshold, but its kill is delayed.
+    Delayed,
 }
-
-/// Not more often than this an early warning is given of one process.
-const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
 /// A process that an early warning was given of.
 #[derive(Clone, Copy, Debug)]
 struct Warned {
     key: ProcessKey,
-    said: Instant,
+    at: Instant,
     seen: Instant,
 }
 
-/// Who was asked to end and when, and what was said.
+/// What was done before, and what was reported.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     victims: Vec<Victim>,
-    /// When processes were asked to end within the last minute, the oldest first.
-    terminated: VecDeque<Instant>,
-    said: Vec<(ProcessKey, Reported)>,
+    /// When processes were sent SIGTERM within the last minute, the oldest first.
+    kills: VecDeque<Instant>,
+    reported: Vec<(ProcessKey, Reported)>,
     warned: Vec<Warned>,
     /// Since when processes have been over their thresholds.
-    pub timed: OverSince,
-    /// Units that come back as often as they are ended.
+    pub over: OverSince,
+    /// The units that are started again as often as they are killed.
     pub restarts: RestartLoops,
 }
 
 impl Ledger {
-    /// With room for so many victims from the start.
+    /// So many processes over their thresholds at once cost no heap allocation.
     pub fn with_capacity(victims: usize) -> Self {
         Self {
             victims: Vec::with_capacity(victims),
-            terminated: VecDeque::with_capacity(victims),
-            said: Vec::with_capacity(victims),
+            kills: VecDeque::with_capacity(victims),
+            reported: Vec::with_capacity(victims),
             warned: Vec::with_capacity(victims),
-            timed: OverSince::with_capacity(victims),
+            over: OverSince::with_capacity(victims),
             restarts: RestartLoops::with_capacity(victims),
         }
     }
 
-    /// Whether this process was asked to end already.
-    pub fn awaits(&self, key: ProcessKey) -> bool {
+    /// Whether this process was sent SIGTERM already.
+    pub fn is_victim(&self, key: ProcessKey) -> bool {
         self.victims.iter().any(|victim| victim.key == key)
     }
 
-    /// All who were asked to end and are still there.
+    /// The processes that were sent SIGTERM and have not ended.
     pub fn victims(&self) -> &[Victim] {
         &self.victims
     }
 
-    /// How many were asked to end in the minute before `now`.
-    pub fn terminated_within_minute(&self, now: Instant) -> usize {
-        self.times_of_minute(now).count()
+    /// When processes were sent SIGTERM in the minute before `now`, the oldest first.
+    pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let kills = self.kills.iter().copied();
+        kills.filter(move |&then| now.duration_since(then) < MINUTE)
     }
 
-    /// When they were asked, the oldest first.
-    pub fn times_of_minute(&self, now: Instant) -> impl Iterator<Item = Instant> {
-        let times = self.terminated.iter().copied();
-        times.filter(move |&then| now.duration_since(then) < MINUTE)
-    }
-
-    /// A process was sent SIGTERM. Where its unit has come back after it was ended before, that loop.
-    pub fn record_terminated(
+    /// A process was sent SIGTERM. Returns the restart loop where it is one of a unit that was killed before.
+    pub fn record_kill(
         &mut self,
         key: ProcessKey,
         process: Process,
         breach: Breach,
-        now: Instant,
+        now: &Now,
     ) -> Option<RestartLoop> {
-        self.timed.forget(key);
-        while self
-            .terminated
-            .front()
-            .is_some_and(|&then| now.duration_since(then) >= MINUTE)
-        {
-            self.terminated.pop_front();
+        let terminated = now.monotonic;
+        self.over.forget(key);
+        let is_old = |then: &Instant| terminated.duration_since(*then) >= MINUTE;
+        while self.kills.front().is_some_and(is_old) {
+            self.kills.pop_front();
         }
-        self.terminated.push_back(now);
+        self.kills.push_back(terminated);
         self.victims.push(Victim {
             key,
             process,
             breach,
             last_rss: process.rss,
-            terminated: now,
+            terminated,
             stage: Stage::Terminating,
         });
         let unit = process.details.unit?;
         let name = process.facts.ok()?.name;
-        self.restarts.record((unit, name, key.start_time), now)
+        self.restarts.record(unit, name, key.start_time, now)
     }
 
-    /// A process is seen near its threshold; whether an early warning is due: once for each rise, and
-    /// not for one that goes up and down all the time.
-    pub fn record_approach(&mut self, key: ProcessKey, now: Instant) -> bool {
+    /// A process is near its threshold, or over it. Whether an early warning is due: once for each rise, and not for
+    /// one that goes up and down all the time.
+    pub fn record_near(&mut self, key: ProcessKey, now: Instant) -> bool {
         if let Some(warned) = self.warned.iter_mut().find(|warned| warned.key == key) {
             warned.seen = now;
             return false;
         }
-        self.warned.push(Warned {
-            key,
-            said: now,
-            seen: now,
-        });
+        let (at, seen) = (now, now);
+        self.warned.push(Warned { key, at, seen });
         true
     }
 
-    /// After a look at everybody at `now`: who was not seen near a threshold then is below.
+    /// After a scan at `now`: a process that was not seen near a threshold then is below.
     pub fn forget_unseen(&mut self, now: Instant) {
-        self.timed.forget_unseen(now);
+        self.over.forget_unseen(now);
         self.warned.retain(|warned| {
-            warned.seen == now || now.saturating_duration_since(warned.said) < WARNING_PAUSE
+            warned.seen == now || now.saturating_duration_since(warned.at) < WARNING_PAUSE
         });
     }
 
-    /// A victim came to this stage.
+    /// The kill of a victim has come this far.
     pub fn record_stage(&mut self, key: ProcessKey, stage: Stage) {
         if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
             victim.stage = stage;
         }
     }
 
-    /// A victim was seen with this much memory.
+    /// A victim was read with so much memory.
     pub fn record_rss(&mut self, key: ProcessKey, rss: Bytes) {
         if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
             victim.last_rss = rss;
         }
     }
 
-    /// A victim has ended, or is let go.
+    /// A victim has ended, or its kill was cancelled. None where it is no victim.
     pub fn remove(&mut self, key: ProcessKey) -> Option<Victim> {
         let index = self.victims.iter().position(|victim| victim.key == key)?;
         Some(self.victims.remove(index))
     }
 
-    /// A victim for whom something is due.
+    /// A victim for which something is due.
     pub fn next_due(&self, term_timeout: Duration, now: Instant) -> Option<(Victim, Due)> {
         self.victims
             .iter()
@@ -233,7 +221,7 @@ impl Ledger {
             })
     }
 
-    /// When the next thing is due for a victim.
+    /// When the next thing is due for a victim; None where nothing is.
     pub fn next_deadline(&self, term_timeout: Duration) -> Option<Instant> {
         self.victims
             .iter()
@@ -241,26 +229,26 @@ impl Ledger {
             .min()
     }
 
-    /// Whether this is the first time that this is to be said of this process.
-    pub fn is_news(&mut self, key: ProcessKey, said: Reported) -> bool {
-        let is_news = !self.said.contains(&(key, said));
-        if is_news {
-            self.said.push((key, said));
+    /// Whether this is reported of this process for the first time; from now on it no longer is.
+    pub fn is_first(&mut self, key: ProcessKey, what: Reported) -> bool {
+        let is_first = !self.reported.contains(&(key, what));
+        if is_first {
+            self.reported.push((key, what));
         }
-        is_news
+        is_first
     }
 
-    /// Forgets what was said of processes that are not among those seen near their thresholds.
+    /// Forgets what was reported of processes that are not among those near their thresholds.
     pub fn forget_others(&mut self, near: &[Process]) {
         let is_near = |key| near.iter().any(|process| process.key() == Some(key));
-        self.said
-            .retain(|(key, said)| *said == Reported::Doubted || is_near(*key));
+        self.reported
+            .retain(|(key, what)| *what == Reported::UnverifiedName || is_near(*key));
     }
 
-    /// Forgets what is said once in the life of a process of those that have ended.
-    pub fn forget_ended(&mut self, is_there: impl Fn(ProcessKey) -> bool) {
-        self.said
-            .retain(|(key, said)| *said != Reported::Doubted || is_there(*key));
+    /// Forgets what is reported once in the life of a process, of those that have ended.
+    pub fn forget_ended(&mut self, exists: impl Fn(ProcessKey) -> bool) {
+        self.reported
+            .retain(|(key, what)| *what != Reported::UnverifiedName || exists(*key));
     }
 }
 
@@ -268,7 +256,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::policy::Threshold;
-    use crate::policy::tests::process;
+    use crate::policy::tests::{at, process};
     use crate::quantities::{Metric, Percent, Pid, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
@@ -285,8 +273,8 @@ mod tests {
             metric: Metric::Rss,
             memory: Bytes::new(1),
             share,
-            limit: Threshold::Percent(share),
-            allowed: Bytes::new(1),
+            threshold: Threshold::Percent(share),
+            threshold_bytes: Bytes::new(1),
             rule: None,
             sustained: Duration::ZERO,
         }
@@ -300,9 +288,9 @@ mod tests {
     fn escalates_by_time() {
         let start = Instant::now();
         let mut ledger = Ledger::default();
-        ledger.record_terminated(key(5), process(5), breach(), start);
-        assert!(ledger.awaits(key(5)));
-        assert!(!ledger.awaits(ProcessKey {
+        ledger.record_kill(key(5), process(5), breach(), &at(start));
+        assert!(ledger.is_victim(key(5)));
+        assert!(!ledger.is_victim(ProcessKey {
             start_time: StartTime(2),
             ..key(5)
         }));
@@ -326,52 +314,49 @@ mod tests {
         let start = Instant::now();
         let at = |s| start + seconds(s);
         let mut ledger = Ledger::default();
-        assert!(ledger.record_approach(key(5), at(0)));
+        assert!(ledger.record_near(key(5), at(0)));
         ledger.forget_unseen(at(0));
-        assert!(!ledger.record_approach(key(5), at(30)));
+        assert!(!ledger.record_near(key(5), at(30)));
         ledger.forget_unseen(at(30));
-        // Below at one look, and up again within a minute: nothing new.
+        // Below in one scan, and up again within a minute: no new warning.
         ledger.forget_unseen(at(40));
-        assert!(!ledger.record_approach(key(5), at(50)));
+        assert!(!ledger.record_near(key(5), at(50)));
         ledger.forget_unseen(at(50));
         ledger.forget_unseen(at(70));
-        assert!(ledger.record_approach(key(5), at(80)));
+        assert!(ledger.record_near(key(5), at(80)));
     }
 
     #[test]
     fn counts_the_kills_of_a_minute() {
         let start = Instant::now();
         let mut ledger = Ledger::default();
+        let kills = |ledger: &Ledger, s| ledger.kills_within_minute(start + seconds(s)).count();
         for pid in 10..15 {
-            ledger.record_terminated(
-                key(pid),
-                process(pid),
-                breach(),
-                start + seconds(u64::from(pid)),
-            );
+            let now = at(start + seconds(u64::from(pid)));
+            ledger.record_kill(key(pid), process(pid), breach(), &now);
         }
-        assert_eq!(ledger.terminated_within_minute(start + seconds(14)), 5);
-        assert_eq!(ledger.terminated_within_minute(start + seconds(71)), 3);
-        assert_eq!(ledger.terminated_within_minute(start + seconds(80)), 0);
+        assert_eq!(kills(&ledger, 14), 5);
+        assert_eq!(kills(&ledger, 71), 3);
+        assert_eq!(kills(&ledger, 80), 0);
     }
 
     #[test]
-    fn says_a_thing_once_until_the_process_is_no_longer_near() {
+    fn reports_once_until_the_process_is_no_longer_near() {
         let mut ledger = Ledger::default();
-        assert!(ledger.is_news(key(5), Reported::NotPermitted));
-        assert!(!ledger.is_news(key(5), Reported::NotPermitted));
-        assert!(ledger.is_news(key(5), Reported::Protected));
+        assert!(ledger.is_first(key(5), Reported::NotPermitted));
+        assert!(!ledger.is_first(key(5), Reported::NotPermitted));
+        assert!(ledger.is_first(key(5), Reported::Protected));
         ledger.forget_others(&[process(5)]);
-        assert!(!ledger.is_news(key(5), Reported::Protected));
-        assert!(ledger.is_news(key(5), Reported::Doubted));
+        assert!(!ledger.is_first(key(5), Reported::Protected));
+        assert!(ledger.is_first(key(5), Reported::UnverifiedName));
         ledger.forget_others(&[process(6)]);
-        assert!(ledger.is_news(key(5), Reported::Protected));
+        assert!(ledger.is_first(key(5), Reported::Protected));
         assert!(
-            !ledger.is_news(key(5), Reported::Doubted),
+            !ledger.is_first(key(5), Reported::UnverifiedName),
             "once in its life"
         );
         ledger.forget_ended(|_| false);
-        assert!(ledger.is_news(key(5), Reported::Doubted));
-        assert!(!ledger.is_news(key(5), Reported::Protected));
+        assert!(ledger.is_first(key(5), Reported::UnverifiedName));
+        assert!(!ledger.is_first(key(5), Reported::Protected));
     }
 }

@@ -1,115 +1,111 @@
-//! Units that come back as often as they are ended: recognised, and waited for longer each round, so
-//! that a service with Restart= is not shot ten times a second. Times are handed in.
+//! Units that are started again as often as they are killed: recognised, and given longer before each kill, so that a
+//! service with Restart= is not killed ten times a second. Pure: times are handed in.
 
 use crate::proc::Name;
-use crate::quantities::StartTime;
+use crate::quantities::{Now, StartTime};
 use std::time::{Duration, Instant};
 
-/// Before the second round; each further one waits twice as long.
+/// Before the second kill; the delay doubles before each further one.
 const FIRST: Duration = Duration::from_secs(5);
-/// No wait is longer.
+/// The longest delay.
 const LONGEST: Duration = Duration::from_secs(300);
-/// A unit that was left alone for so long is no longer in a loop: twice the longest wait.
-const QUIET: Duration = Duration::from_secs(600);
+/// A unit that was not killed for so long is no longer in a loop: twice the longest delay.
+pub const QUIET: Duration = Duration::from_secs(600);
 
-/// The units of which a process was ended within the last minutes.
+/// Whether a process is a killed one started again: of the same unit and with the same name, and started after that one
+/// was killed. Each is given by its unit, its name and a time of one clock: when it was killed, and when it was started.
+/// Several processes of a unit that are killed one after another are no loop, and neither are the jobs of a unit that
+/// runs many of them.
+pub fn is_restart<N: PartialEq, T: PartialOrd>(
+    (unit, name, killed): (&N, &N, T),
+    (again_unit, again_name, started): (&N, &N, T),
+) -> bool {
+    unit == again_unit && name == again_name && started >= killed
+}
+
+/// The units of which a process was killed within the last minutes.
 #[derive(Clone, Debug, Default)]
 pub struct RestartLoops {
-    units: Vec<Ended>,
-    /// How late it is by the clock that start times count by.
-    clock: StartTime,
+    units: Vec<Killed>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ended {
+struct Killed {
     unit: Name,
-    /// The name of the process: a unit may run many jobs, one after another, of which each is ended
-    /// for its own fault.
     name: Name,
-    rounds: u32,
+    kills: u32,
     last: Instant,
-    /// The same moment by the clock of the start times.
-    clock: StartTime,
+    /// The same moment by the clock of start times.
+    ticks: StartTime,
 }
 
-/// A unit that was started again after its process was ended, and is over its threshold again.
+/// A unit that was started again after its process was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartLoop {
-    /// The unit.
+    /// The systemd unit or control group.
     pub unit: Name,
-    /// How often its process was ended so far.
-    pub rounds: u32,
-    /// When it may be ended again.
+    /// How often its process was killed so far.
+    pub kills: u32,
+    /// When it may be killed again.
     pub until: Instant,
 }
 
 impl RestartLoops {
-    /// With room for so many units from the start.
+    /// So many units cost no heap allocation.
     pub fn with_capacity(units: usize) -> Self {
         Self {
             units: Vec::with_capacity(units),
-            clock: StartTime::default(),
         }
     }
 
-    /// Sets the clock that start times count by.
-    pub fn set_clock(&mut self, clock: StartTime) {
-        self.clock = clock;
-    }
-
-    /// A process of this unit was asked to end. The unit and its rounds, where it is a further one.
+    /// A process of this unit was sent SIGTERM. Returns the loop where it is a restart of one that was killed before.
     pub fn record(
         &mut self,
-        (unit, name, started): (Name, Name, StartTime),
-        now: Instant,
+        unit: Name,
+        name: Name,
+        started: StartTime,
+        now: &Now,
     ) -> Option<RestartLoop> {
+        let (last, ticks) = (now.monotonic, now.ticks);
         self.units
-            .retain(|ended| now.saturating_duration_since(ended.last) < QUIET);
-        let clock = self.clock;
-        let known = self
-            .units
-            .iter_mut()
-            .find(|ended| ended.unit == unit && ended.name == name);
-        let Some(ended) = known else {
-            self.units.push(Ended {
+            .retain(|killed| last.saturating_duration_since(killed.last) < QUIET);
+        let mut units = self.units.iter_mut();
+        let Some(killed) = units.find(|killed| killed.unit == unit && killed.name == name) else {
+            self.units.push(Killed {
                 unit,
                 name,
-                rounds: 1,
-                last: now,
-                clock,
+                kills: 1,
+                last,
+                ticks,
             });
             return None;
         };
-        // Several processes of a unit that are ended one after another are no loop: in a loop, what
-        // is ended was started after the last one had been.
-        if started < ended.clock {
+        if !killed.is_restarted_as(&unit, &name, started) {
             return None;
         }
-        ended.rounds = ended.rounds.saturating_add(1);
-        (ended.last, ended.clock) = (now, clock);
-        Some(ended.as_loop())
+        killed.kills = killed.kills.saturating_add(1);
+        (killed.last, killed.ticks) = (last, ticks);
+        Some(killed.as_loop())
     }
 
-    /// The loop that a process of this unit is in, while it must not be ended again yet.
-    pub fn wait(
-        &self,
-        (unit, name, started): (Name, Name, StartTime),
-        now: Instant,
-    ) -> Option<RestartLoop> {
-        self.units
-            .iter()
-            .find(|ended| ended.unit == unit && ended.name == name && started >= ended.clock)
-            .map(Ended::as_loop)
-            .filter(|found| now < found.until)
+    /// The loop that a process of this unit is in; None where it is no restart.
+    pub fn find(&self, unit: &Name, name: &Name, started: StartTime) -> Option<RestartLoop> {
+        let mut units = self.units.iter();
+        let killed = units.find(|killed| killed.is_restarted_as(unit, name, started))?;
+        Some(killed.as_loop())
     }
 }
 
-impl Ended {
+impl Killed {
+    fn is_restarted_as(&self, unit: &Name, name: &Name, started: StartTime) -> bool {
+        is_restart((&self.unit, &self.name, self.ticks), (unit, name, started))
+    }
+
     fn as_loop(&self) -> RestartLoop {
-        let factor = 1_u32.checked_shl(self.rounds - 1).unwrap_or(u32::MAX);
+        let factor = 1_u32.checked_shl(self.kills - 1).unwrap_or(u32::MAX);
         RestartLoop {
             unit: self.unit,
-            rounds: self.rounds,
+            kills: self.kills,
             until: self.last + FIRST.saturating_mul(factor).min(LONGEST),
         }
     }
@@ -118,53 +114,66 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
-    fn subject(unit: &str, started: u64) -> (Name, Name, StartTime) {
-        let name = |text: &str| Name::new(text.as_bytes());
-        (name(unit), name("worker"), StartTime(started))
+    fn name(text: &str) -> Name {
+        Name::new(text.as_bytes())
+    }
+
+    fn at(start: Instant, seconds: u64, ticks: u64) -> Now {
+        Now {
+            monotonic: start + Duration::from_secs(seconds),
+            since_boot: Duration::ZERO,
+            ticks: StartTime(ticks),
+            wall: SystemTime::UNIX_EPOCH,
+        }
     }
 
     #[test]
-    fn each_round_waits_twice_as_long_up_to_five_minutes() {
-        let mut now = Instant::now();
+    fn each_kill_waits_twice_as_long_up_to_five_minutes() {
+        let (start, mut seconds, mut ticks) = (Instant::now(), 0, 100);
         let mut restarts = RestartLoops::default();
-        let mut clock = 100;
-        restarts.set_clock(StartTime(clock));
-        assert_eq!(restarts.wait(subject("a.service", 50), now), None);
-        assert_eq!(restarts.record(subject("a.service", 50), now), None);
-        for (round, wait) in (2..).zip([5, 10, 20, 40, 80, 160, 300, 300, 300]) {
-            let wait = Duration::from_secs(wait);
-            // Started right after the last one was ended.
-            let again = subject("a.service", clock);
-            let found = restarts.wait(again, now + wait / 2).unwrap();
-            assert_eq!((found.rounds, found.until), (round - 1, now + wait));
-            assert_eq!(restarts.wait(again, now + wait), None);
-            now += wait;
-            clock += 100;
-            restarts.set_clock(StartTime(clock));
-            let found = restarts.record(again, now).unwrap();
-            assert_eq!(found.rounds, round);
+        let (unit, worker) = (name("a.service"), name("worker"));
+        assert_eq!(restarts.find(&unit, &worker, StartTime(50)), None);
+        let now = at(start, seconds, ticks);
+        assert_eq!(restarts.record(unit, worker, StartTime(50), &now), None);
+        for (kill, wait) in (2..).zip([5, 10, 20, 40, 80, 160, 300, 300, 300]) {
+            // Started right after the last one was killed.
+            let again = StartTime(ticks);
+            let found = restarts.find(&unit, &worker, again).unwrap();
+            let until = start + Duration::from_secs(seconds + wait);
+            assert_eq!((found.kills, found.until), (kill - 1, until));
+            seconds += wait;
+            ticks += 100;
+            let now = at(start, seconds, ticks);
+            let found = restarts.record(unit, worker, again, &now).unwrap();
+            assert_eq!(found.kills, kill);
         }
         // After ten quiet minutes it is as if nothing had been.
-        now += QUIET;
-        assert_eq!(restarts.wait(subject("a.service", clock), now), None);
-        assert_eq!(restarts.record(subject("a.service", clock), now), None);
+        let now = at(start, seconds + QUIET.as_secs(), ticks);
+        assert_eq!(restarts.record(unit, worker, StartTime(ticks), &now), None);
     }
 
     #[test]
     fn what_runs_at_the_same_time_or_elsewhere_is_no_loop() {
-        let now = Instant::now();
+        let now = at(Instant::now(), 0, 100);
         let mut restarts = RestartLoops::default();
-        restarts.set_clock(StartTime(100));
-        assert_eq!(restarts.record(subject("a.service", 50), now), None);
-        assert_eq!(restarts.wait(subject("a.service", 60), now), None);
-        assert_eq!(restarts.record(subject("a.service", 60), now), None);
-        assert_eq!(restarts.wait(subject("b.service", 200), now), None);
-        let (unit, _, started) = subject("a.service", 200);
-        assert_eq!(
-            restarts.wait((unit, Name::new(b"other"), started), now),
-            None
-        );
-        assert!(restarts.wait(subject("a.service", 200), now).is_some());
+        let (unit, worker) = (name("a.service"), name("worker"));
+        assert_eq!(restarts.record(unit, worker, StartTime(50), &now), None);
+        assert_eq!(restarts.find(&unit, &worker, StartTime(60)), None);
+        assert_eq!(restarts.record(unit, worker, StartTime(60), &now), None);
+        let started = StartTime(200);
+        assert_eq!(restarts.find(&name("b.service"), &worker, started), None);
+        assert_eq!(restarts.find(&unit, &name("other"), started), None);
+        assert!(restarts.find(&unit, &worker, started).is_some());
+    }
+
+    #[test]
+    fn a_restart_has_unit_and_name_and_was_started_later() {
+        let killed = (&"a.service", &"a", 100);
+        assert!(is_restart(killed, (&"a.service", &"a", 100)));
+        assert!(!is_restart(killed, (&"a.service", &"a", 99)));
+        assert!(!is_restart(killed, (&"b.service", &"a", 200)));
+        assert!(!is_restart(killed, (&"a.service", &"b", 200)));
     }
 }

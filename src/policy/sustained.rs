@@ -1,14 +1,14 @@
-//! Since when processes have been over their thresholds: one look below starts it anew. Times are
+//! Since when processes have been over their thresholds: a single read below starts the time again. Pure: times are
 //! handed in.
 
 use crate::quantities::ProcessKey;
 use std::time::{Duration, Instant};
 
-/// So often those who wait for their end are looked at, so that the time over a threshold is kept to
-/// a second and a fall below it in between is seen.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two reads of a process whose kill is delayed: its time over the threshold is exact to a second, and
+/// a fall below it in between is seen.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The processes that were over a threshold when they were last looked at.
+/// The processes that were over a threshold when they were last read.
 #[derive(Clone, Debug, Default)]
 pub struct OverSince {
     over: Vec<Over>,
@@ -19,29 +19,29 @@ struct Over {
     key: ProcessKey,
     since: Instant,
     seen: Instant,
-    /// When it is to be ended if it is still over then; None where nothing is waited for.
+    /// When it is killed if it is still over then; None where its kill is not delayed.
     until: Option<Instant>,
 }
 
 impl OverSince {
-    /// With room for so many processes from the start.
+    /// So many processes cost no heap allocation.
     pub fn with_capacity(processes: usize) -> Self {
         Self {
             over: Vec::with_capacity(processes),
         }
     }
 
-    /// Since when this process has been over.
+    /// Since when this process has been over; None where it is not.
     pub fn since(&self, key: ProcessKey) -> Option<Instant> {
         self.find(key).map(|over| over.since)
     }
 
-    /// When it is to be ended, where that is waited for.
+    /// When this process is killed; None where that is not delayed.
     pub fn until(&self, key: ProcessKey) -> Option<Instant> {
         self.find(key)?.until
     }
 
-    /// A process is over; `until` says when it is to be ended.
+    /// A process is over; `until` is when it is killed, None where that is not delayed.
     pub fn record(&mut self, key: ProcessKey, now: Instant, until: Option<Instant>) {
         match self.over.iter_mut().find(|over| over.key == key) {
             Some(over) => (over.seen, over.until) = (now, until),
@@ -54,30 +54,24 @@ impl OverSince {
         }
     }
 
-    /// A process is no longer over, or gone.
+    /// A process is no longer over, or has ended.
     pub fn forget(&mut self, key: ProcessKey) {
         self.over.retain(|over| over.key != key);
     }
 
-    /// After a look at everybody at `now`: who was not seen over then is below, or gone.
+    /// After a scan at `now`: a process that was not seen over then is below, or has ended.
     pub fn forget_unseen(&mut self, now: Instant) {
         self.over.retain(|over| over.seen == now);
     }
 
-    /// Those whose end is waited for.
-    pub fn waiting(&self) -> impl Iterator<Item = ProcessKey> {
-        let waiting = self.over.iter().filter(|over| over.until.is_some());
-        waiting.map(|over| over.key)
+    /// When the next of the processes whose kill is delayed is due to be read; None where there is none.
+    pub fn next_read(&self) -> Option<Instant> {
+        self.over.iter().filter_map(Over::next_read).min()
     }
 
-    /// When the next look at one of those who wait is due.
-    pub fn next_look(&self) -> Option<Instant> {
-        self.over.iter().filter_map(Over::look).min()
-    }
-
-    /// One who is to be looked at now.
+    /// One that is due to be read now.
     pub fn due(&self, now: Instant) -> Option<ProcessKey> {
-        let is_due = |over: &&Over| over.look().is_some_and(|then| then <= now);
+        let is_due = |over: &&Over| over.next_read().is_some_and(|then| then <= now);
         self.over.iter().find(is_due).map(|over| over.key)
     }
 
@@ -87,9 +81,9 @@ impl OverSince {
 }
 
 impl Over {
-    fn look(&self) -> Option<Instant> {
-        let next = self.seen + LOOK;
-        // What is overdue waits for a look all the same: no more than one at a time.
+    fn next_read(&self) -> Option<Instant> {
+        let next = self.seen + INTERVAL;
+        // One that is overdue is not read again at once.
         self.until.map(|until| {
             if until > self.seen {
                 next.min(until)
@@ -113,40 +107,40 @@ mod tests {
     }
 
     #[test]
-    fn one_look_below_starts_it_anew() {
+    fn a_read_below_starts_the_time_again() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut timed = OverSince::default();
-        timed.record(key(5, 1), at(0), Some(at(10)));
-        timed.record(key(5, 1), at(3), Some(at(10)));
-        assert_eq!(timed.since(key(5, 1)), Some(at(0)));
-        assert_eq!(timed.until(key(5, 1)), Some(at(10)));
-        // Another process with its number is another one.
-        assert_eq!(timed.since(key(5, 2)), None);
-        timed.forget_unseen(at(3));
-        assert_eq!(timed.since(key(5, 1)), Some(at(0)));
-        timed.forget_unseen(at(4));
-        assert_eq!(timed.since(key(5, 1)), None);
-        timed.record(key(5, 1), at(5), Some(at(15)));
-        assert_eq!(timed.since(key(5, 1)), Some(at(5)));
+        let mut over = OverSince::default();
+        over.record(key(5, 1), at(0), Some(at(10)));
+        over.record(key(5, 1), at(3), Some(at(10)));
+        assert_eq!(over.since(key(5, 1)), Some(at(0)));
+        assert_eq!(over.until(key(5, 1)), Some(at(10)));
+        // Another process with its PID is another one.
+        assert_eq!(over.since(key(5, 2)), None);
+        over.forget_unseen(at(3));
+        assert_eq!(over.since(key(5, 1)), Some(at(0)));
+        over.forget_unseen(at(4));
+        assert_eq!(over.since(key(5, 1)), None);
+        over.record(key(5, 1), at(5), Some(at(15)));
+        assert_eq!(over.since(key(5, 1)), Some(at(5)));
     }
 
     #[test]
-    fn those_who_wait_are_looked_at_each_second_and_when_their_time_comes() {
+    fn delayed_ones_are_read_each_second_and_when_their_time_comes() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut timed = OverSince::default();
-        assert_eq!(timed.next_look(), None);
-        timed.record(key(5, 1), at(0), None);
-        assert_eq!(timed.next_look(), None);
-        timed.record(key(6, 1), at(0), Some(at(1500)));
-        assert_eq!(timed.next_look(), Some(at(1000)));
-        assert_eq!(timed.due(at(999)), None);
-        assert_eq!(timed.due(at(1000)), Some(key(6, 1)));
-        timed.record(key(6, 1), at(1000), Some(at(1500)));
-        assert_eq!(timed.due(at(1000)), None);
-        assert_eq!(timed.next_look(), Some(at(1500)));
-        timed.forget(key(6, 1));
-        assert_eq!(timed.next_look(), None);
+        let mut over = OverSince::default();
+        assert_eq!(over.next_read(), None);
+        over.record(key(5, 1), at(0), None);
+        assert_eq!(over.next_read(), None);
+        over.record(key(6, 1), at(0), Some(at(1500)));
+        assert_eq!(over.next_read(), Some(at(1000)));
+        assert_eq!(over.due(at(999)), None);
+        assert_eq!(over.due(at(1000)), Some(key(6, 1)));
+        over.record(key(6, 1), at(1000), Some(at(1500)));
+        assert_eq!(over.due(at(1000)), None);
+        assert_eq!(over.next_read(), Some(at(1500)));
+        over.forget(key(6, 1));
+        assert_eq!(over.next_read(), None);
     }
 }

@@ -1,22 +1,20 @@
-//! What a decision says of a process, in words that every front prints alike.
+//! What a decision says of a process, in the words that the log and every command print. Pure.
 
-use super::exemptions::Exemption;
+use super::protections::Protection;
 use super::restart_loop::RestartLoop;
-use crate::config::{NamePattern, Rule, User};
 use crate::escape::Escaped;
-use crate::proc::{Program, Standing, Unreadable};
-use crate::quantities::{Bytes, Metric, Percent, Pid, Span};
+use crate::quantities::{Bytes, Metric, Percent};
 use std::fmt;
 use std::time::Duration;
 
 /// What a process is, whatever was done about it before.
-#[allow(clippy::large_enum_variant)] // a path in a fixed place costs no allocation
+#[allow(clippy::large_enum_variant)] // a path in an array costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Verdict<'p> {
+pub enum Verdict {
     /// Over no threshold.
     Within,
-    /// Over a threshold or not to be judged, and protected.
-    Protected(Protection<'p>),
+    /// Over a threshold or in doubt, and protected.
+    Protected(Protection),
     /// Over a threshold, and nothing protects it.
     Breach(Breach),
 }
@@ -26,17 +24,17 @@ pub enum Verdict<'p> {
 pub struct Breach {
     /// Its resident memory.
     pub rss: Bytes,
-    /// By what its memory is measured.
+    /// How its memory is measured.
     pub metric: Metric,
-    /// Its memory by that measure.
+    /// Its memory by that metric.
     pub memory: Bytes,
     /// The same as a share of MemTotal.
     pub share: Percent,
-    /// The threshold; the percentage where it is over both.
-    pub limit: Threshold,
-    /// The same in bytes.
-    pub allowed: Bytes,
-    /// The number of the rule that the threshold holds for, from 1; None where no rule matches.
+    /// The threshold as configured; the percentage where it is over both.
+    pub threshold: Threshold,
+    /// The threshold in bytes.
+    pub threshold_bytes: Bytes,
+    /// The number of its rule, from 1; None where no rule matches.
     pub rule: Option<usize>,
     /// How long it must be over.
     pub sustained: Duration,
@@ -45,7 +43,7 @@ pub struct Breach {
 /// `ram_gb_threshold = 2.00GB (metric pss, rule 2, for 60 s)`.
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.limit.fmt(f)?;
+        self.threshold.fmt(f)?;
         let mut separator = " (";
         let mut part = |f: &mut fmt::Formatter<'_>, part: fmt::Arguments<'_>| {
             let written = write!(f, "{separator}{part}");
@@ -65,13 +63,13 @@ impl fmt::Display for Breach {
     }
 }
 
-/// Why a process that is over its threshold is not ended yet.
-#[allow(clippy::large_enum_variant)] // a unit's name in a fixed place costs no allocation
+/// Why a process that is over its threshold is not killed yet.
+#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Delay {
     /// It must be over for so long.
     Sustained(Duration),
-    /// Its unit was started again after it was ended.
+    /// Its unit was started again after it was killed.
     Restart(RestartLoop),
 }
 
@@ -81,9 +79,9 @@ impl fmt::Display for Delay {
             Self::Sustained(time) => write!(f, "sustained = {}", time.as_secs_f64()),
             Self::Restart(found) => write!(
                 f,
-                "restart loop, unit {} was ended {} times",
+                "restart loop, unit {} was killed {} times",
                 Escaped(found.unit.as_bytes()),
-                found.rounds
+                found.kills
             ),
         }
     }
@@ -104,81 +102,5 @@ impl fmt::Display for Threshold {
             Self::Percent(percent) => write!(f, "ram_percent_threshold = {percent}"),
             Self::Amount(bytes) => write!(f, "ram_gb_threshold = {bytes}"),
         }
-    }
-}
-
-/// Why a process is protected. The order is the order of the tests.
-#[allow(clippy::large_enum_variant)] // a path in a fixed place costs no allocation
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Protection<'p> {
-    /// Something that the decision needs can't be read.
-    Unreadable(Unreadable),
-    /// It is pid 1.
-    Init,
-    /// It is a thread of the kernel.
-    KernelThread,
-    /// It is memory-monitor.
-    Itself,
-    /// Its oom_score_adj is -1000.
-    OomScoreAdj,
-    /// Root has exempted it for a while, of which so much is left.
-    Exempt(&'p Exemption, Duration),
-    /// It had a number of `whitelist.pids` when the configuration was read.
-    Pid(Pid),
-    /// Its name is among `whitelist.names`, and what is to be said of its program.
-    Name(&'p NamePattern, Option<Program>),
-    /// Its user is among `whitelist.users`.
-    User(&'p User),
-    /// It is root's and `protect_root` is true.
-    Root,
-    /// The rule with this number protects it.
-    Rule(usize, &'p Rule),
-    /// The rule with this number only reports it.
-    WarnOnly(usize, &'p Rule),
-}
-
-impl Protection<'_> {
-    /// Whether it is a name that may not be what it seems.
-    pub fn is_doubtful_name(&self) -> bool {
-        matches!(self, Self::Name(_, Some(program)) if program.standing != Standing::RootAlone)
-    }
-}
-
-impl fmt::Display for Protection<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(unreadable) => write!(f, "can't be read ({unreadable})"),
-            Self::Init => f.write_str("pid 1 is always protected"),
-            Self::KernelThread => f.write_str("kernel threads are always protected"),
-            Self::Itself => f.write_str("memory-monitor itself"),
-            Self::OomScoreAdj => f.write_str("oom_score_adj is -1000"),
-            Self::Exempt(exemption, left) => {
-                write!(f, "exempt for another {}", Span(*left))?;
-                match exemption.reason.as_str() {
-                    "" => Ok(()),
-                    reason => write!(f, ", {}", Escaped(reason.as_bytes())),
-                }
-            }
-            Self::Pid(pid) => write!(f, "whitelist.pids has {pid}"),
-            Self::Name(pattern, program) => {
-                let pattern = Escaped(pattern.text().to_bytes());
-                write!(f, "whitelist.names has {pattern}")?;
-                match program {
-                    Some(program) => write!(f, ", {program}"),
-                    None => Ok(()),
-                }
-            }
-            Self::User(user) => write!(f, "whitelist.users has {}", Escaped(user.text.as_bytes())),
-            Self::Root => f.write_str("whitelist.protect_root is true"),
-            Self::Rule(number, rule) => write_rule(f, *number, rule, "protects it"),
-            Self::WarnOnly(number, rule) => write_rule(f, *number, rule, "only warns"),
-        }
-    }
-}
-
-fn write_rule(f: &mut fmt::Formatter<'_>, number: usize, rule: &Rule, what: &str) -> fmt::Result {
-    match &rule.place {
-        Some(place) => write!(f, "rule {number} at {place} {what}"),
-        None => write!(f, "rule {number} {what}"),
     }
 }

@@ -1,14 +1,13 @@
-//! Whether the program that a process runs bears out the name that the process goes by: any user can
-//! call a process "sshd". Touches the process's directory and, by stat(2), the files that its links and its
-//! arguments name. No heap allocation.
+//! Whether the executable of a process verifies its name: any user can call a process "sshd". Touches the process's
+//! directory and, by stat(2), the files that its links and its arguments name. No heap allocation.
 //!
 //! The kernel names the executable. A directory is asked about only after all directories above it were found to
 //! be root's, so that a user can't lead the question into a file system of his own, which may never answer.
 
 use super::ProcRoot;
-use super::inquiry::Inquiry;
 use super::name::{Name, base_name};
-use super::process::{self, BUFFER, Unreadable};
+use super::procfile::{self, BUFFER, Unreadable};
+use super::questions::Questions;
 use crate::escape::Escaped;
 use crate::sys::fs::{self, FileStatus};
 use crate::sys::process::ProcessDirectory;
@@ -17,45 +16,44 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{fmt, iter};
 
-/// What the kernel appends where the executable has no name any more.
+/// What the kernel appends to the path of an executable that was deleted.
 const DELETED: &[u8] = b" (deleted)";
 
-/// What was found of the program that a process runs.
+/// The program that a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The file or directory that decides; the end of its path where that is longer than 255 bytes.
     pub file: Name,
-    /// What it is.
+    /// Whether it verifies the name of the process.
     pub standing: Standing,
 }
 
-/// Whether a program bears out the name of its process.
+/// Whether a program verifies the name of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It bears the name, and only root can change it and the directories above it.
+    /// It has the name, and only root can change it and the directories above it.
     RootAlone,
-    /// It bears another name.
+    /// It has another name.
     Renamed,
     /// It is no file, but memory that a process has made executable (`memfd_create`).
     Unfiled,
-    /// It bears the name, but somebody else can change this file or directory.
+    /// It has the name, but another user can change this file or directory.
     Writable,
-    /// It bears the name, but this machine has another file there, or none: it is a container's.
+    /// It has the name, but this machine has another file at that path, or none: it is a container's.
     Elsewhere,
-    /// It was deleted where another mount namespace has it, a service's or a container's: it may have
-    /// been this machine's file.
+    /// It was deleted in another mount namespace, a service's or a container's: it may have been this machine's file.
     Vanished,
-    /// It can't be told.
+    /// It can't be read.
     Unknown(Unreadable),
 }
 
 impl Standing {
-    /// Whether it can be told that the name is not borne out.
+    /// Whether it is certain that the name is not verified.
     pub fn is_refuted(self) -> bool {
         !matches!(self, Self::RootAlone | Self::Vanished | Self::Unknown(_))
     }
 
-    /// Whether it can be told that the program bears another name.
+    /// Whether it is certain that the program has another name.
     pub fn is_renamed(self) -> bool {
         matches!(self, Self::Renamed | Self::Unfiled)
     }
@@ -65,19 +63,18 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = Escaped(self.file.as_bytes());
         match self.standing {
-            Standing::RootAlone => write!(f, "borne out by {file}"),
+            Standing::RootAlone => write!(f, "verified by {file}"),
             Standing::Renamed => write!(f, "but its executable is {file}"),
             Standing::Unfiled => write!(f, "but its executable is no file: {file}"),
             Standing::Writable => write!(f, "but others than root can change {file}"),
             Standing::Elsewhere => write!(f, "but {file} is not this machine's file"),
             Standing::Vanished => write!(
                 f,
-                "but it can't be told whether {file} bears it out: deleted, in another mount namespace"
+                "but {file} can't be verified: deleted, in another mount namespace"
             ),
-            Standing::Unknown(unreadable) => write!(
-                f,
-                "but it can't be told whether its executable bears it out: {unreadable}"
-            ),
+            Standing::Unknown(unreadable) => {
+                write!(f, "but its executable can't be verified: {unreadable}")
+            }
         }
     }
 }
@@ -90,42 +87,41 @@ impl Program {
     }
 }
 
-/// Looks at the program of the process behind an open directory, which goes by `name`.
+/// The program of the process behind an open directory, whose name is `name`.
 pub(super) fn read(
     root: &ProcRoot,
     directory: &ProcessDirectory,
     name: &Name,
-    inquiry: &dyn Inquiry,
+    questions: &dyn Questions,
 ) -> Program {
-    let bears = |path: &[u8]| {
+    let verifies = |path: &[u8]| {
         let base = Name::new(base_name(path));
-        inquiry.bears(name.as_c_str(), base.as_c_str())
+        questions.verifies(name.as_c_str(), base.as_c_str())
     };
     // A main thread that has exited says nothing; any other thread does.
     let thread = match fs::read_link_at(directory.as_fd(), c"exe", &mut [0; 1]) {
-        Err(error) if process::is_gone(&error) => process::living_thread(directory),
+        Err(error) if procfile::is_gone(&error) => procfile::live_thread(directory),
         _ => None,
     };
     let process = thread.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
-    Look::new(root.as_fd(), process)
-        .and_then(|look| look.program(bears))
+    Context::new(root.as_fd(), process)
+        .and_then(|context| context.program(verifies))
         .unwrap_or_else(|error| {
-            let (file, errno) = ("exe", error.raw_os_error());
-            Program::new(b"", Standing::Unknown(Unreadable { file, errno }))
+            Program::new(b"", Standing::Unknown(Unreadable::new("exe", &error)))
         })
 }
 
 /// One process and the machine it runs on.
-struct Look<'f> {
+struct Context<'f> {
     proc: BorrowedFd<'f>,
     /// Its directory, or that of one of its threads.
     process: BorrowedFd<'f>,
-    /// The root directory that pid 1 sees: a service may have directories hidden from it. Ours where pid 1
-    /// may not be asked.
+    /// The root directory that pid 1 sees, as a service may have directories hidden from it; or else that of this
+    /// process.
     machine: OwnedFd,
 }
 
-impl<'f> Look<'f> {
+impl<'f> Context<'f> {
     fn new(proc: BorrowedFd<'f>, process: BorrowedFd<'f>) -> io::Result<Self> {
         let machine = fs::open_directory_at(proc, c"1/root")
             .or_else(|_| fs::open_directory_at(proc, c"/"))?;
@@ -136,10 +132,10 @@ impl<'f> Look<'f> {
         })
     }
 
-    fn program(&self, bears: impl Fn(&[u8]) -> bool) -> io::Result<Program> {
+    fn program(&self, verifies: impl Fn(&[u8]) -> bool) -> io::Result<Program> {
         let mut buffer = [0; BUFFER];
         let link = link(self.process, c"exe", &mut buffer)?;
-        // A file may really be called so; then its directory decides, as for one that was deleted.
+        // A file may really have such a name; then its directory decides, as for one that was deleted.
         let (path, is_deleted) = match link.strip_suffix(DELETED) {
             Some(_) if link.starts_with(b"/memfd:") => {
                 return Ok(Program::new(link, Standing::Unfiled));
@@ -147,12 +143,12 @@ impl<'f> Look<'f> {
             Some(path) => (path, true),
             None => (link, false),
         };
-        if bears(path) {
+        if verifies(path) {
             return self.executable(path, is_deleted);
         }
         let (mut arguments, mut script) = ([0; BUFFER], [0; BUFFER]);
         match self.script(&mut arguments, &mut script)? {
-            Some(script) if bears(script) => match self.executable(path, is_deleted)? {
+            Some(script) if verifies(script) => match self.executable(path, is_deleted)? {
                 interpreter if interpreter.standing == Standing::RootAlone => {
                     self.script_file(script)
                 }
@@ -172,12 +168,12 @@ impl<'f> Look<'f> {
         let file = fs::status_at(self.process, c"exe")?;
         let standing = match here {
             _ if !file.is_root_only() => Standing::Writable,
-            // An upgrade puts another file in its place, or none. Who can do that in these directories is
-            // root, if these are the directories that the process sees.
+            // An upgrade replaces the file or removes it. Only root can do that in these directories, if these are the
+            // directories that the process sees.
             _ if is_deleted => self.deleted()?,
             Ok(here) if here.is_same(&file) => Standing::RootAlone,
             Ok(_) => Standing::Elsewhere,
-            Err(error) if process::is_gone(&error) => Standing::Elsewhere,
+            Err(error) if procfile::is_gone(&error) => Standing::Elsewhere,
             Err(error) => return Err(error),
         };
         Ok(Program::new(path, standing))
@@ -197,7 +193,7 @@ impl<'f> Look<'f> {
         Ok(Standing::Vanished)
     }
 
-    /// What the file is that an interpreter runs, which is itself as it should be.
+    /// What the file is that an interpreter runs, which is itself verified.
     fn script_file(&self, path: &[u8]) -> io::Result<Program> {
         let found = |standing| Ok(Program::new(path, standing));
         let file = match self.directory_of_others(path) {
@@ -208,7 +204,7 @@ impl<'f> Look<'f> {
         };
         let file = match file {
             Ok(file) => file,
-            Err(error) if process::is_gone(&error) => return found(Standing::Elsewhere),
+            Err(error) if procfile::is_gone(&error) => return found(Standing::Elsewhere),
             Err(error) => return Err(error),
         };
         let status = fs::status_at(file.as_fd(), c"")?;
@@ -256,7 +252,7 @@ impl<'f> Look<'f> {
         prefixed(cwd, relative.to_bytes(), path).map(|path| Some(path.to_bytes()))
     }
 
-    /// The first of the directories above a file that somebody else than root can change.
+    /// The first of the directories above a file that another user than root can change.
     fn directory_of_others<'p>(&self, path: &'p [u8]) -> io::Result<Option<&'p [u8]>> {
         let ends = path.iter().enumerate().skip(1);
         let ends = ends.filter_map(|(end, &byte)| (byte == b'/').then_some(end));
@@ -283,9 +279,9 @@ impl<'f> Look<'f> {
 
 /// Where a link leads, whole.
 fn link<'b>(directory: BorrowedFd<'_>, name: &CStr, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
-    let room = buffer.len();
+    let capacity = buffer.len();
     let link = fs::read_link_at(directory, name, buffer)?;
-    if link.len() < room {
+    if link.len() < capacity {
         Ok(link)
     } else {
         Err(too_long())
@@ -308,8 +304,8 @@ fn prefixed<'b>(start: &[u8], end: &[u8], buffer: &'b mut [u8]) -> io::Result<&'
     if start.len() + end.len() >= buffer.len() {
         return Err(too_long());
     }
-    for (place, byte) in buffer.iter_mut().zip(parts) {
-        *place = *byte;
+    for (target, byte) in buffer.iter_mut().zip(parts) {
+        *target = *byte;
     }
     CStr::from_bytes_until_nul(buffer).map_err(io::Error::other)
 }

@@ -1,4 +1,5 @@
-//! The machine as a whole: its memory, and whether /proc shows everybody.
+//! The machine as a whole: its memory, and whether /proc shows all processes. Touches meminfo below the proc root and
+//! the mounts of this process.
 
 use super::{Error, ProcRoot, parse};
 use crate::quantities::{Bytes, Percent};
@@ -68,8 +69,7 @@ impl SystemMemory {
     }
 }
 
-/// Whether this proc root is mounted with hidepid and keeps other users' processes from us: root's
-/// first process is the one that is always there.
+/// Whether this proc root is mounted with hidepid and hides other users' processes from this one: pid 1 always exists.
 pub(super) fn hides_processes(root: &ProcRoot) -> bool {
     let mut buffer = [0; 64];
     if fs::read_at(root.as_fd(), c"1/statm", &mut buffer).is_ok() {

@@ -1,4 +1,4 @@
-//! The name of a process: any bytes but NUL, in a fixed place, so that looking costs no allocation.
+//! The name of a process: any bytes but NUL, in an array, so that reading it costs no heap allocation. Pure.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -19,22 +19,22 @@ impl Name {
     pub fn new(text: &[u8]) -> Self {
         let mut bytes = [0; LONGEST + 1];
         let mut length = 0;
-        let places = bytes.iter_mut().take(LONGEST);
-        for (place, &byte) in places.zip(text.iter().take_while(|&&byte| byte != 0)) {
-            *place = byte;
+        let text = text.iter().take_while(|&&byte| byte != 0);
+        for (target, &byte) in bytes.iter_mut().take(LONGEST).zip(text) {
+            *target = byte;
             length += 1;
         }
         Self { bytes, length }
     }
 
-    /// The bytes.
+    /// Without the final NUL.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes
             .get(..usize::from(self.length))
             .unwrap_or_default()
     }
 
-    /// For C functions.
+    /// For fnmatch(3) and other C functions.
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
     }

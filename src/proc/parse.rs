@@ -1,12 +1,12 @@
-//! The files of /proc as bytes -> values. None where the bytes are not what Linux writes: comm is
-//! attacker-controlled, so every parser must take any bytes. Formats: proc(5).
+//! The files of /proc as bytes -> values. None where the bytes have an unexpected format: comm is attacker-controlled,
+//! so every parser must take any bytes. Formats: proc(5). Pure.
 
-use crate::quantities::{Bytes, StartTime, Uid};
+use crate::quantities::{Bytes, Pid, StartTime, Uid};
 
 /// PF_KTHREAD of the kernel's include/linux/sched.h.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// What is needed of /proc/PID/stat.
+/// What this program needs of /proc/PID/stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat<'b> {
     /// At most 15 bytes, any but NUL.
@@ -59,46 +59,20 @@ pub fn real_uid(status: &[u8]) -> Option<Uid> {
     u32::try_from(uid).ok().map(Uid::new)
 }
 
-/// The process that a thread belongs to, by its status; the number itself for a process.
-pub(super) fn thread_group(status: &[u8]) -> Option<u64> {
-    let value = lines(status).find_map(|line| line.strip_prefix(b"Tgid:"))?;
-    number(words(value).next()?)
-}
-
 /// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
 pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
     let value = lines(text).find_map(|line| line.strip_prefix(name)?.strip_prefix(b":"))?;
     number(words(value).next()?).map(Bytes::from_kib)
 }
 
-/// The systemd unit, or failing that the last part of the path, of /proc/PID/cgroup: in the unified
-/// hierarchy, which has number 0, or in systemd's own on older machines. None for the root.
-pub(super) fn unit(cgroup: &[u8]) -> Option<&[u8]> {
-    const KINDS: [&[u8]; 6] = [
-        b".service",
-        b".scope",
-        b".socket",
-        b".mount",
-        b".swap",
-        b".slice",
-    ];
-    let path = cgroup_path(cgroup)?;
-    let parts = || {
-        path.split(|&byte| byte == b'/')
-            .filter(|part| !part.is_empty())
-    };
-    let is_unit = |part: &&[u8]| KINDS.iter().any(|kind| part.ends_with(kind));
-    parts().rfind(is_unit).or_else(|| parts().next_back())
-}
-
-/// What is needed of /proc/meminfo.
+/// What this program needs of /proc/meminfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meminfo {
     /// MemTotal.
     pub total: Bytes,
     /// MemAvailable; missing before Linux 3.14.
     pub available: Option<Bytes>,
-    /// SwapTotal; nothing where the kernel has no swap.
+    /// SwapTotal; zero where the kernel has no swap.
     pub swap_total: Bytes,
     /// SwapFree; all of it where the kernel does not say.
     pub swap_free: Bytes,
@@ -132,12 +106,12 @@ pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
 /// What a tick needs of /proc/meminfo. None where the kernel does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
-    /// The memory that processes have in their address spaces, AnonPages + Mapped. What one of them grows
-    /// by is in it, unless others had it mapped already.
+    /// The memory that processes have in their address spaces, AnonPages + Mapped. It grows by what one of them grows
+    /// by, unless others had that mapped already.
     pub occupied: Option<Bytes>,
-    /// What is left for them, MemAvailable + SwapFree. What one of them grows by goes from it, even what
-    /// is swapped out at once.
-    pub left: Option<Bytes>,
+    /// What is available to them, MemAvailable + SwapFree. It shrinks by what one of them grows by, even if that is
+    /// swapped out at once.
+    pub available: Option<Bytes>,
 }
 
 /// The levels of /proc/meminfo, in one pass: it is read at every tick.
@@ -160,7 +134,7 @@ pub fn levels(meminfo: &[u8]) -> Levels {
         occupied: anonymous
             .zip(mapped)
             .map(|(anonymous, mapped)| anonymous.saturating_add(mapped)),
-        left: available.map(|available| available.saturating_add(swap)),
+        available: available.map(|available| available.saturating_add(swap)),
     }
 }
 
@@ -179,7 +153,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Decimal digits only: no sign, no overflow.
-pub(super) fn number(digits: &[u8]) -> Option<u64> {
+fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
@@ -187,6 +161,11 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
         let digit = char::from(digit).to_digit(10)?;
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })
+}
+
+/// Decimal digits that are a PID.
+pub(super) fn pid(digits: &[u8]) -> Option<Pid> {
+    Pid::new(u32::try_from(number(digits)?).ok()?)
 }
 
 #[cfg(test)]
@@ -226,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_linux_does_not_write_is_no_value() {
+    fn an_unexpected_format_is_no_value() {
         for text in [
             "",
             "1",
@@ -275,46 +254,21 @@ mod tests {
         let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
         let expected = Levels {
             occupied: Some(Bytes::from_kib(5)),
-            left: None,
+            available: None,
         };
         assert_eq!(levels(text), expected);
         let text = b"MemAvailable: 7 kB\nSwapFree:  4 kB\nAnonPages: 3 kB\n";
         let expected = Levels {
             occupied: None,
-            left: Some(Bytes::from_kib(11)),
+            available: Some(Bytes::from_kib(11)),
         };
         assert_eq!(levels(text), expected);
         assert_eq!(
             levels(b"MemAvailable 7 kB\nSwapFree: x\n"),
             Levels::default()
         );
-        assert_eq!(thread_group(b"Name:\tx\nTgid:\t12\n"), Some(12));
         let rollup = b"1000-2000 ---p 0 0 0 [rollup]\nPss_Dirty: 9 kB\nPss:  4 kB\n";
         assert_eq!(amount(rollup, b"Pss"), Some(Bytes::from_kib(4)));
-    }
-
-    #[test]
-    fn a_unit_is_the_innermost_one() {
-        for (text, expected) in [
-            ("0::/system.slice/cron.service\n", Some("cron.service")),
-            (
-                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n",
-                Some("app-x.scope"),
-            ),
-            (
-                "0::/system.slice/docker-1.scope/init\n",
-                Some("docker-1.scope"),
-            ),
-            ("0::/lxc/box\n", Some("box")),
-            (
-                "12:pids:/x\n1:name=systemd:/system.slice/ssh.service\n0::/\n",
-                Some("ssh.service"),
-            ),
-            ("0::/\n", None),
-            ("", None),
-        ] {
-            assert_eq!(unit(text.as_bytes()), expected.map(str::as_bytes), "{text}");
-        }
     }
 
     proptest! {

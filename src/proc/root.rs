@@ -1,4 +1,4 @@
-//! The proc file system that is looked at: the machine's own, or a directory that stands for one.
+//! The proc file system that is read: the machine's own, or a directory of the same shape.
 
 use super::{Error, parse};
 use crate::quantities::Pid;
@@ -16,11 +16,17 @@ pub struct ProcRoot {
 
 impl ProcRoot {
     /// This machine's /proc.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
     pub fn system() -> Result<Self, Error> {
         Self::open(Path::new("/proc"), sys::page_size())
     }
 
-    /// A directory of the same shape, from a machine with pages of `page_size` bytes.
+    /// A directory of the same shape, of a machine with pages of `page_size` bytes.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
     pub fn open(path: &Path, page_size: u64) -> Result<Self, Error> {
         let shown = path.display().to_string();
         match fs::open_directory(path) {
@@ -36,8 +42,10 @@ impl ProcRoot {
         }
     }
 
-    /// The number of this process, as this root shows it. An error if the root shows another pid
-    /// namespace: a number read there would mean another process in a system call here.
+    /// The PID of this process, as this root shows it.
+    ///
+    /// # Errors
+    /// Where the root shows another pid namespace: a PID read there would mean another process in a system call here.
     pub fn own_pid(&self) -> Result<Pid, Error> {
         let mut buffer = [0; 16];
         let shown =
@@ -45,16 +53,14 @@ impl ProcRoot {
                 path: self.path_of("self"),
                 source,
             })?;
-        parse::number(shown)
-            .and_then(|pid| u32::try_from(pid).ok())
-            .filter(|&pid| pid == std::process::id())
-            .and_then(Pid::new)
+        parse::pid(shown)
+            .filter(|pid| pid.get() == std::process::id())
             .ok_or_else(|| Error::ForeignNamespace {
                 path: self.path.clone(),
             })
     }
 
-    /// So many pages in bytes.
+    /// The unit of statm, in bytes.
     pub(super) fn page_size(&self) -> u64 {
         self.page_size
     }

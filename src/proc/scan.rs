@@ -1,11 +1,15 @@
-//! The hot walk: one look at every process, three calls each and no heap allocation once its
-//! buffers have grown. Only what passes the sieve is looked at in detail.
+//! The hot path: one walk over all processes, three system calls each and no heap allocation once its buffers have
+//! grown. Only what is over the sieve is read in detail. Touches files below the proc root.
 
-use super::inquiry::{Inquiry, NoInquiry};
-use super::{
-    Error, Name, Portrait, ProcRoot, Process, Snapshot, SystemMemory, meminfo, parse, portrait,
-    process,
-};
+use super::facts;
+use super::meminfo::{self, SystemMemory};
+use super::memory::Anonymous;
+use super::process::{self, Process};
+use super::process_details::ProcessDetails;
+use super::procfile::{self, Unreadable};
+use super::questions::Questions;
+use super::snapshot::{Snapshot, UnreadableProcesses};
+use super::{Error, ProcRoot, parse};
 use crate::quantities::{Bytes, Pid, ProcessKey};
 use crate::sys::fs;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
@@ -21,17 +25,15 @@ const ENTRIES: usize = 32 * 1024;
 /// So many processes over the sieve cost no heap allocation.
 const CANDIDATES: usize = 1024;
 
-/// Looks at the processes below a proc root.
+/// Reads the processes below a proc root.
 #[derive(Debug)]
 pub struct Sampler {
     root: ProcRoot,
     entries: Box<[u8]>,
-    /// Numbers of the processes over the sieve in the running walk.
+    /// The processes over the sieve in the running walk.
     candidates: Vec<Pid>,
-    /// Numbers of those below it that may have enough in swap to be over theirs.
+    /// Those below it that may have enough in swap to be over the sieve for anonymous memory.
     swapped: Vec<Pid>,
-    /// What the policy wants to know of those near a threshold.
-    inquiry: Box<dyn Inquiry>,
     /// MemTotal when it was last read.
     total: Cell<Bytes>,
 }
@@ -39,67 +41,87 @@ pub struct Sampler {
 /// What the walk sees of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// So much resident memory.
+    /// Its resident memory.
     Rss(Bytes),
-    /// No memory in its own name, but more than one thread: its main thread has exited.
+    /// No memory of its own, but more than one thread: its main thread has exited.
     DeadLeader,
     /// A kernel thread or a zombie.
     Nothing,
-    /// It would not say, for this error number; 0 where the bytes made no sense.
-    Unreadable(i32),
+    /// Its size can't be read.
+    Unreadable(Unreadable),
 }
 
 impl Sampler {
-    /// For this proc root.
+    /// Of this proc root.
     pub fn new(root: ProcRoot) -> Self {
         Self {
             root,
             entries: vec![0; ENTRIES].into(),
             candidates: Vec::with_capacity(CANDIDATES),
             swapped: Vec::with_capacity(CANDIDATES),
-            inquiry: Box::new(NoInquiry),
             total: Cell::new(Bytes::ZERO),
         }
     }
 
-    /// From now on asks this of every process that is looked at in detail.
-    pub fn inquire(&mut self, inquiry: Box<dyn Inquiry>) {
-        self.inquiry = inquiry;
-    }
-
-    /// The proc root it looks at.
+    /// The proc root it reads.
     pub fn root(&self) -> &ProcRoot {
         &self.root
     }
 
     /// The machine's memory.
+    ///
+    /// # Errors
+    /// Where meminfo can't be read or has an unexpected format.
     pub fn memory(&self) -> Result<SystemMemory, Error> {
         let memory = SystemMemory::read(&self.root)?;
         self.total.set(memory.total);
         Ok(memory)
     }
 
-    /// Whether hidepid keeps other users' processes from this one.
+    /// Whether hidepid hides other users' processes from this one.
     pub fn hides_processes(&self) -> bool {
         meminfo::hides_processes(&self.root)
     }
 
-    /// One look at all processes; those with more than what `sieve` makes of the machine's memory in
-    /// detail, the largest first.
+    /// Scans all processes, and reads those in detail that are over the sieve of `questions`.
+    ///
+    /// # Errors
+    /// Where the proc root or its meminfo can't be read.
     pub fn scan(
         &mut self,
+        questions: &dyn Questions,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        self.scan_over(questions, |memory| questions.sieve(memory), snapshot)
+    }
+
+    /// The same, and reads every process with memory in detail.
+    ///
+    /// # Errors
+    /// As [`Sampler::scan`].
+    pub fn scan_all(
+        &mut self,
+        questions: &dyn Questions,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        self.scan_over(questions, |_| Bytes::ZERO, snapshot)
+    }
+
+    fn scan_over(
+        &mut self,
+        questions: &dyn Questions,
         sieve: impl FnOnce(&SystemMemory) -> Bytes,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
         snapshot.near.clear();
         snapshot.scanned = 0;
-        snapshot.unreadable = None;
+        snapshot.unreadable = UnreadableProcesses::default();
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
         snapshot.below.clear(Bytes::new(sieve.get() / 8));
-        let anonymous_sieve = self.inquiry.anonymous_sieve(snapshot.memory.total);
-        // Who is measured by anonymous memory may have little of it resident; but it has no more of
-        // it in swap than there is in swap at all. Without swap in use nobody is looked at here.
+        let anonymous_sieve = questions.anonymous_sieve(snapshot.memory.total);
+        // A process that is measured by anonymous memory may have little of it resident; but it has no more of it in
+        // swap than there is in swap at all. Without swap in use no further file is read here.
         let swap_used = snapshot.memory.swap_used();
         let swap_floor = anonymous_sieve
             .filter(|_| swap_used > Bytes::ZERO)
@@ -120,22 +142,21 @@ impl Sampler {
                     snapshot.below.offer(pid, rss);
                 }
                 Seen::Nothing => {}
-                Seen::Unreadable(errno) => {
-                    let (count, first) = snapshot.unreadable.unwrap_or((0, errno));
-                    snapshot.unreadable = Some((count + 1, first));
-                }
+                Seen::Unreadable(unreadable) => snapshot.unreadable.add(unreadable),
             }
         });
         if let Some(sieve) = anonymous_sieve {
             let is_over = |pid: &Pid| self.anonymous(*pid).is_some_and(|memory| memory > sieve);
             candidates.extend(swapped.iter().copied().filter(is_over));
         }
-        let looks = candidates.iter().filter_map(|&pid| self.look(pid));
+        let processes = candidates
+            .iter()
+            .filter_map(|&pid| self.read(questions, pid));
         let is_near = |process: &Process| {
             let is_by_other = |memory| anonymous_sieve.is_some_and(|sieve| memory > sieve);
             process.rss > sieve || process.facts.is_err() || process.memory().is_ok_and(is_by_other)
         };
-        snapshot.near.extend(looks.filter(is_near));
+        snapshot.near.extend(processes.filter(is_near));
         snapshot
             .near
             .sort_unstable_by_key(|process| (Reverse(process.rss), process.pid));
@@ -143,7 +164,10 @@ impl Sampler {
         walked
     }
 
-    /// Visits every process once. A process that ends meanwhile is left out.
+    /// Visits every process once; one that ends meanwhile is left out.
+    ///
+    /// # Errors
+    /// Where the proc root can't be listed.
     pub fn walk(&mut self, mut visit: impl FnMut(Pid, Seen)) -> Result<(), Error> {
         let listing = |source| Error::Read {
             path: self.root.path_of(""),
@@ -157,13 +181,10 @@ impl Sampler {
                 return Ok(());
             }
             for name in entries {
-                let pid = parse::number(name.to_bytes())
-                    .and_then(|pid| u32::try_from(pid).ok())
-                    .and_then(Pid::new);
-                if let Some(pid) = pid {
-                    let mut path = [0; 32];
-                    let path = process::file_path(name, b"/statm", &mut path);
-                    if let Some(seen) = path.and_then(|path| see(&self.root, path)) {
+                if let Some(pid) = parse::pid(name.to_bytes()) {
+                    let mut buffer = [0; 32];
+                    let statm = procfile::path(name, b"/statm", &mut buffer);
+                    if let Some(seen) = statm.and_then(|statm| see(&self.root, name, statm)) {
                         visit(pid, seen);
                     }
                 }
@@ -172,122 +193,121 @@ impl Sampler {
     }
 
     /// One process in detail; None if it has ended. What can't be opened counts as unreadable.
-    pub fn look(&self, pid: Pid) -> Option<Process> {
+    pub fn read(&self, questions: &dyn Questions, pid: Pid) -> Option<Process> {
         match ProcessDirectory::open(self.root.as_fd(), pid) {
-            Ok(directory) => process::read(&self.root, &directory, self.asking(false)),
-            Err(error) if process::is_gone(&error) => None,
-            Err(error) => {
-                let unreadable = process::Unreadable {
-                    file: "",
-                    errno: error.raw_os_error(),
-                };
-                Some(Process::unreadable(pid, unreadable))
-            }
+            Ok(directory) => process::read(&directory, self.context(questions, false)),
+            Err(error) if procfile::is_gone(&error) => None,
+            Err(error) => Some(Process::unreadable(pid, Unreadable::new("", &error))),
         }
     }
 
-    /// One process in detail and held, so that it can be signalled; None if it has ended or can't be
-    /// held. What was read is of the very process that is held.
-    pub fn hold(&self, pid: Pid) -> Option<(Process, ProcessHandle)> {
-        self.try_hold(pid).ok()
+    /// One process in detail and held, so that it can be signalled; None if it has ended or can't be held. What is
+    /// read is of the very process that is held.
+    pub fn hold(&self, questions: &dyn Questions, pid: Pid) -> Option<(Process, ProcessHandle)> {
+        self.try_hold(questions, pid).ok()
     }
 
-    /// The same, with the kernel's reason where it can't be held: ENOENT or ESRCH if it has ended.
-    pub fn try_hold(&self, pid: Pid) -> io::Result<(Process, ProcessHandle)> {
+    /// The same.
+    ///
+    /// # Errors
+    /// The kernel's reason: ENOENT or ESRCH if it has ended.
+    pub fn try_hold(
+        &self,
+        questions: &dyn Questions,
+        pid: Pid,
+    ) -> io::Result<(Process, ProcessHandle)> {
         let directory = ProcessDirectory::open(self.root.as_fd(), pid)?;
         let handle = ProcessHandle::new(directory);
-        let process = process::read(&self.root, handle.directory(), self.asking(true));
+        let process = self.read_held(questions, &handle);
         let process = process.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         Ok((process, handle))
     }
 
-    /// What a held process is like now; None if it has ended.
-    pub fn look_again(&self, handle: &ProcessHandle) -> Option<Process> {
-        process::read(&self.root, handle.directory(), self.asking(true))
+    /// A held process as it is now; None if it has ended.
+    pub fn read_held(&self, questions: &dyn Questions, handle: &ProcessHandle) -> Option<Process> {
+        process::read(handle.directory(), self.context(questions, true))
     }
 
-    fn asking(&self, is_held: bool) -> process::Asking<'_> {
+    fn context<'c>(&'c self, questions: &'c dyn Questions, is_held: bool) -> process::Context<'c> {
         if self.total.get() == Bytes::ZERO {
             // Without it, shares are of nothing, which the policy takes for off.
             let _ = self.memory();
         }
-        process::Asking {
-            inquiry: &*self.inquiry,
+        process::Context {
+            root: &self.root,
+            questions,
             total: self.total.get(),
             is_held,
         }
     }
 
-    /// The anonymous memory of a process; None if it has ended or would not say.
+    /// The anonymous memory of a process; None if it has ended or can't be read, which the detailed read finds out.
     fn anonymous(&self, pid: Pid) -> Option<Bytes> {
         let mut path = [0; 32];
         // Ten digits and the name always fit.
         let _ = write!(path.as_mut_slice(), "{pid}/status");
-        process::read_anonymous(&self.root, CStr::from_bytes_until_nul(&path).ok()?)
+        let path = CStr::from_bytes_until_nul(&path).ok()?;
+        Anonymous::read(&self.root, path).map(Anonymous::sum)
     }
 
-    /// All that is known of a held process, for people; None if it has ended.
-    pub fn portray(&self, handle: &ProcessHandle) -> Option<Portrait> {
-        Portrait::read(handle.directory())
+    /// What is shown of a held process beside what decides about it; None if it has ended.
+    pub fn details(&self, handle: &ProcessHandle) -> Option<ProcessDetails> {
+        ProcessDetails::read(handle.directory())
     }
 
-    /// The systemd unit or cgroup of a held process, without heap allocation.
-    pub fn unit(&self, handle: &ProcessHandle) -> Option<Name> {
-        portrait::unit(handle.directory())
-    }
-
-    /// Whether this /proc is mounted with hidepid, whoever it hides from.
+    /// Whether this /proc is mounted with hidepid, whether or not it hides anything from this process.
     pub fn is_hidepid(&self) -> bool {
         meminfo::is_hidepid()
     }
 
-    /// Who has this number now; None if nobody has.
+    /// The process that has this PID now; None if there is none.
+    ///
+    /// # Errors
+    /// Where that can't be read.
     pub fn identify(&self, pid: Pid) -> io::Result<Option<ProcessKey>> {
         let start_time = ProcessDirectory::open(self.root.as_fd(), pid)
-            .and_then(|directory| process::read_start_time(&directory));
+            .and_then(|directory| facts::read_start_time(&directory));
         match start_time {
             Ok(start_time) => Ok(Some(ProcessKey { pid, start_time })),
-            Err(error) if process::is_gone(&error) => Ok(None),
+            Err(error) if procfile::is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the number of this process is still its own; doubt says no.
+    /// Whether this process still has its PID; false where that can't be read.
     pub fn is_still(&self, key: ProcessKey) -> bool {
         self.identify(key.pid).is_ok_and(|now| now == Some(key))
     }
 }
 
 /// The size of one process by its statm; None if it has ended.
-fn see(root: &ProcRoot, statm: &CStr) -> Option<Seen> {
+fn see(root: &ProcRoot, number: &CStr, statm: &CStr) -> Option<Seen> {
     let mut buffer = [0; 256];
     let text = match fs::read_at(root.as_fd(), statm, &mut buffer) {
         Ok(text) => text,
-        Err(error) if process::is_gone(&error) => return None,
-        Err(error) => return Some(Seen::Unreadable(error.raw_os_error().unwrap_or(0))),
+        Err(error) if procfile::is_gone(&error) => return None,
+        Err(error) => return Some(Seen::Unreadable(Unreadable::new("statm", &error))),
     };
     match parse::statm(text) {
-        Some((0, _)) => see_without_memory(root, statm),
+        Some((0, _)) => see_without_memory(root, number),
         Some((_, pages)) => Some(Seen::Rss(Bytes::from_pages(pages, root.page_size()))),
-        None => Some(Seen::Unreadable(0)),
+        None => Some(Seen::Unreadable(Unreadable {
+            file: "statm",
+            errno: None,
+        })),
     }
 }
 
-/// Kernel threads and zombies have one thread; a process that goes on without its main thread has
-/// more, and the link count of its task directory, 2 + threads, says so with one more system call
-/// (`proc_task_getattr` in the kernel's fs/proc/base.c).
-fn see_without_memory(root: &ProcRoot, statm: &CStr) -> Option<Seen> {
-    let mut path = [0; 32];
-    let number = statm.to_bytes().split(|&byte| byte == b'/').next()?;
-    let task = path.get_mut(..number.len())?;
-    task.copy_from_slice(number);
-    path.get_mut(number.len()..number.len() + 5)?
-        .copy_from_slice(b"/task");
-    let path = CStr::from_bytes_until_nul(&path).ok()?;
-    match fs::link_count_at(root.as_fd(), path) {
+/// Kernel threads and zombies have one thread; a process that goes on without its main thread has more, and the link
+/// count of its task directory, 2 + threads, says so with one more system call (`proc_task_getattr` in the kernel's
+/// fs/proc/base.c).
+fn see_without_memory(root: &ProcRoot, number: &CStr) -> Option<Seen> {
+    let mut buffer = [0; 32];
+    let task = procfile::path(number, b"/task", &mut buffer)?;
+    match fs::link_count_at(root.as_fd(), task) {
         Ok(3) => Some(Seen::Nothing),
         Ok(_) => Some(Seen::DeadLeader),
-        Err(error) if process::is_gone(&error) => None,
-        Err(error) => Some(Seen::Unreadable(error.raw_os_error().unwrap_or(0))),
+        Err(error) if procfile::is_gone(&error) => None,
+        Err(error) => Some(Seen::Unreadable(Unreadable::new("task", &error))),
     }
 }

@@ -1,26 +1,28 @@
-//! A look between two scans: /proc/meminfo and the statm of a few processes, through descriptors that
-//! stay open, so that each costs one pread(2) (1 us; 5 us for meminfo) and needs no further descriptor.
+//! The single reads between two scans: /proc/meminfo and the statm of a few processes, through descriptors that stay
+//! open, so that each costs one pread(2) (1 us; 5 us for meminfo) and needs no further descriptor.
 
-use super::{Error, Levels, ProcRoot, parse, process};
+use super::{Error, Levels, ProcRoot, parse};
 use crate::quantities::{Bytes, Pid};
 use crate::sys::fs;
+use std::ffi::CStr;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// How far a watched process may grow before it is worth a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// So much resident memory it may have.
-    pub limit: Bytes,
-    /// Whether a scan finds it over its threshold then; otherwise that is no more than a suspicion.
-    pub is_sure: bool,
+pub struct Ceiling {
+    /// The resident memory that it may have.
+    pub rss: Bytes,
+    /// Whether a scan is certain to find it over its threshold beyond that; otherwise it only may.
+    pub is_certain: bool,
 }
 
-/// One watched process: the descriptor stays bound to it, whoever has its number later.
+/// One watched process: the descriptor stays bound to it, even if another process has its PID later.
 #[derive(Debug)]
 struct Watched {
     statm: OwnedFd,
-    bound: Bound,
-    /// At the last look.
+    ceiling: Ceiling,
+    /// At the last tick.
     rss: Bytes,
 }
 
@@ -33,11 +35,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// So many can be watched. An open statm holds a kernel buffer of 4 KiB that counts for the service,
+    /// How many processes can be watched. An open statm holds a kernel buffer of 4 KiB that is charged to the service,
     /// so this is 128 KiB.
-    pub const PLACES: usize = 32;
+    pub const CAPACITY: usize = 32;
 
-    /// Of processes below this root; nobody yet.
+    /// Of no process yet.
+    ///
+    /// # Errors
+    /// Where meminfo can't be opened.
     pub fn new(root: &ProcRoot) -> Result<Self, Error> {
         let meminfo = fs::open_file_at(root.as_fd(), c"meminfo").map_err(|source| Error::Read {
             path: root.path_of("meminfo"),
@@ -46,55 +51,56 @@ impl Watch {
         Ok(Self {
             meminfo,
             page_size: root.page_size(),
-            watched: Vec::with_capacity(Self::PLACES),
+            watched: Vec::with_capacity(Self::CAPACITY),
         })
     }
 
-    /// The machine's memory; nothing of it if it can't be read.
+    /// The machine's memory; None for both if it can't be read.
     pub fn levels(&self) -> Levels {
         let mut buffer = [0; 4096];
         fs::read_again(self.meminfo.as_fd(), &mut buffer)
             .map_or_else(|_| Levels::default(), parse::levels)
     }
 
-    /// Watches nobody any more.
+    /// Watches no process any more.
     pub fn clear(&mut self) {
         self.watched.clear();
     }
 
-    /// Whether there is no place left.
-    pub fn is_full(&self) -> bool {
-        self.watched.len() >= Self::PLACES
-    }
-
-    /// How many are watched.
+    /// How many processes are watched.
     pub fn len(&self) -> usize {
         self.watched.len()
     }
 
-    /// Whether nobody is watched.
+    /// Whether no process is watched.
     pub fn is_empty(&self) -> bool {
         self.watched.is_empty()
     }
 
-    /// Watches this process, which has `rss` now, as well; whether that is possible.
-    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, bound: Bound) -> bool {
-        let statm = process::open_statm(root, pid).filter(|_| !self.is_full());
+    /// Watches this process, which has `rss` now, as well; false where there is no capacity left, or it has ended.
+    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, ceiling: Ceiling) -> bool {
+        if self.watched.len() >= Self::CAPACITY {
+            return false;
+        }
+        let statm = open_statm(root, pid);
         let is_added = statm.is_some();
-        self.watched
-            .extend(statm.map(|statm| Watched { statm, bound, rss }));
+        self.watched.extend(statm.map(|statm| Watched {
+            statm,
+            ceiling,
+            rss,
+        }));
         is_added
     }
 
-    /// Looks at all of them: `visit` gets the bound of each, what it has now, and what it had at the look
-    /// before. Those who have ended are no longer watched.
-    pub fn look(&mut self, mut visit: impl FnMut(Bound, Bytes, Bytes)) {
+    /// Reads all of them: `visit` gets the ceiling of each, its memory now, and its memory at the tick before. Those
+    /// that have ended are no longer watched.
+    pub fn tick(&mut self, mut visit: impl FnMut(Ceiling, Bytes, Bytes)) {
         let page_size = self.page_size;
         self.watched.retain_mut(|watched| {
             let Some(rss) = watched.read_rss(page_size) else {
                 return false;
             };
-            visit(watched.bound, rss, watched.rss);
+            visit(watched.ceiling, rss, watched.rss);
             watched.rss = rss;
             true
         });
@@ -111,4 +117,13 @@ impl Watched {
             (_, pages) => Some(Bytes::from_pages(pages, page_size)),
         }
     }
+}
+
+/// The open statm of a process; None if it has ended or can't be opened.
+fn open_statm(root: &ProcRoot, pid: Pid) -> Option<OwnedFd> {
+    let mut path = [0; 32];
+    // Ten digits, the file's name and the final NUL always fit.
+    write!(path.as_mut_slice(), "{pid}/statm").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    fs::open_file_at(root.as_fd(), path).ok()
 }

@@ -1,5 +1,5 @@
-//! Files that the daemon keeps for its own commands: where they are, and their directories. What can't be
-//! kept is said once and never stops anything.
+//! Files that are replaced as a whole, and the directories that the daemon keeps its files in. What can't be written is
+//! reported once and never stops anything.
 
 use crate::escape::Escaped;
 use std::env;
@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The directory that systemd names in `variable`, the first one where it names several, or the usual one.
-pub(crate) fn directory(variable: &str, usual: &str) -> PathBuf {
+/// The directory that systemd names in `variable`, the first one where it names several; `usual` without one.
+pub(super) fn directory(variable: &str, usual: &str) -> PathBuf {
     let named = env::var(variable).ok();
     let first = named
         .as_deref()
@@ -22,8 +22,11 @@ pub(crate) fn directory(variable: &str, usual: &str) -> PathBuf {
     )
 }
 
-/// Makes the directory where it is missing and its parent is not.
-pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+/// Makes the directory of `file` where it is missing and its parent is not.
+pub(super) fn make_directory_of(file: &Path) -> io::Result<()> {
+    let Some(directory) = file.parent() else {
+        return Ok(());
+    };
     match DirBuilder::new().mode(0o755).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
@@ -34,13 +37,13 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     path: PathBuf,
-    /// What the next one is called until it is whole: no reader looks for such an end.
+    /// The path of the new file until it is complete: no reader looks for this ending.
     new: PathBuf,
     mode: u32,
 }
 
 impl AtomicFile {
-    /// With these permissions, whatever the umask, which is for logs.
+    /// With the permissions `mode` whatever the umask, which is meant for logs.
     pub(crate) fn new(path: PathBuf, mode: u32) -> Self {
         let mut new = path.clone().into_os_string();
         new.push(".new");
@@ -52,20 +55,21 @@ impl AtomicFile {
         &self.path
     }
 
-    /// Puts one with this text in the place of the one before.
+    /// Replaces the content. Fails where the directory is missing or can't be written, or the disk is full; the old
+    /// file stays then.
     pub(crate) fn replace(&self, text: &[u8]) -> io::Result<()> {
         // One that a crash has left may be another user's, or a link.
         let _ = fs::remove_file(&self.new);
         let result = self.write_new(text);
         let result = result.and_then(|()| fs::rename(&self.new, &self.path));
         if result.is_err() {
-            // A part of it is of no use and takes room on a full disk.
+            // A part of it is of no use and takes space on a full disk.
             let _ = fs::remove_file(&self.new);
         }
         result
     }
 
-    /// Follows no link, and takes nobody's file over.
+    /// Follows no link and writes to no file that exists.
     fn write_new(&self, text: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
@@ -76,29 +80,30 @@ impl AtomicFile {
         file.write_all(text)
     }
 
-    /// Takes it away; it may be gone already.
+    /// Removes the file; that it is gone already is no error.
     pub(crate) fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Says the same reason once: at debug level where this user may not write there, which is no trouble.
+/// Logs that a file can't be written once for each reason: at debug level where this user may not write there, which is
+/// normal for everyone but root.
 #[derive(Debug, Default)]
-pub(crate) struct Once {
-    said: Option<io::ErrorKind>,
+pub(super) struct WriteErrors {
+    last: Option<io::ErrorKind>,
 }
 
-impl Once {
-    pub(crate) fn note(&mut self, what: &str, path: &Path, result: io::Result<()>) {
+impl WriteErrors {
+    pub(super) fn report(&mut self, what: &str, path: &Path, result: io::Result<()>) {
         let Err(error) = result else {
-            self.said = None;
+            self.last = None;
             return;
         };
         let reason = error.kind();
-        if self.said.replace(reason) == Some(reason) {
+        if self.last.replace(reason) == Some(reason) {
             return;
         }
-        let level = match error.kind() {
+        let level = match reason {
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::NotFound
             | io::ErrorKind::ReadOnlyFilesystem => log::Level::Debug,

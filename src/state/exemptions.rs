@@ -1,35 +1,32 @@
-//! The file with the exemptions that root has granted for a while: the command writes it, the daemon
-//! reads it. Believed only where nobody but root, or who runs this, could have written it.
+//! The file with the exemptions in force: `memory-monitor exempt` writes it, the daemon reads it. Accepted only where
+//! nobody but root, or the user who runs this, can have written it.
 
-use super::atomic_file;
+use super::atomic_file::{AtomicFile, directory, make_directory_of};
 use crate::paths;
 use crate::policy::Exemption;
 use crate::quantities::{Pid, ProcessKey, StartTime, Uid};
-use crate::sys::{self, fs::lock};
+use crate::sys::{self, fs::lock, trust};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Ten thousand exemptions; more is not ours.
+/// In bytes; ten thousand exemptions fit.
 const LONGEST: u64 = 4 << 20;
-/// Write permission for the group and for others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-
 /// An exemption as it stands in the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     pid: u32,
     start_time: u64,
     name: String,
-    /// Milliseconds since boot.
+    /// Milliseconds since boot, when it is over.
     until_ms: u64,
     reason: String,
 }
 
-/// What tells one state of the file from another.
+/// By what a changed file is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),
@@ -51,32 +48,31 @@ impl Stamp {
 #[derive(Debug)]
 pub struct ExemptionsFile {
     path: PathBuf,
-    /// What was read last; None for no file.
+    /// The file that was read last; None where there was none.
     seen: Option<Stamp>,
 }
 
 impl ExemptionsFile {
     /// In the runtime directory of the service, or where it would be.
     pub fn usual() -> Self {
-        let directory = atomic_file::directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
         Self {
-            path: directory.join("exempt.json"),
+            path: directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY).join("exempt.json"),
             seen: None,
         }
     }
 
-    /// The file's path.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the file holds, where it is another one than at the last call; where it can't be read or
-    /// believed, why. A file that stays as it is costs one system call and no memory.
+    /// The exemptions where the file has changed since the last call, None where it has not; an error where it can't be
+    /// read or accepted. An unchanged file costs one system call and no memory.
     pub fn read_changed(&mut self) -> Option<io::Result<Vec<Exemption>>> {
         let stamp = match fs::metadata(&self.path) {
             Ok(metadata) => Some(Stamp::of(&metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // As long as it can't be looked at, what is known stays.
+            // Until its metadata can be read the known exemptions stay.
             Err(_) => return None,
         };
         if stamp == self.seen {
@@ -86,10 +82,13 @@ impl ExemptionsFile {
         Some(self.read())
     }
 
-    /// All that it holds; nothing where there is no file.
+    /// All exemptions in the file; none where there is no file.
+    ///
+    /// # Errors
+    /// The file can't be read, others could have written it, or it is not what this program writes.
     pub fn read(&self) -> io::Result<Vec<Exemption>> {
         let mut options = OpenOptions::new();
-        // Of a pipe or a device it is asked only what it is.
+        // A FIFO or a device must not block: only its type is read.
         options
             .read(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
@@ -97,37 +96,31 @@ impl ExemptionsFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             file => file?,
         };
-        believe(&file.metadata()?)?;
+        check_owner(&file.metadata()?)?;
         let mut text = Vec::new();
         file.take(LONGEST).read_to_end(&mut text)?;
         let stored: Vec<Stored> = serde_json::from_slice(&text)?;
         let exemptions = stored.into_iter().map(Stored::into_exemption);
         exemptions
             .collect::<Option<_>>()
-            .ok_or_else(|| refused("a number is none of a process"))
+            .ok_or_else(|| rejected("a pid is not one"))
     }
 
-    /// Changes what it holds, alone among all who would. A file that can't be believed is replaced.
+    /// Changes the exemptions under a lock. A file that can't be accepted is replaced.
+    ///
+    /// # Errors
+    /// The directory or the file can't be written.
     pub fn change(&self, change: impl FnOnce(&mut Vec<Exemption>)) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
-        match DirBuilder::new().mode(0o755).create(directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let lock_of_directory = File::open(directory)?;
+        make_directory_of(&self.path)?;
+        let lock_of_directory = File::open(self.path.parent().unwrap_or(Path::new("/")))?;
         lock(&lock_of_directory)?;
         let mut exemptions = self.read().unwrap_or_default();
         change(&mut exemptions);
         let stored: Vec<Stored> = exemptions.into_iter().map(Stored::from_exemption).collect();
-        let new = self.path.with_extension("new");
-        // One that was interrupted has left it.
-        let _ = fs::remove_file(&new);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&new)?;
-        // Whoever may run scan may know who is spared; the umask of a root shell is no reason against it.
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
-        serde_json::to_writer(&file, &stored)?;
-        file.write_all(b"\n")?;
-        fs::rename(&new, &self.path)
+        let mut text = serde_json::to_vec(&stored)?;
+        text.push(b'\n');
+        // Readable by everyone who may run `scan`.
+        AtomicFile::new(self.path.clone(), 0o644).replace(&text)
     }
 }
 
@@ -155,27 +148,28 @@ impl Stored {
     }
 }
 
-/// Who can write there could keep any process alive.
-fn believe(metadata: &Metadata) -> io::Result<()> {
+/// A user who can write there could protect any process.
+fn check_owner(metadata: &Metadata) -> io::Result<()> {
     let owner = Uid::new(metadata.uid());
     if !metadata.is_file() {
-        Err(refused("it is no file"))
+        Err(rejected("it is no regular file"))
     } else if owner != Uid::ROOT && owner != sys::effective_uid() {
-        Err(refused(&format!("it belongs to uid {owner}, not to root")))
-    } else if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
-        Err(refused("it can be written by others than root"))
+        Err(rejected(&format!("it belongs to uid {owner}, not to root")))
+    } else if trust::others_write(metadata.mode()) {
+        Err(rejected("it can be written by others than root"))
     } else {
         Ok(())
     }
 }
 
-fn refused(why: &str) -> io::Error {
+fn rejected(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn exemption(pid: u32, reason: &str) -> Exemption {
         Exemption {
@@ -190,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_once_and_only_when_it_can_be_believed() {
+    fn what_is_written_is_read_once_and_only_when_it_can_be_accepted() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("exempt.json");
         let mut file = ExemptionsFile {

@@ -1,132 +1,93 @@
-//! The record of what was ended: one JSON object a line in /var/lib/memory-monitor/history.jsonl. The
-//! daemon appends to it, `history` and `status` read it.
+//! The history of what was killed: one JSON object a line in /var/lib/memory-monitor/history.jsonl. The daemon
+//! appends to it, `history` and `status` read it.
 
-use super::atomic_file::{self, Once};
-use crate::escape::Escaped;
+use super::atomic_file::{WriteErrors, directory, make_directory_of};
 use crate::paths;
-use crate::policy::Victim;
-use crate::proc::Name;
-use crate::users::UserNames;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From this size on the file is moved to history.jsonl.1, which it replaces: about 3,000 records each.
+/// From this size on the file is moved to history.jsonl.1, which it replaces: about 3,000 entries each.
 const LARGEST: u64 = 1 << 20;
 
-/// One process that was ended. Names are escaped, as in the log.
+/// One process that was killed. Names are escaped, as in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Entry {
     /// When it had ended, in seconds since 1970.
     pub time: u64,
-    /// Its number.
+    /// When it was started, in seconds since 1970; None in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
+    /// The PID.
     pub pid: u32,
-    /// Its name.
+    /// The full name.
     pub name: String,
-    /// The name of its user.
+    /// The user's name.
     pub user: String,
-    /// The number of its user.
+    /// The user's uid.
     pub uid: u32,
-    /// Its systemd unit or cgroup.
+    /// The systemd unit or control group.
     #[serde(default)]
     pub unit: Option<String>,
-    /// Its memory when it was asked to end.
+    /// Resident memory when it was sent SIGTERM.
     pub rss_bytes: u64,
-    /// The same as a share of MemTotal.
+    /// The memory that was over the threshold, in percent of MemTotal.
     pub rss_percent: f64,
-    /// The threshold it was over.
+    /// The threshold it was over, as the log has it.
     pub threshold: String,
-    /// The strongest signal it was sent.
+    /// The last signal it was sent.
     pub signal: String,
-    /// How long it took to end after SIGTERM.
+    /// From SIGTERM to its end.
     pub seconds: f64,
-    /// Its memory when it was last seen.
+    /// Resident memory when it was last seen.
     pub freed_bytes: u64,
 }
 
-impl Record {
-    /// Of a victim that ended so long after its SIGTERM.
-    pub fn new(
-        victim: &Victim,
-        after: Duration,
-        unit: Option<&Name>,
-        users: &mut UserNames,
-    ) -> Self {
-        let facts = victim.process.facts.as_ref().ok();
-        let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        Self {
-            time: seconds(SystemTime::now()),
-            pid: victim.key.pid.get(),
-            name: facts.map_or(String::new(), |facts| shown(facts.name.as_bytes())),
-            user: facts.map_or(String::new(), |facts| shown(users.name(facts.uid))),
-            uid: facts.map_or(0, |facts| facts.uid.get()),
-            unit: unit.map(|unit| shown(unit.as_bytes())),
-            rss_bytes: victim.breach.rss.get(),
-            rss_percent: victim.breach.share.get(),
-            threshold: victim.breach.to_string(),
-            signal: victim.signal().name().to_owned(),
-            seconds: after.as_secs_f64(),
-            freed_bytes: victim.last_rss.get(),
-        }
-    }
-}
-
-/// Seconds since 1970.
-pub(crate) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-/// Where the record is kept.
+/// The file, and what is to be said about it.
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
-    once: Once,
+    errors: WriteErrors,
 }
 
-/// What was read of the record.
+/// What was read of the file.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The records, the oldest first.
-    pub records: Vec<Record>,
-    /// Lines that are no records: one that was torn by a crash, or another hand.
+    /// The entries, the oldest first.
+    pub entries: Vec<Entry>,
+    /// Lines that are no entries: torn by a crash, or not written by the daemon.
     pub skipped: usize,
 }
 
 impl History {
     /// In the state directory of the service, or where it would be.
     pub fn usual() -> Self {
-        Self::at(
-            atomic_file::directory("STATE_DIRECTORY", paths::STATE_DIRECTORY).join("history.jsonl"),
-        )
+        Self::at(directory("STATE_DIRECTORY", paths::STATE_DIRECTORY).join("history.jsonl"))
     }
 
-    /// In this file.
+    /// In the file at `path`.
     pub fn at(path: PathBuf) -> Self {
         Self {
             path,
-            once: Once::default(),
+            errors: WriteErrors::default(),
         }
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends a record; what goes wrong is said once.
-    pub fn append(&mut self, record: &Record) {
-        let result = self.try_append(record);
-        self.once.note("history", &self.path, result);
+    /// Appends an entry; an error is logged, once for each reason.
+    pub fn append(&mut self, entry: &Entry) {
+        let result = self.try_append(entry);
+        self.errors.report("history", &self.path, result);
     }
 
-    fn try_append(&self, record: &Record) -> io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            atomic_file::make_directory(directory)?;
-        }
+    fn try_append(&self, entry: &Entry) -> io::Result<()> {
+        make_directory_of(&self.path)?;
         if fs::metadata(&self.path).is_ok_and(|file| file.len() >= LARGEST) {
             fs::rename(&self.path, self.older())?;
         }
@@ -141,7 +102,7 @@ impl History {
         } else {
             Vec::new()
         };
-        serde_json::to_writer(&mut line, record)?;
+        serde_json::to_writer(&mut line, entry)?;
         line.push(b'\n');
         file.write_all(&line)
     }
@@ -150,7 +111,10 @@ impl History {
         self.path.with_extension("jsonl.1")
     }
 
-    /// Everything that is kept; nothing where there is no record yet.
+    /// All entries of both files; none where nothing was killed yet.
+    ///
+    /// # Errors
+    /// A file is there and can't be read.
     pub fn read(&self) -> io::Result<Past> {
         let mut past = Past::default();
         for path in [self.older(), self.path.clone()] {
@@ -169,7 +133,7 @@ impl Past {
         for line in reader.split(b'\n') {
             let line = line?;
             match serde_json::from_slice(&line) {
-                Ok(record) => self.records.push(record),
+                Ok(entry) => self.entries.push(entry),
                 Err(_) if line.trim_ascii().is_empty() => {}
                 Err(_) => self.skipped += 1,
             }
@@ -193,9 +157,10 @@ fn ends_torn(file: &mut File) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn record(time: u64) -> Record {
-        Record {
+    fn entry(time: u64) -> Entry {
+        Entry {
             time,
+            started: Some(5),
             pid: 7,
             name: "\"a\\x0a\"".into(),
             user: "john".into(),
@@ -214,16 +179,16 @@ mod tests {
     fn what_is_appended_is_read_back_past_a_torn_line() {
         let directory = tempfile::tempdir().unwrap();
         let mut history = History::at(directory.path().join("state/history.jsonl"));
-        assert!(history.read().unwrap().records.is_empty());
-        history.append(&record(1));
+        assert!(history.read().unwrap().entries.is_empty());
+        history.append(&entry(1));
         let mut file = OpenOptions::new()
             .append(true)
             .open(history.path())
             .unwrap();
         file.write_all(b"{\"time\":2,\"pi").unwrap();
-        history.append(&record(3));
+        history.append(&entry(3));
         let past = history.read().unwrap();
-        assert_eq!(past.records, [record(1), record(3)]);
+        assert_eq!(past.entries, [entry(1), entry(3)]);
         assert_eq!(past.skipped, 1);
     }
 
@@ -231,18 +196,18 @@ mod tests {
     fn it_is_rotated_and_bounded() {
         let directory = tempfile::tempdir().unwrap();
         let mut history = History::at(directory.path().join("history.jsonl"));
-        history.append(&record(1));
+        history.append(&entry(1));
         let file = OpenOptions::new()
             .append(true)
             .open(history.path())
             .unwrap();
         file.set_len(LARGEST).unwrap();
-        history.append(&record(2));
-        history.append(&record(3));
+        history.append(&entry(2));
+        history.append(&entry(3));
         let times = |past: Past| {
-            past.records
+            past.entries
                 .iter()
-                .map(|record| record.time)
+                .map(|entry| entry.time)
                 .collect::<Vec<_>>()
         };
         assert_eq!(times(history.read().unwrap()), [1, 2, 3]);
@@ -253,5 +218,29 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["history.jsonl", "history.jsonl.1"]);
+    }
+
+    /// What version 2.0.0 has written is read for ever.
+    #[test]
+    fn lines_of_earlier_versions_are_read() {
+        let lines = r#"{"time":1,"pid":7,"name":"\"a\\x0a\"","user":"john","uid":1000,"unit":"a.service","rss_bytes":1073741824,"rss_percent":12.5,"threshold":"ram_gb_threshold = 0.50GB","signal":"SIGTERM","seconds":0.5,"freed_bytes":1073741824}
+{"time":2,"pid":7,"name":"\"a\\x0a\"","user":"john","uid":1000,"unit":null,"rss_bytes":1073741824,"rss_percent":12.5,"threshold":"ram_gb_threshold = 0.50GB","signal":"SIGTERM","seconds":0.5,"freed_bytes":1073741824}
+"#;
+        let mut past = Past::default();
+        past.read(lines.as_bytes()).unwrap();
+        let of_then = |time| Entry {
+            started: None,
+            ..entry(time)
+        };
+        let without_unit = Entry {
+            unit: None,
+            ..of_then(2)
+        };
+        assert_eq!(
+            (past.entries, past.skipped),
+            (vec![of_then(1), without_unit], 0)
+        );
+        let written = serde_json::to_string(&of_then(1)).unwrap();
+        assert_eq!(lines.lines().next(), Some(written.as_str()));
     }
 }

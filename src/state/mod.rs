@@ -1,7 +1,8 @@
-//! The files that the daemon keeps for its own commands: what it killed, how it is, and what is exempt.
-//! Touches those files only; decides nothing.
+//! The files that the daemon keeps for its commands: what it killed, how it runs, and what is exempt; and the form in
+//! which a process is written to files. Touches those files only; decides nothing.
 
 pub mod atomic_file;
 pub mod exemptions;
 pub mod history;
+pub mod process_record;
 pub mod status;

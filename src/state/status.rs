@@ -1,79 +1,78 @@
-//! What the daemon leaves for `status` in /run/memory-monitor/status.json after each check.
+//! What the daemon writes for `status` and `explain` to /run/memory-monitor/status.json after each scan.
 
-use super::atomic_file::{self, AtomicFile, Once};
-use super::history::seconds;
+use super::atomic_file::{AtomicFile, WriteErrors, directory, make_directory_of};
+use super::process_record::ProcessRecord;
 use crate::paths;
+use crate::sys::clock::unix_seconds;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How things are with the daemon. Times are seconds since 1970, names escaped as in the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct State {
+/// How the daemon runs and what it does. Times are seconds since 1970, names escaped as in the log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
     /// The daemon's version.
     pub version: String,
-    /// Its number.
+    /// The daemon's PID.
     pub pid: u32,
-    /// With the number: its identity.
+    /// With the PID the daemon's identity.
     pub start_time: u64,
     /// When it was started.
     pub started: u64,
     /// Whether systemd runs it.
     pub is_service: bool,
-    /// Which configuration it has, in words.
+    /// The files of its configuration, as the log has them.
     pub configuration: String,
-    /// The file it was started with; None for the usual place.
+    /// The file it was started with; None for the usual one.
     pub config_file: Option<PathBuf>,
-    /// When it read it.
+    /// When it was read.
     pub config_loaded: u64,
-    /// Whether it signals nobody.
+    /// Whether nothing is killed.
     pub dry_run: bool,
-    /// When it last looked.
+    /// When the last scan was over.
     pub last_check: u64,
-    /// When it will look again.
+    /// When the next scan is due.
     pub next_check: u64,
-    /// How many processes it saw.
+    /// How many processes the last scan saw.
     pub scanned: usize,
-    /// How many it has ended since it was started.
+    /// How many of them were over a threshold and not protected.
+    #[serde(default)]
+    pub over: usize,
+    /// How many processes were killed since the start.
     pub ended: u64,
-    /// Whom it has asked to end and who is still there.
-    pub ending: Vec<Noted>,
-    /// Who is over a threshold and protected.
-    pub spared: Vec<Noted>,
-    /// Who is over a threshold and ended later.
+    /// Processes that were signalled and have not ended.
+    #[serde(alias = "ending")]
+    pub victims: Vec<ProcessNote>,
+    /// Processes over a threshold that are protected.
+    #[serde(alias = "spared")]
+    pub protected: Vec<ProcessNote>,
+    /// Processes over a threshold that are killed later.
     #[serde(default)]
     pub waiting: Vec<Waiting>,
-    /// When processes were asked to end within the last minute.
-    #[serde(default)]
-    pub asked: Vec<u64>,
+    /// When processes were killed within the last minute.
+    #[serde(default, alias = "asked")]
+    pub recent_kills: Vec<u64>,
 }
 
-/// A process and what there is to say about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Noted {
-    /// Its number.
-    pub pid: u32,
-    /// Its name.
-    pub name: String,
-    /// Its user.
-    pub user: String,
-    /// Its memory.
-    pub rss_bytes: u64,
-    /// Why it is spared, or how far its end has come.
+/// A process and what is to be said about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessNote {
+    /// Which process.
+    #[serde(flatten)]
+    pub process: ProcessRecord,
+    /// Why it is protected, what it waits for, or which signal it was sent.
     pub note: String,
 }
 
-/// A process that is ended later if it is still over its threshold then.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A process that is killed later if it is still over its threshold then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Which process, and what it waits for.
     #[serde(flatten)]
-    pub process: Noted,
-    /// With its number: its identity.
-    pub start_time: u64,
-    /// When it is ended.
+    pub process: ProcessNote,
+    /// When it is killed.
     pub until: u64,
     /// Whether its unit is in a restart loop.
     pub restart_loop: bool,
@@ -82,60 +81,84 @@ pub struct Waiting {
 impl Waiting {
     /// How long it still waits at `now`.
     pub fn left(&self, now: SystemTime) -> Duration {
-        Duration::from_secs(self.until.saturating_sub(seconds(now)))
+        Duration::from_secs(self.until.saturating_sub(unix_seconds(now)))
     }
 }
 
-/// The file.
+/// The file, and what is to be said about it.
 #[derive(Debug)]
 pub struct StatusFile {
     file: AtomicFile,
-    once: Once,
+    errors: WriteErrors,
 }
 
 impl StatusFile {
-    /// In the runtime directory of the service, or where it would be. Where /proc keeps users' processes
-    /// from each other, so does the file.
+    /// In the runtime directory of the service, or where it would be. Where /proc hides other users' processes, so does
+    /// the file: `is_private`.
     pub fn usual(is_private: bool) -> Self {
-        let directory = atomic_file::directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
+        let directory = directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
         let mode = if is_private { 0o640 } else { 0o644 };
         Self {
             file: AtomicFile::new(directory.join("status.json"), mode),
-            once: Once::default(),
+            errors: WriteErrors::default(),
         }
     }
 
-    /// The file's path.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Writes it as a whole: a reader sees the old one or the new one.
-    pub fn write(&mut self, state: &State) {
-        let result = self.try_write(state);
-        self.once.note("status", self.file.path(), result);
+    /// Replaces the file; an error is logged, once for each reason.
+    pub fn write(&mut self, status: &DaemonStatus) {
+        let result = self.try_write(status);
+        self.errors.report("status", self.file.path(), result);
     }
 
-    fn try_write(&self, state: &State) -> io::Result<()> {
-        if let Some(directory) = self.path().parent() {
-            atomic_file::make_directory(directory)?;
-        }
-        let mut text = serde_json::to_vec(state)?;
+    fn try_write(&self, status: &DaemonStatus) -> io::Result<()> {
+        make_directory_of(self.path())?;
+        let mut text = serde_json::to_vec(status)?;
         text.push(b'\n');
         self.file.replace(&text)
     }
 
-    /// Takes it away when the daemon stops, unless another one has written it since.
+    /// Removes the file when the daemon stops, unless another daemon has written it since.
     pub fn remove(&self, pid: u32) {
-        if self.read().is_ok_and(|state| state.pid == pid) {
-            // It is only tidier without.
+        if self.read().is_ok_and(|status| status.pid == pid) {
             self.file.remove();
         }
     }
 
-    /// Reads it.
-    pub fn read(&self) -> io::Result<State> {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is missing, may not be read, or is of another program.
+    pub fn read(&self) -> io::Result<DaemonStatus> {
         let text = fs::read(self.path())?;
         serde_json::from_slice(&text).map_err(io::Error::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// During an upgrade the commands are newer than the daemon that runs.
+    #[test]
+    fn the_file_of_an_earlier_version_is_read() {
+        let text = r#"{"version":"2.0.0","pid":7,"start_time":1,"started":2,"is_service":true,"configuration":"c","config_file":null,"config_loaded":3,"dry_run":false,"last_check":4,"next_check":5,"scanned":6,"ended":7,
+            "ending":[{"pid":8,"name":"a","user":"john","rss_bytes":9,"note":"sent SIGTERM"}],"spared":[],
+            "waiting":[{"pid":10,"name":"b","user":"john","rss_bytes":11,"note":"sustained = 5","start_time":12,"until":13,"restart_loop":false}],"asked":[14]}"#;
+        let status: DaemonStatus = serde_json::from_str(text).unwrap();
+        assert_eq!(status.victims[0].process.pid, Some(8));
+        assert_eq!(status.victims[0].note, "sent SIGTERM");
+        let waiting = &status.waiting[0].process.process;
+        assert_eq!((waiting.pid, waiting.start_time), (Some(10), Some(12)));
+        assert_eq!(status.recent_kills, [14]);
+        let again = serde_json::to_string(&status).unwrap();
+        assert_eq!(
+            serde_json::from_str::<DaemonStatus>(&again).unwrap(),
+            status
+        );
     }
 }

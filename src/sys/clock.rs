@@ -2,6 +2,7 @@
 //! time zone only once: so a changed /etc/localtime counts from the next line on. While it is
 //! unchanged, glibc only stats it; daylight saving is in its table.
 
+use crate::quantities::StartTime;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -103,6 +104,20 @@ pub fn rfc3339(time: SystemTime) -> String {
         minutes / 60,
         minutes % 60,
     )
+}
+
+/// Whole seconds since 1970; 0 for what is before.
+pub fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// When a process was started, by today's wall clock; None before the epoch.
+pub fn started_at(start: StartTime) -> Option<SystemTime> {
+    let ticks = super::ticks_per_second().max(1);
+    let start = Duration::from_secs(start.0 / ticks)
+        + Duration::from_secs(start.0 % ticks) / u32::try_from(ticks).ok()?;
+    SystemTime::now().checked_sub(super::boot_clock().saturating_sub(start))
 }
 
 /// When this day begins in local time; None for what the C library can't reckon.

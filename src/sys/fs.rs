@@ -1,6 +1,6 @@
 //! Files below an open directory, without heap allocation: the walk over /proc is made of these.
 
-use super::{check, check_int};
+use super::{check, check_int, trust};
 use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -10,14 +10,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Opens a directory for reading.
-pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: AT_FDCWD is always valid; the path is NUL-terminated.
     unsafe { open(libc::AT_FDCWD, &path, libc::O_DIRECTORY) }
 }
 
-/// Waits until nobody else has locked this file, and locks it until it is closed.
-pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
+/// Waits until no other process has locked this file, and locks it until it is closed.
+pub(crate) fn lock(file: &impl AsRawFd) -> io::Result<()> {
     loop {
         // SAFETY: the descriptor is borrowed for the call.
         match check_int(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }) {
@@ -28,7 +28,7 @@ pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
 }
 
 /// Opens the directory `name` below `directory`.
-pub fn open_directory_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
     unsafe { open(directory.as_raw_fd(), name, libc::O_DIRECTORY) }
 }
@@ -48,7 +48,7 @@ unsafe fn open(directory: libc::c_int, name: &CStr, flags: libc::c_int) -> io::R
             )
         };
         match check_int(fd) {
-            // SAFETY: openat just returned this descriptor, nobody else owns it.
+            // SAFETY: openat just returned this descriptor, nothing else owns it.
             Ok(fd) => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -57,14 +57,14 @@ unsafe fn open(directory: libc::c_int, name: &CStr, flags: libc::c_int) -> io::R
 }
 
 /// Opens the file `name` below `directory` for reading.
-pub fn open_file_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_file_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
     unsafe { open(directory.as_raw_fd(), name, libc::O_NOCTTY) }
 }
 
 /// Reads an open file from its beginning with one pread(2), as far as `buffer` holds: a file of /proc
 /// says anew what is so now.
-pub fn read_again<'b>(file: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+pub(crate) fn read_again<'b>(file: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
     loop {
         // SAFETY: the buffer is writable for its length.
         let length = unsafe {
@@ -87,7 +87,7 @@ pub fn read_again<'b>(file: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<
 
 /// Reads the file `name` below `directory` with one read(2), as far as `buffer` holds: a file of /proc
 /// that fits is read whole, and from one moment. Three system calls.
-pub fn read_at<'b>(
+pub(crate) fn read_at<'b>(
     directory: BorrowedFd<'_>,
     name: &CStr,
     buffer: &'b mut [u8],
@@ -107,35 +107,34 @@ pub fn read_at<'b>(
     }
 }
 
-/// Opens `name` below `directory` as a place only: nothing can be read through it.
-pub fn open_path_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+/// Opens `name` below `directory` as a path only: nothing can be read through it.
+pub(crate) fn open_path_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.
     unsafe { open(directory.as_raw_fd(), name, libc::O_PATH) }
 }
 
-/// Which file it is, and who can change it.
+/// The identity of a file, and which users can change it.
 #[derive(Clone, Copy, Debug)]
-pub struct FileStatus {
+pub(crate) struct FileStatus {
     identity: (libc::dev_t, libc::ino_t),
     owner: Uid,
     mode: libc::mode_t,
 }
 
 impl FileStatus {
-    /// Whether it is root's and not writable by its group or by others. An access list shows among
-    /// the group's permissions. A sticky directory lets others add to it, so it is not root's alone.
-    pub fn is_root_only(&self) -> bool {
-        self.owner == Uid::ROOT && self.mode & (libc::S_IWGRP | libc::S_IWOTH) == 0
+    /// Whether root alone can write it.
+    pub(crate) fn is_root_only(&self) -> bool {
+        trust::is_root_only(self.owner, self.mode)
     }
 
     /// Whether both are one file.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.identity == other.identity
     }
 }
 
 /// What `name` below `directory` is; links are followed. An empty name means `directory` itself.
-pub fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
+pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
     let stat = stat_at(directory, name, libc::AT_EMPTY_PATH)?;
     Ok(FileStatus {
         identity: (stat.st_dev, stat.st_ino),
@@ -145,7 +144,7 @@ pub fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatu
 }
 
 /// The number of links to `name` below `directory`: for /proc/PID/task, 2 and one for each thread.
-pub fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
+pub(crate) fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
     let stat = stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)?;
     #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
     Ok(u64::from(stat.st_nlink))
@@ -162,7 +161,7 @@ fn stat_at(directory: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Re
 }
 
 /// Where the symbolic link `name` below `directory` leads, as far as `buffer` holds.
-pub fn read_link_at<'b>(
+pub(crate) fn read_link_at<'b>(
     directory: BorrowedFd<'_>,
     name: &CStr,
     buffer: &'b mut [u8],
@@ -183,14 +182,14 @@ pub fn read_link_at<'b>(
 }
 
 /// Goes back to the first entry of an open directory.
-pub fn rewind(directory: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn rewind(directory: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: plain integers.
     check(unsafe { libc::lseek(directory.as_raw_fd(), 0, libc::SEEK_SET) })?;
     Ok(())
 }
 
 /// The next entries of an open directory, by getdents64(2); none at the end.
-pub fn read_entries<'b>(
+pub(crate) fn read_entries<'b>(
     directory: BorrowedFd<'_>,
     buffer: &'b mut [u8],
 ) -> io::Result<Entries<'b>> {
@@ -210,13 +209,13 @@ pub fn read_entries<'b>(
 }
 
 /// Entries as getdents64 packs them.
-pub struct Entries<'b> {
+pub(crate) struct Entries<'b> {
     rest: &'b [u8],
 }
 
 impl Entries<'_> {
     /// Whether the directory had no further entry.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 }

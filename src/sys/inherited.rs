@@ -9,8 +9,11 @@ use std::os::unix::net::UnixDatagram;
 /// The first descriptor that a service manager passes: `SD_LISTEN_FDS_START` of sd_listen_fds(3).
 const FIRST_PASSED: RawFd = 3;
 
-/// The datagram socket that the service manager has passed; None where it has passed nothing to this
-/// process. To be called once, after [`keep_all_from_children`]: it is not closed for them otherwise.
+/// The datagram socket that the service manager has passed; None where it has passed nothing to this process. To be called
+/// once, after [`keep_all_from_children`]: it is not closed for them otherwise.
+///
+/// # Errors
+/// Where what was passed is no datagram socket.
 pub fn passed_socket() -> io::Result<Option<UnixDatagram>> {
     let number = |name| -> Option<u32> { env::var(name).ok()?.parse().ok() };
     let is_ours = number("LISTEN_PID") == Some(std::process::id());
@@ -32,13 +35,16 @@ pub fn passed_socket() -> io::Result<Option<UnixDatagram>> {
     if kind != libc::SOCK_DGRAM {
         return Err(io::Error::other("what was passed is no datagram socket"));
     }
-    // SAFETY: the manager has opened it for this process and for nobody else in it.
+    // SAFETY: the manager has opened it for this process, and nothing else in it owns it.
     let socket = unsafe { UnixDatagram::from_raw_fd(FIRST_PASSED) };
     Ok(Some(socket))
 }
 
-/// Closes whatever this process was started with, its three standard streams aside, for the programs
-/// that it starts. What Rust opens is closed for them anyway.
+/// Closes all descriptors that this process was started with, except its three standard streams, for the programs that it
+/// starts. What Rust opens is closed for them anyway.
+///
+/// # Errors
+/// Where /proc/self/fd can't be read.
 pub fn keep_all_from_children() -> io::Result<()> {
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let name = entry?.file_name();
@@ -52,7 +58,7 @@ pub fn keep_all_from_children() -> io::Result<()> {
 }
 
 fn keep_from_children(descriptor: RawFd) -> io::Result<()> {
-    // SAFETY: changes a flag of a descriptor, whoever has it.
+    // SAFETY: changes a flag of a descriptor, whatever owns it.
     check_int(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 

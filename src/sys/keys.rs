@@ -8,14 +8,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// Keys of the terminal at the standard input, one by one and not shown, until this is dropped: then the
 /// terminal is as it was, and what was typed meanwhile is gone.
 #[derive(Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     stdin: Stdin,
     before: libc::termios,
 }
 
 impl Keys {
     /// None where the standard input is no terminal.
-    pub fn read() -> Option<Self> {
+    pub(crate) fn read() -> Option<Self> {
         let stdin = io::stdin();
         let mut before = MaybeUninit::uninit();
         // SAFETY: the struct is what tcgetattr fills, and lives for the call.
@@ -25,8 +25,8 @@ impl Keys {
         let mut single = before;
         single.c_lflag &= !(libc::ICANON | libc::ECHO);
         // A read does not wait: there may be no key.
-        for place in [libc::VMIN, libc::VTIME] {
-            if let Some(value) = single.c_cc.get_mut(place) {
+        for index in [libc::VMIN, libc::VTIME] {
+            if let Some(value) = single.c_cc.get_mut(index) {
                 *value = 0;
             }
         }
@@ -36,9 +36,9 @@ impl Keys {
     }
 
     /// The next key that was typed, its first byte.
-    pub fn next(&self) -> Option<u8> {
+    pub(crate) fn next(&self) -> Option<u8> {
         let mut key = 0_u8;
-        // SAFETY: one byte is asked for, and there is room for it.
+        // SAFETY: one byte is asked for, and the buffer has one.
         let read = unsafe { libc::read(self.stdin.as_raw_fd(), (&raw mut key).cast(), 1) };
         (read == 1).then_some(key)
     }

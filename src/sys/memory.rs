@@ -1,4 +1,4 @@
-//! Keeping this process's own memory: locked, touched beforehand, and spared by the kernel's OOM killer.
+//! Keeping this process's own memory: locked, touched beforehand, and the last that the kernel's OOM killer takes.
 
 use super::check_int;
 use super::process::{Capability, has_capability};
@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-/// Heap that is there before it is needed: the lists of a check with room for 32 victims and more.
+/// Heap that is touched before it is needed: the lists of a scan with a capacity for 32 victims, and more.
 const HEAP: usize = 224 * 1024;
 /// A large allocation would get a mapping of its own and give it back: pieces stay in the heap.
 const PIECE: usize = 32 * 1024;
@@ -15,7 +15,7 @@ const PIECE: usize = 32 * 1024;
 const STACK: usize = if cfg!(debug_assertions) { 128 } else { 48 } * 1024;
 
 /// Touches heap and stack, and keeps what is freed later. Call it while memory is still there.
-pub fn touch() {
+pub(crate) fn touch() {
     // SAFETY: sets two parameters of glibc's allocator before there is a second thread.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
@@ -33,9 +33,9 @@ fn touch_stack() {
 }
 
 /// Gives back the code that only the start needed, of this program and its libraries; what goes on being
-/// used is read again by a page fault at once. Call it before the rehearsal and [`lock`]. It saves 0.5 MiB
+/// used is brought back by a page fault at once. Call it before the rehearsal and [`lock`]. It saves 0.5 MiB
 /// of 3, most of it the C library's.
-pub fn forget_start() {
+pub(crate) fn forget_start() {
     // SAFETY: the callback only uses what it is given, and keeps nothing.
     unsafe { libc::dl_iterate_phdr(Some(forget_code), std::ptr::null_mut()) };
 }
@@ -89,7 +89,7 @@ pub(crate) fn faults() -> i64 {
 /// does not know that, all at once.
 ///
 /// Without CAP_IPC_LOCK a lock on what comes would turn RLIMIT_MEMLOCK into a limit on all memory.
-pub fn lock() -> io::Result<()> {
+pub(crate) fn lock() -> io::Result<()> {
     let extent = if has_capability(Capability::IpcLock) {
         libc::MCL_CURRENT | libc::MCL_FUTURE
     } else {
@@ -107,7 +107,7 @@ pub fn lock() -> io::Result<()> {
 
 /// Gives this process the oom_score_adj `score` unless it has a lower one, so that the kernel's OOM killer
 /// takes others first.
-pub fn lower_oom_score_adj(score: i16) -> io::Result<()> {
+pub(crate) fn lower_oom_score_adj(score: i16) -> io::Result<()> {
     let path = Path::new("/proc/self/oom_score_adj");
     let now = std::fs::read_to_string(path)?;
     if now.trim().parse().is_ok_and(|now: i16| now <= score) {
@@ -118,7 +118,7 @@ pub fn lower_oom_score_adj(score: i16) -> io::Result<()> {
 
 /// Raises the number of descriptors this process may have to what it may raise it to: each victim takes
 /// two of them.
-pub fn raise_descriptor_limit() -> io::Result<()> {
+pub(crate) fn raise_descriptor_limit() -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

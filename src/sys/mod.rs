@@ -1,18 +1,18 @@
-//! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of
-//! the rooms above it but the identifiers in [`crate::quantities`].
+//! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of the directories above
+//! it but those in [`crate::quantities`].
 
 #![allow(unsafe_code)]
 
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod counting;
-pub mod fs;
-pub mod glob;
+pub(crate) mod fs;
+pub(crate) mod glob;
 pub mod inherited;
-pub mod keys;
-pub mod memory;
+pub(crate) mod keys;
+pub(crate) mod memory;
 pub mod poll;
-pub mod pressure;
+pub(crate) mod pressure;
 pub mod process;
 pub mod signals;
 pub mod terminal;
@@ -20,11 +20,11 @@ pub mod trust;
 pub mod users;
 pub mod writable;
 
-use crate::quantities::{StartTime, Uid};
+use crate::quantities::{Now, StartTime, Uid};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-/// The one gate from a libc return value to an error: -1 means look at `errno`.
+/// The one gate from a libc return value to an error: -1 means that `errno` has it.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 {
         Err(io::Error::last_os_error())
@@ -73,7 +73,7 @@ pub fn host_name() -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// Whether the service manager has started this process: as its child, and told so.
+/// Whether the service manager has started this process: as its child, and with an invocation id.
 pub fn parent_is_manager() -> bool {
     // SAFETY: getppid can't fail and has no arguments.
     let parent = unsafe { libc::getppid() };
@@ -95,12 +95,16 @@ pub fn boot_clock() -> Duration {
     read_clock(libc::CLOCK_BOOTTIME)
 }
 
-/// The start time of a process that is started now.
-pub fn start_time_now() -> StartTime {
-    let ticks = ticks_per_second();
-    let clock = boot_clock();
-    let part = u64::from(clock.subsec_nanos()) * ticks / 1_000_000_000;
-    StartTime(clock.as_secs() * ticks + part)
+/// All clocks at this moment.
+pub fn now() -> Now {
+    let (ticks, since_boot) = (ticks_per_second(), boot_clock());
+    let part = u64::from(since_boot.subsec_nanos()) * ticks / 1_000_000_000;
+    Now {
+        monotonic: Instant::now(),
+        since_boot,
+        ticks: StartTime(since_boot.as_secs() * ticks + part),
+        wall: SystemTime::now(),
+    }
 }
 
 fn read_clock(clock: libc::clockid_t) -> Duration {

@@ -1,9 +1,9 @@
-//! The one place where the daemon sleeps.
+//! Sleeping in poll(2), the daemon's one way to wait.
 
 use super::check_int;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Descriptors to wait on; the memory is kept between two waits.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Poll {
 }
 
 impl Poll {
-    /// With room for so many descriptors from the start.
+    /// Waits on so many descriptors without a heap allocation.
     pub fn with_capacity(descriptors: usize) -> Self {
         Self {
             entries: Vec::with_capacity(descriptors),
@@ -21,18 +21,34 @@ impl Poll {
         }
     }
 
-    /// Waits until one of `descriptors` is readable or `timeout` has passed; for ever without one.
-    /// A signal that interrupts it ends the wait as well.
+    /// Waits until one of `descriptors` is readable or `timeout` has passed; for ever without one. A signal that
+    /// interrupts it ends the wait as well.
+    ///
+    /// # Errors
+    /// Where the kernel has no memory, or with more descriptors than RLIMIT_NOFILE.
     pub fn wait<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        self.wait_or_urgent(descriptors, None, timeout)
+        self.wait_for(descriptors, None, timeout)
     }
 
-    /// The same, and until `urgent` has something exceptional to report (POLLPRI).
-    pub fn wait_or_urgent<'f>(
+    /// The same until a moment, and until `urgent` has something exceptional to report (POLLPRI).
+    ///
+    /// # Errors
+    /// As [`Poll::wait`].
+    pub fn wait_until<'f>(
+        &mut self,
+        descriptors: impl Iterator<Item = BorrowedFd<'f>>,
+        urgent: Option<BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let timeout = deadline.map(|then| then.saturating_duration_since(Instant::now()));
+        self.wait_for(descriptors, urgent, timeout)
+    }
+
+    fn wait_for<'f>(
         &mut self,
         descriptors: impl Iterator<Item = BorrowedFd<'f>>,
         urgent: Option<BorrowedFd<'_>>,
@@ -72,7 +88,7 @@ impl Poll {
         }
     }
 
-    /// Whether the descriptor at this place of the last wait was ready.
+    /// Whether the descriptor with this index in the last wait was ready.
     pub fn is_ready(&self, index: usize) -> bool {
         self.entries
             .get(index)

@@ -12,11 +12,11 @@ const TRIGGER: &[u8] = b"some 100000 2000000\0";
 
 /// A trigger on /proc/pressure/memory; poll(2) reports POLLPRI when it goes off.
 #[derive(Debug)]
-pub struct Pressure(File);
+pub(crate) struct Pressure(File);
 
 impl Pressure {
     /// Sets the trigger. ENOENT or EOPNOTSUPP where the kernel has no PSI or has it switched off.
-    pub fn watch() -> io::Result<Self> {
+    pub(crate) fn watch() -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -1,38 +1,13 @@
-//! One process, held so that what is read of it and what is sent to it concern the same process,
-//! whoever has its number later.
+//! One process, held so that what is read of it and what is sent to it concern the same process, even if another one
+//! gets its PID later.
 
 use super::{check, check_int, fs};
+pub use crate::quantities::Signal;
+
 use crate::quantities::Pid;
 use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-
-/// The two ways to ask a process to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: may be caught.
-    Terminate,
-    /// SIGKILL: may not.
-    Kill,
-}
-
-impl Signal {
-    /// As the kernel numbers it.
-    const fn number(self) -> libc::c_int {
-        match self {
-            Self::Terminate => libc::SIGTERM,
-            Self::Kill => libc::SIGKILL,
-        }
-    }
-
-    /// `SIGTERM` or `SIGKILL`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Terminate => "SIGTERM",
-            Self::Kill => "SIGKILL",
-        }
-    }
-}
 
 /// An open directory /proc/PID: reads through it fail with ESRCH once its process is gone and reaped.
 #[derive(Debug)]
@@ -43,7 +18,10 @@ pub struct ProcessDirectory {
 
 impl ProcessDirectory {
     /// Opens the directory of `pid` below an open proc root. Not with `O_PATH`: pidfd_send_signal
-    /// refuses such a descriptor.
+    /// rejects such a descriptor.
+    ///
+    /// # Errors
+    /// ENOENT or ESRCH where there is no such process, EACCES or EPERM where it can't be seen.
     pub fn open(root: BorrowedFd<'_>, pid: Pid) -> io::Result<Self> {
         let mut name = [0; 11];
         // Ten digits and the final NUL always fit.
@@ -55,7 +33,7 @@ impl ProcessDirectory {
         })
     }
 
-    /// The number it was opened by.
+    /// The PID it was opened by.
     pub fn pid(&self) -> Pid {
         self.pid
     }
@@ -67,7 +45,7 @@ impl AsFd for ProcessDirectory {
     }
 }
 
-/// A process that can be signalled and whose end can be waited for.
+/// A process that can be signalled and waited for.
 #[derive(Debug)]
 pub struct ProcessHandle {
     directory: ProcessDirectory,
@@ -76,8 +54,8 @@ pub struct ProcessHandle {
 }
 
 impl ProcessHandle {
-    /// Opens a pidfd beside the directory. Both are of one process if a read through the directory
-    /// succeeds afterwards: the number can't have been given away before that.
+    /// Opens a pidfd beside the directory. Both are of one process if a read through the directory succeeds afterwards: the
+    /// PID can't have been given to another process before that.
     pub fn new(directory: ProcessDirectory) -> Self {
         let pidfd = open_pidfd(directory.pid.get());
         Self { directory, pidfd }
@@ -94,17 +72,26 @@ impl ProcessHandle {
     }
 
     /// Sends `signal` to this very process. Where the kernel can't send by descriptor (before 5.1),
-    /// it goes by number after `is_same` has confirmed who has it.
+    /// it goes by PID after `is_same` has confirmed that the process still has it.
+    ///
+    /// # Errors
+    /// ESRCH where the process has ended, EPERM where the kernel does not permit it.
     pub fn signal(&self, signal: Signal, is_same: &dyn Fn() -> bool) -> io::Result<()> {
-        self.send(signal.number(), is_same)
+        self.send(number(signal), is_same)
     }
 
     /// Lets a stopped process run again, so that it can take its SIGTERM.
+    ///
+    /// # Errors
+    /// As [`ProcessHandle::signal`].
     pub fn resume(&self, is_same: &dyn Fn() -> bool) -> io::Result<()> {
         self.send(libc::SIGCONT, is_same)
     }
 
     /// Asks whether this process may be signalled, by sending it signal 0, which does nothing else.
+    ///
+    /// # Errors
+    /// As [`ProcessHandle::signal`].
     pub fn ask_permission(&self, is_same: &dyn Fn() -> bool) -> io::Result<()> {
         self.send(0, is_same)
     }
@@ -136,11 +123,22 @@ impl ProcessHandle {
     }
 
     /// Frees the memory of a process that was sent SIGKILL, at once and in this call
-    /// (process_mrelease(2), Linux 5.15). EINVAL while it still handles a SIGTERM.
+    /// (process_mrelease(2), Linux 5.15).
+    ///
+    /// # Errors
+    /// EINVAL while it still handles a SIGTERM, ESRCH where it has freed its memory itself.
     pub fn reclaim(&self) -> io::Result<()> {
         let pidfd = self.pidfd.as_ref().ok_or(io::ErrorKind::Unsupported)?;
         // SAFETY: the descriptor is borrowed for the call.
         check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
+    }
+}
+
+/// As the kernel numbers it.
+const fn number(signal: Signal) -> libc::c_int {
+    match signal {
+        Signal::Terminate => libc::SIGTERM,
+        Signal::Kill => libc::SIGKILL,
     }
 }
 
@@ -150,13 +148,16 @@ pub fn open_pidfd(pid: u32) -> Option<OwnedFd> {
     // SAFETY: plain integers.
     let opened = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).ok()?;
     let opened = libc::c_int::try_from(opened).ok()?;
-    // SAFETY: pidfd_open just returned this descriptor, nobody else owns it.
+    // SAFETY: pidfd_open just returned this descriptor, nothing else owns it.
     Some(unsafe { OwnedFd::from_raw_fd(opened) })
 }
 
 /// Sends `signal` to all processes of a group that a child of this process leads, or led.
+///
+/// # Errors
+/// ESRCH where the group has no process.
 pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
-    send_to_group(leader, signal.number())
+    send_to_group(leader, number(signal))
 }
 
 /// Whether the group that a child of this process leads, or led, has processes.
@@ -167,21 +168,21 @@ pub fn group_exists(leader: u32) -> bool {
 
 fn send_to_group(leader: u32, signal: libc::c_int) -> io::Result<()> {
     let group = libc::pid_t::try_from(leader).ok();
-    // -1 would be everybody.
+    // -1 would be all processes.
     let group = group.filter(|&group| group > 1);
     let group = group.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     // SAFETY: plain integers.
     check_int(unsafe { libc::kill(-group, signal) }).map(drop)
 }
 
-/// Whether anybody has this number, seen or hidden: a process or one of its threads.
+/// Whether this PID is in use, seen or hidden, by a process or one of its threads.
 pub fn exists(pid: Pid) -> bool {
     // SAFETY: plain integers; signal 0 does nothing, and a Pid is never 0 or negative.
     let asked = check_int(unsafe { libc::kill(pid.raw(), 0) });
     asked.map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |_| true)
 }
 
-/// What root can do and others can't, by its bit in include/uapi/linux/capability.h.
+/// A capability, by its bit in include/uapi/linux/capability.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Capability {
@@ -191,7 +192,7 @@ pub enum Capability {
     IpcLock = 14,
 }
 
-/// Whether this process has it.
+/// Whether this process has this capability.
 pub fn has_capability(capability: Capability) -> bool {
     /// The header and data of capget(2), version 3: 64 bits of capabilities in two halves.
     const VERSION_3: u32 = 0x2008_0522;

@@ -4,14 +4,14 @@ use super::check_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// What somebody asks of the daemon by a signal.
+/// What a signal asks of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// SIGTERM or SIGINT, by its name.
     Stop(&'static str),
-    /// SIGHUP: read the configuration again.
+    /// SIGHUP: reload the configuration.
     Reload,
-    /// SIGUSR1: open the log file again.
+    /// SIGUSR1: reopen the log file.
     ReopenLog,
 }
 
@@ -37,6 +37,9 @@ pub struct Signals {
 
 impl Signals {
     /// Blocks the signals for this thread and opens the descriptor that reports them.
+    ///
+    /// # Errors
+    /// Where there is no descriptor left.
     pub fn block() -> io::Result<Self> {
         // SAFETY: an all-zero sigset_t is valid memory for sigemptyset to fill.
         let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
@@ -59,13 +62,13 @@ impl Signals {
                 libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
             ))?
         };
-        // SAFETY: signalfd just returned this descriptor, nobody else owns it.
+        // SAFETY: signalfd just returned this descriptor, nothing else owns it.
         Ok(Self {
             fd: unsafe { OwnedFd::from_raw_fd(fd) },
         })
     }
 
-    /// The next request that waits; None when there is none.
+    /// The next pending request; None when there is none.
     pub fn next(&self) -> Option<Request> {
         loop {
             // SAFETY: signalfd_siginfo is a C struct of integers, for which all zeros are valid.

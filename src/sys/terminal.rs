@@ -5,11 +5,13 @@ use crate::quantities::Uid;
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::mem::offset_of;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Columns and lines of the terminal behind `fd`; None where it is none, or does not know.
+/// Columns and lines of the terminal behind `fd`; None where it is no terminal, or does not know its size.
 pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
     let mut size = libc::winsize {
         ws_row: 0,
@@ -26,7 +28,7 @@ pub fn size(fd: BorrowedFd<'_>) -> Option<(usize, usize)> {
 #[derive(Debug)]
 pub struct Terminal {
     file: File,
-    /// Whose it is.
+    /// The user it belongs to.
     pub owner: Uid,
     /// Whether its owner takes messages: mesg(1).
     pub takes_messages: bool,
@@ -34,6 +36,9 @@ pub struct Terminal {
 
 impl Terminal {
     /// Opens the terminal at `path`: it does not become that of this process, and is never waited for.
+    ///
+    /// # Errors
+    /// Where it can't be opened, or is no terminal.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .write(true)
@@ -51,6 +56,9 @@ impl Terminal {
     }
 
     /// Writes as much of `text` as the terminal takes at once. One that was stopped takes nothing.
+    ///
+    /// # Errors
+    /// Where it takes nothing.
     pub fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.file.write(text)
     }
@@ -63,11 +71,13 @@ pub fn wants_colour(out: &impl IsTerminal) -> bool {
         && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// How the C library lays out a record of utmp(5): its size, where the name of the terminal is, and the
-/// kind of a session.
-#[cfg(test)]
-pub(crate) const UTMP_LAYOUT: (usize, usize, i16) = (
-    size_of::<libc::utmpx>(),
-    std::mem::offset_of!(libc::utmpx, ut_line),
-    libc::USER_PROCESS,
-);
+/// The size of a record of utmp(5) as the C library has it.
+pub const UTMP_RECORD: usize = size_of::<libc::utmpx>();
+/// The bytes of a record that hold its type, in the order of the machine.
+pub const UTMP_TYPE: Range<usize> =
+    offset_of!(libc::utmpx, ut_type)..offset_of!(libc::utmpx, ut_type) + 2;
+/// The bytes of a record that hold the name of the terminal, filled up with NUL.
+pub const UTMP_LINE: Range<usize> =
+    offset_of!(libc::utmpx, ut_line)..offset_of!(libc::utmpx, ut_line) + 32;
+/// The type of a session, as opposed to a boot, a login prompt or a session that is over.
+pub const UTMP_SESSION: i16 = libc::USER_PROCESS;

@@ -1,6 +1,8 @@
-//! Whether a program is one that root alone has put there. Looks at files, runs nothing.
+//! Whether only root can write a file: its owner, its mode, each directory above it, and the target of a link. Reads
+//! the status of files, and nothing else.
 
 use crate::escape::Escaped;
+use crate::quantities::Uid;
 use std::fmt;
 use std::fs::{Metadata, symlink_metadata};
 use std::io;
@@ -13,16 +15,16 @@ const EXECUTE: u32 = 0o111;
 /// Those that let others than the owner write; the group's covers the mask of an access control list.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Why a program is not run.
+/// Why a file is not trusted.
 #[derive(Debug)]
 pub enum Doubt {
-    /// It, or a directory above it, can't be looked at.
+    /// The status of the file, or of a directory above it, can't be read.
     Missing(PathBuf, io::Error),
-    /// It is no ordinary file with an execute bit.
+    /// It is not a regular file with an execute bit.
     NoProgram(PathBuf),
-    /// It, or a directory above it, belongs to somebody else than root.
-    Owner(PathBuf, u32),
-    /// It, or a directory above it, can be written by others than root.
+    /// It, or a directory above it, belongs to this user.
+    Owner(PathBuf, Uid),
+    /// It, or a directory above it, has this mode, by which others than root can write it.
     Writable(PathBuf, u32),
 }
 
@@ -32,23 +34,30 @@ impl fmt::Display for Doubt {
         | Self::NoProgram(path)
         | Self::Owner(path, _)
         | Self::Writable(path, _)) = self;
-        write!(f, "{} ", Escaped(path.as_os_str().as_bytes()))?;
+        let path = Escaped(path.as_os_str().as_bytes());
+        write!(f, "{path} ")?;
         match self {
-            Self::Missing(_, error) => write!(f, "can't be looked at: {error}"),
-            Self::NoProgram(_) => f.write_str("is no file that can be run: chmod 755"),
+            Self::Missing(_, error) => write!(f, "can't be accessed: {error}"),
+            Self::NoProgram(_) => write!(f, "is not a file that can be run: chmod 755 {path}"),
             Self::Owner(_, uid) => {
-                write!(f, "belongs to uid {uid} and must be root's: chown root")
+                write!(
+                    f,
+                    "belongs to uid {uid} and must be root's: chown root {path}"
+                )
             }
             Self::Writable(_, mode) => write!(
                 f,
-                "can be written by others than root (mode {mode:04o}): chmod go-w"
+                "can be written by others than root (mode {mode:04o}): chmod go-w {path}"
             ),
         }
     }
 }
 
-/// Whether nobody but root could have put or changed the program at this absolute path. A symbolic link
-/// counts with where it is and with where it leads.
+/// Checks that only root could have put or changed the program at this absolute path. A symbolic link is checked
+/// where it is and where it leads.
+///
+/// # Errors
+/// The first doubt.
 pub fn check(program: &Path) -> Result<(), Doubt> {
     check_directories(program)?;
     let missing = |error| Doubt::Missing(program.to_owned(), error);
@@ -56,35 +65,50 @@ pub fn check(program: &Path) -> Result<(), Doubt> {
     if file != program {
         check_directories(&file)?;
     }
-    let status = look(&file)?;
+    let status = status(&file)?;
     if !status.is_file() || status.mode() & EXECUTE == 0 {
         return Err(Doubt::NoProgram(file));
     }
-    check_one(&file, &status)
+    check_status(&file, &status)
 }
 
 fn check_directories(program: &Path) -> Result<(), Doubt> {
     for directory in program.ancestors().skip(1) {
-        let status = look(directory)?;
-        // Whose a link is does not matter, as it can't be changed, only replaced in its directory.
+        let status = status(directory)?;
+        // The owner of a link can't change it; it can only be replaced in its directory.
         if !status.is_symlink() {
-            check_one(directory, &status)?;
+            check_status(directory, &status)?;
         }
     }
     Ok(())
 }
 
-fn check_one(path: &Path, status: &Metadata) -> Result<(), Doubt> {
-    if status.uid() != 0 {
-        return Err(Doubt::Owner(path.to_owned(), status.uid()));
+/// Checks one file or directory, whose path is for the message.
+///
+/// # Errors
+/// Where it is not root's, or others can write it.
+pub fn check_status(path: &Path, status: &Metadata) -> Result<(), Doubt> {
+    let (owner, mode) = (Uid::new(status.uid()), status.mode());
+    if is_root_only(owner, mode) {
+        Ok(())
+    } else if owner == Uid::ROOT {
+        Err(Doubt::Writable(path.to_owned(), mode & 0o7777))
+    } else {
+        Err(Doubt::Owner(path.to_owned(), owner))
     }
-    if status.mode() & OTHERS_WRITE != 0 {
-        return Err(Doubt::Writable(path.to_owned(), status.mode() & 0o7777));
-    }
-    Ok(())
 }
 
-fn look(path: &Path) -> Result<Metadata, Doubt> {
+/// Whether a file with this owner and mode can be written by root alone.
+pub fn is_root_only(owner: Uid, mode: u32) -> bool {
+    owner == Uid::ROOT && !others_write(mode)
+}
+
+/// Whether a file with this mode can be written by others than its owner. A sticky directory can: others may add to it.
+pub const fn others_write(mode: u32) -> bool {
+    mode & OTHERS_WRITE != 0
+}
+
+fn status(path: &Path) -> Result<Metadata, Doubt> {
     symlink_metadata(path).map_err(|error| Doubt::Missing(path.to_owned(), error))
 }
 
@@ -93,26 +117,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_the_system_has() {
-        // Whoever runs the tests, these are root's; /bin is a link on most systems.
+    fn programs_of_the_system_are_trusted() {
+        // /bin is a link on most systems.
         check(Path::new("/bin/sh")).unwrap();
         check(Path::new("/usr/bin/env")).unwrap();
     }
 
     #[test]
-    fn doubts_what_others_could_have_put_there() {
+    fn what_others_could_have_put_there_is_not() {
         let is = |path: &str, expected: &str| {
             let doubt = check(Path::new(path)).unwrap_err().to_string();
             assert!(doubt.contains(expected), "{path}: {doubt}");
         };
         is("/nowhere/hook", "No such file");
-        is("/usr", "no file that can be run");
-        is("/etc/passwd", "no file that can be run");
-        is("/dev/null", "no file that can be run");
+        is("/usr", "not a file that can be run");
+        is("/etc/passwd", "not a file that can be run");
+        is("/dev/null", "not a file that can be run");
         let directory = tempfile::tempdir_in("/tmp").unwrap();
         let file = directory.path().join("hook");
         std::fs::copy("/bin/true", &file).unwrap();
-        // /tmp is everybody's, whatever is below it.
+        // Everybody can write /tmp, whatever is below it.
         is(file.to_str().unwrap(), "others than root (mode 1777)");
     }
 }

@@ -4,10 +4,13 @@ use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::{io, ptr};
 
-/// A larger entry than this is refused by the C library's own tools as well.
+/// A larger entry than this is rejected by the C library's own tools as well.
 const LARGEST_ENTRY: usize = 1 << 20;
 
 /// The uid of the user called `name`; None when no source knows the name.
+///
+/// # Errors
+/// Where a source of the user database can't be read.
 pub fn uid_of(name: &str) -> io::Result<Option<Uid>> {
     let name = CString::new(name)?;
     lookup(
@@ -20,6 +23,9 @@ pub fn uid_of(name: &str) -> io::Result<Option<Uid>> {
 }
 
 /// The name of the user with `uid`, as bytes; None when no source knows the uid.
+///
+/// # Errors
+/// Where a source of the user database can't be read.
 pub fn name_of(uid: Uid) -> io::Result<Option<Vec<u8>>> {
     lookup(
         // SAFETY: as in `uid_of`.
@@ -32,10 +38,13 @@ pub fn name_of(uid: Uid) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The users whose names `is_meant` takes, among those that the user database lists (getpwent(3)).
-/// Large directories list nobody by default: there a user is found by the full name only.
+/// Large directories list no users by default: there a user is found by the full name only.
+///
+/// # Errors
+/// Never so far; the C library does not tell an error from the end of the list.
 pub fn uids_of(mut is_meant: impl FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>> {
     let mut uids = Vec::new();
-    // SAFETY: no thread of this program uses the list of users, which has one place for all.
+    // SAFETY: no thread of this program uses the list of users, of which there is one.
     unsafe { libc::setpwent() };
     loop {
         // SAFETY: as above; the entry is used up before the next call.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use memory_monitor::proc::{Bound, ProcRoot, Sampler, Snapshot, Watch};
+use memory_monitor::proc::{Ceiling, NoQuestions, ProcRoot, Sampler, Snapshot, Watch};
 use memory_monitor::quantities::{Bytes, Pid};
 
 use crate::crowd::Crowd;
@@ -26,19 +26,19 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
     let mut scans = Vec::new();
     for _ in 0..if run.quick { 5 } else { 50 } {
         let start = kernel::own_cpu_time()?;
-        sampler.scan(|_| sieve, &mut snapshot)?;
+        sampler.scan(&NoQuestions(sieve), &mut snapshot)?;
         scans.push(kernel::own_cpu_time()?.saturating_sub(start));
     }
     let own = Pid::new(std::process::id()).ok_or("a process has a number")?;
-    let bound = Bound {
-        limit: sieve,
-        is_sure: true,
+    let ceiling = Ceiling {
+        rss: sieve,
+        is_certain: true,
     };
-    while watch.add(sampler.root(), own, Bytes::ZERO, bound) {}
+    while watch.add(sampler.root(), own, Bytes::ZERO, ceiling) {}
     let watched = watch.len();
     let start = kernel::own_cpu_time()?;
     for _ in 0..TICKS {
-        watch.look(|_, _, _| ());
+        watch.tick(|_, _, _| ());
         watch.levels();
     }
     let tick = kernel::own_cpu_time()?.saturating_sub(start) / TICKS;

@@ -89,15 +89,15 @@ with Stack(RULE) as stack:
         return {key: count for key, count in bars.items() if count}
 
     for title, keys, wanted in (
-        ("Ended by name", ["name"], {("chrome",): 3, ("java",): 1, ("ruled",): 1}),
-        ("Ended by machine", ["instance"], {("127.0.0.1:9100",): 5}),
+        ("Killed by name", ["name"], {("chrome",): 3, ("java",): 1, ("ruled",): 1}),
+        ("Killed by machine", ["instance"], {("127.0.0.1:9100",): 5}),
         (
-            "Ended by rule and signal",
+            "Killed by rule and signal",
             ["rule", "signal"],
             {("general", "SIGTERM"): 3, ("general", "SIGKILL"): 1, ("1", "SIGTERM"): 1},
         ),
     ):
         found = steps(title, *keys)
-        check(f"the bars of {title} are what was ended", found == wanted, found)
+        check(f"the bars of {title} are what was killed", found == wanted, found)
 
 finish()

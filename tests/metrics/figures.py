@@ -1,4 +1,4 @@
-"""What Prometheus answers about processes that the daemon has ended, about a refused configuration, and about a
+"""What Prometheus answers about processes that the daemon has ended, about a rejected configuration, and about a
 daemon that has stopped. Run by `run`."""
 import re
 import subprocess
@@ -72,8 +72,8 @@ with Stack(RULE) as stack:
     stack.reload()
     stack.until("memory_monitor_config_valid", 0)
     stack.until('memory_monitor_failures_total{kind="configuration"}', 1)
-    check("a refused configuration is seen", True)
-    is_clean(stack, "after a refused configuration")
+    check("a rejected configuration is seen", True)
+    is_clean(stack, "after a rejected configuration")
     stack.configure(RULE.replace("0.1", "0.2"))
     stack.reload()
     stack.until("memory_monitor_config_valid", 1)

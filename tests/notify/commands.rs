@@ -1,4 +1,4 @@
-//! Programs that are run for each event.
+//! Commands: programs that are run for each event.
 
 use super::NOBODY;
 use super::notifier::{Notifier, command, ended, trusted_directory};
@@ -62,7 +62,7 @@ fn a_program_has_the_event_and_nothing_of_the_notifier() {
 }
 
 #[test]
-fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
+fn a_program_that_takes_too_long_is_killed_with_all_it_started() {
     let directory = trusted_directory();
     let hang = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! $$\nwait\nwait\nsleep 1000\n";
     let path = program(directory.path(), "hook", hang);
@@ -72,11 +72,11 @@ fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
     let said = notifier.says("Line=");
     let pids = said.split("Line=").nth(1).unwrap();
     let result = notifier.says("Result=");
-    assert!(result.contains("Result=ended after 20 s"), "{result}");
+    assert!(result.contains("Result=killed after 20 s"), "{result}");
     assert!(begun.elapsed() >= Duration::from_secs(20));
     for pid in pids.split_whitespace() {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        // Whoever adopts orphans may not have waited for it yet.
+        // The process that adopts orphans may not have waited for it yet.
         assert!(
             status.is_empty() || status.contains("State:\tZ"),
             "{status}"
@@ -114,7 +114,7 @@ fn a_few_programs_run_at_once_and_the_others_wait() {
 }
 
 #[test]
-fn what_others_could_have_written_is_not_run() {
+fn a_program_that_others_could_have_written_is_not_run() {
     let directory = trusted_directory();
     let hook = |name: &str| program(directory.path(), name, "#!/bin/sh\necho it ran\n");
     let (owned, writable, plain) = (hook("owned"), hook("writable"), hook("plain"));
@@ -140,7 +140,7 @@ fn what_others_could_have_written_is_not_run() {
     for expected in [
         "belongs to uid 65534 and must be root's: chown root",
         "can be written by others than root (mode 0775): chmod go-w",
-        "is no file that can be run: chmod 755",
+        "is not a file that can be run: chmod 755",
         "No such file",
     ] {
         assert!(

@@ -1,4 +1,4 @@
-//! Mail by a real server, read back, and servers that do not do as they should.
+//! Mail by a real server, read back, and by servers that do not answer.
 
 use super::Ends;
 use super::notifier::{Notifier, ended, trusted_directory};
@@ -94,7 +94,7 @@ fn mail_arrives_as_one_and_no_name_gets_into_its_head() {
     );
     let body = one["body"].as_str().unwrap();
     assert!(
-        body.contains("WARNING Ended: PID=4242, Name=x\\x0d\\x0aBcc: evil"),
+        body.contains("WARNING Process ended: PID=4242, Name=x\\x0d\\x0aBcc: evil"),
         "{body}"
     );
     assert!(!body.contains('\u{1b}'));
@@ -103,7 +103,7 @@ fn mail_arrives_as_one_and_no_name_gets_into_its_head() {
         all["subject"]
             .as_str()
             .unwrap()
-            .ends_with(": 2 processes were ended")
+            .ends_with(": 2 processes were killed")
     );
     let body = all["body"].as_str().unwrap();
     assert!(
@@ -112,7 +112,7 @@ fn mail_arrives_as_one_and_no_name_gets_into_its_head() {
     );
 }
 
-/// A server that takes connections and never says a word, and its port.
+/// A server that accepts connections and never answers, and its port.
 fn silent_server() -> (TcpListener, u16) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -120,19 +120,19 @@ fn silent_server() -> (TcpListener, u16) {
 }
 
 #[test]
-fn a_server_that_says_nothing_holds_up_nobody() {
+fn a_server_that_does_not_answer_delays_no_other_channel() {
     let (silent, port) = silent_server();
     let mut notifier = Notifier::start(&format!(
         "[notify]\nemail_to = [\"a@example.com\"]\nsmtp = \"127.0.0.1:{port}\"\ncommand = [\"/usr/bin/env\"]\n"
     ));
     notifier.tell(&json!({"event": "test", "uid": 0, "token": "t", "message": "m"}));
-    // The mail is on its way now and hangs there.
+    // The mail is being sent now, and blocks there.
     let connection = silent.accept().unwrap();
     notifier.tell(&ended("a"));
     notifier.says("Line=MEMORY_MONITOR_EVENT=ended");
     let log = notifier.stop();
     assert!(
-        log.contains("Mail given up, the notifier ends: Events=1"),
+        log.contains("Mail not sent, the notifier stops: Events=1"),
         "{log}"
     );
     drop(connection);

@@ -1,20 +1,26 @@
-//! The notifier as a process: how it starts, listens, tests itself, reloads and ends.
+//! The notifier as a process: how it starts, listens, tests itself, reloads and stops.
 
+use super::desktop::{SYSTEM_BUS, bus, monitor};
 use super::mail::{letters, mail_server};
-use super::{Ends, NOBODY, bus, directory, start, wait_for};
+use super::{Ends, NOBODY, wait_for};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 
-/// A notifier, its configuration and its socket, below a directory of root's alone, so that programs in it
+const PROGRAM: &str = env!("CARGO_BIN_EXE_memory-monitor");
+const NOTIFIER: &str = env!("CARGO_BIN_EXE_memory-monitor-notify");
+
+/// A notifier, its configuration and its socket, below a directory that root alone can write to, so that programs in it
 /// are trusted.
 pub(super) struct Notifier {
     pub(super) directory: TempDir,
+    socket: PathBuf,
     process: Ends,
     log: BufReader<ChildStderr>,
 }
@@ -25,17 +31,35 @@ pub(super) fn trusted_directory() -> TempDir {
     directory
 }
 
+/// The same with the notifier in it, and a directory `run` for the socket of this user.
+pub(super) fn directory_for(user: u32) -> TempDir {
+    let directory = trusted_directory();
+    // By another process: what this one has open for writing, a child of another test would have as well, and the
+    // kernel would not run it.
+    let copied = Command::new("cp")
+        .args([NOTIFIER.as_ref(), directory.path()])
+        .status();
+    assert!(copied.unwrap().success());
+    let run = directory.path().join("run");
+    fs::create_dir(&run).unwrap();
+    chown(&run, Some(user), None).unwrap();
+    directory
+}
+
+/// `memory-monitor notify` with this configuration.
 pub(super) fn command(directory: &Path, notify: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("notify");
+    with_options(command, directory, "notify.sock", notify)
+}
+
+fn with_options(mut command: Command, directory: &Path, socket: &str, notify: &str) -> Command {
     let config = directory.join("notify.toml");
     fs::write(&config, notify).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_memory-monitor"));
     command
-        .args(["notify", "--verbose", "--config"])
+        .args(["--verbose", "--config"])
         .arg(&config)
-        .env(
-            "MEMORY_MONITOR_NOTIFY_SOCKET",
-            directory.join("notify.sock"),
-        )
+        .env("MEMORY_MONITOR_NOTIFY_SOCKET", directory.join(socket))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -49,11 +73,30 @@ impl Notifier {
         Self::run(directory, command)
     }
 
-    pub(super) fn run(directory: TempDir, mut command: Command) -> Self {
+    /// The notifier's own program, as this user.
+    pub(super) fn start_as(user: u32, notify: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = directory_for(user);
+        let program = directory.path().join("memory-monitor-notify");
+        let socket = "run/notify.sock";
+        let mut command = with_options(Command::new(program), directory.path(), socket, notify);
+        command
+            .envs(environment.iter().copied())
+            .uid(user)
+            .gid(user);
+        Self::run_at(directory, socket, command)
+    }
+
+    pub(super) fn run(directory: TempDir, command: Command) -> Self {
+        Self::run_at(directory, "notify.sock", command)
+    }
+
+    fn run_at(directory: TempDir, socket: &str, mut command: Command) -> Self {
+        let socket = directory.path().join(socket);
         let mut process = Ends(command.spawn().unwrap());
         let log = BufReader::new(process.0.stderr.take().unwrap());
         let mut notifier = Self {
             directory,
+            socket,
             process,
             log,
         };
@@ -65,14 +108,10 @@ impl Notifier {
         wait_for(&mut self.log, mark)
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
-        self.directory.path().join("notify.sock")
-    }
-
     pub(super) fn tell(&self, event: &Value) {
         let socket = UnixDatagram::unbound().unwrap();
         socket
-            .send_to(event.to_string().as_bytes(), self.socket())
+            .send_to(event.to_string().as_bytes(), &self.socket)
             .unwrap();
     }
 
@@ -82,7 +121,7 @@ impl Notifier {
         assert!(sent.unwrap().success());
     }
 
-    /// Its log from here to its end.
+    /// Stops it; the rest of its log.
     pub(super) fn stop(mut self) -> String {
         self.signal("TERM");
         self.rest()
@@ -102,9 +141,9 @@ impl Notifier {
     }
 
     pub(super) fn selftest(&self) -> (bool, Value) {
-        let output = Command::new(env!("CARGO_BIN_EXE_memory-monitor"))
+        let output = Command::new(PROGRAM)
             .args(["selftest", "--notify", "--json"])
-            .env("MEMORY_MONITOR_NOTIFY_SOCKET", self.socket())
+            .env("MEMORY_MONITOR_NOTIFY_SOCKET", &self.socket)
             .env_remove("SUDO_UID")
             .output()
             .unwrap();
@@ -116,25 +155,18 @@ impl Notifier {
 pub(super) fn ended(name: &str) -> Value {
     json!({
         "time": "2026-11-21T08:00:00.000+00:00", "level": "warning", "event": "ended", "pid": 4242,
-        "start_time": 99, "uid": NOBODY, "name": name, "message": format!("Ended: PID=4242, Name={name}"),
+        "start_time": 99, "uid": NOBODY, "name": name, "message": format!("Process ended: PID=4242, Name={name}"),
         "rss_bytes": 3_758_096_384_u64, "threshold_bytes": 2_147_483_648_u64, "host": "here",
     })
 }
 
 #[test]
-fn a_test_goes_every_way_and_says_how_it_went() {
+fn a_test_uses_every_channel_and_reports_each() {
     let mails = trusted_directory();
     let (_server, port) = mail_server(mails.path());
-    let bus_directory = directory();
-    let (_bus, address) = bus(
-        bus_directory.path(),
-        Path::new("/usr/share/dbus-1/system.conf"),
-    );
-    let mut monitor = Command::new("dbus-monitor");
-    monitor
-        .args(["--address", &address])
-        .arg("interface='net.nuetzlich.SystemNotifications'");
-    let (_monitor, mut signals) = start(&mut monitor, "member=NameLost");
+    let bus_directory = directory_for(NOBODY);
+    let (_bus, address) = bus(bus_directory.path(), Path::new(SYSTEM_BUS));
+    let (_monitor, mut signals) = monitor(&address);
     let directory = trusted_directory();
     let mut command = command(
         directory.path(),
@@ -164,7 +196,7 @@ fn a_test_goes_every_way_and_says_how_it_went() {
     assert_eq!(outcome("command /bin/true"), Some("ok"));
     assert_eq!(outcome("command /bin/false"), Some("failed"));
     assert_eq!(outcome("desktops"), Some("ok"));
-    // Who runs the tests may or may not be logged in on a terminal.
+    // The user who runs the tests may or may not be logged in on a terminal.
     assert!(outcome("terminals").is_some());
     assert_eq!(steps.len(), 6);
     wait_for(&mut signals, "This is a test of memory-monitor");
@@ -173,16 +205,16 @@ fn a_test_goes_every_way_and_says_how_it_went() {
 }
 
 #[test]
-fn a_test_without_a_notifier_or_without_ways_says_so() {
+fn a_test_without_a_notifier_or_without_channels_says_so() {
     let notifier = Notifier::start("");
     let (passed, steps) = notifier.selftest();
     assert!(passed);
     assert_eq!(steps[1]["outcome"], "missing");
     assert!(steps[1]["detail"].as_str().unwrap().contains("[notify]"));
-    let socket = notifier.socket();
+    let socket = notifier.socket.clone();
     let directory = Notifier::leave(notifier);
-    assert!(!socket.exists(), "it takes its socket with it");
-    let output = Command::new(env!("CARGO_BIN_EXE_memory-monitor"))
+    assert!(!socket.exists(), "it removes its socket");
+    let output = Command::new(PROGRAM)
         .args(["selftest", "--notify"])
         .env("MEMORY_MONITOR_NOTIFY_SOCKET", &socket)
         .output()
@@ -197,13 +229,13 @@ fn a_test_without_a_notifier_or_without_ways_says_so() {
 }
 
 #[test]
-fn a_reload_changes_the_ways_and_a_bad_one_changes_nothing() {
+fn a_reload_changes_the_channels_and_a_rejected_one_changes_nothing() {
     let mut notifier = Notifier::start("[notify]\ncommand = [\"/bin/true\"]\n");
     let config = notifier.directory.path().join("notify.toml");
     fs::write(&config, "[notify]\ncommand = [\"true\"]\n").unwrap();
     notifier.signal("HUP");
-    let refused = notifier.says("Reload refused");
-    assert!(refused.contains("notify.toml:2"), "{refused}");
+    let rejected = notifier.says("Configuration rejected, the previous one stays in force");
+    assert!(rejected.contains("notify.toml:2"), "{rejected}");
     notifier.tell(&ended("a"));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     fs::write(&config, "[notify]\ncommand = [\"/bin/false\"]\n").unwrap();
@@ -215,25 +247,24 @@ fn a_reload_changes_the_ways_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
-fn a_configuration_that_is_refused_elsewhere_is_told_of() {
+fn a_configuration_that_is_rejected_elsewhere_is_reported() {
     let directory = trusted_directory();
     let command = command(
         directory.path(),
         "[thresholds]\nram_percent_threshold = \"much\"\n[notify]\ncommand = [\"/bin/true\"]\n",
     );
     let mut notifier = Notifier::run(directory, command);
-    notifier.tell(&json!({"event": "reload_refused", "message": "Reload refused"}));
+    notifier.tell(&json!({"event": "reload_rejected", "message": "Configuration rejected"}));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     notifier.stop();
 }
 
 #[test]
-fn takes_the_socket_that_a_service_manager_passes_and_ends_when_it_is_idle() {
+fn takes_the_socket_of_a_socket_unit_and_exits_when_it_is_idle() {
     let directory = trusted_directory();
     let socket = directory.path().join("notify.sock");
     let config = directory.path().join("notify.toml");
     fs::write(&config, "[notify]\ncommand = [\"/bin/true\"]\n").unwrap();
-    let program = env!("CARGO_BIN_EXE_memory-monitor");
     // As a service manager does it: the socket is the fourth descriptor. The clock runs faster, so that
     // ten minutes take seconds.
     let manager = "import os, socket, sys\n\
@@ -246,7 +277,7 @@ fn takes_the_socket_that_a_service_manager_passes_and_ends_when_it_is_idle() {
     command
         .args(["-f", "+0 x300", "python3", "-c", manager])
         .arg(&socket)
-        .args([program, "notify", "--verbose", "--config"])
+        .args([NOTIFIER, "--verbose", "--config"])
         .arg(&config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -255,9 +286,26 @@ fn takes_the_socket_that_a_service_manager_passes_and_ends_when_it_is_idle() {
     notifier.tell(&ended("a"));
     notifier.says("Path=/bin/true, Result=exit status: 0");
     let rest = notifier.rest();
-    assert!(
-        rest.contains("Notifier stopping: Reason=nothing to tell"),
-        "{rest}"
-    );
+    assert!(rest.contains("Notifier stopping: Reason=idle"), "{rest}");
     assert!(socket.exists(), "it is the service manager's");
+}
+
+#[test]
+fn both_programs_take_the_same_options() {
+    for (arguments, status) in [
+        (&["--help"][..], 0),
+        (&["--version"], 0),
+        (&["--configuration", "/x"], 64),
+        (&["--json"], 64),
+        (&["operand"], 64),
+    ] {
+        let run = |program: &str, words: &[&str]| {
+            let output = Command::new(program).args(words).args(arguments).output();
+            let output = output.unwrap();
+            (output.status.code(), output.stdout, output.stderr)
+        };
+        let direct = run(NOTIFIER, &[]);
+        assert_eq!(direct.0, Some(status), "{direct:?}");
+        assert_eq!(direct, run(PROGRAM, &["notify"]), "{arguments:?}");
+    }
 }

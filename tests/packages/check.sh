@@ -1,7 +1,7 @@
-# Sourced by the tests of the packages, here and inside of machines.
+# Sourced by the tests of the packages, on the host and in machines.
 # shellcheck shell=bash
 
-# check DESCRIPTION COMMAND...: one test, counted by the line it prints.
+# check DESCRIPTION COMMAND...: one test, counted by the line that it prints.
 check() {
 	local description=$1 output begin=$SECONDS
 	shift
@@ -14,11 +14,11 @@ check() {
 	fi
 }
 
-# Waits for a state and not for a time: the limit is far beyond what even an emulated machine needs.
+# Waits for a state, not for a time: the limit is far beyond what an emulated machine needs.
 until_ok() {
 	local end=$((SECONDS + 300))
 	until "$@"; do
-		((SECONDS < end)) || { echo "still not so: $*" && return 1; }
+		((SECONDS < end)) || { echo "timeout: $*" && return 1; }
 		sleep 0.2
 	done
 }
@@ -40,8 +40,8 @@ phase() {
 		last=$line
 		[ "$line" = finished ] || echo "$line"
 	done < <(scripts/boot run "$name" 1200 "bash /srv/tests/machine-$1 2>&1")
-	[ "$last" = finished ] || echo "FAILED: the phase $1 broke off"
+	[ "$last" = finished ] || echo "FAILED: the phase $1 was aborted"
 }
 
-# The last line of a test: it did not break off.
+# The last line of a test that was not aborted.
 finished() { echo finished; }

@@ -1,4 +1,4 @@
-# What the tests inside a booted machine have in common: sourced by the phases beside it.
+# Common functions of the tests in a booted machine: sourced by its phases.
 # shellcheck shell=bash disable=SC2034
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 set -o pipefail
@@ -9,21 +9,21 @@ config=/etc/memory-monitor/config.toml
 log=/var/log/memory_monitor.log
 packages=/srv/packages
 apt=(apt-get -qq -y -o Dpkg::Options::=--force-confold --no-install-recommends)
-# The same scripts of the package in a fraction of apt's time, where apt is not what is tested.
+# Runs the same package scripts in a fraction of apt's time, for tests that are not about apt.
 dpkg=(dpkg --force-confold --force-downgrade)
 
-# use_repository DIRECTORY: the signed repository in that directory becomes the one of the machine.
+# use_repository DIRECTORY: makes the signed repository in that directory the machine's.
 use_repository() {
 	sed "s|file://.*|file:$packages/apt|; s|Signed-By: .*|Signed-By: $packages/apt/memory-monitor.asc|" \
 		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
 	rm -rf "$packages"
 	cp -r "$1" "$packages"
-	# apt would refuse to go back to what was signed earlier.
+	# apt would reject an index with an older signature.
 	rm -rf /var/lib/apt/lists
 	apt-get -qq update
 }
 
-# Once its limits were tested, the service may have a whole processor: emulated, that is slow enough.
+# After the test of its limits the service may use a whole processor: an emulated one is slow enough.
 lift_quota() {
 	mkdir -p /run/systemd/system/service.d
 	printf '[Service]\nCPUQuota=\n' >/run/systemd/system/service.d/quota.conf
@@ -38,7 +38,7 @@ restarted_since() { [ "$(main_pid)" -gt 1 ] && [ "$(main_pid)" != "$1" ] && syst
 active() { systemctl --quiet is-active $unit; }
 scans() { grep -c 'Scan complete' $log; }
 
-# The policy of these tests: what is over 100 MB is ended within a second.
+# The policy of these tests: a process over 100 MB is killed within a second.
 write_config() {
 	cat >$config <<-TOML
 		[thresholds]
@@ -60,7 +60,7 @@ write_config() {
 reload() { write_config && systemctl reload $unit && until_ok reloaded; }
 reloaded() { property StatusText | grep -q processes; }
 
-# hog NAME USER [ignore]: 130 MB in a process of that name; sets $hog to its number.
+# hog NAME USER [ignore]: a process of that name with 130 MB; sets $hog to its PID.
 hog() {
 	[ -e "/usr/local/bin/$1" ] || cp /usr/bin/perl "/usr/local/bin/$1"
 	setpriv --reuid="$2" --regid=nogroup --clear-groups "/usr/local/bin/$1" -e \
@@ -73,19 +73,19 @@ grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
-# The records of the file as the journal has them: without time and level.
+# The records of the log file as the journal has them: without time and level.
 records() { sed 's/^[0-9-]* [0-9:]* - [A-Z]* - //' "$@"; }
-# once TEXT: exactly one such record in the file, and exactly one in the journal.
+# once TEXT: exactly one such record in the log file, and exactly one in the journal.
 once() {
 	same "in the file: $(grep -cF "$1" $log)" 'in the file: 1' && same "in the journal: $(journal | grep -cF "$1")" 'in the journal: 1'
 }
-# lives PID: it is still there after two more checks that began after it was large.
+# lives PID: it still runs after two more scans that began after it was large.
 lives() {
 	local before
 	before=$(scans)
 	until_ok eval "[ \$(scans) -ge $((before + 3)) ]" && [ -e "/proc/$1" ] && not grep -q "Killing process: PID=$1," $log
 }
-# What is left of the package anywhere in the machine.
+# All that the package left in the machine.
 leftovers() {
 	find / -xdev \( -name '*memory-monitor*' -o -name '*memory_monitor*' \) -not -path '/srv/*' -not -path '/proc/*' \
 		-not -path '/var/lib/apt/*' -not -path '/var/cache/apt/*' -not -path '/etc/apt/*'

@@ -22,12 +22,13 @@ fn logs_to_the_standard_error_it_was_given() {
         level: LevelFilter::Info,
         format: LogFormat::Text,
     };
-    let sinks = LogSinks::install(&settings, mode).unwrap();
+    let level = mode.level(settings.level);
+    let sinks = LogSinks::install(&settings, level).unwrap();
     log::debug!("fine");
     log::info!("usual");
     log::error!("bad");
     sinks.reopen();
-    assert!(LogSinks::install(&settings, mode).is_err(), "only once");
+    assert!(LogSinks::install(&settings, level).is_err(), "only once");
 }
 
 fn child(mode: &str) -> Command {
@@ -178,7 +179,7 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
     let mut piece = vec![0; 1 << 20];
     let length = reader.read(&mut piece).unwrap();
     let mut text = String::from_utf8(piece[..length].to_vec()).unwrap();
-    bench.info("room again");
+    bench.info("space again");
     bench.stderr = Some(reader);
     let rest = bench.finish();
     text.push_str(&rest.join("\n"));
@@ -187,9 +188,9 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
     assert!((5..14).contains(&written), "{written}");
     let again = lines
         .iter()
-        .position(|line| line.ends_with("INFO - room again"))
+        .position(|line| line.ends_with("INFO - space again"))
         .unwrap();
-    assert_eq!(without_time(&lines[again]), "INFO - room again");
+    assert_eq!(without_time(&lines[again]), "INFO - space again");
     let lost: usize = lines[again + 1]
         .rsplit_once("Lost=")
         .unwrap()
@@ -213,7 +214,7 @@ fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
     let mut piece = vec![0; 1 << 16];
     both_ends.read_exact(&mut piece[..1 << 15]).unwrap();
     let mut text = String::from_utf8_lossy(&piece[..1 << 15]).into_owned();
-    bench.info("room again");
+    bench.info("space again");
     both_ends.write_all(b"end\n").unwrap();
     while !text.ends_with("\nend\n") {
         let length = both_ends.read(&mut piece).unwrap();
@@ -221,8 +222,8 @@ fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
     }
     let again = text
         .lines()
-        .find(|line| line.ends_with("INFO - room again"));
-    assert_eq!(without_time(again.unwrap()), "INFO - room again");
+        .find(|line| line.ends_with("INFO - space again"));
+    assert_eq!(without_time(again.unwrap()), "INFO - space again");
     assert!(text.contains("Writing to log file again"), "{text}");
     assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
 }

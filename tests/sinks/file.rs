@@ -9,7 +9,7 @@ use std::thread;
 fn writes_lines_of_the_interface() {
     let mut bench = Bench::new();
     bench.settings.level = LevelFilter::Debug;
-    bench.sinks.apply(&bench.settings);
+    bench.apply();
     for level in [Level::Debug, Level::Info, Level::Warn, Level::Error] {
         bench.log(level, "Scan complete. Scanned: 245, Killed: 1");
     }
@@ -197,11 +197,11 @@ fn a_reload_changes_file_and_level() {
     bench.info("one");
     bench.settings.file = Some(bench.path("second"));
     bench.settings.level = LevelFilter::Warn;
-    bench.sinks.apply(&bench.settings);
+    bench.apply();
     bench.info("two");
     bench.log(Level::Warn, "three");
     bench.settings.file = None;
-    bench.sinks.apply(&bench.settings);
+    bench.apply();
     bench.log(Level::Warn, "four");
     assert_eq!(texts(&bench.log_file()), ["INFO - one"]);
     assert_eq!(texts(&lines_of(&bench.path("second"))), ["WARNING - three"]);

@@ -56,13 +56,13 @@ fn on_a_small_disk(disk: &Path) {
         assert_eq!(without_time(line), format!("INFO - record {number} {long}"));
     }
 
-    // Room again, though the file is the same.
+    // Space again, though the file is the same.
     let kept = format!("{}\n", full[0]);
     fs::write(&log_file, &kept).unwrap();
-    bench.info("room again");
+    bench.info("space again");
     let lines = lines_of(&log_file);
     let lost = 100 - whole;
-    assert_eq!(without_time(&lines[1]), "INFO - room again");
+    assert_eq!(without_time(&lines[1]), "INFO - space again");
     assert!(lines[2].ends_with(&format!("Lost={lost}")), "{}", lines[2]);
     assert_eq!(lines.len(), 3);
 

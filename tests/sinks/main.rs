@@ -10,9 +10,9 @@ mod full_disk;
 mod syslog;
 
 use log::{Level, LevelFilter, Log, Record};
+use memory_monitor::cli::Verbosity;
 use memory_monitor::config::{LogFormat, LogSettings};
-use memory_monitor::events::sinks::LogSinks;
-use memory_monitor::events::sinks::{Console, Style, SyslogSockets, Verbosity};
+use memory_monitor::events::sinks::{LogSinks, Stderr, Style, SyslogSockets};
 use std::fs::{self, File};
 use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
@@ -49,6 +49,7 @@ struct Bench {
     sinks: LogSinks,
     logger: Box<dyn Log>,
     settings: LogSettings,
+    verbosity: Verbosity,
     stderr: Option<PipeReader>,
 }
 
@@ -57,15 +58,15 @@ impl Bench {
         Self::with(Verbosity::Normal, Style::Plain)
     }
 
-    fn with(mode: Verbosity, style: Style) -> Self {
+    fn with(verbosity: Verbosity, style: Style) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log_file = directory.path().join("log");
-        Self::at(directory, &log_file, mode, style)
+        Self::at(directory, &log_file, verbosity, style)
     }
 
-    fn at(directory: TempDir, log_file: &Path, mode: Verbosity, style: Style) -> Self {
+    fn at(directory: TempDir, log_file: &Path, verbosity: Verbosity, style: Style) -> Self {
         let (reader, writer) = std::io::pipe().unwrap();
-        let console = Console::new(File::from(OwnedFd::from(writer)), mode, style);
+        let stderr = Stderr::new(File::from(OwnedFd::from(writer)), style);
         let settings = LogSettings {
             file: Some(log_file.to_owned()),
             syslog: false,
@@ -76,12 +77,14 @@ impl Bench {
             syslog: directory.path().join("dev-log"),
             journald: directory.path().join("journald"),
         };
-        let (sinks, logger) = LogSinks::over(&settings, Some(console), &sockets);
+        let level = verbosity.level(settings.level);
+        let (sinks, logger) = LogSinks::over(&settings, level, Some(stderr), &sockets);
         Self {
             directory,
             sinks,
             logger,
             settings,
+            verbosity,
             stderr: Some(reader),
         }
     }
@@ -102,7 +105,12 @@ impl Bench {
 
     fn switch_syslog_on(&mut self) {
         self.settings.syslog = true;
-        self.sinks.apply(&self.settings);
+        self.apply();
+    }
+
+    fn apply(&self) {
+        let level = self.verbosity.level(self.settings.level);
+        self.sinks.apply(&self.settings, level);
     }
 
     fn listen(&self) -> UnixDatagram {

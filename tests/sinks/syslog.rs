@@ -49,7 +49,7 @@ fn is_off_when_it_is_switched_off() {
     bench.switch_syslog_on();
     bench.info("two");
     bench.settings.syslog = false;
-    bench.sinks.apply(&bench.settings);
+    bench.apply();
     bench.info("three");
     let packets = received(&server);
     assert_eq!(packets.len(), 1);
@@ -118,9 +118,9 @@ fn a_full_socket_does_not_block() {
     }
     let queued = received(&server).len();
     assert!(queued < records);
-    bench.info("room again");
+    bench.info("space again");
     let packets = received(&server);
-    assert_eq!(parts(&packets[0]), ("30", "room again"));
+    assert_eq!(parts(&packets[0]), ("30", "space again"));
     assert!(
         packets[1].ends_with(&format!("Lost={}", records - queued)),
         "{packets:?}"

@@ -30,7 +30,7 @@ fn shows_each_value_and_what_it_means_now() {
             sleeper.pid()
         ),
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
-        "user \"no-such-user\" does not exist and protects nobody until it does\n".to_owned(),
+        "user \"no-such-user\" does not exist; the entry has no effect until it does\n".to_owned(),
         "ram_gb_threshold = 0.00GB is low: ".to_owned(),
     ] {
         assert!(said.out.contains(&line), "{line}: {said:?}");
@@ -144,7 +144,7 @@ fn says_which_commands_the_notifier_will_not_run() {
     let config = Machine::of("[notify]\ncommand = [\"/bin/true\", \"/nowhere/hook\"]\n");
     let said = run(&["check", &config.config_file()]);
     assert_eq!(said.status, Some(0), "{said:?}");
-    let note = "the notifier runs no such command: /nowhere can't be looked at: No such file";
+    let note = "the notifier runs no such command: /nowhere can't be accessed: No such file";
     assert!(said.out.contains(note), "{said:?}");
     assert!(!said.out.contains("/bin/true can't"), "{said:?}");
 }

@@ -53,7 +53,7 @@ fn spared_until_taken_back() {
         .log()
         .wait_for_words(&["Exempt for ", &format!("PID={pid},"), reason]);
     machine.log().wait_for_words(&[
-        "Spared process: ",
+        "Protected process: ",
         &format!("PID={pid},"),
         "exempt for another",
     ]);
@@ -77,10 +77,9 @@ fn spared_until_taken_back() {
     assert!(hog.is_alive());
     assert!(exempt(&[&pid, "--end"]).status == Some(0));
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    machine.log().wait_for_words(&[
-        "No longer exempt, it was taken back: ",
-        &format!("PID={pid},"),
-    ]);
+    machine
+        .log()
+        .wait_for_words(&["Exemption over (revoked): ", &format!("PID={pid},")]);
     let again = exempt(&[&pid, "--end"]);
     assert_eq!(again.status, Some(1), "{again:?}");
     assert!(exempt(&["--list"]).all().contains("No process"));
@@ -95,11 +94,11 @@ fn spared_until_its_time_is_over() {
     let mut daemon = machine.start();
     machine
         .log()
-        .wait_for_words(&["Spared process: ", "exempt for another"]);
+        .wait_for_words(&["Protected process: ", "exempt for another"]);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine
         .log()
-        .wait_for_words(&["No longer exempt, its time is over: "]);
+        .wait_for_words(&["Exemption over (expired): "]);
     daemon.stop();
 }
 
@@ -111,9 +110,10 @@ fn lets_a_victim_go() {
         .log()
         .wait_for_words(&["Killing process: ", &format!("PID={},", hog.pid())]);
     grant(&hog, "1h", "not this one");
-    machine
-        .log()
-        .wait_for_words(&["No longer to be ended: ", &format!("PID={},", hog.pid())]);
+    machine.log().wait_for_words(&[
+        "Kill cancelled, the process is protected now: ",
+        &format!("PID={},", hog.pid()),
+    ]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
     assert!(hog.is_alive());
     daemon.stop();
@@ -140,7 +140,7 @@ fn holds_for_the_process_alone() {
     first.end();
     machine
         .log()
-        .wait_for_words(&["No longer exempt, the process has ended: ", "PID=300,"]);
+        .wait_for_words(&["Exemption over (the process has ended): ", "PID=300,"]);
     let mut second = Hog::new().start_as(300);
     assert_eq!(second.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
@@ -174,7 +174,7 @@ fn what_others_could_have_written() {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine
         .log()
-        .wait_for_words(&["Exemptions not taken over", "by others than root"]);
+        .wait_for_words(&["Exemptions file rejected", "by others than root"]);
 
     // Who is exempt stays so, whatever the file has become.
     fs::remove_file(file()).expect("ours");
@@ -186,10 +186,10 @@ fn what_others_could_have_written() {
     fs::write(file(), "[{").expect("ours");
     machine
         .log()
-        .wait_for_words(&["Exemptions not taken over", "EOF"]);
+        .wait_for_words(&["Exemptions file rejected", "EOF"]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
     let over =
-        |record: &crate::harness::log_lines::Record| record.message.contains("No longer exempt");
+        |record: &crate::harness::log_lines::Record| record.message.contains("Exemption over");
     assert!(!machine.log().records().iter().any(over));
     daemon.stop();
 }

@@ -27,17 +27,17 @@ fn names_the_test_that_decides_and_its_line() {
     for (more, verdict, line) in [
         (
             "",
-            "a check would end it: it is over ram_gb_threshold = 0.00GB.",
+            "a scan would kill it: it is over ram_gb_threshold = 0.00GB.",
             "3: ram_gb_threshold = 0.001",
         ),
         (
             "[whitelist]\nnames = [\"x\",\n\"sleeper-?\"]\n",
-            "it is spared, although it is over a threshold: whitelist.names has \"sleeper-?\", but its executable is /",
+            "it is protected, although it is over a threshold: whitelist.names has \"sleeper-?\", but its executable is /",
             "6: names has \"sleeper-?\"",
         ),
         (
             "[settings]\ndry_run = true\n",
-            "it would be reported, not ended: it is over ram_gb_threshold = 0.00GB, and dry_run is true.",
+            "it would be reported, not killed: it is over ram_gb_threshold = 0.00GB, and dry_run is true.",
             "5: dry_run = true",
         ),
     ] {
@@ -104,7 +104,7 @@ fn tells_what_the_daemon_waits_for() {
     let said = said.concat();
     for text in [
         " of 50 min left\n",
-        "Verdict: it is ended in ",
+        "Verdict: it will be killed in ",
         "limit of kills reached   yes  1 of 1 within the last minute\n",
         "as the limit of 1 kills a minute is reached: it is over",
         &format!("Decided by {file}:6: max_kills_per_minute = 1\n"),
@@ -179,8 +179,7 @@ fn says_what_another_user_and_hidepid_keep_back() {
     };
     let said = explain();
     assert!(
-        said.out
-            .contains("can't be read here: exe: Permission denied"),
+        said.out.contains("can't be read: exe: Permission denied"),
         "{said:?}"
     );
     assert!(said.out.contains("this user may signal it  no"), "{said:?}");

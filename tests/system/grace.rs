@@ -73,7 +73,11 @@ fn reload_that_protects() {
     machine.set("whitelist.names", r#"["hog"]"#);
     machine.write_config();
     daemon.signal(libc::SIGHUP);
-    wait_for(&machine, "No longer to be ended:", &hog);
+    wait_for(
+        &machine,
+        "Kill cancelled, the process is protected now:",
+        &hog,
+    );
     machine.log().wait_for_scans(5);
     assert!(hog.is_alive());
     daemon.stop();
@@ -112,7 +116,11 @@ fn new_name_protects() {
     machine.set("settings.term_timeout", "0.1");
     machine.write_config();
     daemon.signal(libc::SIGHUP);
-    wait_for(&machine, "No longer to be ended:", &hog);
+    wait_for(
+        &machine,
+        "Kill cancelled, the process is protected now:",
+        &hog,
+    );
     machine.log().wait_for_scans(5);
     assert!(hog.is_alive());
     daemon.stop();

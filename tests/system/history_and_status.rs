@@ -52,7 +52,7 @@ fn history_tells_what_was_ended() {
         "  SIGTERM  ",
         "  ram_gb_threshold = 0.05GB\n",
         "####################     1  python3 (root), 0.1",
-        "One line of the record can't be read and was skipped.\n",
+        "One line of the history can't be read and was skipped.\n",
     ] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
@@ -70,7 +70,7 @@ fn history_tells_what_was_ended() {
         ["--since", "2999-01-01"],
     ] {
         let said = run(&[&["history"][..], &filter].concat());
-        assert!(said.out.starts_with("Nothing was ended"), "{said:?}");
+        assert!(said.out.starts_with("Nothing was killed"), "{said:?}");
     }
     let all = ["--user", "root", "--name", "python?", "--since", "1h"];
     let said = run(&[&["history"][..], &all].concat());
@@ -82,11 +82,11 @@ fn status_tells_how_things_are() {
     let file = machine.config_file();
     let said = run(&["status"]);
     for part in [
-        " runs by hand: PID ",
-        &format!("Policy: configuration {file}, read "),
-        "Ended today: 1, 0.1",
+        " runs in the foreground: PID ",
+        &format!("Policy: configuration {file}, loaded "),
+        "Killed today: 1, 0.1",
         "since its start: 1\n",
-        "Next check: ",
+        "Next scan: ",
     ] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
@@ -99,7 +99,7 @@ fn status_tells_how_things_are() {
     done.expect("a file of ours");
     let said = run(&["status"]);
     assert!(said.out.contains("on disk is newer"), "{said:?}");
-    let refused = format!("would now be refused: {file}:7:1: unknown key");
+    let refused = format!("would be rejected: {file}:7:1: unknown key");
     assert!(said.out.contains(&refused), "{said:?}");
 
     daemon.pause();
@@ -116,10 +116,7 @@ fn status_tells_how_things_are() {
     daemon.stop();
     let said = run(&["status"]);
     assert_eq!(said.status, Some(1), "{said:?}");
-    let error = format!(
-        "error: no daemon runs that could leave its state in {}\n",
-        quoted(&status)
-    );
+    let error = format!("error: no daemon runs that writes {}\n", quoted(&status));
     assert!(said.err.contains(&error), "{said:?}");
 }
 
@@ -130,7 +127,11 @@ fn a_daemon_that_was_killed_is_not_running() {
     let said = run(&["status", "--json"]);
     assert!(said.out.contains("\"running\": false"), "{said:?}");
     assert_eq!(said.status, Some(1), "{said:?}");
-    assert!(said.err.contains("has ended without a word"), "{said:?}");
+    assert!(
+        said.err
+            .contains("exited without cleaning up; its status file is stale"),
+        "{said:?}"
+    );
 }
 
 fn without_a_place_for_it_the_daemon_works_all_the_same() {

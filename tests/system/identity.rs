@@ -156,7 +156,7 @@ fn nothing_was_ended(machine: &Machine) {
         // That a name is not what it seems is a warning, of one that lives.
         assert!(
             record.level == "INFO"
-                || record.message.starts_with("Spared process: ")
+                || record.message.starts_with("Protected process: ")
                 || !record.message.contains("PID="),
             "{record:?}"
         );

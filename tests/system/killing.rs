@@ -251,7 +251,7 @@ fn dry_run_stays_after_a_reload() {
     let mut daemon = machine.launch(command);
     machine.log().wait_for_scans(1);
     daemon.signal(libc::SIGHUP);
-    machine.log().wait_for_words(&["Configuration read again"]);
+    machine.log().wait_for_words(&["Configuration reloaded"]);
     let hog = Hog::new().start();
     machine
         .log()

@@ -34,6 +34,7 @@ mod running;
 mod scan;
 mod schedule;
 mod selftest;
+mod systemd;
 mod traced;
 mod users;
 mod verify_names;
@@ -73,6 +74,7 @@ fn main() {
         scan::CASES,
         schedule::CASES,
         selftest::CASES,
+        systemd::CASES,
         traced::CASES,
         users::CASES,
         verify_names::CASES,

@@ -7,12 +7,14 @@ use crate::harness::machine::{LONG, Machine, binary, quoted, said, until};
 use crate::harness::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     ended_processes,
     dry_run,
+    one_number_over_a_threshold,
     refused_configuration,
     said_once_each_way,
     full_disk,
@@ -39,6 +41,36 @@ fn value(path: &Path, series: &str) -> Option<f64> {
 
 fn wait_for(path: &Path, series: &str, wanted: f64) {
     until(series, || value(path, series) == Some(wanted));
+}
+
+/// systemd's status line, the metrics and the status file count the same processes: over a threshold, not protected.
+fn one_number_over_a_threshold() {
+    let (machine, path) = with_metrics();
+    let protected = Hog::new().comm("protected").start();
+    let _over = Hog::new().comm("over").start();
+    let machine = machine
+        .with("whitelist.pids", &format!("[1, {}]", protected.pid()))
+        .with("settings.dry_run", "true");
+    let socket = machine.path("systemd");
+    let receiver = UnixDatagram::bind(&socket).expect("a directory of ours");
+    let mut command = machine.command();
+    command.env("NOTIFY_SOCKET", &socket);
+    let mut daemon = machine.launch(command);
+    let mut line = String::new();
+    until("systemd is told of a scan", || {
+        let mut buffer = [0; 256];
+        let length = receiver.recv(&mut buffer).expect("a socket of ours");
+        line = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        line.contains("processes, ") && !line.contains("STATUS=0 ")
+    });
+    assert!(line.contains(" processes, 1 over, "), "{line}");
+    wait_for(&path, "processes_over_threshold", 1.0);
+    let directory = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");
+    let status = Path::new(&directory).join("status.json");
+    until("the status file has the same number", || {
+        fs::read_to_string(&status).is_ok_and(|text| text.contains("\"over\":1,"))
+    });
+    daemon.stop();
 }
 
 fn ended_processes() {

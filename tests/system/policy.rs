@@ -46,7 +46,10 @@ fn first_rule_decides() {
         assert!(hog.is_alive());
         assert_eq!(count(&machine, "WARNING", "Killing process: ", hog), 0);
     }
-    assert_eq!(count(&machine, "INFO", "Spared process: ", &protected), 1);
+    assert_eq!(
+        count(&machine, "INFO", "Protected process: ", &protected),
+        1
+    );
     let only = "Over its threshold, only reported: ";
     assert_eq!(count(&machine, "WARNING", only, &reported), 1);
 }
@@ -66,7 +69,7 @@ fn rule_by_executable() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(hog.is_alive());
-    assert_eq!(count(&machine, "INFO", "Spared process: ", &hog), 1);
+    assert_eq!(count(&machine, "INFO", "Protected process: ", &hog), 1);
 }
 
 fn must_be_over_for_a_time() {
@@ -85,9 +88,10 @@ fn must_be_over_for_a_time() {
     );
     machine.log().wait_for_words(&["Process ended:"]);
     daemon.stop();
-    let waits = "Over its threshold, ended in 2 s if it still is: ";
+    let waits = "Over its threshold, will be killed in 2 s unless it shrinks: ";
     assert_eq!(count(&machine, "INFO", waits, &hog), 1);
-    assert_eq!(machine.log().scans(), 1);
+    // The kill comes by a read of that process or, where one is due just then, by an early scan.
+    assert!(machine.log().scans() <= 2);
 }
 
 fn early_warning_once() {
@@ -153,7 +157,7 @@ fn foreign_drop_in_is_refused() {
     let refused = said(command);
     assert_eq!(refused.status, Some(78), "{refused:?}");
     let text = refused.err;
-    assert!(text.contains("theirs.toml\" belongs to uid 1000"), "{text}");
+    assert!(text.contains("theirs.toml belongs to uid 1000"), "{text}");
 }
 
 fn measured_by_pss() {

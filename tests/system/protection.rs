@@ -125,7 +125,7 @@ fn user_that_comes_later() {
     fs::write(&database, text).expect("a file of ours");
     daemon.signal(libc::SIGHUP);
     let about = format!("PID={}, Name=hog, User=latecomer,", hog.pid());
-    log.wait_for_words(&["Spared process: ", &about, "latecomer"]);
+    log.wait_for_words(&["Protected process: ", &about, "latecomer"]);
     daemon.stop();
 }
 
@@ -162,7 +162,7 @@ fn pid_taken_over() {
         is_it && record.level == "WARNING"
     };
     let records = log.records();
-    let spared = format!("Spared process: PID={pid},");
+    let spared = format!("Protected process: PID={pid},");
     let spared = records
         .iter()
         .filter(|record| record.message.starts_with(&spared));

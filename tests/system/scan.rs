@@ -6,7 +6,7 @@ use crate::harness::machine::{Machine, run};
 use crate::harness::terminal::{Press, on_terminal};
 
 pub(crate) const CASES: &[Case] = cases![
-    shows_whom_it_is_asked_for,
+    shows_what_it_is_asked_for,
     the_nearest_to_its_threshold_comes_first,
     suggests_thresholds_from_what_it_observed,
     fits_the_terminal,
@@ -14,7 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     watch_redraws_and_leaves_the_terminal_as_it_was,
 ];
 
-fn shows_whom_it_is_asked_for() {
+fn shows_what_it_is_asked_for() {
     let (one, other) = (sleeper("sleeper-d1"), sleeper("sleeper-d2"));
     let said = run(&["scan", "--name", "sleeper-d?"]);
     let rows: Vec<_> = said
@@ -61,7 +61,7 @@ fn the_nearest_to_its_threshold_comes_first() {
     assert!(said.out.contains("##########"), "{said:?}");
     assert!(
         said.out
-            .contains("over     sleeper-e1  (over ram_gb_threshold"),
+            .contains("over       sleeper-e1  (over ram_gb_threshold"),
         "{said:?}"
     );
 }
@@ -71,11 +71,12 @@ fn suggests_thresholds_from_what_it_observed() {
     let out = on_terminal((100, 50), None, &["scan", "--suggest", "1s"]);
     assert!(out.contains("0 s of 1 s"), "{out}");
     assert!(out.contains("Observed for 1 s: "), "{out}");
-    assert!(out.contains("WOULD HAVE ENDED"), "{out}");
+    assert!(out.contains("WOULD HAVE KILLED"), "{out}");
     let config = Machine::of("[whitelist]\nnames = [\"*\"]\n");
     let said = run(&["scan", "--suggest", "1s", "-c", &config.config_file()]);
     assert!(
-        said.out.contains("Nothing was seen that could be ended."),
+        said.out
+            .contains("No process was seen that could be killed."),
         "{said:?}"
     );
     assert!(!said.err.contains("0 s of 1 s"), "{said:?}");

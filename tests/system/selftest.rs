@@ -58,10 +58,10 @@ fn ends_its_own_processes_and_no_other() {
     assert_eq!(said.status, Some(0), "{said:?}");
     let steps = steps(&said);
     for (name, detail) in [
-        ("see it, decide and send SIGTERM", ""),
-        ("send SIGKILL after the grace time", ""),
-        ("notice the end", "Signal=SIGKILL"),
-        ("notice the end", "Signal=SIGTERM"),
+        ("read it, decide and send SIGTERM", ""),
+        ("send SIGKILL after the grace period", ""),
+        ("notice that it has ended", "Signal=SIGKILL"),
+        ("notice that it has ended", "Signal=SIGTERM"),
         ("reclaim the memory of a killed process", ""),
     ] {
         assert!(has(&steps, "ok", name, detail), "{name}: {said:?}");
@@ -69,7 +69,7 @@ fn ends_its_own_processes_and_no_other() {
     let failed = steps.iter().find(|[outcome, ..]| outcome == "failed");
     assert_eq!(failed, None);
     let said = selftest(&[]);
-    let last = " 0 failed. Nothing but processes of this test was signalled.\n";
+    let last = " 0 failed. No process but those of this test was sent a signal.\n";
     assert!(said.out.ends_with(last), "{said:?}");
     assert!(bystander.is_alive());
     let left = fs::read_dir(directory).expect("a directory of ours");
@@ -88,7 +88,10 @@ fn says_what_a_normal_user_lacks() {
     let steps = steps(&said);
     let lacks = "signal other users' processes";
     assert!(has(&steps, "missing", lacks, ""), "{said:?}");
-    assert!(has(&steps, "ok", "notice the end", ""), "{said:?}");
+    assert!(
+        has(&steps, "ok", "notice that it has ended", ""),
+        "{said:?}"
+    );
     assert!(bystander.is_alive());
 }
 

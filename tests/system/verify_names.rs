@@ -59,7 +59,7 @@ fn start(guard: &Path) -> RunningHog {
     hog().by([guard]).start()
 }
 
-/// With a daemon that spares "guard" where the executable bears it out.
+/// With a daemon that spares "guard" where the executable verifies it.
 fn machine() -> Machine {
     Machine::new()
         .with("whitelist.names", r#"["guard"]"#)
@@ -73,7 +73,7 @@ fn record_of(machine: &Machine, start: &str) -> Record {
 
 /// It is spared, which is said at this level and for this reason.
 fn is_spared(machine: &Machine, hog: &RunningHog, level: &str, reason: &str) {
-    let record = record_of(machine, &format!("Spared process: PID={}, ", hog.pid()));
+    let record = record_of(machine, &format!("Protected process: PID={}, ", hog.pid()));
     let reason = format!("Reason: whitelist.names has guard, {reason}");
     assert!(
         record.level == level && record.message.ends_with(&reason),
@@ -104,7 +104,7 @@ fn root_alone_can_change_it() {
     let by_link = start(&link);
     let mut daemon = machine.start();
     for hog in [&by_user, &by_root, &by_link] {
-        is_spared(&machine, hog, "INFO", "borne out by /opt/bin/guard");
+        is_spared(&machine, hog, "INFO", "verified by /opt/bin/guard");
     }
     daemon.stop();
 }
@@ -158,7 +158,7 @@ fn deleted_or_replaced() {
     fs::remove_file(&of_user).expect("a directory of ours");
     let mut daemon = machine.start();
     for (hog, path) in spared.iter().zip([&replaced, &removed]) {
-        let reason = format!("borne out by {}", path.display());
+        let reason = format!("verified by {}", path.display());
         is_spared(&machine, hog, "INFO", &reason);
     }
     is_ended(
@@ -206,7 +206,7 @@ fn other_mount_namespace() {
     let mut old_of_user = inside(&guard, &user, "true").user(USER).start();
     fs::remove_file(&guard).expect("a directory of ours");
     let mut daemon = machine.start();
-    is_spared(&machine, &service, "INFO", "borne out by /opt/bin/guard");
+    is_spared(&machine, &service, "INFO", "verified by /opt/bin/guard");
     let foreign = "but /opt/bin/guard is not this machine's file";
     for hog in [&mut container, &mut of_user] {
         is_ended(&machine, hog, foreign);
@@ -217,7 +217,7 @@ fn other_mount_namespace() {
         &machine,
         &upgraded,
         "WARNING",
-        "but it can't be told whether /opt/gone/guard bears it out: deleted, in another mount namespace",
+        "but /opt/gone/guard can't be verified: deleted, in another mount namespace",
     );
     daemon.stop();
 }
@@ -264,7 +264,7 @@ fn scripts() {
     ];
     let mut daemon = machine.start();
     for (hog, path) in &spared {
-        is_spared(&machine, hog, "INFO", &format!("borne out by {path}"));
+        is_spared(&machine, hog, "INFO", &format!("verified by {path}"));
     }
     for (hog, reason) in &mut ended {
         is_ended(&machine, hog, reason);
@@ -293,7 +293,7 @@ fn dead_leader() {
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
     is_ended(&machine, &mut ended, &renamed);
-    is_spared(&machine, &spared, "INFO", "borne out by /opt/bin/guard");
+    is_spared(&machine, &spared, "INFO", "verified by /opt/bin/guard");
     daemon.stop();
 }
 
@@ -313,8 +313,7 @@ fn unreadable_link_spares_and_warns() {
         &machine,
         &hog,
         "WARNING",
-        "but it can't be told whether its executable bears it out: \
-         exe: Permission denied (os error 13)",
+        "but its executable can't be verified: exe: Permission denied (os error 13)",
     );
     daemon.stop();
 }
@@ -326,7 +325,10 @@ fn without_it_another_name_is_a_warning_once() {
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
     is_spared(&machine, &thief, "WARNING", &renamed);
-    let record = record_of(&machine, &format!("Spared process: PID={}, ", real.pid()));
+    let record = record_of(
+        &machine,
+        &format!("Protected process: PID={}, ", real.pid()),
+    );
     let plain = "Reason: whitelist.names has guard";
     assert!(
         record.level == "INFO" && record.message.ends_with(plain),
@@ -345,7 +347,7 @@ fn without_it_another_name_is_a_warning_once() {
     }
     daemon.stop();
     let said = |hog: &RunningHog| {
-        let start = format!("Spared process: PID={}, ", hog.pid());
+        let start = format!("Protected process: PID={}, ", hog.pid());
         let records = machine.log().records();
         let said = records
             .iter()
@@ -366,7 +368,7 @@ fn explained() {
         ),
         (
             &real,
-            "yes  whitelist.names has guard, borne out by /opt/bin/guard\n",
+            "yes  whitelist.names has guard, verified by /opt/bin/guard\n",
         ),
     ] {
         let pid = hog.pid().to_string();

@@ -1,11 +1,11 @@
-//! The processes that something in the configuration means now.
+//! The processes that an entry of the configuration matches now.
 
 use crate::escape::Escaped;
 use crate::proc::{Facts, Process};
 use crate::quantities::Pid;
 use serde::Serialize;
 
-/// So many are shown.
+/// How many of them are shown.
 const SHOWN: usize = 4;
 
 #[derive(Debug, Serialize)]
@@ -14,14 +14,14 @@ pub(super) struct Match {
     name: String,
 }
 
-/// Those that are meant, of the processes that can be read.
+/// The processes that match, of those that can be read.
 pub(super) fn matching(
     processes: &[Process],
-    is_meant: impl Fn(&Process, &Facts) -> bool,
+    is_match: impl Fn(&Process, &Facts) -> bool,
 ) -> Vec<Match> {
     let matches = processes.iter().filter_map(|process| {
         let facts = process.facts.as_ref().ok()?;
-        is_meant(process, facts).then(|| Match {
+        is_match(process, facts).then(|| Match {
             pid: process.pid,
             name: Escaped(facts.name.as_bytes()).to_string(),
         })

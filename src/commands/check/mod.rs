@@ -1,8 +1,8 @@
-//! `memory-monitor check`: a configuration as understood, and what it means here and now.
+//! `memory-monitor check`: a configuration as it was understood, and what it matches now.
 
-mod locations;
 mod matches;
 mod names;
+mod output_files;
 mod rules;
 mod view;
 mod week;
@@ -13,17 +13,15 @@ use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::config::Config;
 use crate::proc::Snapshot;
-use crate::quantities::Bytes;
 use crate::sys::trust;
-use crate::systemd_unit::Unit;
+use crate::systemd::Unit;
 use names::names;
 use serde::Serialize;
-use std::path::Path;
 use view::{CheckReport, Checked};
 
-/// What `--json` says of a configuration that is refused.
+/// What `--json` shows of a configuration that is rejected.
 #[derive(Serialize)]
-struct Refused {
+struct Rejected {
     valid: bool,
     errors: Vec<String>,
 }
@@ -36,17 +34,17 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let context = Context::open(options.config.as_deref());
     if let (Err(Error::Config(error)), true) = (&context, options.json) {
         let errors = error.causes().map(ToString::to_string).collect();
-        crate::commands::print_json(&Refused {
+        crate::commands::print_json(&Rejected {
             valid: false,
             errors,
         })?;
     }
     let mut context = context?;
     let mut snapshot = Snapshot::default();
-    context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
-    let unit = Unit::find(Path::new("/"), "memory-monitor.service");
+    context.sampler.scan_all(&context.policy, &mut snapshot)?;
+    let unit = Unit::ask("memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
-    let refused_commands: Vec<_> = commands
+    let untrusted_commands: Vec<_> = commands
         .filter_map(|command| trust::check(command).err())
         .collect();
     let checked = Checked {
@@ -54,10 +52,10 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         written: &context.written,
         warnings: &context.warnings,
         snapshot: &snapshot,
-        unit: unit.as_ref(),
+        unit: &unit,
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
-        refused_commands: &refused_commands,
+        untrusted_commands: &untrusted_commands,
     };
     let report = CheckReport::new(&checked);
     if options.json {

@@ -1,4 +1,4 @@
-//! The names that a configuration has, for completing `--name`.
+//! The names of a configuration, for completing `--name`.
 
 use crate::config::{Config, NamePattern};
 use crate::escape::OneLine;

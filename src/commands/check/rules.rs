@@ -1,7 +1,7 @@
-//! Every rule with the processes that it decides about now.
+//! Every rule with the processes that it applies to now.
 
 use super::matches::{Match, matching, shown};
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::escape::OneLine;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot};
@@ -15,9 +15,9 @@ pub(super) struct Ruled {
     from: String,
     /// The processes that no earlier rule matches.
     matches: Vec<Match>,
-    /// How many of them something else protects, which comes before any rule.
+    /// How many of them are protected by something that comes before any rule.
     protected: usize,
-    /// How many of them are over their threshold and unprotected.
+    /// How many of them are over their threshold and not protected.
     over: usize,
     /// Of how many processes it can't be told whether it matches.
     doubtful: usize,
@@ -25,34 +25,36 @@ pub(super) struct Ruled {
 
 pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
     let processes = &snapshot.near;
-    let count = |is_meant: &dyn Fn(&Process, &Facts) -> bool| {
+    let now = &crate::sys::now();
+    let count = |is_match: &dyn Fn(&Process, &Facts) -> bool| {
         let facts = processes.iter().filter_map(|process| {
             let facts = process.facts.as_ref().ok()?;
-            is_meant(process, facts).then_some(())
+            is_match(process, facts).then_some(())
         });
         facts.count()
     };
     let rules = policy.config.rules.iter().enumerate();
-    let entries = rules.map(|(place, rule)| {
-        let doubt = |process: &Process| process.details.class.and_then(|class| class.doubt);
+    let entries = rules.map(|(index, rule)| {
+        let doubt = |process: &Process| process.details.rule_match.and_then(|found| found.doubt);
         let is_own = |process: &Process| {
             let own = policy.rule(process);
-            doubt(process).is_none() && own.is_some_and(|(number, _)| number == place + 1)
+            doubt(process).is_none() && own.is_some_and(|(number, _)| number == index + 1)
         };
         Ruled {
-            number: place + 1,
+            number: index + 1,
             rule: rule.to_string(),
-            from: from(rule.place.as_ref()),
+            from: from(rule.location.as_ref()),
             matches: matching(processes, |process, _| is_own(process)),
-            protected: count(&|process, facts| {
-                is_own(process) && policy.protection(process, facts).is_some()
+            protected: count(&|process, _| {
+                let protection = policy.protection(process, &snapshot.memory, now);
+                is_own(process) && protection.is_some_and(|protection| !protection.is_by_rule())
             }),
             over: count(&|process, _| {
                 let is_over = |verdict| matches!(verdict, Verdict::Breach(_));
-                is_own(process) && is_over(policy.judge(process, &snapshot.memory))
+                is_own(process) && is_over(policy.judge(process, &snapshot.memory, now))
             }),
             doubtful: count(&|process, _| {
-                doubt(process).is_some_and(|(doubted, _)| usize::from(doubted) == place)
+                doubt(process).is_some_and(|(doubted, _)| usize::from(doubted) == index)
             }),
         }
     });

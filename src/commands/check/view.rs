@@ -1,16 +1,17 @@
-//! A configuration as understood, and what it means on this machine now.
+//! A configuration as it was understood, and what it matches on this machine now.
 
 use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
+use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
-use crate::config::{Entry, Location, Warning, Written};
+use crate::config::{Entry, Warning, Written};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
 use crate::sys::trust::Doubt;
-use crate::systemd_unit::Unit;
+use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -21,35 +22,35 @@ const LONGEST_NAME: usize = 255;
 /// What the check is made from.
 #[derive(Debug)]
 pub(super) struct Checked<'c> {
-    /// The policy.
+    /// With the configuration.
     pub policy: &'c Policy,
-    /// Its configuration as written.
+    /// The configuration as written.
     pub written: &'c Written,
-    /// What is doubtful about it.
+    /// What is doubtful about the configuration.
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
-    /// The installed unit.
-    pub unit: Option<&'c Unit>,
-    /// Whether hidepid keeps processes from us.
+    /// The unit of the service.
+    pub unit: &'c Result<Unit, Unknown>,
+    /// Whether hidepid hides processes.
     pub hidepid: bool,
-    /// The time of the week that it is now.
+    /// Local time.
     pub now: WeekMinute,
-    /// Why the notifier would not run a command.
-    pub refused_commands: &'c [Doubt],
+    /// Why the notifier does not run a command.
+    pub untrusted_commands: &'c [Doubt],
 }
 
-/// A valid configuration and what it means here and now.
+/// A valid configuration and what it matches now.
 #[derive(Debug, Serialize)]
 pub(super) struct CheckReport {
     valid: bool,
     configuration: String,
     /// The files on top of it, in their order.
     drop_ins: Vec<String>,
-    values: Vec<Setting>,
+    values: Vec<KeyValue>,
     total_bytes: Bytes,
     processes: usize,
-    thresholds: Vec<Threshold>,
+    thresholds: Vec<ThresholdReport>,
     whitelist: Vec<Listed>,
     rules: Vec<Ruled>,
     week: Option<Week>,
@@ -57,7 +58,7 @@ pub(super) struct CheckReport {
 }
 
 #[derive(Debug, Serialize)]
-struct Setting {
+struct KeyValue {
     table: &'static str,
     key: &'static str,
     value: String,
@@ -68,7 +69,7 @@ struct Setting {
 }
 
 #[derive(Debug, Serialize)]
-struct Threshold {
+struct ThresholdReport {
     key: &'static str,
     bytes: Bytes,
     /// How many processes are over it now.
@@ -76,7 +77,7 @@ struct Threshold {
 }
 
 impl CheckReport {
-    /// Looks up what the configuration means.
+    /// Finds what the configuration matches.
     pub(super) fn new(checked: &Checked<'_>) -> Self {
         let Checked {
             policy,
@@ -84,7 +85,7 @@ impl CheckReport {
             snapshot,
             ..
         } = checked;
-        let values = written.entries().iter().map(|entry| Setting {
+        let values = written.entries().iter().map(|entry| KeyValue {
             table: entry.table,
             key: entry.key,
             value: OneLine(&entry.text).to_string(),
@@ -108,11 +109,11 @@ impl CheckReport {
             week: Week::new(config, checked.now),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };
-        report.note_doubts(checked);
+        report.add_notes(checked);
         report
     }
 
-    fn note_doubts(&mut self, checked: &Checked<'_>) {
+    fn add_notes(&mut self, checked: &Checked<'_>) {
         for entry in &self.whitelist {
             let Listed {
                 key, entry, from, ..
@@ -132,19 +133,19 @@ impl CheckReport {
                 ));
             }
         }
-        let doubts = super::locations::doubts(&checked.policy.config, checked.unit);
-        self.notes.extend(doubts);
-        let refused = checked.refused_commands.iter();
+        let files = super::output_files::notes(&checked.policy.config, checked.unit);
+        self.notes.extend(files);
+        let untrusted = checked.untrusted_commands.iter();
         self.notes
-            .extend(refused.map(|doubt| format!("the notifier runs no such command: {doubt}")));
+            .extend(untrusted.map(|doubt| format!("the notifier runs no such command: {doubt}")));
         if checked.hidepid {
             self.notes.push(
                 "/proc is mounted with hidepid: other users' processes are not seen here, run it as root"
                     .to_owned(),
             );
         }
-        let judged = |process: &&Process| process.facts.is_err();
-        let unreadable = checked.snapshot.near.iter().filter(judged).count();
+        let is_unreadable = |process: &&Process| process.facts.is_err();
+        let unreadable = checked.snapshot.near.iter().filter(is_unreadable).count();
         if unreadable > 0 {
             self.notes.push(format!(
                 "can't be read here and are protected: {unreadable}"
@@ -191,7 +192,7 @@ impl CheckReport {
             self.total_bytes, self.processes
         )?;
         for threshold in &self.thresholds {
-            let Threshold { key, bytes, over } = threshold;
+            let ThresholdReport { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
         }
         super::whitelist::write(out, &self.whitelist)?;
@@ -211,45 +212,39 @@ impl CheckReport {
     }
 }
 
-pub(crate) fn from(place: Option<&Location>) -> String {
-    place.map_or("default".to_owned(), |place| {
-        format!("{}:{}", place.shown_file(), place.line)
-    })
-}
-
 /// Where a value is set; for a list that several files add to, where it begins in each.
 fn sources(entry: &Entry) -> String {
-    let file = |place: &Location| place.file.clone();
-    let mut places: Vec<_> = entry.items.iter().map(|item| item.place.as_ref()).collect();
-    places.dedup_by_key(|place| place.map(file));
-    if places.len() < 2 {
-        return from(entry.place.as_ref());
+    let items = entry.items.iter();
+    let mut locations: Vec<_> = items.map(|item| item.location.as_ref()).collect();
+    locations.dedup_by_key(|location| location.map(|location| &location.file));
+    if locations.len() < 2 {
+        return from(entry.location.as_ref());
     }
-    let places: Vec<_> = places.into_iter().map(from).collect();
-    places.join(", ")
+    let locations: Vec<_> = locations.into_iter().map(from).collect();
+    locations.join(", ")
 }
 
-/// The thresholds that hold now, with how many processes are over each that no rule has another for.
-fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<Threshold> {
+/// The thresholds in force, with how many processes are over each; those that have another threshold do not count.
+fn thresholds(policy: &Policy, snapshot: &Snapshot) -> Vec<ThresholdReport> {
     let thresholds = policy.config.thresholds;
-    let over = |limit: Bytes| {
+    let over = |threshold: Bytes| {
         let is_over = |process: &&Process| {
             let memory = process.memory().unwrap_or(process.rss);
-            memory > limit && policy.limits(process).thresholds == thresholds
+            memory > threshold && policy.criteria(process).thresholds == thresholds
         };
         snapshot.near.iter().filter(is_over).count()
     };
-    let limits = [
+    let both = [
         (
             "ram_percent_threshold",
             thresholds.percent_of(snapshot.memory.total),
         ),
         ("ram_gb_threshold", thresholds.amount()),
     ];
-    let on = limits
+    let on = both
         .into_iter()
-        .filter_map(|(key, limit)| Some((key, limit?)));
-    on.map(|(key, bytes)| Threshold {
+        .filter_map(|(key, threshold)| Some((key, threshold?)));
+    on.map(|(key, bytes)| ThresholdReport {
         key,
         bytes,
         over: over(bytes),

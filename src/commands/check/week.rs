@@ -1,21 +1,21 @@
-//! The week as the schedules make it.
+//! The week by the schedules.
 
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::config::Config;
 use crate::config::schedule::{DAYS, Stretch, WeekMinute, in_force, week};
 use crate::escape::OneLine;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// The schedules, and what holds when. There is none where there are no schedules.
+/// The schedules, and when each is in force.
 #[derive(Debug, Serialize)]
 pub(super) struct Week {
-    /// The local time that it is now.
+    /// Local time, as `mon 09:00`.
     now: String,
-    /// The number of the schedule that holds now.
+    /// The number of the schedule in force.
     schedule_now: Option<usize>,
     schedules: Vec<Scheduled>,
-    stretches: Vec<Held>,
+    stretches: Vec<InForce>,
     #[serde(skip)]
     days: Vec<Day>,
 }
@@ -28,23 +28,24 @@ struct Scheduled {
 }
 
 #[derive(Debug, Serialize)]
-struct Held {
+struct InForce {
     /// Its first minute, as `mon 09:00`.
     from: String,
-    /// The number of the schedule that holds until the next stretch.
+    /// The number of the schedule in force until the next stretch; None for none.
     schedule: Option<usize>,
 }
 
-/// The minutes of one day from which something else holds.
+/// The minutes of one day at which a schedule, by its number, or none comes into force.
 type Day = Vec<(u16, Option<usize>)>;
 
 impl Week {
+    /// None where there are no schedules.
     pub(super) fn new(config: &Config, now: WeekMinute) -> Option<Self> {
         let schedules = &config.schedules;
         if schedules.is_empty() {
             return None;
         }
-        let number = |place: Option<usize>| place.map(|place| place + 1);
+        let number = |index: Option<usize>| index.map(|index| index + 1);
         let numbered = schedules.iter().zip(1..);
         let stretches = week(schedules);
         Some(Self {
@@ -54,13 +55,13 @@ impl Week {
                 .map(|(schedule, number)| Scheduled {
                     number,
                     schedule: schedule.to_string(),
-                    from: from(schedule.place.as_ref()),
+                    from: from(schedule.location.as_ref()),
                 })
                 .collect(),
             days: days(&stretches),
             stretches: stretches
                 .iter()
-                .map(|stretch| Held {
+                .map(|stretch| InForce {
                     from: stretch.from.to_string(),
                     schedule: number(stretch.schedule),
                 })
@@ -112,14 +113,14 @@ fn name(number: Option<usize>) -> String {
     })
 }
 
-/// The week by days: each begins with what holds at its first minute.
+/// The week by days: each begins with what is in force at its first minute.
 fn days(stretches: &[Stretch]) -> Vec<Day> {
     let mut before = None;
     let day = |weekday: usize| {
         let mut day = vec![(0, before)];
         for stretch in stretches {
             if stretch.from.weekday() == weekday {
-                let number = stretch.schedule.map(|place| place + 1);
+                let number = stretch.schedule.map(|index| index + 1);
                 day.retain(|(minute, _)| *minute != stretch.from.minute());
                 day.push((stretch.from.minute(), number));
                 before = number;
@@ -130,13 +131,13 @@ fn days(stretches: &[Stretch]) -> Vec<Day> {
     (0..DAYS.len()).map(day).collect()
 }
 
-/// The first and the last of the days that are alike, one after another.
+/// The first and the last day of each run of days that are alike.
 fn runs(days: &[Day]) -> Vec<(usize, usize)> {
     let mut runs: Vec<(usize, usize)> = Vec::new();
-    for (place, day) in days.iter().enumerate() {
+    for (index, day) in days.iter().enumerate() {
         match runs.last_mut() {
-            Some((first, last)) if days.get(*first) == Some(day) => *last = place,
-            _ => runs.push((place, place)),
+            Some((first, last)) if days.get(*first) == Some(day) => *last = index,
+            _ => runs.push((index, index)),
         }
     }
     runs

@@ -1,8 +1,7 @@
-//! Every entry of the whitelist with the processes that it means now, by the same comparisons that the
-//! decision makes.
+//! Every entry of the whitelist with the processes that it matches now, by the same comparisons as the decision.
 
 use super::matches::{Match, matching, shown};
-use super::view::from;
+use crate::commands::config_line::from;
 use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
 use crate::policy::Policy;
@@ -19,7 +18,7 @@ pub(super) struct Listed {
     matches: Vec<Match>,
     /// Whether it protects what it matches.
     protects: bool,
-    /// How many processes bear the name without being what it means; with `verify_names`.
+    /// With `verify_names`: how many processes have the name, which their executables do not verify.
     refuted: usize,
 }
 
@@ -38,7 +37,7 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         Listed {
             key,
             entry: item.map_or(String::new(), |item| OneLine(&item.text).to_string()),
-            from: from(item.and_then(|item| item.place.as_ref())),
+            from: from(item.and_then(|item| item.location.as_ref())),
             matches,
             protects,
             refuted: 0,
@@ -46,11 +45,11 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
     };
     let mut entries = Vec::new();
     for (index, pid) in pids.iter().enumerate() {
-        let is_meant = |process: &Process, _: &Facts| process.pid == *pid;
-        entries.push(entry("pids", index, matching(processes, is_meant), true));
+        let is_match = |process: &Process, _: &Facts| process.pid == *pid;
+        entries.push(entry("pids", index, matching(processes, is_match), true));
     }
     for (index, name) in names.iter().enumerate() {
-        let is_meant = |process: &Process, facts: &Facts| {
+        let is_match = |process: &Process, facts: &Facts| {
             name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_none()
         };
         let is_refuted = |process: &Process, facts: &Facts| {
@@ -58,13 +57,13 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         };
         entries.push(Listed {
             refuted: matching(processes, is_refuted).len(),
-            ..entry("names", index, matching(processes, is_meant), true)
+            ..entry("names", index, matching(processes, is_match), true)
         });
     }
     for (index, user) in users.iter().enumerate() {
-        let is_meant = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
+        let is_match = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
         let protects = user.uid != Some(Uid::ROOT) || *protect_root;
-        let matches = matching(processes, is_meant);
+        let matches = matching(processes, is_match);
         entries.push(entry("users", index, matches, protects));
     }
     entries

@@ -1,13 +1,14 @@
-//! `memory-monitor exempt`: spares a process for a while. Writes the file that the daemon reads.
+//! `memory-monitor exempt`: protects a process for a limited time. Writes the file that the daemon reads.
 
 mod view;
 
 use crate::Error;
-use crate::cli::{ExemptOptions, ExemptWish};
-use crate::commands::{explain, status};
+use crate::cli::{Exempt, ExemptOptions};
+use crate::commands::context::absence;
+use crate::commands::status;
 use crate::policy::{Exemption, built_in};
-use crate::proc::{ProcRoot, Sampler};
-use crate::quantities::{Pid, Uid};
+use crate::proc::{NoQuestions, ProcRoot, Sampler};
+use crate::quantities::{Bytes, Pid, Uid};
 use crate::state::exemptions::ExemptionsFile;
 use crate::sys;
 use std::time::{Duration, SystemTime};
@@ -16,13 +17,13 @@ use view::{ExemptRow, exempt_table};
 pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
     let sampler = Sampler::new(ProcRoot::system()?);
     let file = ExemptionsFile::usual();
-    match &options.wish {
-        ExemptWish::List => list(&sampler, &file, options.json),
-        ExemptWish::End(pid) => {
+    match &options.action {
+        Exempt::List => list(&sampler, &file, options.json),
+        Exempt::End(pid) => {
             need_root()?;
             end(&sampler, &file, *pid)
         }
-        ExemptWish::Exempt(pid, time, reason) => {
+        Exempt::Begin(pid, time, reason) => {
             need_root()?;
             let row = exemption(&sampler, &file, *pid, *time, reason)?;
             if options.json {
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
             }
             if status::daemon(&sampler).is_none() {
                 crate::commands::warn(
-                    "no daemon runs now; one that is started before that time obeys it",
+                    "no daemon runs now; one that is started before the exemption is over applies it",
                 );
             }
             Ok(())
@@ -48,8 +49,8 @@ fn need_root() -> Result<(), Error> {
     }
 }
 
-/// Whether it still holds: its time is not over and its process has not ended.
-fn holds(sampler: &Sampler, exemption: &Exemption) -> bool {
+/// Whether it is in force: its time is not over and its process has not ended.
+fn is_in_force(sampler: &Sampler, exemption: &Exemption) -> bool {
     exemption.until > sys::boot_clock() && sampler.is_still(exemption.process)
 }
 
@@ -60,20 +61,19 @@ fn exemption(
     time: Duration,
     reason: &str,
 ) -> Result<ExemptRow, Error> {
-    let held = sampler.try_hold(pid);
-    let (process, _) =
-        held.map_err(|error| explain::absence(pid, &error, sampler.hides_processes()))?;
+    let held = sampler.try_hold(&NoQuestions(Bytes::ZERO), pid);
+    let (process, _) = held.map_err(|error| absence(pid, &error, sampler.hides_processes()))?;
     let (Ok(facts), Some(key)) = (&process.facts, process.key()) else {
         return Err(Error::Process(
             pid,
-            "can't be read, and so is never ended".to_owned(),
+            "can't be read, and so is never killed".to_owned(),
         ));
     };
     let own = match status::daemon(sampler) {
         Some((pid, _)) => pid,
         None => sampler.root().own_pid()?,
     };
-    if let Some(exemption) = built_in(&process, facts, own) {
+    if let Some(exemption) = built_in(&process, own) {
         return Err(Error::Process(
             pid,
             format!("needs no exemption: {exemption}"),
@@ -87,7 +87,7 @@ fn exemption(
     };
     let row = ExemptRow::new(&exemption, time, SystemTime::now());
     file.change(|exemptions| {
-        exemptions.retain(|other| other.process.pid != pid && holds(sampler, other));
+        exemptions.retain(|other| other.process.pid != pid && is_in_force(sampler, other));
         exemptions.push(exemption);
     })
     .map_err(|error| Error::Write(file.path().to_owned(), error))?;
@@ -97,7 +97,7 @@ fn exemption(
 fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> {
     let mut was_exempt = false;
     file.change(|exemptions| {
-        exemptions.retain(|exemption| holds(sampler, exemption));
+        exemptions.retain(|exemption| is_in_force(sampler, exemption));
         was_exempt = exemptions
             .iter()
             .any(|exemption| exemption.process.pid == pid);
@@ -119,10 +119,10 @@ fn list(sampler: &Sampler, file: &ExemptionsFile, json: bool) -> Result<(), Erro
     let exemptions = exemptions.map_err(|error| Error::File(file.path().to_owned(), error))?;
     let now = SystemTime::now();
     let clock = sys::boot_clock();
-    let holding = exemptions
+    let in_force = exemptions
         .iter()
-        .filter(|exemption| holds(sampler, exemption));
-    let rows: Vec<ExemptRow> = holding
+        .filter(|exemption| is_in_force(sampler, exemption));
+    let rows: Vec<ExemptRow> = in_force
         .map(|exemption| ExemptRow::new(exemption, exemption.until.saturating_sub(clock), now))
         .collect();
     if json {

@@ -1,4 +1,4 @@
-//! The exemptions that hold for a while, for people and for programs.
+//! The exemptions in force, for people and for programs.
 
 use crate::escape::Escaped;
 use crate::policy::Exemption;
@@ -8,7 +8,6 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-/// One exemption.
 #[derive(Debug, Serialize)]
 pub(super) struct ExemptRow {
     pid: u32,
@@ -21,7 +20,7 @@ pub(super) struct ExemptRow {
 }
 
 impl ExemptRow {
-    /// One that holds for so long from `now` on.
+    /// One with so long left from `now` on.
     pub(super) fn new(exemption: &Exemption, left: Duration, now: SystemTime) -> Self {
         Self {
             pid: exemption.process.pid.get(),
@@ -53,10 +52,10 @@ impl ExemptRow {
     }
 }
 
-/// All of them as a table.
+/// The exemptions as a table.
 pub(super) fn exempt_table(rows: &[ExemptRow]) -> String {
     if rows.is_empty() {
-        return "No process is exempt for a while.\n".to_owned();
+        return "No process is exempt.\n".to_owned();
     }
     let mut text = format!(
         "{:>8}  {:<15}  {:<19}  {:<12}  REASON\n",

@@ -1,14 +1,13 @@
-//! What the tests come to: the verdict in one sentence, and the line that decides.
+//! The result of the tests: the verdict in one sentence, and the line of the configuration that decides.
 
-use super::Evidence;
 use super::delay::{self, Delay};
+use super::evidence::Evidence;
 use crate::commands::config_line::{self, ConfigLine};
 use crate::config::Thresholds;
 use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold, Verdict};
 use crate::quantities::Bytes;
 
-/// What the tests come to.
 pub(super) struct Conclusion {
     pub(super) verdict: &'static str,
     pub(super) sentence: String,
@@ -16,66 +15,71 @@ pub(super) struct Conclusion {
 }
 
 impl Conclusion {
-    pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection<'_>>) -> Self {
+    pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
         let Evidence {
             policy,
             written,
             process,
             memory,
+            now,
             ..
         } = evidence;
         let config = &policy.config;
-        let (verdict, sentence, line) = match policy.judge(process, memory) {
+        let (verdict, sentence, line) = match policy.judge(process, memory, now) {
             Verdict::Breach(breach) => {
                 let over = format!("it is over {breach}");
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let line = config_line::of_limit(&breach.limit, rule, evidence.schedule, written);
+                let line =
+                    config_line::of_limit(&breach.threshold, rule, evidence.schedule, written);
                 let own = |table, key| config_line::of_key(table, key, written);
                 let (sentence, line) = match (&evidence.permission, delay::of(evidence, &breach)) {
                     _ if config.dry_run => (
-                        format!("it would be reported, not ended: {over}, and dry_run is true"),
+                        format!("it would be reported, not killed: {over}, and dry_run is true"),
                         own("settings", "dry_run"),
                     ),
                     (Err(error), None | Some(Delay::NotSeen(_))) => (
-                        format!("a check by this user could not end it ({error}), though {over}"),
+                        format!("a scan by this user could not kill it ({error}), although {over}"),
                         line,
                     ),
-                    (_, None) => (format!("a check would end it: {over}"), line),
-                    (_, Some(Delay::Threshold(limit))) => (
+                    (_, None) => (format!("a scan would kill it: {over}"), line),
+                    (_, Some(Delay::KillLimit(limit))) => (
                         format!(
-                            "it is not ended now, as the limit of {limit} kills a minute is reached: {over}"
+                            "it is not killed now, as the limit of {limit} kills a minute is reached: {over}"
                         ),
                         own("settings", "max_kills_per_minute"),
                     ),
                     (_, Some(Delay::Ending(stage))) => (
-                        format!("it is being ended, {}: {over}", OneLine(stage)),
+                        format!("it is being killed, {}: {over}", OneLine(stage)),
                         line,
                     ),
-                    (_, Some(delay)) => {
-                        (format!("it is ended {delay}, if it still is: {over}"), line)
-                    }
+                    (_, Some(delay)) => (
+                        format!("it will be killed {delay}, unless it shrinks: {over}"),
+                        line,
+                    ),
                 };
                 ("over", sentence, line)
             }
             Verdict::Protected(protection) => {
+                let shown = policy.shown(&protection);
                 let sentence = match protection {
                     Protection::Unreadable(_) => {
-                        format!("it is spared, doubt never kills: {protection}")
+                        format!("it is protected, doubt never kills: {shown}")
                     }
-                    _ => format!("it is spared, although it is over a threshold: {protection}"),
+                    _ => format!("it is protected, although it is over a threshold: {shown}"),
                 };
                 let line = config_line::of_exemption(&protection, config, written);
-                ("spared", sentence, line)
+                ("protected", sentence, line)
             }
             Verdict::Within => {
                 let sentence = match protection {
-                    None => "it is left alone: it is over no threshold".to_owned(),
+                    None => "it is within its thresholds".to_owned(),
                     Some(protection) => format!(
-                        "it is left alone: it is over no threshold, and would be spared if it were: {protection}"
+                        "it is within its thresholds, and would be protected if it were over one: {}",
+                        policy.shown(protection)
                     ),
                 };
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let lowest = nearest_limit(policy.limits(process).thresholds, memory.total);
+                let lowest = nearest_limit(policy.criteria(process).thresholds, memory.total);
                 let line = lowest.and_then(|limit| {
                     config_line::of_limit(&limit, rule, evidence.schedule, written)
                 });
@@ -90,7 +94,7 @@ impl Conclusion {
     }
 }
 
-/// The threshold that would be crossed first.
+/// The threshold that the process would cross first.
 fn nearest_limit(thresholds: Thresholds, total: Bytes) -> Option<Threshold> {
     let percent = thresholds
         .percent()

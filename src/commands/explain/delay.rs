@@ -1,53 +1,55 @@
-//! What holds the end of a process back for a time: how long it must be over, a restart loop of its
-//! unit, the limit of a minute. Where a daemon runs, by what that has left.
+//! What delays the kill of a process that is over its threshold: `sustained`, a restart loop of its unit, the limit of kills
+//! a minute. From the status of the daemon, where one runs.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use super::test::{Answer, Test};
 use crate::escape::OneLine;
 use crate::policy::{Breach, Verdict};
 use crate::quantities::Span;
-use crate::state::history::seconds;
 use crate::state::status::Waiting;
+use crate::sys::clock::unix_seconds;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 const MINUTE: u64 = 60;
 
-/// What holds the end of a process back.
+/// What delays the kill of a process.
 pub(super) enum Delay<'e> {
-    /// It was asked to end already; how far that has come.
+    /// It was sent a signal already; how far that has come.
     Ending(&'e str),
-    /// It was over for some time already; this is left.
+    /// It has been over for some time already; this is left.
     Sustained(Duration),
-    /// It must be over for so long, from when the daemon sees it.
+    /// It must be over for so long, from the daemon's next scan on.
     NotSeen(Duration),
     /// Its unit is in a restart loop; this is left.
     RestartLoop(Duration),
-    /// So many were ended within a minute.
-    Threshold(NonZeroU32),
+    /// So many were killed within a minute.
+    KillLimit(NonZeroU32),
 }
 
-/// When it ends.
+/// When it will be killed.
 impl fmt::Display for Delay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sustained(left) => write!(f, "in {}", Span(*left)),
-            Self::NotSeen(time) => write!(f, "{} after a daemon sees it over", Span(*time)),
+            Self::NotSeen(time) => write!(f, "{} after a daemon's scan sees it over", Span(*time)),
             Self::RestartLoop(left) => {
                 write!(f, "in {}, as its unit is in a restart loop", Span(*left))
             }
             Self::Ending(stage) => write!(f, "already, {}", OneLine(stage)),
-            Self::Threshold(_) => f.write_str("within a minute"),
+            Self::KillLimit(_) => f.write_str("within a minute"),
         }
     }
 }
 
-/// What holds the end of this process back now.
+/// What delays the kill of this process now; None if nothing does.
 pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'e>> {
-    let ending = evidence.daemon.map(|daemon| daemon.ending.iter());
+    let ending = evidence.daemon.map(|daemon| daemon.victims.iter());
     let own = evidence.process.pid.get();
-    if let Some(noted) = ending.and_then(|mut ending| ending.find(|noted| noted.pid == own)) {
+    if let Some(noted) =
+        ending.and_then(|mut ending| ending.find(|noted| noted.process.pid == Some(own)))
+    {
         return Some(Delay::Ending(&noted.note));
     }
     match waiting(evidence).map(|waiting| (waiting, waiting.left(SystemTime::now()))) {
@@ -58,14 +60,14 @@ pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'
         Some(_) | None => {}
     }
     let limit = evidence.policy.config.max_kills_per_minute?;
-    let is_reached = asked(evidence) >= limit.get() as usize;
-    is_reached.then_some(Delay::Threshold(limit))
+    let is_reached = recent_kills(evidence) >= limit.get() as usize;
+    is_reached.then_some(Delay::KillLimit(limit))
 }
 
-/// The tests of it.
+/// The tests for these delays.
 pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     let policy = evidence.policy;
-    let breach = match policy.judge(evidence.process, &evidence.memory) {
+    let breach = match policy.judge(evidence.process, &evidence.memory, &evidence.now) {
         Verdict::Breach(breach) => Some(breach),
         Verdict::Within | Verdict::Protected(_) => None,
     };
@@ -75,7 +77,7 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
         answer,
         detail,
     };
-    let sustained = policy.limits(evidence.process).sustained;
+    let sustained = policy.criteria(evidence.process).sustained;
     let (answer, detail) = match (&delay, &breach) {
         _ if sustained.is_zero() => (Answer::Off, String::new()),
         (Some(Delay::Sustained(left)), _) => (
@@ -85,14 +87,14 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
         (Some(Delay::NotSeen(time)), _) => (
             Answer::No,
             match evidence.daemon {
-                Some(_) => format!("{} from when the daemon sees it over", Span(*time)),
-                None => format!("it must be over for {}, and no daemon looks", Span(*time)),
+                Some(_) => format!("{} from the daemon's next scan on", Span(*time)),
+                None => format!("it must be over for {}, and no daemon runs", Span(*time)),
             },
         ),
-        (_, Some(_)) => (Answer::Yes, format!("{} are over", Span(sustained))),
+        (_, Some(_)) => (Answer::Yes, format!("{} have passed", Span(sustained))),
         (_, None) => (
             Answer::NotReached,
-            format!("it would have {}", Span(sustained)),
+            format!("sustained is {}", Span(sustained)),
         ),
     };
     let over_for_long = test("over for long enough", answer, detail);
@@ -109,12 +111,12 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     let (answer, detail) = match policy.config.max_kills_per_minute {
         None => (Answer::Off, String::new()),
         Some(limit) => {
-            let asked = asked(evidence);
+            let kills = recent_kills(evidence);
             let answer = match breach {
-                Some(_) => Answer::of(asked >= limit.get() as usize),
+                Some(_) => Answer::of(kills >= limit.get() as usize),
                 None => Answer::NotReached,
             };
-            (answer, format!("{asked} of {limit} within the last minute"))
+            (answer, format!("{kills} of {limit} within the last minute"))
         }
     };
     [
@@ -124,19 +126,21 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     ]
 }
 
-/// What the daemon has left about this very process.
+/// What the daemon's status has about this very process; None if nothing.
 fn waiting<'e>(evidence: &Evidence<'e>) -> Option<&'e Waiting> {
     let key = evidence.process.key()?;
     let mut waiting = evidence.daemon?.waiting.iter();
+    let identity = (Some(key.pid.get()), Some(key.start_time.0));
     waiting.find(|waiting| {
-        (waiting.process.pid, waiting.start_time) == (key.pid.get(), key.start_time.0)
+        let process = &waiting.process.process;
+        (process.pid, process.start_time) == identity
     })
 }
 
-/// How many the daemon has asked to end within the last minute.
-fn asked(evidence: &Evidence<'_>) -> usize {
-    let now = seconds(SystemTime::now());
+/// How many processes the daemon has killed within the last minute.
+fn recent_kills(evidence: &Evidence<'_>) -> usize {
+    let now = unix_seconds(SystemTime::now());
     let is_recent = |then: &&u64| now.saturating_sub(**then) < MINUTE;
-    let asked = evidence.daemon.map(|daemon| daemon.asked.iter());
+    let asked = evidence.daemon.map(|daemon| daemon.recent_kills.iter());
     asked.map_or(0, |asked| asked.filter(is_recent).count())
 }

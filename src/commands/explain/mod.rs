@@ -1,21 +1,22 @@
-//! `memory-monitor explain PID`: why that process is, or is not, ended; signals nobody.
+//! `memory-monitor explain PID`: why that process would, or would not, be killed. Sends no signal.
 
 mod conclusion;
 mod delay;
+mod evidence;
 mod subject;
 mod test;
 mod view;
 
 use crate::Error;
 use crate::cli::ExplainOptions;
-use crate::commands::context::Context;
-use crate::quantities::{Pid, StartTime};
+use crate::commands::context::{Context, absence};
+use crate::sys;
+use crate::sys::clock::started_at;
 use crate::sys::terminal::wants_colour;
-use crate::sys::{self, process};
 use crate::users::UserNames;
+use evidence::Evidence;
 use std::io;
-use std::time::{Duration, SystemTime};
-use view::{Evidence, Explanation};
+use view::Explanation;
 
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     let Context {
@@ -28,21 +29,24 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     } = Context::open(options.config.as_deref())?;
     let pid = options.pid;
     let absent = |error: &io::Error| absence(pid, error, sampler.hides_processes());
-    let (process, handle) = sampler.try_hold(pid).map_err(|error| absent(&error))?;
+    let (process, handle) = sampler
+        .try_hold(&policy, pid)
+        .map_err(|error| absent(&error))?;
     let ended = || absent(&io::Error::from_raw_os_error(libc::ESRCH));
-    let portrait = sampler.portray(&handle).ok_or_else(ended)?;
+    let details = sampler.details(&handle).ok_or_else(ended)?;
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let evidence = Evidence {
         policy: &policy,
         written: &written,
         process: &process,
-        portrait: &portrait,
-        started: process.key().and_then(|key| start_of(key.start_time)),
+        details: &details,
+        started: process.key().and_then(|key| started_at(key.start_time)),
         memory: sampler.memory()?,
         permission,
-        schedule: schedule.and_then(|place| policy.config.schedules.get(place)),
+        schedule: schedule.and_then(|index| policy.config.schedules.get(index)),
         daemon: daemon.as_ref(),
+        now: sys::now(),
     };
     let explanation = Explanation::new(&evidence, &mut UserNames::default());
     if options.json {
@@ -50,27 +54,4 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     } else {
         crate::commands::print(&explanation.text(wants_colour(&io::stdout())))
     }
-}
-
-/// When a process was started, by the wall clock of now.
-pub(crate) fn start_of(start: StartTime) -> Option<SystemTime> {
-    let ticks = sys::ticks_per_second().max(1);
-    let start = Duration::from_secs(start.0 / ticks)
-        + Duration::from_secs(start.0 % ticks) / u32::try_from(ticks).ok()?;
-    SystemTime::now().checked_sub(sys::boot_clock().saturating_sub(start))
-}
-
-/// Why a process can't be looked at. What the kernel hides still has its number taken.
-pub(crate) fn absence(pid: Pid, error: &io::Error, hidepid: bool) -> Error {
-    let reason = match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ESRCH) if !process::exists(pid) => "does not exist".to_owned(),
-        _ if hidepid => {
-            "exists, but /proc is mounted with hidepid: another user's process can't be seen, \
-             run it as root"
-                .to_owned()
-        }
-        Some(libc::ENOENT | libc::ESRCH) => "has just ended".to_owned(),
-        _ => format!("can't be looked at: {error}"),
-    };
-    Error::Process(pid, reason)
 }

@@ -1,8 +1,9 @@
-//! The process that is explained.
+//! The process that is explained, as it is shown.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::commands::progress::ago;
 use crate::escape::Escaped;
+use crate::events::ProcessRecord;
 use crate::proc::Unreadable;
 use crate::quantities::{Bytes, Percent, Pid};
 use crate::sys::clock::local_time;
@@ -12,21 +13,13 @@ use std::time::SystemTime;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Subject {
-    pub(super) pid: Pid,
-    pub(super) name: Option<String>,
-    pub(super) user: Option<String>,
-    pub(super) uid: Option<u32>,
-    pub(super) exe: Option<String>,
-    pub(super) unit: Option<String>,
+    #[serde(flatten)]
+    pub(super) process: ProcessRecord,
     pub(super) started: Option<String>,
     #[serde(skip)]
     pub(super) age: Option<String>,
-    pub(super) rss_bytes: Bytes,
     pub(super) rss_percent: f64,
-    pub(super) pss_bytes: Option<Bytes>,
-    pub(super) anonymous_bytes: Option<Bytes>,
-    pub(super) swap_bytes: Option<Bytes>,
-    /// What the kernel would not say.
+    /// What can't be read, and why.
     pub(super) unreadable: Vec<String>,
     #[serde(skip)]
     pub(super) thread_of: Option<Pid>,
@@ -35,47 +28,42 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn new(evidence: &Evidence<'_>, users: &mut UserNames) -> Self {
         let Evidence {
-            process, portrait, ..
+            process, details, ..
         } = evidence;
         let facts = process.facts.as_ref();
         let shown = |bytes: &[u8]| Escaped(bytes).to_string();
-        // It has no memory of its own and runs no file, whoever asks.
+        // It has no memory of its own and no executable, whatever this user may read.
         let is_kernel_thread = facts.is_ok_and(|facts| facts.is_kernel_thread);
-        let exe = portrait.exe.as_ref().filter(|_| !is_kernel_thread);
-        let pss = portrait.pss.as_ref();
+        let exe = details.exe.as_ref().filter(|_| !is_kernel_thread);
+        let pss = details.pss.as_ref();
         let failures = [
             facts.err(),
             exe.and_then(|exe| exe.as_ref().err()),
             pss.and_then(|pss| pss.as_ref().err()),
         ];
-        let facts = facts.ok();
         let of_kernel_thread = is_kernel_thread.then_some(Bytes::ZERO);
-        Self {
-            pid: process.pid,
-            name: facts.map(|facts| shown(facts.name.as_bytes())),
-            user: facts.map(|facts| shown(users.name(facts.uid))),
-            uid: facts.map(|facts| facts.uid.get()),
+        let record = ProcessRecord {
             exe: match exe {
                 None => Some("none".to_owned()),
                 Some(exe) => exe.as_ref().ok().map(|exe| shown(exe)),
             },
-            unit: portrait.unit.as_deref().map(shown),
+            unit: details.unit.as_deref().map(shown),
+            pss_bytes: match pss {
+                None => Some(0),
+                Some(pss) => pss.as_ref().ok().copied().map(Bytes::get),
+            },
+            anon_bytes: details.anonymous.or(of_kernel_thread).map(Bytes::get),
+            swap_bytes: details.swap.or(of_kernel_thread).map(Bytes::get),
+            ..ProcessRecord::shown(process, users)
+        };
+        let unreadable = failures.into_iter().flatten();
+        Self {
+            process: record,
             started: evidence.started.map(|start| local_time(start).to_string()),
             age: evidence.started.map(|start| ago(start, SystemTime::now())),
-            rss_bytes: process.rss,
             rss_percent: Percent::share(process.rss, evidence.memory.total).get(),
-            pss_bytes: match pss {
-                None => Some(Bytes::ZERO),
-                Some(pss) => pss.as_ref().ok().copied(),
-            },
-            anonymous_bytes: portrait.anonymous.or(of_kernel_thread),
-            swap_bytes: portrait.swap.or(of_kernel_thread),
-            unreadable: failures
-                .into_iter()
-                .flatten()
-                .map(Unreadable::to_string)
-                .collect(),
-            thread_of: portrait.thread_of,
+            unreadable: unreadable.map(Unreadable::to_string).collect(),
+            thread_of: details.thread_of,
         }
     }
 }

@@ -1,10 +1,9 @@
-//! The tests of a check, in their order, each with its answer and its figures.
+//! The tests of a scan, in their order, each with its answer and its figures.
 
-use super::Evidence;
+use super::evidence::Evidence;
 use crate::escape::Escaped;
-use crate::policy::Protection;
-use crate::proc::Facts;
-use crate::quantities::{Bytes, Metric, Percent};
+use crate::policy::{BuiltIn, Protection, ProtectionTest};
+use crate::quantities::{Bytes, Metric, Percent, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 
@@ -21,10 +20,10 @@ pub(super) enum Answer {
     Yes,
     #[serde(rename = "no")]
     No,
-    /// Not asked any more, because a test before it has decided.
+    /// An earlier test has decided.
     #[serde(rename = "not reached")]
     NotReached,
-    /// The threshold is off.
+    /// The configuration switches it off.
     #[serde(rename = "off")]
     Off,
 }
@@ -44,94 +43,97 @@ impl Answer {
     }
 }
 
-/// The tests that protect, in their order: the one that answers yes decides, the others after it are
-/// not made.
-pub(super) fn protections(
-    evidence: &Evidence<'_>,
-    protection: Option<&Protection<'_>>,
-    users: &mut UserNames,
-) -> Vec<Test> {
+/// The tests for protections, in their order: the first that answers yes decides, and those after it are not reached.
+pub(super) fn protections(evidence: &Evidence<'_>, users: &mut UserNames) -> Vec<Test> {
+    let policy = evidence.policy;
+    let tests = policy.protections(evidence.process, &evidence.memory, &evidence.now);
+    let mut is_decided = false;
+    let tests = tests.map(|(test, protection)| {
+        let (answer, detail) = match protection {
+            _ if is_decided => (Answer::NotReached, String::new()),
+            Some(protection) => (Answer::Yes, said(evidence, &protection)),
+            None => (Answer::No, why_not(evidence, test, users)),
+        };
+        is_decided |= answer == Answer::Yes;
+        Test {
+            name: name(test),
+            answer,
+            detail,
+        }
+    });
+    tests.collect()
+}
+
+fn name(test: ProtectionTest) -> &'static str {
+    match test {
+        ProtectionTest::Unreadable => "something is unreadable",
+        ProtectionTest::BuiltIn(BuiltIn::Init) => "pid 1",
+        ProtectionTest::BuiltIn(BuiltIn::KernelThread) => "kernel thread",
+        ProtectionTest::BuiltIn(BuiltIn::Itself) => "memory-monitor itself",
+        ProtectionTest::BuiltIn(BuiltIn::OomScoreAdj) => "oom_score_adj -1000",
+        ProtectionTest::Exemption => "exempt",
+        ProtectionTest::Pids => "whitelist.pids",
+        ProtectionTest::Names => "whitelist.names",
+        ProtectionTest::Users => "whitelist.users",
+        ProtectionTest::Rule => "protect rule",
+    }
+}
+
+/// What a test that does not hold has compared.
+fn why_not(evidence: &Evidence<'_>, test: ProtectionTest, users: &mut UserNames) -> String {
     let whitelist = &evidence.policy.config.whitelist;
-    let facts = evidence.process.facts.as_ref().ok();
-    let name = facts.map_or(String::new(), |facts| {
-        Escaped(facts.name.as_bytes()).to_string()
-    });
-    let user = facts.map_or(String::new(), |facts| {
-        Escaped(users.name(facts.uid)).to_string()
-    });
+    let Ok(facts) = &evidence.process.facts else {
+        return String::new();
+    };
     let none_of = |count: usize, what: &str| match count {
         0 => "the list is empty".to_owned(),
         1 => format!("its one entry is not {what}"),
         count => format!("none of {count} entries is {what}"),
     };
-    let adj = |facts: &Facts| format!("it is {}", facts.oom_score_adj);
-    let is_root = facts.is_some_and(|facts| facts.uid == crate::quantities::Uid::ROOT);
-    let steps = [
-        ("something is unreadable", String::new()),
-        ("pid 1", String::new()),
-        ("kernel thread", String::new()),
-        ("memory-monitor itself", String::new()),
-        ("oom_score_adj -1000", facts.map_or(String::new(), adj)),
-        ("exempt for a while", String::new()),
-        (
-            "whitelist.pids",
-            none_of(whitelist.pids.len(), "this process"),
-        ),
-        (
-            "whitelist.names",
-            match evidence.policy.refuted_name(evidence.process) {
-                Some(program) => format!("its name is in the list, {program}"),
-                None => none_of(whitelist.names.len(), &name),
-            },
-        ),
-        (
-            "whitelist.users",
-            if is_root {
-                "root is protected only with protect_root = true".to_owned()
-            } else {
-                none_of(whitelist.users.len(), &user)
-            },
-        ),
-        ("rule that spares", rule_of(evidence)),
-    ];
-    let deciding = protection.map(step);
-    let answer = |(place, (test, detail))| {
-        let (answer, detail) = match deciding {
-            Some(deciding) if place > deciding => (Answer::NotReached, String::new()),
-            Some(deciding) if place == deciding => (
-                Answer::Yes,
-                protection.map_or(String::new(), |e| said(evidence, e)),
-            ),
-            _ => (Answer::No, detail),
-        };
-        Test {
-            name: test,
-            answer,
-            detail,
+    match test {
+        ProtectionTest::BuiltIn(BuiltIn::OomScoreAdj) => format!("it is {}", facts.oom_score_adj),
+        ProtectionTest::Unreadable | ProtectionTest::BuiltIn(_) | ProtectionTest::Exemption => {
+            String::new()
         }
-    };
-    steps.into_iter().enumerate().map(answer).collect()
-}
-
-/// What a protection says, and of a name that protects whether its program bears it out.
-fn said(evidence: &Evidence<'_>, protection: &Protection<'_>) -> String {
-    match (protection, evidence.process.details.program) {
-        (Protection::Name(_, None), Some(program)) => format!("{protection} ({program})"),
-        _ => protection.to_string(),
+        ProtectionTest::Pids => none_of(whitelist.pids.len(), "this process"),
+        ProtectionTest::Names => {
+            let name = Escaped(facts.name.as_bytes()).to_string();
+            let refuted = evidence.policy.refuted_name(evidence.process);
+            refuted.map_or_else(
+                || none_of(whitelist.names.len(), &name),
+                |program| format!("its name is in the list, {program}"),
+            )
+        }
+        ProtectionTest::Users if facts.uid == Uid::ROOT => {
+            "root is protected only with protect_root = true".to_owned()
+        }
+        ProtectionTest::Users => {
+            let user = Escaped(users.name(facts.uid)).to_string();
+            none_of(whitelist.users.len(), &user)
+        }
+        ProtectionTest::Rule => rule_of(evidence),
     }
 }
 
-/// The rule that matches.
+/// What a protection says; for a name, also whether its executable confirms it.
+fn said(evidence: &Evidence<'_>, protection: &Protection) -> String {
+    let shown = evidence.policy.shown(protection);
+    match (protection, evidence.process.details.program) {
+        (Protection::Name(_, None), Some(program)) => format!("{shown} ({program})"),
+        _ => shown.to_string(),
+    }
+}
+
 fn rule_of(evidence: &Evidence<'_>) -> String {
     let rules = &evidence.policy.config.rules;
     match evidence.policy.rule(evidence.process) {
-        Some((number, rule)) => match &rule.place {
-            Some(place) => format!(
-                "rule {number} at {}:{} ends it: {rule}",
-                place.shown_file(),
-                place.line
+        Some((number, rule)) => match &rule.location {
+            Some(location) => format!(
+                "rule {number} at {}:{} kills it: {rule}",
+                location.shown_file(),
+                location.line
             ),
-            None => format!("rule {number} ends it: {rule}"),
+            None => format!("rule {number} kills it: {rule}"),
         },
         None => match rules.len() {
             0 => "there are no rules".to_owned(),
@@ -141,25 +143,9 @@ fn rule_of(evidence: &Evidence<'_>) -> String {
     }
 }
 
-/// The place of a protection in the order of the tests.
-fn step(protection: &Protection<'_>) -> usize {
-    match protection {
-        Protection::Unreadable(_) => 0,
-        Protection::Init => 1,
-        Protection::KernelThread => 2,
-        Protection::Itself => 3,
-        Protection::OomScoreAdj => 4,
-        Protection::Exempt(..) => 5,
-        Protection::Pid(_) => 6,
-        Protection::Name(..) => 7,
-        Protection::User(_) | Protection::Root => 8,
-        Protection::Rule(..) | Protection::WarnOnly(..) => 9,
-    }
-}
-
 pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let process = evidence.process;
-    let limits = evidence.policy.limits(process);
+    let limits = evidence.policy.criteria(process);
     let thresholds = limits.thresholds;
     let memory = process.memory().unwrap_or(process.rss);
     let total = evidence.memory.total;
@@ -168,7 +154,7 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let by = match (measured, limits.metric) {
         (_, Metric::Rss) => String::new(),
         (None | Some(Metric::Rss), Metric::Pss) => " by rss, and pss is never more".to_owned(),
-        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be told"),
+        (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be read"),
         (Some(measured), _) => format!(" by {measured}"),
     };
     let test = |test, limit: Option<(Bytes, String)>| match limit {

@@ -1,14 +1,14 @@
-//! `memory-monitor history`: what was ended, from the record that the daemon keeps.
+//! `memory-monitor history`: what was killed, from the file that the daemon writes.
 
 mod view;
 
 use crate::Error;
 use crate::cli::{Filter, HistoryOptions, Since};
-use crate::state::history::{History, Record, seconds};
-use crate::sys::clock::{local_time, start_of_day};
-use crate::systemd_unit::Unit;
+use crate::state::history::{Entry, History};
+use crate::sys::clock::{local_time, start_of_day, unix_seconds};
+use crate::systemd::{Unit, Unknown};
+use std::cell::Cell;
 use std::ffi::CString;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use view::PastReport;
 
@@ -18,8 +18,12 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
         .read()
         .map_err(|error| Error::File(history.path().to_owned(), error))?;
     let since = options.since.map_or(0, beginning);
-    let wanted = |record: &Record| record.time >= since && is_wanted(&options.filter, record);
-    let report = PastReport::new(past, wanted, restart);
+    let wanted = |entry: &Entry| entry.time >= since && is_wanted(&options.filter, entry);
+    let unknown = Cell::new(None);
+    let report = PastReport::new(past, wanted, |unit| restart(unit, &unknown));
+    if let Some(unknown) = unknown.take() {
+        crate::commands::warn(&unknown.to_string());
+    }
     if options.json {
         crate::commands::print_json(&report)
     } else {
@@ -33,32 +37,33 @@ fn beginning(since: Since) -> u64 {
         Since::Ago(span) => now.checked_sub(span),
         Since::Day { year, month, day } => start_of_day(year, month, day),
     };
-    seconds(time.unwrap_or(UNIX_EPOCH))
+    unix_seconds(time.unwrap_or(UNIX_EPOCH))
 }
 
-/// What was ended since midnight.
+/// What was killed since midnight; None where the file can't be read.
 pub(crate) fn today(history: &History) -> Option<PastReport> {
     let today = local_time(SystemTime::now());
-    let since = seconds(start_of_day(today.year, today.month, today.day)?);
+    let since = unix_seconds(start_of_day(today.year, today.month, today.day)?);
     let past = history.read().ok()?;
-    Some(PastReport::new(
-        past,
-        |record| record.time >= since,
-        |_| None,
-    ))
+    Some(PastReport::new(past, |entry| entry.time >= since, |_| None))
 }
 
-/// A user counts by the name or number that was recorded: it may be gone by now.
-fn is_wanted(filter: &Filter, record: &Record) -> bool {
-    let is_user = |user: &String| *user == record.user || *user == record.uid.to_string();
+/// Users are compared with the name and the uid in the entry: the user may be deleted by now.
+fn is_wanted(filter: &Filter, entry: &Entry) -> bool {
+    let is_user = |user: &String| *user == entry.user || *user == entry.uid.to_string();
     let is_name = filter.name.as_ref().is_none_or(|pattern| {
-        CString::new(record.name.as_str()).is_ok_and(|name| pattern.matches(&name))
+        CString::new(entry.name.as_str()).is_ok_and(|name| pattern.matches(&name))
     });
     is_name && filter.user.as_ref().is_none_or(is_user)
 }
 
-fn restart(unit: &str) -> Option<String> {
-    let unit = Unit::find(Path::new("/"), unit)?;
-    // What systemd does where the unit says nothing.
-    Some(unit.value("Restart").unwrap_or("no").to_owned())
+/// The unit's `Restart=`; None, and why in `unknown`, where systemd does not say.
+fn restart(unit: &str, unknown: &Cell<Option<Unknown>>) -> Option<String> {
+    match Unit::ask(unit) {
+        Ok(unit) => unit.value("Restart").map(str::to_owned),
+        Err(error) => {
+            unknown.set(Some(error));
+            None
+        }
+    }
 }

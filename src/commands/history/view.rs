@@ -1,115 +1,104 @@
-//! What was ended, for people and for programs.
+//! What was killed, for people and for programs.
 
 use crate::commands::bar::bar;
 use crate::escape::OneLine;
+use crate::policy::{QUIET, is_restart};
 use crate::quantities::{Bytes, Percent};
-use crate::state::history::{Past, Record};
+use crate::state::history::{Entry, Past};
 use crate::sys::clock::local_time;
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The same thing that is ended again within this time is started again by something.
-const LOOP: u64 = 600;
-
 /// Cells of the bars in the summary.
 const BAR: usize = 20;
 
-/// What was ended, and how often what.
+/// What was killed, and how often.
 #[derive(Debug, Serialize)]
 pub(crate) struct PastReport {
-    records: Vec<Told>,
+    #[serde(rename = "records")]
+    rows: Vec<Row>,
     summary: Vec<Sum>,
     /// Lines that could not be read.
     skipped_lines: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Told {
+struct Row {
     #[serde(flatten)]
-    record: Record,
-    /// Whether it was ended again within ten minutes.
+    entry: Entry,
+    /// Whether it was killed within the ten minutes before, and started again.
     restart_loop: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Sum {
     name: String,
     user: String,
     count: usize,
     freed_bytes: u64,
     restart_loop: bool,
-    /// The unit that is started again, and what its Restart= says.
+    /// The unit that is restarted, and its Restart=.
     unit: Option<String>,
     restart: Option<String>,
 }
 
-impl Sum {
-    fn of(record: &Record) -> Self {
-        Self {
-            name: record.name.clone(),
-            user: record.user.clone(),
-            count: 0,
-            freed_bytes: 0,
-            restart_loop: false,
-            unit: None,
-            restart: None,
-        }
-    }
-}
-
 impl PastReport {
-    /// Of what is wanted; `restart` is what the unit of that name says by `Restart=`.
+    /// Of the wanted entries; `restart` gives the `Restart=` of a unit.
     pub(crate) fn new(
         past: Past,
-        wanted: impl Fn(&Record) -> bool,
+        wanted: impl Fn(&Entry) -> bool,
         restart: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let mut records: Vec<Told> = Vec::new();
-        for record in past.records {
-            let before = records.iter().rev().map(|told| &told.record);
+        let mut rows: Vec<Row> = Vec::new();
+        for entry in past.entries {
+            let before = rows.iter().rev().map(|row| &row.entry);
             let restart_loop = before
-                .take_while(|before| record.time.saturating_sub(before.time) <= LOOP)
-                .any(|before| is_same(before, &record));
-            records.push(Told {
-                record,
+                .take_while(|before| entry.time.saturating_sub(before.time) <= QUIET.as_secs())
+                .any(|before| has_restarted(before, &entry));
+            rows.push(Row {
+                entry,
                 restart_loop,
             });
         }
-        records.retain(|told| wanted(&told.record));
+        rows.retain(|row| wanted(&row.entry));
         let mut summary: Vec<Sum> = Vec::new();
-        for Told {
-            record,
+        for Row {
+            entry,
             restart_loop,
-        } in &records
+        } in &rows
         {
-            let known = |sum: &&mut Sum| sum.name == record.name && sum.user == record.user;
+            let known = |sum: &&mut Sum| sum.name == entry.name && sum.user == entry.user;
             if summary.iter_mut().find(known).is_none() {
-                summary.push(Sum::of(record));
+                summary.push(Sum {
+                    name: entry.name.clone(),
+                    user: entry.user.clone(),
+                    ..Sum::default()
+                });
             }
             let Some(sum) = summary.iter_mut().find(known) else {
                 continue;
             };
             sum.count += 1;
-            sum.freed_bytes = sum.freed_bytes.saturating_add(record.freed_bytes);
+            sum.freed_bytes = sum.freed_bytes.saturating_add(entry.freed_bytes);
             if *restart_loop {
                 sum.restart_loop = true;
-                sum.unit = service(record).map(str::to_owned);
+                sum.unit = service(entry).map(str::to_owned);
                 sum.restart = sum.unit.as_deref().and_then(&restart);
             }
         }
         summary.sort_by(|one, other| other.count.cmp(&one.count).then(one.name.cmp(&other.name)));
         Self {
-            records,
+            rows,
             summary,
             skipped_lines: past.skipped,
         }
     }
 
-    /// How many, and how much came back.
+    /// How many processes, and how much memory they freed.
     pub(crate) fn total(&self) -> (usize, Bytes) {
-        let freed = self.records.iter().map(|told| told.record.freed_bytes);
-        (self.records.len(), Bytes::new(freed.sum()))
+        let freed = self.rows.iter().map(|row| row.entry.freed_bytes);
+        (self.rows.len(), Bytes::new(freed.sum()))
     }
 
     /// As text for people.
@@ -121,58 +110,55 @@ impl PastReport {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        if self.records.is_empty() {
-            writeln!(out, "Nothing was ended.")?;
+        if self.rows.is_empty() {
+            writeln!(out, "Nothing was killed.")?;
         } else {
-            self.write_records(out)?;
+            self.write_rows(out)?;
             self.write_summary(out)?;
         }
         match self.skipped_lines {
             0 => Ok(()),
             1 => writeln!(
                 out,
-                "\nOne line of the record can't be read and was skipped."
+                "\nOne line of the history can't be read and was skipped."
             ),
             lines => writeln!(
                 out,
-                "\n{lines} lines of the record can't be read and were skipped."
+                "\n{lines} lines of the history can't be read and were skipped."
             ),
         }
     }
 
-    fn write_records(&self, out: &mut String) -> std::fmt::Result {
-        let longest = |texts: &dyn Fn(&Record) -> &str| {
-            let widths = self
-                .records
-                .iter()
-                .map(|told| texts(&told.record).chars().count());
+    fn write_rows(&self, out: &mut String) -> std::fmt::Result {
+        let longest = |text: &dyn Fn(&Entry) -> &str| {
+            let widths = self.rows.iter().map(|row| text(&row.entry).chars().count());
             widths.max().unwrap_or(0).clamp(4, 30)
         };
-        let name = longest(&|record| &record.name);
-        let user = longest(&|record| &record.user);
+        let name = longest(&|entry| &entry.name);
+        let user = longest(&|entry| &entry.user);
         writeln!(
             out,
             "{:<19}  {:>7}  {:name$}  {:user$}  {:>9}  {:>7}  {:<7}  {:>7}  {:>9}  OVER",
             "ENDED", "PID", "NAME", "USER", "RSS", "RAM", "SIGNAL", "AFTER", "FREED"
         )?;
-        for Told {
-            record,
+        for Row {
+            entry,
             restart_loop,
-        } in &self.records
+        } in &self.rows
         {
-            let share = Percent::new(record.rss_percent).map_or(String::new(), |p| p.to_string());
+            let share = Percent::new(entry.rss_percent).map_or(String::new(), |p| p.to_string());
             writeln!(
                 out,
                 "{}  {:>7}  {:name$}  {:user$}  {:>9}  {share:>7}  {:<7}  {:>6.2}s  {:>9}  {}{}",
-                local_time(UNIX_EPOCH + Duration::from_secs(record.time.min(1 << 40))),
-                record.pid,
-                OneLine(&record.name).to_string(),
-                OneLine(&record.user).to_string(),
-                Bytes::new(record.rss_bytes).to_string(),
-                OneLine(&record.signal).to_string(),
-                record.seconds,
-                Bytes::new(record.freed_bytes).to_string(),
-                OneLine(&record.threshold),
+                local_time(UNIX_EPOCH + Duration::from_secs(entry.time.min(1 << 40))),
+                entry.pid,
+                OneLine(&entry.name).to_string(),
+                OneLine(&entry.user).to_string(),
+                Bytes::new(entry.rss_bytes).to_string(),
+                OneLine(&entry.signal).to_string(),
+                entry.seconds,
+                Bytes::new(entry.freed_bytes).to_string(),
+                OneLine(&entry.threshold),
                 if *restart_loop { ", restart loop" } else { "" }
             )?;
         }
@@ -187,7 +173,7 @@ impl PastReport {
             let bar = bar(sum.count as f64 / most as f64 * 100.0, BAR);
             write!(
                 out,
-                "  {bar}  {:>4}  {} ({}), {} came back",
+                "  {bar}  {:>4}  {} ({}), {} freed",
                 sum.count,
                 OneLine(&sum.name),
                 OneLine(&sum.user),
@@ -209,29 +195,33 @@ impl PastReport {
     }
 }
 
-/// The service that the process was of. In a scope or a slice are many things that have nothing to do
-/// with each other.
-fn service(record: &Record) -> Option<&str> {
-    let unit = record.unit.as_deref()?;
+/// The service of the process; None where it was of no service: a scope or a slice holds processes that have nothing to
+/// do with each other.
+fn service(entry: &Entry) -> Option<&str> {
+    let unit = entry.unit.as_deref()?;
     (unit.ends_with(".service") && !unit.starts_with("user@")).then_some(unit)
 }
 
-/// Whether it is the same thing that was ended again: of one service, or of one name and user.
-fn is_same(one: &Record, other: &Record) -> bool {
-    match (service(one), service(other)) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) => (&one.name, one.uid) == (&other.name, other.uid),
-        _ => false,
-    }
+/// Whether the later process is the earlier one started again, as the daemon recognises it.
+fn has_restarted(earlier: &Entry, later: &Entry) -> bool {
+    let (Some(unit), Some(again), Some(started)) = (&earlier.unit, &later.unit, later.started)
+    else {
+        return false;
+    };
+    is_restart(
+        (unit, &earlier.name, earlier.time),
+        (again, &later.name, started),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(time: u64, name: &str, unit: Option<&str>) -> Record {
-        Record {
+    fn entry(started: u64, time: u64, name: &str, unit: Option<&str>) -> Entry {
+        Entry {
             time,
+            started: Some(started),
             pid: 7,
             name: name.into(),
             user: "john".into(),
@@ -247,40 +237,48 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_within_minutes_is_a_loop() {
+    fn what_is_killed_started_again_and_killed_again_is_a_loop() {
+        let a = Some("a.service");
         let past = Past {
-            records: vec![
-                record(1000, "a", Some("a.service")),
-                record(1100, "b", None),
-                record(1200, "a-worker", Some("a.service")),
-                record(1200, "c", Some("session-1.scope")),
-                record(9000, "a", Some("a.service")),
-                record(9100, "b", None),
+            entries: vec![
+                entry(900, 1000, "a", a),
+                entry(900, 1100, "b", None),
+                // Processes of a pool that were killed one after another, and other jobs of the unit.
+                entry(900, 1000, "a", a),
+                entry(1001, 1200, "a-worker", a),
+                entry(1001, 1200, "a", a),
+                entry(1001, 1200, "c", Some("session-1.scope")),
+                // After a long time, and what is of no unit.
+                entry(8000, 9000, "a", a),
+                entry(1101, 1300, "b", None),
+                Entry {
+                    started: None,
+                    ..entry(0, 9100, "a", a)
+                },
             ],
             skipped: 1,
         };
         let restart = |unit: &str| (unit == "a.service").then(|| "always".to_owned());
-        let report = PastReport::new(past, |record| record.name != "c", restart);
-        let loops: Vec<_> = report
-            .records
-            .iter()
-            .map(|told| told.restart_loop)
-            .collect();
-        assert_eq!(loops, [false, false, true, false, false]);
-        assert_eq!(report.total(), (5, Bytes::new(10 << 30)));
+        let report = PastReport::new(past, |entry| entry.name != "c", restart);
+        let loops: Vec<_> = report.rows.iter().map(|row| row.restart_loop).collect();
+        assert_eq!(
+            loops,
+            [false, false, false, false, true, false, false, false]
+        );
+        assert_eq!(report.total(), (8, Bytes::new(16 << 30)));
         let text = report.text();
         assert!(
             text.contains(
-                "1  a-worker (john), 2.00GB came back, restart loop: a.service has Restart=always\n"
+                "5  a (john), 10.00GB freed, restart loop: a.service has Restart=always\n"
             ),
             "{text}"
         );
         assert!(
-            text.contains("####################     2  a (john), 4.00GB came back\n"),
+            text.contains("########............     2  b (john), 4.00GB freed\n"),
             "{text}"
         );
         assert!(
-            text.ends_with("One line of the record can't be read and was skipped.\n"),
+            text.ends_with("One line of the history can't be read and was skipped.\n"),
             "{text}"
         );
     }

@@ -1,42 +1,42 @@
-//! `memory-monitor scan`: the machine with the verdict on each process; signals nobody.
+//! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
 mod suggest;
 mod suggestion;
+mod table;
 mod view;
 
-use crate::cli::{self, Filter, ScanOptions};
+use crate::Error;
+use crate::cli::{self, Filter, ScanOptions, Verbosity};
 use crate::commands::context::Context;
-pub use crate::commands::table::Layout;
-use crate::events::sinks::Verbosity;
 use crate::proc::Snapshot;
-use crate::quantities::{Bytes, Uid};
+use crate::quantities::Uid;
 use crate::sys::keys::Keys;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{self, Request, Signals};
 use crate::sys::terminal::wants_colour;
-use crate::sys::{terminal, users};
+use crate::sys::{self, terminal, users};
 use crate::users::UserNames;
-use crate::{Error, config};
 use std::io::{self, IsTerminal};
 use std::iter;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use suggestion::{Peaks, Suggestion};
-pub(crate) use view::Row;
+pub use table::Layout;
 pub use view::{ScanReport, View};
 
-/// The time between two looks with `--watch`.
+/// The time between two scans with `--watch`.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// To the terminal's other screen without a cursor, and back: the screen is as it was.
+/// To the terminal's alternate screen without a cursor, and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
 pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
     let mut context = Context::open(options.config.as_deref())?;
     if options.console != Verbosity::Quiet {
-        say_warnings(&context.warnings);
+        for warning in &context.warnings {
+            crate::commands::warn(&warning.to_string());
+        }
     }
     if let Some(time) = options.suggest {
         let suggestion = suggest::observe(&mut context, time)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
             crate::commands::print(&suggestion.text())
         };
     }
-    let mut look = Look {
+    let mut scan = Scan {
         view: View {
             user: wanted_user(&options.filter)?,
             name: options.filter.name.clone(),
@@ -57,45 +57,41 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
         snapshot: Snapshot::default(),
     };
     if options.watch {
-        look.watch(&mut context)
+        scan.watch(&mut context)
     } else if options.json {
-        crate::commands::print_json(&look.report(&mut context)?)
+        crate::commands::print_json(&scan.report(&mut context)?)
     } else {
         let layout = Layout {
             lines: None,
             ..layout()
         };
-        crate::commands::print(&look.report(&mut context)?.table(layout))
+        crate::commands::print(&scan.report(&mut context)?.table(layout))
     }
 }
 
-fn say_warnings(warnings: &[config::Warning]) {
-    for warning in warnings {
-        crate::commands::warn(&warning.to_string());
-    }
-}
-
-/// What is looked for, and the memory that two looks share.
-struct Look {
+/// What is shown, and the memory that two scans share.
+struct Scan {
     view: View,
     users: UserNames,
     snapshot: Snapshot,
 }
 
-impl Look {
+impl Scan {
     fn report(&mut self, context: &mut Context) -> Result<ScanReport, Error> {
-        context.sampler.scan(|_| Bytes::ZERO, &mut self.snapshot)?;
+        let questions = &context.policy;
+        context.sampler.scan_all(questions, &mut self.snapshot)?;
         let hidepid = context.sampler.hides_processes();
         Ok(ScanReport::new(
             &context.policy,
             &self.snapshot,
             hidepid,
             &self.view,
+            &sys::now(),
             &mut self.users,
         ))
     }
 
-    /// Looks every second until a signal or q, and leaves the terminal as it was.
+    /// Scans every second until a signal or q, and leaves the terminal as it was.
     fn watch(&mut self, context: &mut Context) -> Result<(), Error> {
         if !io::stdout().is_terminal() {
             return Err(Error::NoTerminal("--watch"));
@@ -119,8 +115,8 @@ impl Look {
         let mut next = Instant::now();
         loop {
             let text = self.report(context)?.table(layout());
-            // Each line is overwritten and its rest cleared, so that nothing flickers; the last one
-            // does not scroll.
+            // Each line is overwritten and its rest cleared, so that nothing flickers; without a final newline nothing
+            // scrolls.
             let text = text.trim_end_matches('\n').replace('\n', "\x1b[K\r\n");
             crate::commands::print(&format!("\x1b[H{text}\x1b[K\x1b[J"))?;
             next = (next + SECOND).max(Instant::now());
@@ -136,7 +132,7 @@ impl Look {
                     return Ok(());
                 }
                 match signals.next() {
-                    // A terminal that is gone says so by SIGHUP.
+                    // SIGHUP: the terminal is gone.
                     Some(Request::Stop(_) | Request::Reload) => return Ok(()),
                     Some(Request::ReopenLog) | None => {}
                 }
@@ -145,8 +141,8 @@ impl Look {
     }
 }
 
-/// The layout of the standard output as it is now.
-pub(crate) fn layout() -> Layout {
+/// The layout for standard output as it is now.
+fn layout() -> Layout {
     let stdout = io::stdout();
     let size = terminal::size(stdout.as_fd());
     Layout {
@@ -156,17 +152,17 @@ pub(crate) fn layout() -> Layout {
     }
 }
 
-/// The user that `--user` means: by name or, as with chown(1), by number.
-pub(crate) fn wanted_user(filter: &Filter) -> Result<Option<Uid>, Error> {
+/// The user of `--user`, by name or, as with chown(1), by number.
+fn wanted_user(filter: &Filter) -> Result<Option<Uid>, Error> {
     let Some(typed) = &filter.user else {
         return Ok(None);
     };
     let by_name =
-        users::uid_of(typed).map_err(|error| Error::System("looking the user up", error))?;
+        users::uid_of(typed).map_err(|error| Error::System("looking up the user", error))?;
     match by_name.or_else(|| typed.parse().ok().map(Uid::new)) {
         Some(uid) => Ok(Some(uid)),
         None => Err(Error::Usage(cli::Error::Value(
-            "--user".to_owned(),
+            "--user",
             typed.clone(),
             "a user of this machine".to_owned(),
         ))),

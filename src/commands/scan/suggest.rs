@@ -1,12 +1,11 @@
-//! `memory-monitor scan --suggest`: observes for a while, then says what thresholds would have ended
-//! whom. Signals nobody.
+//! `memory-monitor scan --suggest`: observes for a time, then shows which thresholds would have killed what. Sends no
+//! signal.
 
+use super::suggestion::{Peaks, Suggestion};
 use crate::Error;
 use crate::commands::context::Context;
 use crate::commands::progress::progress;
-use crate::commands::scan::{Peaks, Suggestion};
 use crate::proc::Snapshot;
-use crate::quantities::Bytes;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{Request, Signals};
 use crate::users::UserNames;
@@ -15,11 +14,11 @@ use std::iter;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// The time between two looks.
+/// The time between two scans.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Observes for `time`, or until Ctrl-C.
-pub(crate) fn observe(context: &mut Context, time: Duration) -> Result<Suggestion, Error> {
+pub(super) fn observe(context: &mut Context, time: Duration) -> Result<Suggestion, Error> {
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut peaks = Peaks::default();
     let mut users = UserNames::default();
@@ -28,7 +27,7 @@ pub(crate) fn observe(context: &mut Context, time: Duration) -> Result<Suggestio
     let begun = Instant::now();
     let has_terminal = io::stderr().is_terminal();
     loop {
-        context.sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+        context.sampler.scan_all(&context.policy, &mut snapshot)?;
         peaks.note(&context.policy, &snapshot, &mut users);
         let observed = begun.elapsed();
         let left = time.saturating_sub(observed);
@@ -36,7 +35,7 @@ pub(crate) fn observe(context: &mut Context, time: Duration) -> Result<Suggestio
             break;
         }
         if has_terminal {
-            // Nobody is left to tell when this fails.
+            // There is nowhere left to report that this failed.
             let _ = write!(io::stderr(), "\r{}\x1b[K", progress(observed, time));
         }
         poll.wait(iter::once(signals.as_fd()), Some(left.min(SECOND)))

@@ -1,4 +1,4 @@
-//! What thresholds would have ended whom, from what was observed for a while.
+//! Which thresholds would have killed what, from what was observed for a time.
 
 use crate::escape::Escaped;
 use crate::policy::Policy;
@@ -11,16 +11,16 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Thresholds that people choose, in GB.
+/// Thresholds that people choose, in GB of 1024^3 bytes.
 const LADDER: [f64; 18] = [
     0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 128.0, 256.0,
     512.0,
 ];
 
-/// So many names are shown of those that a threshold would have ended.
+/// How many names are shown of the processes that a threshold would have killed.
 const SHOWN: usize = 4;
 
-/// The largest that each process was.
+/// The largest RSS of each process.
 #[derive(Debug, Default)]
 pub(super) struct Peaks {
     peaks: HashMap<ProcessKey, Peak>,
@@ -34,14 +34,14 @@ struct Peak {
     rss_bytes: Bytes,
 }
 
-/// What thresholds would have ended whom.
+/// Which thresholds would have killed what.
 #[derive(Debug, Serialize)]
 pub(super) struct Suggestion {
     observed_seconds: u64,
     total_bytes: Bytes,
     processes: usize,
     thresholds: Vec<Threshold>,
-    /// Would have ended nothing, with half of the largest process to spare.
+    /// The lowest that would have killed nothing, with half of the largest process as reserve.
     suggested_bytes: Option<Bytes>,
     largest: Option<Peak>,
 }
@@ -50,11 +50,11 @@ pub(super) struct Suggestion {
 struct Threshold {
     bytes: Bytes,
     percent: f64,
-    would_have_ended: Vec<Peak>,
+    would_have_killed: Vec<Peak>,
 }
 
 impl Peaks {
-    /// Takes one look into account: of those that nothing protects.
+    /// Takes one scan into account: the processes that nothing protects.
     pub(super) fn note(&mut self, policy: &Policy, snapshot: &Snapshot, users: &mut UserNames) {
         self.total = snapshot.memory.total;
         for process in &snapshot.near {
@@ -63,7 +63,10 @@ impl Peaks {
             };
             if let Some(peak) = self.peaks.get_mut(&key) {
                 peak.rss_bytes = peak.rss_bytes.max(process.rss);
-            } else if policy.protection(process, facts).is_none() {
+            } else if policy
+                .protection(process, &snapshot.memory, &crate::sys::now())
+                .is_none_or(|protection| protection.is_by_rule())
+            {
                 let peak = Peak {
                     name: Escaped(facts.name.as_bytes()).to_string(),
                     user: Escaped(users.name(facts.uid)).to_string(),
@@ -74,7 +77,7 @@ impl Peaks {
         }
     }
 
-    /// What comes of so long a time.
+    /// The result, after so long a time.
     pub(super) fn suggestion(self, observed: Duration) -> Suggestion {
         let mut peaks: Vec<Peak> = self.peaks.into_values().collect();
         peaks.sort_unstable_by(|one, other| {
@@ -87,8 +90,8 @@ impl Peaks {
         let most = largest.as_ref().map_or(Bytes::ZERO, |peak| peak.rss_bytes);
         let rungs = LADDER.iter().filter_map(|&gb| Bytes::from_gb(gb));
         let rungs: Vec<Bytes> = rungs.filter(|&rung| rung < self.total).collect();
-        let roomy = |rung: &&Bytes| rung.get() >= most.get().saturating_add(most.get() / 2);
-        let suggested = rungs.iter().find(roomy).copied();
+        let is_enough = |rung: &&Bytes| rung.get() >= most.get().saturating_add(most.get() / 2);
+        let suggested = rungs.iter().find(is_enough).copied();
         let last = suggested.or_else(|| rungs.last().copied());
         let thresholds = rungs
             .iter()
@@ -96,7 +99,7 @@ impl Peaks {
         let thresholds = thresholds.map(|&bytes| Threshold {
             bytes,
             percent: Percent::share(bytes, self.total).get(),
-            would_have_ended: peaks
+            would_have_killed: peaks
                 .iter()
                 .filter(|peak| peak.rss_bytes > bytes)
                 .cloned()
@@ -129,16 +132,16 @@ impl Suggestion {
             "Observed for {observed}: {} processes that nothing protects, {} of RAM.\n",
             self.processes, self.total_bytes
         )?;
-        writeln!(out, "{:>9}  {:>7}  WOULD HAVE ENDED", "OVER", "OF RAM")?;
+        writeln!(out, "{:>9}  {:>7}  WOULD HAVE KILLED", "OVER", "OF RAM")?;
         for threshold in &self.thresholds {
             let bytes = threshold.bytes.to_string();
-            let names = shown(&threshold.would_have_ended);
+            let names = shown(&threshold.would_have_killed);
             writeln!(out, "{bytes:>9}  {:>6.2}%  {names}", threshold.percent)?;
         }
         match (self.suggested_bytes, &self.largest) {
             (Some(bytes), Some(largest)) => writeln!(
                 out,
-                "\nThe largest was {} ({}) with {}. With half of that to spare:\n\n\
+                "\nThe largest was {} ({}) with {}. With half of that as reserve:\n\n\
                  [thresholds]\nram_percent_threshold = 100\nram_gb_threshold = {:.2}",
                 largest.name,
                 largest.user,
@@ -147,11 +150,11 @@ impl Suggestion {
             ),
             (None, Some(largest)) => writeln!(
                 out,
-                "\nThe largest was {} ({}) with {}: too much for a threshold with half of that to \
-                 spare. Should it live, it belongs on the whitelist.",
+                "\nThe largest was {} ({}) with {}: too much for a threshold with half of that as \
+                 reserve. If it must not be killed, put it on the whitelist.",
                 largest.name, largest.user, largest.rss_bytes
             ),
-            _ => writeln!(out, "\nNothing was seen that could be ended."),
+            _ => writeln!(out, "\nNo process was seen that could be killed."),
         }
     }
 }
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn suggests_what_would_have_ended_nothing() {
+    fn suggests_what_would_have_killed_nothing() {
         let text = peaks(&[1.3, 0.3, 0.1], 16.0)
             .suggestion(Duration::from_secs(90))
             .text();
@@ -221,6 +224,6 @@ mod tests {
         let text = peaks(&[14.0], 16.0).suggestion(Duration::ZERO).text();
         assert!(text.contains("too much for a threshold"), "{text}");
         let text = peaks(&[], 16.0).suggestion(Duration::ZERO).text();
-        assert!(text.contains("Nothing was seen"), "{text}");
+        assert!(text.contains("No process was seen"), "{text}");
     }
 }

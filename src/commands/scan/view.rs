@@ -1,36 +1,35 @@
-//! One look at the machine, for people as a table and for programs as JSON.
+//! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::progress::Processes;
 use crate::config::NamePattern;
-use crate::escape::Escaped;
-use crate::events::write_memory;
+use crate::events::{MemoryInUse, ProcessRecord};
 use crate::policy::{Policy, Verdict};
-use crate::proc::{Facts, Process, Snapshot, SystemMemory};
-use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
+use crate::proc::{Process, Snapshot, SystemMemory};
+use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
 
-/// How many processes are shown that nothing would happen to.
+/// How many of the processes within their thresholds are shown.
 const WITHIN_SHOWN: usize = 15;
 
 /// Which processes are shown.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Only this user's.
+    /// None for all users.
     pub user: Option<Uid>,
-    /// Only those with such a name.
+    /// None for all names.
     pub name: Option<NamePattern>,
-    /// All of them, not only the nearest to their thresholds.
+    /// All of them, not only those closest to their thresholds.
     pub all: bool,
-    /// No more than so many.
+    /// At most so many.
     pub top: Option<usize>,
 }
 
 impl View {
     fn wants(&self, process: &Process) -> bool {
         let Ok(facts) = &process.facts else {
-            // Whose it is, and what it is called, is not known.
+            // Its user and name are not known.
             return self.user.is_none() && self.name.is_none();
         };
         let is_name = |name: &NamePattern| name.matches(facts.name.as_c_str());
@@ -38,7 +37,7 @@ impl View {
     }
 }
 
-/// What a scan found, ready to be shown.
+/// What a scan found.
 #[derive(Debug, Serialize)]
 pub struct ScanReport {
     configuration: String,
@@ -47,9 +46,9 @@ pub struct ScanReport {
     processes_unreadable: usize,
     hidepid: bool,
     /// How many are over a threshold and not protected, shown or not.
-    breaches: usize,
+    over: usize,
     /// How many are over a threshold and protected, shown or not.
-    spared: usize,
+    protected: usize,
     processes: Vec<Row>,
     #[serde(skip)]
     memory_line: String,
@@ -63,70 +62,68 @@ struct MemoryReport {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) pid: Pid,
-    /// Escaped, as in the log.
-    pub(crate) name: Option<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) rss_bytes: Bytes,
-    pub(crate) rss_percent: f64,
-    /// The number of the rule that matches it, from 1.
+pub(super) struct Row {
+    #[serde(flatten)]
+    pub(super) process: ProcessRecord,
+    pub(super) rss_percent: f64,
+    /// The number of the rule that matches it, from 1; None where none does.
     rule: Option<usize>,
-    /// By what its memory is measured, which RSS alone may decide.
+    /// What `memory_bytes` is: RSS where that alone decides, otherwise the metric of its rule or of all processes.
     metric: Metric,
-    /// Its memory by that; None where it can't be told.
+    /// None where it can't be read.
     memory_bytes: Option<Bytes>,
-    /// Its memory as a share of the lowest threshold that holds for it.
-    pub(crate) threshold_percent: f64,
-    pub(crate) verdict: Kind,
-    pub(crate) reason: String,
+    /// Its memory as a share of its lowest threshold.
+    pub(super) threshold_percent: f64,
+    pub(super) verdict: Word,
+    pub(super) reason: String,
 }
 
-/// The verdict without its reason.
+/// The verdict in one word, without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(super) enum Word {
     Within,
     Protected,
-    Breach,
+    Over,
 }
 
-impl Kind {
+impl Word {
     /// The SGR parameter it is shown with.
-    pub(crate) fn colour(self) -> u8 {
+    pub(super) fn colour(self) -> u8 {
         match self {
             Self::Within => 0,
             Self::Protected => 33,
-            Self::Breach => 31,
+            Self::Over => 31,
         }
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Within => "within",
-            Self::Protected => "spared",
-            Self::Breach => "over",
+            Self::Protected => "protected",
+            Self::Over => "over",
         }
     }
 }
 
 impl ScanReport {
-    /// Of the processes of `snapshot`, the nearest to their thresholds first.
+    /// The processes of `snapshot`, those closest to their thresholds first.
     pub fn new(
         policy: &Policy,
         snapshot: &Snapshot,
         hidepid: bool,
         view: &View,
+        now: &Now,
         users: &mut UserNames,
     ) -> Self {
         let memory = &snapshot.memory;
-        let (mut breaches, mut spared) = (0, 0);
+        let (mut over, mut protected) = (0, 0);
         let mut wanted = Vec::new();
         for process in &snapshot.near {
-            let verdict = policy.judge(process, memory);
+            let verdict = policy.judge(process, memory, now);
             match verdict {
-                Verdict::Breach(_) => breaches += 1,
-                Verdict::Protected(_) => spared += 1,
+                Verdict::Breach(_) => over += 1,
+                Verdict::Protected(_) => protected += 1,
                 Verdict::Within => {}
             }
             if view.wants(process) {
@@ -149,11 +146,8 @@ impl ScanReport {
         });
         wanted.truncate(view.top.unwrap_or(usize::MAX));
         let rows = wanted.into_iter().map(|(process, verdict, share)| {
-            Row::new(policy, process, &verdict, share, memory, users)
+            Row::new(policy, process, &verdict, share, (memory, now), users)
         });
-        let mut memory_line = String::new();
-        // A String takes any text.
-        let _ = write_memory(&mut memory_line, memory);
         Self {
             configuration: policy.config.origin.to_string(),
             memory: MemoryReport {
@@ -162,21 +156,21 @@ impl ScanReport {
                 used_percent: memory.used_share().map(Percent::get),
             },
             processes_seen: snapshot.scanned,
-            processes_unreadable: snapshot.unreadable.map_or(0, |(count, _)| count),
+            processes_unreadable: snapshot.unreadable.count,
             hidepid,
-            breaches,
-            spared,
+            over,
+            protected,
             processes: rows.collect(),
-            memory_line,
+            memory_line: MemoryInUse(memory).to_string(),
         }
     }
 
-    pub(crate) fn rows(&self) -> &[Row] {
+    pub(super) fn rows(&self) -> &[Row] {
         &self.processes
     }
 
     /// The lines above the table.
-    pub(crate) fn head(&self) -> [String; 2] {
+    pub(super) fn head(&self) -> [String; 2] {
         [
             self.memory_line.clone(),
             format!("Policy: {}", self.configuration),
@@ -184,22 +178,22 @@ impl ScanReport {
     }
 
     /// The lines below the table.
-    pub(crate) fn foot(&self) -> Vec<String> {
+    pub(super) fn foot(&self) -> Vec<String> {
         let mut lines = vec![format!(
-            "{}, {} would be ended, {} spared. Nothing was signalled.",
+            "{}, {} would be killed, {} protected. No signal was sent.",
             Processes(self.processes_seen),
-            self.breaches,
-            self.spared
+            self.over,
+            self.protected
         )];
         if self.processes_unreadable > 0 {
             lines.push(format!(
-                "Can't be read here and are protected: {}.",
+                "Processes that can't be read and are protected: {}.",
                 self.processes_unreadable
             ));
         }
         if self.hidepid {
             lines.push(
-                "/proc is mounted with hidepid: other users' processes are not shown, run it as root."
+                "/proc is mounted with hidepid: other users' processes can't be seen, run as root."
                     .to_owned(),
             );
         }
@@ -207,9 +201,9 @@ impl ScanReport {
     }
 }
 
-/// The memory of a process as a share of the lowest threshold that holds for it.
+/// The memory of a process as a share of its lowest threshold.
 fn share_of_threshold(policy: &Policy, process: &Process, memory: &SystemMemory) -> Percent {
-    let lowest = policy.limits(process).thresholds.lowest(memory.total);
+    let lowest = policy.criteria(process).thresholds.lowest(memory.total);
     Percent::share(process.memory().unwrap_or(process.rss), lowest)
 }
 
@@ -217,24 +211,21 @@ impl Row {
     fn new(
         policy: &Policy,
         process: &Process,
-        verdict: &Verdict<'_>,
+        verdict: &Verdict,
         share: Percent,
-        memory: &SystemMemory,
+        (memory, now): (&SystemMemory, &Now),
         users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
-            Verdict::Breach(breach) => (Kind::Breach, format!("over {breach}")),
-            Verdict::Protected(protection) => (Kind::Protected, protection.to_string()),
-            // What would protect it if it grew is worth knowing beforehand.
-            Verdict::Within => (Kind::Within, outlook(policy, process)),
+            Verdict::Breach(breach) => (Word::Over, format!("over {breach}")),
+            Verdict::Protected(protection) => {
+                (Word::Protected, policy.shown(protection).to_string())
+            }
+            // What would protect it if it grew is worth knowing before it does.
+            Verdict::Within => (Word::Within, outlook(policy, process, memory, now)),
         };
-        let facts = process.facts.as_ref().ok();
-        let name = |facts: &Facts| Escaped(facts.name.as_bytes()).to_string();
         Self {
-            pid: process.pid,
-            name: facts.map(name),
-            user: facts.map(|facts| Escaped(users.name(facts.uid)).to_string()),
-            rss_bytes: process.rss,
+            process: ProcessRecord::shown(process, users),
             rss_percent: Percent::share(process.rss, memory.total).get(),
             rule: policy.rule(process).map(|(number, _)| number),
             metric: measured(process),
@@ -253,12 +244,10 @@ fn measured(process: &Process) -> Metric {
         .map_or(Metric::Rss, |(metric, _)| metric)
 }
 
-/// What would protect a process that is within its thresholds, or else whose thresholds those are.
-fn outlook(policy: &Policy, process: &Process) -> String {
-    let facts = process.facts.as_ref().ok();
-    let protection = facts.and_then(|facts| policy.protection(process, facts));
-    if let Some(protection) = protection.or_else(|| policy.rule_protection(process)) {
-        return protection.to_string();
+/// What would protect a process that is within its thresholds; where nothing would, its rule and metric.
+fn outlook(policy: &Policy, process: &Process, memory: &SystemMemory, now: &Now) -> String {
+    if let Some(protection) = policy.protection(process, memory, now) {
+        return policy.shown(&protection).to_string();
     }
     let rule = policy.rule(process);
     let rule = rule.map(|(number, _)| format!("rule {number}"));

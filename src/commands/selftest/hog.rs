@@ -1,7 +1,7 @@
-//! A process that takes a bounded amount of memory and lives no longer than the test: it ends when its
-//! standard input does.
+//! A process that uses a bounded amount of memory and exits when its standard input is closed, at the latest with the
+//! test.
 
-use super::in_role;
+use super::role::in_role;
 use crate::Error;
 use crate::proc::Sampler;
 use crate::quantities::{Bytes, Pid, ProcessKey};
@@ -10,19 +10,21 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
-/// Small enough for any machine and for the limits of the installed unit, large enough to be told from
-/// a memory-monitor, which has 3 MiB.
+/// Small enough for any machine and for the limits of the unit, much larger than a memory-monitor with its 3 MiB.
 pub(super) const SIZE: Bytes = Bytes::new(32 << 20);
 
-/// A hog that runs. When it is dropped it ends, and is waited for.
+/// A running hog. Dropping it makes it exit and waits for that.
 pub(super) struct Hog {
     child: Child,
-    /// Nobody else can get its number before it was waited for.
+    /// No other process can get its PID before it was waited for.
     pub(super) key: ProcessKey,
 }
 
 impl Hog {
     /// Starts one and waits until it has its memory.
+    ///
+    /// # Errors
+    /// When it can't be started, or exits before it is ready.
     pub(super) fn start(ignores: bool, sampler: &Sampler) -> io::Result<Self> {
         let role = if ignores {
             "hog that ignores SIGTERM"
@@ -43,12 +45,12 @@ impl Hog {
             _ => {
                 drop(child.stdin.take());
                 child.wait()?;
-                Err(io::Error::other("it did not come up"))
+                Err(io::Error::other("it did not start"))
             }
         }
     }
 
-    /// Ends it by SIGKILL, without waiting for it.
+    /// Sends it SIGKILL, without waiting for it.
     pub(super) fn kill(&mut self) -> io::Result<()> {
         self.child.kill()
     }
@@ -57,7 +59,7 @@ impl Hog {
 impl Drop for Hog {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        // Its end is what the test was about.
+        // How it exited was the subject of the test.
         let _ = self.child.wait();
     }
 }
@@ -67,8 +69,7 @@ pub(super) fn run(ignores: bool) -> Result<(), Error> {
     if ignores {
         signals::ignore_terminate();
     }
-    // The unit may have made it untouchable; to become less so is always allowed, and where it is not,
-    // the test shows it.
+    // The unit may have set -1000, which protects; raising it is always permitted, and if it fails the test shows that.
     let _ = fs::write("/proc/self/oom_score_adj", "0");
     // Each page is written to, so that it is resident.
     let memory = vec![1_u8; usize::try_from(SIZE.get()).unwrap_or(0)];
@@ -79,5 +80,5 @@ pub(super) fn run(ignores: bool) -> Result<(), Error> {
     std::hint::black_box(&memory);
     result
         .map(drop)
-        .map_err(|error| Error::System("being a hog", error))
+        .map_err(|error| Error::System("running a hog", error))
 }

@@ -1,30 +1,29 @@
-//! `memory-monitor selftest`: ends processes of its own with the privileges it has, and reports each
-//! step. The second memory-monitor that ends them is confined to them by number and start time
-//! ([`crate::daemon::run_confined`]): it can't signal anything else, whatever it sees or decides.
+//! `memory-monitor selftest`: kills processes of its own with the privileges it has, and reports each step. The second
+//! memory-monitor that kills them is confined to them by PID and start time ([`crate::daemon::run_confined`]): it can't
+//! signal anything else, whatever it reads or decides.
 
 mod hog;
 mod monitor;
 mod notify;
 mod probe;
+mod role;
 mod view;
 
 use crate::Error;
 use crate::cli::SelftestOptions;
 use crate::proc::{ProcRoot, Sampler};
 use crate::sys::terminal::wants_colour;
-use crate::systemd_unit::Unit;
+use crate::systemd;
 use hog::Hog;
+use role::ROLE;
 use std::env;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-pub(crate) use view::{Outcome, SelftestReport, Step};
-
-/// What a process of the test is to be; not set for the test itself.
-const ROLE: &str = "MEMORY_MONITOR_SELFTEST";
+use view::{Outcome, SelftestReport, Step};
 
 pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
     match env::var(ROLE).as_deref() {
@@ -55,7 +54,7 @@ pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
 
 fn steps() -> Result<Vec<Step>, Error> {
     let mut sampler = Sampler::new(ProcRoot::system()?);
-    let mut steps = probe::sight(&mut sampler)?;
+    let mut steps = probe::access(&mut sampler)?;
     let directory = Directory::make()
         .map_err(|error| Error::System("making a directory for the test", error))?;
     for ignores in [false, true] {
@@ -92,7 +91,7 @@ impl Directory {
     fn make() -> io::Result<Self> {
         let name = format!("memory-monitor-selftest-{}", std::process::id());
         let path = env::temp_dir().join(name);
-        // A new one, of nobody else.
+        // Fails if another user has made it.
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
@@ -100,47 +99,20 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // What can't be removed is in a directory for such things.
+        // What can't be removed is in a directory for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// This program again, in a role.
-fn in_role(role: &str) -> io::Result<Command> {
-    let mut command = Command::new(env::current_exe()?);
-    command
-        .arg("selftest")
-        .env(ROLE, role)
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("WATCHDOG_USEC");
-    Ok(command)
-}
-
-/// Runs the test by systemd-run(1) with the settings of the installed unit, but for what is about
-/// starting it, and for the directories that a running daemon has.
+/// Runs the test by systemd-run(1) with the sandbox that the service has. Its quota of processor time, which would only
+/// slow the test down, and the directories that a running daemon uses are not part of that.
 fn within_sandbox(options: &SelftestOptions) -> Result<(), Error> {
-    // CPUQuota= would only make it slow.
-    const LEFT_OUT: [&str; 10] = [
-        "CPUQuota",
-        "Type",
-        "Exec",
-        "Restart",
-        "Watchdog",
-        "Timeout",
-        "RuntimeDirectory",
-        "StateDirectory",
-        "LogsDirectory",
-        "PIDFile",
-    ];
-    let unit = Unit::find(Path::new("/"), "memory-monitor.service").ok_or(Error::NoUnit)?;
-    let settings = unit.section("Service");
-    let settings = settings.filter(|(key, _)| !LEFT_OUT.iter().any(|out| key.starts_with(out)));
     let program =
         env::current_exe().map_err(|error| Error::System("finding this program", error))?;
     let mut command = Command::new("systemd-run");
     command.args(["--wait", "--pipe", "--quiet", "--collect"]);
-    for (key, value) in settings {
-        command.arg(format!("--property={key}={value}"));
+    for setting in systemd::sandbox("memory-monitor.service")? {
+        command.arg(format!("--property={setting}"));
     }
     command.arg(program).arg("selftest");
     if options.json {
@@ -152,7 +124,7 @@ fn within_sandbox(options: &SelftestOptions) -> Result<(), Error> {
         .code()
     {
         Some(0) => Ok(()),
-        // It has said why.
+        // It has printed why.
         _ => Err(Error::Sandboxed),
     }
 }

@@ -1,15 +1,15 @@
-//! The second memory-monitor, and what is seen of it.
+//! The second memory-monitor, and what its log says of the hog.
 
 use super::hog::{Hog, SIZE};
-use super::in_role;
+use super::role::{CONFIG, in_role};
+use super::view::{Outcome, Step};
 use crate::Error;
-use crate::cli::RunOptions;
-use crate::commands::selftest::{Outcome, Step};
+use crate::cli::{RunOptions, Verbosity};
 use crate::daemon;
-use crate::events::sinks::Verbosity;
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::sys::poll::Poll;
-use std::fs;
+use serde::Deserialize;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::iter;
 use std::os::fd::AsFd;
@@ -20,7 +20,13 @@ use std::time::{Duration, Instant};
 /// A test that takes longer has failed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The second memory-monitor itself: confined to one process, or an error.
+/// How often its log is read.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// The second memory-monitor itself.
+///
+/// # Errors
+/// When the role names no process to confine it to, and as [`daemon::run_confined`].
 pub(super) fn run(role: &str) -> Result<(), Error> {
     let mut words = role.split(' ').skip(1);
     let mut number = || words.next()?.parse::<u64>().ok();
@@ -35,7 +41,7 @@ pub(super) fn run(role: &str) -> Result<(), Error> {
             io::ErrorKind::InvalidInput.into(),
         ));
     };
-    let config = std::env::var_os("MEMORY_MONITOR_SELFTEST_CONFIG").map(Into::into);
+    let config = std::env::var_os(CONFIG).map(Into::into);
     let options = RunOptions {
         config,
         once: true,
@@ -45,11 +51,12 @@ pub(super) fn run(role: &str) -> Result<(), Error> {
     daemon::run_confined(&options, only)
 }
 
-/// Lets a second memory-monitor end the hog, and says how each step went.
+/// Lets a second memory-monitor kill the hog; the steps of that.
 pub(super) fn watch(hog: &Hog, ignores: bool, directory: &Path) -> Vec<Step> {
     let begun = Instant::now();
-    match start(hog, ignores, directory).and_then(|child| listen(child, begun)) {
-        Ok(lines) => told(hog, ignores, directory, &lines, begun.elapsed()),
+    let listen = |child| listen(child, &directory.join("log"), begun);
+    match start(hog, ignores, directory).and_then(listen) {
+        Ok(log) => steps(hog, ignores, directory, &log, begun.elapsed()),
         Err(error) => vec![Step::new(
             "run a second memory-monitor".to_owned(),
             Outcome::Failed,
@@ -62,7 +69,7 @@ pub(super) fn watch(hog: &Hog, ignores: bool, directory: &Path) -> Vec<Step> {
 fn start(hog: &Hog, ignores: bool, directory: &Path) -> io::Result<Child> {
     let config = directory.join("config.toml");
     let half = SIZE.gb() / 2.0;
-    // One that obeys may be slow to; one that does not is not waited for.
+    // A hog that obeys may be slow to exit; one that ignores SIGTERM is not waited for.
     let grace = if ignores { 1 } else { LIMIT.as_secs() };
     let log = directory.join("log");
     // A new log for each hog.
@@ -70,12 +77,12 @@ fn start(hog: &Hog, ignores: bool, directory: &Path) -> io::Result<Child> {
     let text = format!(
         "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = {half}\n\
          [whitelist]\npids = []\nnames = []\nusers = []\nprotect_root = false\n\
-         [settings]\nlog_file = {:?}\nenable_syslog = false\nterm_timeout = {grace}\n",
+         [settings]\nlog_file = {:?}\nlog_format = \"json\"\nenable_syslog = false\nterm_timeout = {grace}\n",
         log.to_string_lossy()
     );
     fs::write(&config, text)?;
     in_role(&format!("monitor {} {}", hog.key.pid, hog.key.start_time.0))?
-        .env("MEMORY_MONITOR_SELFTEST_CONFIG", config)
+        .env(CONFIG, config)
         .env("STATE_DIRECTORY", directory)
         .env("RUNTIME_DIRECTORY", directory)
         .stdin(Stdio::null())
@@ -84,100 +91,140 @@ fn start(hog: &Hog, ignores: bool, directory: &Path) -> io::Result<Child> {
         .spawn()
 }
 
-/// A line that the second memory-monitor wrote, and when.
-type Heard = (Duration, String);
+/// A record in the log of the second memory-monitor.
+#[derive(Deserialize)]
+struct Record {
+    level: String,
+    message: String,
+    event: Option<String>,
+    pid: Option<u32>,
+    signal: Option<String>,
+}
 
-/// Hears what it says until it ends.
-fn listen(mut child: Child, begun: Instant) -> io::Result<Vec<Heard>> {
-    let mut lines = Vec::new();
-    let mut heard = Vec::new();
+/// What the second memory-monitor logged.
+struct Log {
+    file: Option<File>,
+    /// The beginning of a record that is not complete yet.
+    rest: Vec<u8>,
+    /// Each with the time since the start at which it was read.
+    records: Vec<(Duration, Record)>,
+    /// What it wrote to standard error, for the case that it could log nothing else.
+    stderr: Vec<u8>,
+}
+
+impl Log {
+    /// Reads the records that are new in the file, which may not exist yet.
+    fn read(&mut self, path: &Path, after: Duration) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = File::open(path).ok();
+        }
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        file.read_to_end(&mut self.rest)?;
+        while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let record = serde_json::from_slice(&line)?;
+            self.records.push((after, record));
+        }
+        Ok(())
+    }
+
+    /// Why something is not in the log: the last record that is not of level info, or what went to standard error.
+    fn complaint(&self) -> String {
+        let mut records = self.records.iter().rev();
+        let bad = records.find(|(_, record)| record.level != "info");
+        if let Some((_, record)) = bad {
+            return record.message.clone();
+        }
+        let text = String::from_utf8_lossy(&self.stderr);
+        let last = text.lines().next_back();
+        last.map_or("it logged nothing".to_owned(), str::to_owned)
+    }
+}
+
+/// Reads the log while the second memory-monitor runs.
+fn listen(mut child: Child, path: &Path, begun: Instant) -> io::Result<Log> {
+    let mut log = Log {
+        file: None,
+        rest: Vec::new(),
+        records: Vec::new(),
+        stderr: Vec::new(),
+    };
     let mut poll = Poll::with_capacity(1);
     let Some(mut stderr) = child.stderr.take() else {
-        return Ok(lines);
+        return Ok(log);
     };
     loop {
-        let left = LIMIT.saturating_sub(begun.elapsed());
-        poll.wait(iter::once(stderr.as_fd()), Some(left))?;
-        if !poll.is_ready(0) {
-            if left.is_zero() {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            continue;
+        poll.wait(iter::once(stderr.as_fd()), Some(INTERVAL))?;
+        let mut has_exited = false;
+        if poll.is_ready(0) {
+            let mut buffer = [0; 4096];
+            let length = stderr.read(&mut buffer)?;
+            log.stderr.extend(buffer.iter().take(length));
+            has_exited = length == 0;
         }
-        let mut buffer = [0; 4096];
-        let length = stderr.read(&mut buffer)?;
-        if length == 0 {
+        if has_exited {
             child.wait()?;
-            return Ok(lines);
         }
-        heard.extend(buffer.iter().take(length));
-        while let Some(end) = heard.iter().position(|&byte| byte == b'\n') {
-            let line = heard.drain(..=end).collect::<Vec<_>>();
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            lines.push((begun.elapsed(), line));
+        log.read(path, begun.elapsed())?;
+        if has_exited {
+            return Ok(log);
+        }
+        if begun.elapsed() > LIMIT {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::ErrorKind::TimedOut.into());
         }
     }
 }
 
-/// The steps that the lines tell of.
-fn told(hog: &Hog, ignores: bool, directory: &Path, lines: &[Heard], took: Duration) -> Vec<Step> {
-    let pid = hog.key.pid;
-    let mark = format!("PID={pid},");
-    let find = |what: &str| {
-        let mut lines = lines.iter();
-        lines.find(|(_, line)| line.contains(what) && line.contains(&mark))
-    };
-    let signal = if ignores {
-        "Signal=SIGKILL"
-    } else {
-        "Signal=SIGTERM"
-    };
-    let mut expected = vec![("see it, decide and send SIGTERM", "Killing process: ")];
+/// The steps that the log shows.
+fn steps(hog: &Hog, ignores: bool, directory: &Path, log: &Log, took: Duration) -> Vec<Step> {
+    let pid = hog.key.pid.get();
+    let signal = if ignores { "SIGKILL" } else { "SIGTERM" };
+    let mut expected = vec![("read it, decide and send SIGTERM", "killing", None)];
     if ignores {
-        expected.push((
-            "send SIGKILL after the grace time",
-            "Escalating to SIGKILL: ",
-        ));
+        expected.push(("send SIGKILL after the grace period", "escalating", None));
     }
-    expected.push(("notice the end", signal));
+    expected.push(("notice that it has ended", "ended", Some(signal)));
     let mut steps: Vec<Step> = expected
         .into_iter()
-        .map(|(what, words)| {
-            let (outcome, after, said) = if let Some((after, line)) = find(words) {
-                (Outcome::Ok, *after, text_of(line))
-            } else {
-                let last = lines.iter().rfind(|(_, line)| !line.contains(" - INFO - "));
-                let why = last.map_or("it said nothing".to_owned(), |(_, line)| text_of(line));
-                (Outcome::Failed, took, why)
+        .map(|(name, event, signal)| {
+            let found = log.records.iter().find(|(_, record)| {
+                record.pid == Some(pid)
+                    && record.event.as_deref() == Some(event)
+                    && signal.is_none_or(|signal| record.signal.as_deref() == Some(signal))
+            });
+            let (outcome, after, detail) = match found {
+                Some((after, record)) => (Outcome::Ok, *after, record.message.clone()),
+                None => (Outcome::Failed, took, log.complaint()),
             };
-            Step::new(what.to_owned(), outcome, after, said)
+            Step::new(name.to_owned(), outcome, after, detail)
         })
         .collect();
     let files = [
         ("write a log file", "log"),
         ("keep a history", "history.jsonl"),
     ];
-    for (what, file) in files {
-        let text = fs::read_to_string(directory.join(file)).unwrap_or_default();
-        let is_there = text.contains(&mark) || text.contains(&format!("\"pid\":{pid},"));
-        let (outcome, detail) = if is_there {
-            (Outcome::Ok, "")
+    for (name, file) in files {
+        let (outcome, detail) = if has_record_of(pid, &directory.join(file)) {
+            (Outcome::Ok, String::new())
         } else {
-            (Outcome::Failed, "it is not there")
+            (
+                Outcome::Failed,
+                "it has no record of the process".to_owned(),
+            )
         };
-        steps.push(Step::new(
-            what.to_owned(),
-            outcome,
-            Duration::ZERO,
-            detail.to_owned(),
-        ));
+        steps.push(Step::new(name.to_owned(), outcome, Duration::ZERO, detail));
     }
     steps
 }
 
-/// A line without its time and level.
-fn text_of(line: &str) -> String {
-    line.splitn(3, " - ").last().unwrap_or(line).to_owned()
+/// Whether a line of this file is a JSON object about this process.
+fn has_record_of(pid: u32, path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let records = text.lines().map(serde_json::from_str::<serde_json::Value>);
+    let mut pids = records.filter_map(|record| record.ok()?.get("pid")?.as_u64());
+    pids.any(|other| other == u64::from(pid))
 }

@@ -1,11 +1,10 @@
-//! `memory-monitor selftest --notify`: hands the running notifier a test, as the daemon hands events, and
-//! waits for what became of it. Signals nobody.
+//! `memory-monitor selftest --notify`: hands the running notifier a test event, as the daemon hands events over, and
+//! waits for its answers. Signals no process.
 
+use super::view::{Outcome, Step};
 use crate::Error;
-use crate::commands::selftest::{Outcome, Step};
-use crate::notify::event::Event;
-use crate::notify::reply::{Answer, How};
-use crate::notify::socket_path;
+use crate::events::notifier_test::{self, Answer, Delivery};
+use crate::events::sinks::socket_path;
 use crate::quantities::Uid;
 use crate::sys;
 use crate::sys::clock::rfc3339;
@@ -16,12 +15,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A program may run for 20 seconds, and a mail server be silent for ten.
-const PATIENCE: Duration = Duration::from_secs(45);
-/// The notifier may have to be started first.
-const FIRST_ANSWER: Duration = Duration::from_secs(20);
+/// A command may run for 20 seconds, and a mail server be silent for ten.
+const TIMEOUT: Duration = Duration::from_secs(45);
+/// systemd may have to start the notifier.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks, and what was answered.
+/// One step for handing the event over and one for each channel. Fails where no socket can be opened or read.
 pub(super) fn steps() -> Result<Vec<Step>, Error> {
     let begun = Instant::now();
     let path = socket_path();
@@ -29,82 +28,72 @@ pub(super) fn steps() -> Result<Vec<Step>, Error> {
     let token = token().map_err(|error| Error::System("reading /dev/urandom", error))?;
     let socket = open(&token).map_err(|error| Error::System("opening a socket", error))?;
     let time = rfc3339(SystemTime::now());
-    let test = Event::test(&sys::host_name(), &time, tester(), &token);
-    if let Err(error) = socket.send_to(&test, &path) {
+    let event = notifier_test::event(&sys::host_name(), &time, tester(), &token);
+    if let Err(error) = socket.send_to(&event, &path) {
         let detail = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                "nobody listens: systemctl start memory-monitor-notify.socket, or memory-monitor notify"
+                "no notifier listens: systemctl start memory-monitor-notify.socket, or memory-monitor notify"
                     .to_owned()
             }
             io::ErrorKind::PermissionDenied => "only root may do that".to_owned(),
             _ => error.to_string(),
         };
-        return Ok(vec![Step::new(
-            what,
-            Outcome::Failed,
-            begun.elapsed(),
-            detail,
-        )]);
+        let step = Step::new(what, Outcome::Failed, begun.elapsed(), detail);
+        return Ok(vec![step]);
     }
     let mut steps = vec![Step::new(what, Outcome::Ok, begun.elapsed(), String::new())];
-    let mut ways: Vec<String> = Vec::new();
-    let mut limit = begun + FIRST_ANSWER;
-    loop {
-        match answer(&socket, limit, &token) {
-            Ok(Some(Answer { way, how: None, .. })) => {
-                ways.push(way);
-                limit = begun + PATIENCE;
+    let mut waiting: Vec<String> = Vec::new();
+    let mut deadline = begun + FIRST_TIMEOUT;
+    while let Some(answer) = answer(&socket, deadline, &token)
+        .map_err(|error| Error::System("waiting for an answer", error))?
+    {
+        let outcome = match answer.result {
+            None => {
+                waiting.push(answer.channel);
+                deadline = begun + TIMEOUT;
+                continue;
             }
-            Ok(Some(Answer {
-                way,
-                how: Some(how),
-                detail,
-                ..
-            })) => {
-                ways.retain(|other| *other != way);
-                let outcome = match how {
-                    How::Delivered => Outcome::Ok,
-                    How::NobodyThere => Outcome::Missing,
-                    How::Failed => Outcome::Failed,
-                };
-                steps.push(Step::new(way, outcome, begun.elapsed(), detail));
-                if ways.is_empty() {
-                    return Ok(steps);
-                }
-            }
-            Ok(None) => break,
-            Err(error) => return Err(Error::System("waiting for an answer", error)),
+            Some(Delivery::Delivered) => Outcome::Ok,
+            Some(Delivery::NoRecipient) => Outcome::Missing,
+            Some(Delivery::Failed) => Outcome::Failed,
+        };
+        waiting.retain(|channel| *channel != answer.channel);
+        let step = Step::new(answer.channel, outcome, begun.elapsed(), answer.detail);
+        steps.push(step);
+        if waiting.is_empty() {
+            return Ok(steps);
         }
     }
-    if steps.len() == 1 && ways.is_empty() {
-        ways.push("the notifier".to_owned());
+    if waiting.is_empty() {
+        waiting.push("the notifier".to_owned());
     }
-    for way in ways {
+    for channel in waiting {
         let detail = "no answer, see journalctl -u memory-monitor-notify".to_owned();
-        steps.push(Step::new(way, Outcome::Failed, begun.elapsed(), detail));
+        let step = Step::new(channel, Outcome::Failed, begun.elapsed(), detail);
+        steps.push(step);
     }
     Ok(steps)
 }
 
-/// Whose terminals are meant: of who gave the command, with sudo(8) as without.
+/// The user whose terminals are tested: the one who gave the command, also by sudo(8).
 fn tester() -> Uid {
     let sudo = std::env::var("SUDO_UID").ok();
-    let number = sudo.and_then(|number| number.parse().ok());
-    number.map_or_else(sys::effective_uid, Uid::new)
+    let uid = sudo.and_then(|uid| uid.parse().ok());
+    uid.map_or_else(sys::effective_uid, Uid::new)
 }
 
-/// What nobody can guess, so that nobody else can answer.
+/// Random, so that no other process can answer.
 fn token() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        // A String takes any text.
+        // Writing to a String never fails.
         let _ = write!(text, "{byte:02x}");
         text
     }))
 }
 
-/// A socket with an address that is no file: the notifier, which is another user, can write to it.
+/// A socket with an abstract address: the notifier, which is another user, can send to it.
 fn open(token: &str) -> io::Result<UnixDatagram> {
     let name = format!(
         "memory-monitor-selftest-{}",
@@ -113,11 +102,11 @@ fn open(token: &str) -> io::Result<UnixDatagram> {
     UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?)
 }
 
-/// The next answer that is one; None when there was none until `limit`.
-fn answer(socket: &UnixDatagram, limit: Instant, token: &str) -> io::Result<Option<Answer>> {
+/// The next answer with this token; None where there is none until `deadline`.
+fn answer(socket: &UnixDatagram, deadline: Instant, token: &str) -> io::Result<Option<Answer>> {
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let left = limit.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(None);
         }

@@ -1,10 +1,10 @@
-//! What of the machine is within reach: processes, signals, the kernel's calls, the log's places.
+//! What is available on this machine: processes, signals, system calls, the outputs of the log.
 
 use super::hog::Hog;
+use super::view::{Outcome, Step};
 use crate::Error;
-use crate::commands::selftest::{Outcome, Step};
 use crate::config::Config;
-use crate::proc::{Sampler, Snapshot};
+use crate::proc::{NoQuestions, Sampler, Snapshot};
 use crate::quantities::{Bytes, Pid, Uid};
 use crate::sys;
 use std::fs::{self, OpenOptions};
@@ -17,17 +17,23 @@ use std::time::{Duration, Instant};
 /// The journal takes a message within milliseconds; a machine may be slow.
 const JOURNAL_LOOKS: u32 = 20;
 
-/// Whom it sees and could signal.
-pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
+/// No policy is asked.
+const QUESTIONS: NoQuestions = NoQuestions(Bytes::ZERO);
+
+/// Which processes can be read and signalled.
+///
+/// # Errors
+/// When /proc can't be read.
+pub(super) fn access(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
     let begun = Instant::now();
     let mut snapshot = Snapshot::default();
-    sampler.scan(|_| Bytes::ZERO, &mut snapshot)?;
+    sampler.scan_all(&QUESTIONS, &mut snapshot)?;
     let scanned = format!("{} processes", snapshot.scanned);
     let took = begun.elapsed();
     let step = |what: &str, outcome, detail: &str| {
         Step::new(what.to_owned(), outcome, Duration::ZERO, detail.to_owned())
     };
-    let hidden = "/proc is mounted with hidepid, other users' processes are not seen";
+    let hidden = "/proc is mounted with hidepid, other users' processes can't be seen";
     let mut steps = vec![if sampler.hides_processes() {
         Step::new(
             "see all processes".to_owned(),
@@ -48,7 +54,7 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
     });
     let own = sys::effective_uid();
     let foreign = |pid: Pid| {
-        let (process, handle) = sampler.hold(pid)?;
+        let (process, handle) = sampler.hold(&QUESTIONS, pid)?;
         let key = process.key()?;
         let is_foreign = process
             .facts
@@ -60,7 +66,7 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         .iter()
         .find_map(|process| foreign(process.pid));
     let what = "signal other users' processes";
-    // Another user never could; root, and so the service, is meant to.
+    // Another user never may; root, and so the service, must.
     let lacking = if own == Uid::ROOT {
         Outcome::Failed
     } else {
@@ -70,7 +76,7 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         Some((pid, Ok(()))) => step(
             what,
             Outcome::Ok,
-            &format!("the kernel took signal 0 to PID {pid}"),
+            &format!("the kernel accepted signal 0 to PID {pid}"),
         ),
         Some((pid, Err(error))) => {
             let detail = format!("PID {pid}: {error}, it needs CAP_KILL");
@@ -79,23 +85,23 @@ pub(super) fn sight(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
         None if sys::process::may_signal_anybody() => step(
             what,
             Outcome::Ok,
-            "by CAP_KILL; nobody else has a process now",
+            "by CAP_KILL; no other user has a process now",
         ),
         None => step(what, lacking, "it needs CAP_KILL"),
     });
     let pidfd = Pid::new(std::process::id())
-        .and_then(|own| sampler.hold(own))
+        .and_then(|own| sampler.hold(&QUESTIONS, own))
         .is_some_and(|(_, handle)| handle.pidfd().is_some());
     steps.push(if pidfd {
         step("hold a process by pidfd", Outcome::Ok, "")
     } else {
-        let detail = "Linux before 5.3, or a system call filter; it goes by number and start time";
+        let detail = "Linux before 5.3, or a system call filter; processes are identified by PID and start time";
         step("hold a process by pidfd", Outcome::Missing, detail)
     });
     Ok(steps)
 }
 
-/// Whether the memory of a killed process can be taken back at once.
+/// Whether the memory of a killed process can be freed at once.
 pub(super) fn reclaim(sampler: &Sampler) -> Step {
     let what = "reclaim the memory of a killed process".to_owned();
     let begun = Instant::now();
@@ -103,7 +109,7 @@ pub(super) fn reclaim(sampler: &Sampler) -> Step {
         Ok(hog) => hog,
         Err(error) => return Step::new(what, Outcome::Failed, begun.elapsed(), error.to_string()),
     };
-    let Some((_, handle)) = sampler.hold(hog.key.pid) else {
+    let Some((_, handle)) = sampler.hold(&QUESTIONS, hog.key.pid) else {
         return Step::new(
             what,
             Outcome::Failed,
@@ -116,19 +122,18 @@ pub(super) fn reclaim(sampler: &Sampler) -> Step {
     let took = begun.elapsed();
     let (outcome, detail) = match reclaimed.map_err(|error| (error.raw_os_error(), error)) {
         Ok(()) => (Outcome::Ok, String::new()),
-        Err((Some(libc::ESRCH), _)) => (
-            Outcome::Ok,
-            "it had given its memory back by itself".to_owned(),
-        ),
+        Err((Some(libc::ESRCH), _)) => {
+            (Outcome::Ok, "it had freed its memory by itself".to_owned())
+        }
         Err((_, error)) => (
             Outcome::Missing,
-            format!("process_mrelease: {error}; the kernel does it a little later"),
+            format!("process_mrelease: {error}; the kernel frees it a little later"),
         ),
     };
     Step::new(what, outcome, took, detail)
 }
 
-/// Whether the places of the log of the installed configuration can be written.
+/// Whether the log of the installed configuration can be written.
 pub(super) fn sinks() -> Vec<Step> {
     let config = match Config::load(None) {
         Ok(loaded) => loaded.config,
@@ -156,7 +161,7 @@ pub(super) fn sinks() -> Vec<Step> {
     steps
 }
 
-/// Whether the log file can be appended to; leaves no file behind that was not there.
+/// Whether the log file can be appended to; leaves no new file behind.
 fn may_append(file: &Path) -> io::Result<()> {
     if file.exists() {
         return OpenOptions::new().append(true).open(file).map(drop);
@@ -186,7 +191,7 @@ fn syslog() -> Vec<Step> {
     let begun = Instant::now();
     let mut outcome = (
         Outcome::Missing,
-        "it did not arrive, or may not be read here".to_owned(),
+        "it did not arrive, or may not be read by this user".to_owned(),
     );
     for _ in 0..JOURNAL_LOOKS {
         let found = Command::new("journalctl")

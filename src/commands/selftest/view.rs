@@ -1,19 +1,19 @@
-//! How a selftest went, step by step.
+//! The steps of a selftest, for people and for programs.
 
 use crate::escape::OneLine;
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How a step went.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
-    /// As it should.
+    /// It worked.
     Ok,
-    /// Something is missing: memory-monitor works without it, but less well.
+    /// Something is not available; memory-monitor works without it, but less well.
     Missing,
-    /// It did not work.
+    /// It did not work, and must.
     Failed,
 }
 
@@ -35,7 +35,6 @@ impl Outcome {
     }
 }
 
-/// One step.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Step {
     name: String,
@@ -45,7 +44,6 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// What was done, how it went, how long it took, and what there is to say.
     pub(crate) fn new(name: String, outcome: Outcome, took: Duration, detail: String) -> Self {
         Self {
             name,
@@ -56,14 +54,12 @@ impl Step {
     }
 }
 
-/// All steps.
 #[derive(Debug, Serialize)]
 pub(crate) struct SelftestReport {
     steps: Vec<Step>,
 }
 
 impl SelftestReport {
-    /// Of these steps.
     pub(crate) fn new(steps: Vec<Step>) -> Self {
         Self { steps }
     }
@@ -75,7 +71,7 @@ impl SelftestReport {
             .count()
     }
 
-    /// How many did not work.
+    /// How many steps failed.
     pub(crate) fn failures(&self) -> usize {
         self.count(Outcome::Failed)
     }
@@ -108,7 +104,7 @@ impl SelftestReport {
         // A String takes any text.
         let _ = writeln!(
             text,
-            "\n{} steps ok, {} missing, {} failed. Nothing but processes of this test was signalled.",
+            "\n{} steps ok, {} missing, {} failed. No process but those of this test was sent a signal.",
             self.count(Outcome::Ok),
             self.count(Outcome::Missing),
             self.failures()

@@ -1,37 +1,37 @@
-//! Whether the daemon runs and how things are, for people and for programs.
+//! Whether the daemon runs and what it does, for people and for programs.
 
 use crate::commands::progress::{Processes, ago};
 use crate::escape::OneLine;
 use crate::quantities::Bytes;
 use crate::quantities::Span;
-use crate::state::status::{Noted, State, Waiting};
+use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A check that is so late means that the daemon hangs, or that the machine was suspended.
+/// A scan that is so late means that the daemon hangs, or that the machine was suspended.
 const LATE: Duration = Duration::from_secs(15);
 
-/// What the status is made from.
+/// What the report is made from.
 #[derive(Debug)]
 pub(super) struct Situation {
-    /// What the daemon has left.
-    pub state: State,
-    /// What there is to say about the configuration file as it is on disk now.
+    /// What the daemon has written.
+    pub status: DaemonStatus,
+    /// How the configuration file on disk differs from the one in force.
     pub file: Vec<String>,
-    /// How many were ended since midnight, and how much came back; None where the record can't be
+    /// How many processes were killed since midnight, and how much memory they freed; None where the history can't be
     /// read.
     pub today: Option<(usize, Bytes)>,
 }
 
-/// Whether the daemon runs and how things are.
+/// Whether the daemon runs and what it does.
 #[derive(Debug, Serialize)]
 pub(super) struct StatusReport {
     running: bool,
-    /// Whether the daemon should have looked again by now.
+    /// Whether the next scan should be over by now.
     stale: bool,
     #[serde(flatten)]
-    state: State,
+    status: DaemonStatus,
     configuration_on_disk: Vec<String>,
     ended_today: Option<usize>,
     freed_today_bytes: Option<Bytes>,
@@ -40,13 +40,13 @@ pub(super) struct StatusReport {
 impl StatusReport {
     /// Of a daemon that runs.
     pub(super) fn new(situation: Situation) -> Self {
-        let due = time(situation.state.next_check);
+        let due = time(situation.status.next_check);
         let late = SystemTime::now().duration_since(due).unwrap_or_default();
         let (ended, freed) = situation.today.unzip();
         Self {
             running: true,
             stale: late > LATE,
-            state: situation.state,
+            status: situation.status,
             configuration_on_disk: situation.file,
             ended_today: ended,
             freed_today_bytes: freed,
@@ -62,106 +62,95 @@ impl StatusReport {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let State {
-            version,
-            pid,
-            started,
-            is_service,
-            configuration,
-            config_loaded,
-            dry_run,
-            last_check,
-            next_check,
-            scanned,
-            ended,
-            ending,
-            spared,
-            waiting,
-            ..
-        } = &self.state;
+        let status = &self.status;
         let now = SystemTime::now();
-        let how = if *is_service {
+        let how = if status.is_service {
             "as a service"
         } else {
-            "by hand"
+            "in the foreground"
         };
         writeln!(
             out,
-            "memory-monitor {} runs {how}: PID {pid}, since {}",
-            OneLine(version),
-            ago(time(*started), now)
+            "memory-monitor {} runs {how}: PID {}, since {}",
+            OneLine(&status.version),
+            status.pid,
+            ago(time(status.started), now)
         )?;
-        if *dry_run {
-            writeln!(out, "It is a dry run: it signals nobody.")?;
+        if status.dry_run {
+            writeln!(out, "It is a dry run: nothing is killed.")?;
         }
         writeln!(
             out,
-            "Policy: {}, read {}",
-            OneLine(configuration),
-            ago(time(*config_loaded), now)
+            "Policy: {}, loaded {}",
+            OneLine(&status.configuration),
+            ago(time(status.config_loaded), now)
         )?;
         for line in &self.configuration_on_disk {
             writeln!(out, "  {}", OneLine(line))?;
         }
-        match scanned {
-            0 => writeln!(out, "Last check: none yet")?,
+        match status.scanned {
+            0 => writeln!(out, "Last scan: none yet")?,
             _ => writeln!(
                 out,
-                "Last check: {}, {}",
-                ago(time(*last_check), now),
-                Processes(*scanned)
+                "Last scan: {}, {}, {} over",
+                ago(time(status.last_check), now),
+                Processes(status.scanned),
+                status.over
             )?,
         }
-        match time(*next_check).duration_since(now) {
-            Ok(left) => writeln!(out, "Next check: in {}", Span(left))?,
+        match time(status.next_check).duration_since(now) {
+            Ok(left) => writeln!(out, "Next scan: in {}", Span(left))?,
             Err(late) if self.stale => writeln!(
                 out,
-                "Next check: was due {} ago. This is stale: the daemon hangs, or the machine was suspended",
+                "Next scan: was due {} ago. This is stale: the daemon hangs, or the machine was suspended",
                 Span(late.duration())
             )?,
-            Err(_) => writeln!(out, "Next check: now")?,
+            Err(_) => writeln!(out, "Next scan: now")?,
         }
         match (self.ended_today, self.freed_today_bytes) {
             (Some(today), Some(freed)) => writeln!(
                 out,
-                "Ended today: {today}, {freed} came back; since its start: {ended}"
+                "Killed today: {today}, {freed} freed; since its start: {}",
+                status.ended
             )?,
             _ => writeln!(
                 out,
-                "Ended since its start: {ended}, today's record can't be read here"
+                "Killed since its start: {}; this user can't read today's history",
+                status.ended
             )?,
         }
-        write_list(out, "Being ended now:", ending)?;
-        let waits = |waiting: &Waiting| Noted {
+        write_list(out, "Being killed now:", &status.victims)?;
+        let waits = |waiting: &Waiting| ProcessNote {
             note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
             ..waiting.process.clone()
         };
-        let waiting: Vec<_> = waiting.iter().map(waits).collect();
-        write_list(out, "Over a threshold, and waited for:", &waiting)?;
-        write_list(out, "Over a threshold, but spared:", spared)
+        let waiting: Vec<_> = status.waiting.iter().map(waits).collect();
+        write_list(out, "Over a threshold, killed later:", &waiting)?;
+        write_list(out, "Over a threshold, protected:", &status.protected)
     }
 }
 
-fn write_list(out: &mut String, title: &str, processes: &[Noted]) -> std::fmt::Result {
+fn write_list(out: &mut String, title: &str, processes: &[ProcessNote]) -> std::fmt::Result {
     if processes.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{title}")?;
-    for noted in processes {
+    for ProcessNote { process, note } in processes {
+        let text = |text: &Option<String>| text.clone().unwrap_or("?".to_owned());
         writeln!(
             out,
             "{:>9}  {:>9}  {} ({}), {}",
-            noted.pid,
-            Bytes::new(noted.rss_bytes).to_string(),
-            OneLine(&noted.name),
-            OneLine(&noted.user),
-            OneLine(&noted.note)
+            process.pid.unwrap_or(0),
+            Bytes::new(process.rss_bytes.unwrap_or(0)).to_string(),
+            OneLine(&text(&process.name)),
+            OneLine(&text(&process.user)),
+            OneLine(note)
         )?;
     }
     Ok(())
 }
 
-/// A time that the daemon has written; one that no clock shows is bounded.
+/// A time that the daemon has written, in a range that every clock can show.
 fn time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.min(1 << 40))
 }

@@ -2,7 +2,14 @@
 
 use super::super::*;
 use super::{accepted, lookup, warnings};
-use crate::quantities::{Bytes, Percent, Pid};
+use crate::paths;
+use crate::quantities::{Bytes, Percent, Pid, Uid};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+/// The configuration that is installed.
+const SHIPPED: &str = include_str!("../../../etc/memory-monitor/config.toml");
 
 #[test]
 fn the_built_in_defaults_are_those_that_are_documented() {
@@ -13,16 +20,12 @@ fn the_built_in_defaults_are_those_that_are_documented() {
     assert_eq!(config.origin, Origin::BuiltIn(paths::CONFIG.into()));
     assert_eq!(
         config.thresholds,
-        Thresholds::Either(Percent::new(10.0).unwrap(), Bytes::from_gb(2.0).unwrap())
+        Thresholds::new(Percent::new(10.0), Bytes::from_gb(2.0)).unwrap()
     );
     assert_eq!(config.check_interval, Duration::from_secs(30));
     assert!(config.early_scan);
     assert_eq!(config.whitelist.pids, [Pid::INIT]);
-    let names = config
-        .whitelist
-        .names
-        .iter()
-        .map(|name| name.text.as_c_str());
+    let names = config.whitelist.names.iter().map(NamePattern::text);
     let names: Vec<_> = names.collect();
     assert_eq!(
         names[..5],
@@ -91,7 +94,7 @@ fn a_file_of_an_older_installation_keeps_its_meaning() {
     assert_eq!(config.origin, Origin::File("c.toml".into()));
     assert_eq!(
         config.thresholds,
-        Thresholds::Either(Percent::new(25.0).unwrap(), Bytes::from_gb(4.0).unwrap())
+        Thresholds::new(Percent::new(25.0), Bytes::from_gb(4.0)).unwrap()
     );
     assert_eq!(config.check_interval, Duration::from_secs(60));
     let pids: Vec<_> = config.whitelist.pids.iter().map(|pid| pid.get()).collect();
@@ -181,10 +184,10 @@ fn users_are_names_or_numbers() {
         (
             vec![("ghost\u{1b}".to_owned(), None), ("down".to_owned(), None)],
             vec![
-                "c.toml:3:10: user \"ghost\\u{1b}\" does not exist and protects nobody \
+                "c.toml:3:10: user \"ghost\\u{1b}\" does not exist; the entry has no effect \
                  until it does"
                     .to_owned(),
-                "c.toml:3:25: user \"down\" protects nobody, cannot look it up: no answer"
+                "c.toml:3:25: user \"down\" can't be looked up and has no effect: no answer"
                     .to_owned(),
             ]
         )
@@ -207,7 +210,7 @@ fn root_is_warned_about_only_when_it_is_named_and_protect_root_is_not() {
             false,
         ),
         ("[whitelist]\nnames = [\"sshd\"]", false),
-        (BUILT_IN, false),
+        (SHIPPED, false),
     ] {
         assert_eq!(!warnings(text).is_empty(), warned, "{text}");
     }

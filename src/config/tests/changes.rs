@@ -27,6 +27,10 @@ fn a_change_is_said_with_the_old_and_the_new_value() {
             ],
         ),
         (
+            old.replace("[whitelist]", "early_scan = false\n[whitelist]"),
+            vec!["early_scan: true -> false"],
+        ),
+        (
             format!("{old}[settings]\nmetrics_file = \"/a.prom\"\n"),
             vec!["metrics_file: \"\" -> \"/a.prom\""],
         ),

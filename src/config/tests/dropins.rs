@@ -1,9 +1,12 @@
 //! Drop-ins, as real files in a directory of their own.
 
 use super::super::*;
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, Uid};
+use crate::sys::effective_uid;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::PathBuf;
+use std::time::Duration;
 
 struct Etc(tempfile::TempDir);
 
@@ -49,7 +52,7 @@ fn names(config: &Config) -> Vec<String> {
 }
 
 #[test]
-fn later_values_win_lists_are_added_and_rules_come_first() {
+fn later_values_win_whitelists_are_added_and_rules_come_first() {
     let etc = Etc::new(
         "[thresholds]\nram_gb_threshold = 1\ncheck_interval = 7\n[whitelist]\nnames = [\"a\"]\n\
          [[rule]]\nname = \"main\"\n",
@@ -80,8 +83,8 @@ fn later_values_win_lists_are_added_and_rules_come_first() {
         .map(|rule| rule.matcher.name.as_ref().unwrap().text())
         .collect();
     assert_eq!(rules, [c"late", c"early 1", c"early 2", c"main"]);
-    let place = config.rules[0].place.as_ref().unwrap();
-    assert!(place.to_string().ends_with("config.d/20-late.toml:6:1"));
+    let location = config.rules[0].location.as_ref().unwrap();
+    assert!(location.to_string().ends_with("config.d/20-late.toml:6:1"));
     assert_eq!(
         config.drop_ins,
         [
@@ -89,6 +92,38 @@ fn later_values_win_lists_are_added_and_rules_come_first() {
             etc.path("config.d/20-late.toml")
         ]
     );
+}
+
+/// The lists of the whitelist are added, those of `[notify]` are replaced; `written`, from which `check` shows them, says
+/// the same.
+#[test]
+fn a_list_is_shown_as_it_is_used() {
+    let etc = Etc::new(
+        "[whitelist]\npids = [7]\nusers = [1]\n\
+         [notify]\nemail_to = [\"a@x.org\"]\ncommand = [\"/bin/a\"]\n",
+    );
+    etc.write(
+        "config.d/1.toml",
+        "[whitelist]\npids = [8]\nnames = [\"b\"]\nusers = [2]\n\
+         [notify]\nemail_to = [\"b@x.org\"]\ncommand = [\"/bin/b\"]\n",
+    );
+    let Loaded {
+        config, written, ..
+    } = etc.load().unwrap();
+    let shown = |table, key| {
+        let items = written.entry(table, key).unwrap().items.iter();
+        let items: Vec<_> = items.map(|item| item.text.trim_matches('"')).collect();
+        items.join(" ")
+    };
+    assert_eq!(shown("whitelist", "pids"), "7 8");
+    assert_eq!(config.whitelist.pids.len(), 2);
+    assert_eq!(shown("whitelist", "names"), names(&config).join(" "));
+    assert_eq!(shown("whitelist", "users"), "1 2");
+    assert_eq!(config.whitelist.users.len(), 2);
+    assert_eq!(shown("notify", "email_to"), "b@x.org");
+    assert_eq!(config.notify.email_to, ["b@x.org"]);
+    assert_eq!(shown("notify", "command"), "/bin/b");
+    assert_eq!(config.notify.command, [PathBuf::from("/bin/b")]);
 }
 
 #[test]
@@ -132,14 +167,14 @@ fn each_error_names_its_file() {
 }
 
 #[test]
-fn both_thresholds_off_across_files_are_refused() {
+fn both_thresholds_off_across_files_are_rejected() {
     let etc = Etc::new("[thresholds]\nram_gb_threshold = inf\n");
     etc.write(
         "config.d/a.toml",
         "[thresholds]\nram_percent_threshold = 100\n",
     );
-    let refused = etc.load().unwrap_err();
-    assert!(refused.contains("both thresholds are off"), "{refused}");
+    let rejected = etc.load().unwrap_err();
+    assert!(rejected.contains("both thresholds are off"), "{rejected}");
 }
 
 #[test]
@@ -170,21 +205,21 @@ fn root_takes_only_what_root_alone_can_write() {
     etc.write("config.d/fine.toml", "");
     assert_eq!(
         etc.load().unwrap_err(),
-        "\"config.d/group.toml\" can be written by others than root: chmod go-w \"config.d/group.toml\"\n\
-         \"config.d/link.toml\" belongs to uid 1000, not to root: chown root \"config.d/link.toml\"\n\
-         \"config.d/others.toml\" can be written by others than root: chmod go-w \"config.d/others.toml\"\n\
-         \"config.d/theirs.toml\" belongs to uid 1000, not to root: chown root \"config.d/theirs.toml\""
+        "config.d/group.toml can be written by others than root (mode 0664): chmod go-w config.d/group.toml\n\
+         config.d/link.toml belongs to uid 1000 and must be root's: chown root config.d/link.toml\n\
+         config.d/others.toml can be written by others than root (mode 0646): chmod go-w config.d/others.toml\n\
+         config.d/theirs.toml belongs to uid 1000 and must be root's: chown root config.d/theirs.toml"
     );
     let etc = Etc::new("");
     etc.write("config.d/fine.toml", "");
     assert!(etc.load().is_ok());
     etc.mode("config.d", 0o777);
-    let refused = etc.load().unwrap_err();
+    let rejected = etc.load().unwrap_err();
     assert!(
-        refused.starts_with("\"config.d\" can be written by others"),
-        "{refused}"
+        rejected.starts_with("config.d can be written by others"),
+        "{rejected}"
     );
-    // A normal user's own files are the user's own business.
+    // Run by another user, memory-monitor may trust that user's files.
     let main = etc.path("config.toml");
-    assert_eq!(dropins::read(&main, false).unwrap().len(), 1);
+    assert_eq!(files::drop_ins(&main, false).unwrap().len(), 1);
 }

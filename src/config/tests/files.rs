@@ -1,16 +1,16 @@
 //! Real files: which can't be read, and which can be absent.
 
-use super::super::file::read_if_exists;
+use super::super::files::read_if_exists;
 use super::super::*;
-use std::error::Error as _;
+use crate::quantities::Uid;
 use std::fs;
+use std::path::Path;
 
 #[track_caller]
 fn unreadable(file: &Path, reason: &str) {
     let error = Config::load(Some(file)).unwrap_err();
     let causes: Vec<_> = error.causes().map(ToString::to_string).collect();
     assert_eq!(causes, [format!("cannot read {file:?}: {reason}")]);
-    assert!(error.source().is_some());
 }
 
 #[test]
@@ -44,11 +44,11 @@ fn a_file_is_read_with_the_real_users() {
     assert_eq!(config.whitelist.users[0].uid, Some(Uid::ROOT));
     assert_eq!(config.whitelist.users[1].uid, None);
     let shown = warnings[0].to_string();
-    let place = format!(
+    let location = format!(
         "{:?}:2:18: user \"no such user\"",
         file.display().to_string()
     );
-    assert!(shown.starts_with(&place), "{shown}");
+    assert!(shown.starts_with(&location), "{shown}");
     assert_eq!(warnings.len(), 2);
 }
 
@@ -62,4 +62,22 @@ fn only_nothing_at_all_counts_as_absent() {
     fs::remove_file(&file).unwrap();
     fs::write(&file, "x").unwrap();
     assert_eq!(read_if_exists(&file).unwrap().unwrap(), b"x");
+}
+
+/// A printer that follows the sources prints each text once.
+#[test]
+fn an_error_of_the_system_is_shown_once() {
+    let error = Config::load(Some(Path::new("/nowhere/config.toml"))).unwrap_err();
+    let first: &dyn std::error::Error = &error;
+    let chain = std::iter::successors(Some(first), |error| error.source());
+    let text: Vec<_> = chain.map(ToString::to_string).collect();
+    let text = text.join("\n");
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
+    assert!(
+        matches!(
+            error.causes().next(),
+            Some(Cause::Unreadable { error, .. }) if error.raw_os_error() == Some(2)
+        ),
+        "{error:?}"
+    );
 }

@@ -1,16 +1,19 @@
-//! The room as a whole: text in, configuration or causes out.
+//! The directory as a whole: text in, configuration or causes out.
 
 mod accepted;
 mod changes;
 mod dropins;
 mod files;
-mod kept;
-mod refused;
+mod keys;
+mod rejected;
 mod rules;
 mod syntax;
+mod users;
 mod written;
 
 use super::*;
+use crate::quantities::Uid;
+use std::io;
 
 fn lookup(name: &str) -> io::Result<Option<Uid>> {
     match name {
@@ -44,7 +47,7 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn refused(text: &str, causes: &[&str]) {
+fn rejected(text: &str, causes: &[&str]) {
     let error = parse(text).expect_err(text);
     assert_eq!(error.to_string(), causes.join("\n"), "{text}");
     assert_eq!(error.causes().len(), causes.len());

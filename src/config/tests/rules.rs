@@ -1,9 +1,10 @@
 //! Rules and schedules as they are written.
 
 use super::super::*;
-use super::{accepted, refused, warnings};
+use super::{accepted, rejected, warnings};
 use crate::config::schedule::WeekMinute;
-use crate::quantities::{Bytes, Metric};
+use crate::quantities::{Bytes, Metric, Uid};
+use std::time::Duration;
 
 #[test]
 fn a_rule_says_what_it_says_and_nothing_else() {
@@ -21,7 +22,7 @@ fn a_rule_says_what_it_says_and_nothing_else() {
     assert_eq!(first.sustained, Some(Duration::from_secs(60)));
     assert_eq!(first.action, Action::Kill);
     assert_eq!(first.matcher.user.as_ref().unwrap().uids, [Uid::new(1000)]);
-    assert_eq!(second.place.as_ref().unwrap().to_string(), "c.toml:12:1");
+    assert_eq!(second.location.as_ref().unwrap().to_string(), "c.toml:12:1");
     assert_eq!(second.action, Action::Protect);
     assert_eq!(
         (second.thresholds, second.metric, second.sustained),
@@ -41,7 +42,7 @@ fn users_of_rules_are_looked_up_and_globs_listed() {
     );
     assert_eq!(
         warnings("[[rule]]\nuser = \"ghost\"\n"),
-        ["c.toml:1:1: user \"ghost\" does not exist, this rule matches nobody until it does"]
+        ["c.toml:1:1: user \"ghost\" does not exist; this rule matches nothing until it does"]
     );
 }
 
@@ -51,8 +52,8 @@ fn what_is_wrong_with_a_rule_is_said() {
         (
             "[[rule]]\naction = \"kill\"\n",
             &[
-                "c.toml:1:1: [[rule]] must say whom it matches: name, user, exe, cmdline or unit \
-               (name = \"*\" for everybody)",
+                "c.toml:1:1: [[rule]] must say which processes it matches: name, user, exe, cmdline or unit \
+               (name = \"*\" for all)",
             ][..],
         ),
         (
@@ -102,7 +103,7 @@ fn what_is_wrong_with_a_rule_is_said() {
         (
             "[[schedule]]\nfrom = \"1:00\"\nto = \"24:00\"\ndays = []\n",
             &[
-                "c.toml:1:1: [[schedule]] has no days, so it never holds: name one, or leave them out",
+                "c.toml:1:1: [[schedule]] has no days, so it is never in force: name one, or leave them out",
             ],
         ),
         (
@@ -113,7 +114,7 @@ fn what_is_wrong_with_a_rule_is_said() {
             ],
         ),
     ] {
-        refused(text, causes);
+        rejected(text, causes);
     }
 }
 
@@ -161,5 +162,5 @@ fn a_schedule_begins_on_its_days() {
     assert_eq!(office.check_interval, Some(Duration::from_secs(15)));
     assert_eq!(office.thresholds, None);
     assert_eq!(night.days, [true; 7]);
-    assert!(night.holds(WeekMinute::new(6, 0)));
+    assert!(night.is_in_force(WeekMinute::new(6, 0)));
 }

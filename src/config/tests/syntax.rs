@@ -1,6 +1,6 @@
 //! Texts that are not TOML: what is said of them, and that nothing is said which only follows from it.
 
-use super::{parse, parse_bytes, refused};
+use super::{parse, parse_bytes, rejected};
 
 #[test]
 fn syntax_errors_are_placed_in_lines_and_characters() {
@@ -38,13 +38,13 @@ fn syntax_errors_are_placed_in_lines_and_characters() {
             "c.toml:3:2: duplicate table \"settings\", join the two",
         ),
     ] {
-        refused(text, &[cause]);
+        rejected(text, &[cause]);
     }
 }
 
 #[test]
 fn every_error_that_does_not_follow_from_another_is_reported() {
-    refused(
+    rejected(
         "[thresholds]\n\
          ram_percent_threshold = 50%\n\
          ram_gb_threshold = 0\n\
@@ -82,12 +82,12 @@ fn what_is_never_closed_is_one_error_where_it_begins() {
             "c.toml:1:12: not valid TOML: unclosed table, expected `]`",
         ),
     ] {
-        refused(text, &[cause]);
+        rejected(text, &[cause]);
     }
 }
 
 #[test]
-fn what_is_not_utf_8_is_refused_with_its_place() {
+fn what_is_not_utf_8_is_rejected_with_its_location() {
     let error = parse_bytes(b"[settings]\nlog_file = \"/\xc3\xa9\xff\"").unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -4,7 +4,7 @@ use super::super::*;
 use super::{accepted, parse};
 
 #[test]
-fn each_value_has_the_place_that_set_it() {
+fn each_value_has_the_location_that_set_it() {
     let text =
         "[whitelist]\nnames = [\"a\",\n  'b*', # two\n]\n[thresholds]\nram_gb_threshold = 0x10\n";
     let Loaded {
@@ -14,15 +14,18 @@ fn each_value_has_the_place_that_set_it() {
     let items: Vec<_> = names
         .items
         .iter()
-        .map(|item| (item.text.as_str(), item.place.as_ref().unwrap().line))
+        .map(|item| (item.text.as_str(), item.location.as_ref().unwrap().line))
         .collect();
     assert_eq!(items, [("\"a\"", 2), ("'b*'", 3)]);
     assert_eq!(names.items.len(), config.whitelist.names.len());
     let threshold = written.entry("thresholds", "ram_gb_threshold").unwrap();
     assert_eq!(threshold.text, "0x10");
-    assert_eq!(threshold.place.as_ref().unwrap().to_string(), "c.toml:6:1");
+    assert_eq!(
+        threshold.location.as_ref().unwrap().to_string(),
+        "c.toml:6:1"
+    );
     let default = written.entry("settings", "term_timeout").unwrap();
-    assert_eq!((default.text.as_str(), &default.place), ("5", &None));
+    assert_eq!((default.text.as_str(), &default.location), ("5", &None));
     assert!(written.entry("settings", "no_such_key").is_none());
 }
 

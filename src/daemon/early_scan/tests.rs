@@ -1,9 +1,9 @@
-//! Early scan over a directory of files that is a machine with 100 GB: who is watched, and what calls for a
-//! scan. Each time nothing but the one thing changes.
+//! Early scan over a directory of files that is a machine with 100 GB: which processes are watched, and what calls for
+//! a scan. Each time nothing but the one thing changes.
 
 use super::*;
-use crate::config::{Config, Origin};
-use crate::policy::{Exemptions, Survey};
+use crate::config::Origin;
+use crate::policy::Exemptions;
 use crate::proc::ProcRoot;
 use std::fs;
 use tempfile::TempDir;
@@ -13,14 +13,13 @@ const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 const GENERAL: &str = "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 1\n";
 /// More than any credit.
-const DEAR: Duration = Duration::from_secs(1);
+const EXPENSIVE: Duration = Duration::from_secs(1);
 
 struct Context {
     directory: TempDir,
     policy: Policy,
-    sampler: Sampler,
-    snapshot: Snapshot,
-    early: Early,
+    machine: Machine,
+    early: EarlyScan,
     now: Instant,
 }
 
@@ -56,15 +55,14 @@ impl Context {
         };
         set_rss(&directory, rss);
         set_memory(&directory, 50_000, 9_000, swap);
-        let mut sampler = Sampler::new(ProcRoot::open(directory.path(), PAGE).unwrap());
-        sampler.inquire(Box::new(Survey::new(&policy.config)));
+        let sampler = Sampler::new(ProcRoot::open(directory.path(), PAGE).unwrap());
+        let machine = Machine::with_capacity(1, sampler, None);
         let now = Instant::now();
-        let (early, _) = Early::new(&sampler, now).unwrap();
+        let (early, _) = EarlyScan::new(&machine.sampler, now).unwrap();
         let mut context = Self {
             directory,
             policy,
-            sampler,
-            snapshot: Snapshot::default(),
+            machine,
             early,
             now,
         };
@@ -73,17 +71,22 @@ impl Context {
     }
 
     /// A scan, which was in vain where it had a cost.
-    fn scan(&mut self, cost: Option<Duration>, timed: &OverSince) {
-        let policy = &self.policy;
-        let sieve = |memory: &_| policy.sieve(memory);
-        self.sampler.scan(sieve, &mut self.snapshot).unwrap();
-        let rules = (policy, timed);
-        let (early, snapshot) = (&mut self.early, &mut self.snapshot);
-        early.renew(rules, &self.sampler, snapshot, cost, self.now);
+    fn scan(&mut self, cost: Option<Duration>, over: &OverSince) {
+        let Machine {
+            sampler, snapshot, ..
+        } = &mut self.machine;
+        sampler.scan(&self.policy, snapshot).unwrap();
+        let now = Now {
+            monotonic: self.now,
+            ..sys::now()
+        };
+        let times = (self.now, &now);
+        self.early
+            .renew(&self.policy, over, &mut self.machine, cost, times);
     }
 
     fn calls(&mut self) -> bool {
-        self.early.calls_for_scan(false, self.now)
+        self.early.tick(false, self.now)
     }
 
     fn set_rss(&self, mib: u64) {
@@ -115,19 +118,19 @@ fn set_memory(directory: &TempDir, available: u64, anonymous: u64, swapped: u64)
 }
 
 #[test]
-fn who_has_a_threshold_of_their_own_is_watched_up_to_there() {
+fn a_process_with_a_threshold_of_its_own_is_watched_up_to_it() {
     let rule = |keys| format!("[[rule]]\nname = \"hog\"\n{keys}\n");
     for (keys, rss, swap, within, over) in [
-        // Below everybody's threshold, and the early warning.
+        // Below the general threshold, and the early warning.
         ("", 500, 0, 1_024, 1_025),
         ("", 1_000, 0, 1_024, 1_025),
-        // Over everybody's, under its own.
+        // Over the general one, under its own.
         ("ram_gb_threshold = 4", 1_500, 0, 4_096, 4_097),
         ("ram_gb_threshold = 4", 4_000, 0, 4_096, 4_097),
         // What is in swap is part of it.
         ("metric = \"anon\"", 500, 400, 624, 625),
         ("metric = \"anon\"", 100, 850, 174, 175),
-        // It is over already, and left alone: nothing more to be seen.
+        // It is over already, and only reported: nothing would follow.
         ("action = \"warn\"", 1_500, 0, 9_000, 9_001),
     ] {
         let mut context = Context::new(&rule(keys), rss, swap);
@@ -144,16 +147,16 @@ fn who_has_a_threshold_of_their_own_is_watched_up_to_there() {
 }
 
 #[test]
-fn one_that_waits_for_its_end_is_watched_until_it_has_more_than_is_left() {
+fn a_delayed_one_is_watched_until_it_has_more_than_is_available() {
     let mut context = Context::new("", 2_000, 0);
-    let mut timed = OverSince::default();
-    let key = context.snapshot.near[0].key().unwrap();
-    timed.record(
+    let mut over = OverSince::default();
+    let key = context.machine.snapshot.near[0].key().unwrap();
+    over.record(
         key,
         context.now,
         Some(context.now + Duration::from_secs(60)),
     );
-    context.scan(Some(DEAR), &timed);
+    context.scan(Some(EXPENSIVE), &over);
     context.set_rss(26_000);
     assert!(!context.calls());
     context.set_rss(26_001);
@@ -161,8 +164,8 @@ fn one_that_waits_for_its_end_is_watched_until_it_has_more_than_is_left() {
 }
 
 #[test]
-fn scans_in_vain_are_paid_for_but_not_with_the_last_memory() {
-    for (cost, is_resting) in [(None, false), (Some(DEAR), true)] {
+fn speculative_scans_have_a_budget_but_not_for_the_last_memory() {
+    for (cost, is_resting) in [(None, false), (Some(EXPENSIVE), true)] {
         let mut context = Context::new("", 500, 0);
         let mut after = |change: &dyn Fn(&Context)| {
             context.set_rss(500);
@@ -172,13 +175,13 @@ fn scans_in_vain_are_paid_for_but_not_with_the_last_memory() {
             change(&context);
             context.calls()
         };
-        // The sieve is 819 MiB, and nobody else is there.
+        // The sieve is 819 MiB, and there is no other process.
         assert!(!after(&|context| context.set_memory(50_000, 9_100, 0)));
         assert_eq!(
             after(&|context| context.set_memory(50_000, 9_820, 0)),
             !is_resting
         );
-        // Half of what was left, with the swap.
+        // Half of what was available, with the swap.
         assert!(!after(&|context| context.set_memory(20_000, 9_000, 0)));
         assert!(after(&|context| context.set_memory(19_999, 9_000, 0)));
         assert!(after(&|context| context.set_memory(29_000, 9_000, 9_001)));
@@ -187,10 +190,10 @@ fn scans_in_vain_are_paid_for_but_not_with_the_last_memory() {
 }
 
 #[test]
-fn what_only_may_be_over_is_a_suspicion() {
+fn what_only_may_be_over_is_speculation() {
     let rule = "[[rule]]\nname = \"hog\"\nmetric = \"anon\"\n";
     let mut context = Context::new(rule, 500, 0);
-    context.scan(Some(DEAR), &OverSince::default());
+    context.scan(Some(EXPENSIVE), &OverSince::default());
     context.set_rss(1_025);
     assert!(!context.calls());
     context.scan(None, &OverSince::default());

@@ -1,80 +1,33 @@
-//! What has happened since the daemon was started, counted from its events. Pure.
+//! What has happened since the daemon was started, counted from the descriptions of events. Pure.
 
 use super::page::Page;
 use crate::escape::Escaped;
-use crate::events::Event;
-use crate::policy::Victim;
+use crate::events::description::{Counter, Data, Failure};
+use crate::quantities::Bytes;
 use crate::sys::process::Signal;
 use std::fmt::{self, Display};
 
-/// So many names have a series of their own: names are chosen by whoever is ended.
+/// So many names have a series of their own: any user can choose names.
 const NAMES: usize = 50;
-/// All others.
+/// The series of all other names.
 const OTHER: &str = "other";
 
-/// What did not go as it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// A scan found nothing out.
-    Scan,
-    /// A configuration was refused.
-    Configuration,
-    /// A process may not be signalled.
-    NotPermitted,
-    /// A signal could not be sent for another reason.
-    Signal,
-    /// A process is there long after SIGKILL.
-    SurvivesSigkill,
-    /// Processes could not be read.
-    Unreadable,
-    /// A process was left alone because of max_kills_per_minute.
-    KillLimit,
-    /// The file with the exemptions can't be read or believed.
-    Exemptions,
-    /// The file with the metrics could not be written.
-    MetricsFile,
-}
-
-impl Failure {
-    const ALL: [(Self, &'static str); 9] = [
-        (Self::Scan, "scan"),
-        (Self::Configuration, "configuration"),
-        (Self::NotPermitted, "not_permitted"),
-        (Self::Signal, "signal"),
-        (Self::SurvivesSigkill, "survives_sigkill"),
-        (Self::Unreadable, "unreadable"),
-        (Self::KillLimit, "kill_limit"),
-        (Self::Exemptions, "exemptions"),
-        (Self::MetricsFile, "metrics_file"),
-    ];
-
-    fn of(event: &Event<'_>) -> Option<Self> {
-        Some(match event {
-            Event::ScanFailed(_) => Self::Scan,
-            Event::NotPermitted(..) => Self::NotPermitted,
-            Event::SignalFailed(..) => Self::Signal,
-            Event::Survives(..) => Self::SurvivesSigkill,
-            Event::Unreadable { .. } => Self::Unreadable,
-            Event::KillLimitReached(..) => Self::KillLimit,
-            Event::ExemptionsRejected(..) => Self::Exemptions,
-            _ => return None,
-        })
-    }
-}
-
-/// What became of the processes that one rule, or none, is for.
+/// The processes over the thresholds of one rule, or over the general ones.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ended {
-    terminated: u64,
-    killed: u64,
-    would_end: u64,
+struct Kills {
+    /// Ended after SIGTERM.
+    by_sigterm: u64,
+    /// Ended after SIGKILL.
+    by_sigkill: u64,
+    /// Would have been killed in a dry run.
+    would_be: u64,
 }
 
 /// The counters.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// First of those that no rule matches, then a place for each rule.
-    ended: Vec<Ended>,
+    /// Those of the general thresholds at index 0, those of each rule at its number.
+    kills: Vec<Kills>,
     names: Vec<(Box<[u8]>, u64)>,
     other_names: u64,
     freed_bytes: u64,
@@ -83,24 +36,31 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Has a place for so many rules, and keeps those it has: a counter that is there before it first
-    /// counts shows its first step.
-    pub(super) fn make_room(&mut self, rules: usize) {
-        let places = self.ended.len().max(rules + 1);
-        self.ended.resize_with(places, Ended::default);
+    /// Makes series for so many rules and keeps those there are: a counter that is there before it first counts shows its
+    /// first step.
+    pub(super) fn reserve(&mut self, rules: usize) {
+        let length = self.kills.len().max(rules + 1);
+        self.kills.resize_with(length, Kills::default);
     }
 
-    /// Counts an event; whether there was something to count.
-    pub(super) fn note(&mut self, event: &Event<'_>) -> bool {
-        match event {
-            Event::Ended(victim, _) => self.note_end(victim),
-            Event::RestartLoop(..) => self.restart_loops += 1,
-            event => match Failure::of(event) {
-                Some(failure) => self.fail(failure),
-                None => return false,
-            },
+    /// Counts an event.
+    pub(super) fn count(&mut self, counter: Counter, data: &Data<'_>) {
+        let rule = data.breach.and_then(|breach| breach.rule);
+        match counter {
+            Counter::Ended => {
+                self.at_rule(rule, |kills| match data.signal {
+                    Some(Signal::Kill) => kills.by_sigkill += 1,
+                    Some(Signal::Terminate) | None => kills.by_sigterm += 1,
+                });
+                let freed = data.freed.map_or(0, Bytes::get);
+                self.freed_bytes = self.freed_bytes.saturating_add(freed);
+                let facts = data.process.and_then(|process| process.facts.as_ref().ok());
+                self.count_name(facts.map_or(&[], |facts| facts.name.as_bytes()));
+            }
+            Counter::WouldKill => self.at_rule(rule, |kills| kills.would_be += 1),
+            Counter::RestartLoop => self.restart_loops += 1,
+            Counter::Failure(failure) => self.fail(failure),
         }
-        true
     }
 
     /// Counts a failure.
@@ -111,36 +71,21 @@ impl Counts {
         }
     }
 
-    /// A process over the threshold of this rule would have been ended.
-    pub(super) fn would_end(&mut self, rule: Option<usize>) {
-        self.at_rule(rule, |ended| ended.would_end += 1);
-    }
-
-    fn note_end(&mut self, victim: &Victim) {
-        self.at_rule(victim.breach.rule, |ended| match victim.signal() {
-            Signal::Terminate => ended.terminated += 1,
-            Signal::Kill => ended.killed += 1,
-        });
-        self.freed_bytes = self.freed_bytes.saturating_add(victim.last_rss.get());
-        let facts = victim.process.facts.as_ref();
-        self.note_name(facts.map_or(&[], |facts| facts.name.as_bytes()));
-    }
-
-    fn note_name(&mut self, name: &[u8]) {
+    fn count_name(&mut self, name: &[u8]) {
         // A second series of the name "other" would make the whole file invalid.
-        let has_room = self.names.len() < NAMES && name != OTHER.as_bytes();
+        let is_free = self.names.len() < NAMES && name != OTHER.as_bytes();
         match self.names.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, count)) => *count += 1,
-            None if has_room => self.names.push((name.into(), 1)),
+            None if is_free => self.names.push((name.into(), 1)),
             None => self.other_names += 1,
         }
     }
 
-    fn at_rule(&mut self, rule: Option<usize>, count: impl FnOnce(&mut Ended)) {
-        let place = rule.unwrap_or(0);
-        self.make_room(place);
-        if let Some(ended) = self.ended.get_mut(place) {
-            count(ended);
+    fn at_rule(&mut self, rule: Option<usize>, count: impl FnOnce(&mut Kills)) {
+        let index = rule.unwrap_or(0);
+        self.reserve(index);
+        if let Some(kills) = self.kills.get_mut(index) {
+            count(kills);
         }
     }
 
@@ -148,14 +93,14 @@ impl Counts {
     pub(super) fn write(&self, page: &mut Page<'_>) {
         page.counter(
             "ended_total",
-            "Processes that ended after they were asked to, by the last signal they were sent and the rule that matched.",
+            "Processes that were killed and have ended, by the last signal they were sent and the rule that matched.",
         );
-        for (place, ended) in self.ended.iter().enumerate() {
+        for (index, kills) in self.kills.iter().enumerate() {
             for (signal, count) in [
-                (Signal::Terminate, ended.terminated),
-                (Signal::Kill, ended.killed),
+                (Signal::Terminate, kills.by_sigterm),
+                (Signal::Kill, kills.by_sigkill),
             ] {
-                page.sample(&[("signal", &signal.name()), ("rule", &Rule(place))], count);
+                page.sample(&[("signal", &signal.name()), ("rule", &Rule(index))], count);
             }
         }
         page.counter(
@@ -168,10 +113,10 @@ impl Counts {
         page.sample(&[("name", &OTHER)], self.other_names);
         page.counter(
             "would_end_total",
-            "Processes that a dry run would have asked to end, by the rule that matched.",
+            "Processes that a dry run would have killed, by the rule that matched.",
         );
-        for (place, ended) in self.ended.iter().enumerate() {
-            page.sample(&[("rule", &Rule(place))], ended.would_end);
+        for (index, kills) in self.kills.iter().enumerate() {
+            page.sample(&[("rule", &Rule(index))], kills.would_be);
         }
         page.counter(
             "freed_bytes_total",
@@ -180,17 +125,17 @@ impl Counts {
         page.sample(&[], self.freed_bytes);
         page.counter(
             "restart_loops_total",
-            "Units that came back as often as they were ended, each time that was found.",
+            "Units that were restarted as often as they were killed, each time that was found.",
         );
         page.sample(&[], self.restart_loops);
-        page.counter("failures_total", "What did not go as it should, by kind.");
+        page.counter("failures_total", "Failures by kind.");
         for ((_, kind), count) in Failure::ALL.iter().zip(self.failures) {
             page.sample(&[("kind", kind)], count);
         }
     }
 }
 
-/// The label of a place of [`Counts::ended`].
+/// The label of an index of [`Counts::kills`].
 struct Rule(usize);
 
 impl Display for Rule {

@@ -1,16 +1,16 @@
-//! The file with the metrics, for node_exporter's textfile collector: always a whole one.
+//! The metrics file for node_exporter's textfile collector: always complete.
 
-use crate::events::sinks::health::Health;
+use crate::events::sinks::sink_health::SinkHealth;
 use crate::state::atomic_file::AtomicFile;
 use std::path::Path;
 
-/// Its reader is another user.
+/// The reader is another user.
 const MODE: u32 = 0o644;
 
 #[derive(Debug)]
 pub(super) struct MetricsFile {
     file: AtomicFile,
-    health: Health,
+    health: SinkHealth,
     /// Whether what is at the path was written here.
     is_ours: bool,
 }
@@ -19,7 +19,7 @@ impl MetricsFile {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             file: AtomicFile::new(path.to_owned(), MODE),
-            health: Health::new("metrics file", path),
+            health: SinkHealth::new("metrics file", path),
             is_ours: false,
         }
     }
@@ -28,20 +28,19 @@ impl MetricsFile {
         self.file.path()
     }
 
-    /// Puts this text in the place of the one before; whether that worked. That it no longer works is said
-    /// once, and so is that it works again.
+    /// Replaces the text; whether that worked. That it fails is logged once, and so is that it works again.
     pub(super) fn write(&mut self, text: &str) -> bool {
         let result = self.file.replace(text.as_bytes());
         let works = result.is_ok();
         self.is_ours |= works;
         self.health.note(result, 1);
-        if let Some(notice) = self.health.take_notice() {
-            log::log!(notice.level, "{}", notice.text);
+        if let Some(change) = self.health.take_change() {
+            log::log!(change.level, "{}", change.text);
         }
         works
     }
 
-    /// Takes the file away that was written here: what is no longer written is no longer true.
+    /// Removes the file if it was written here: what is no longer written is no longer true.
     pub(super) fn remove(self) {
         if self.is_ours {
             self.file.remove();

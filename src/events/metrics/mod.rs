@@ -1,6 +1,6 @@
-//! Metrics for Prometheus: what has happened since the daemon was started, and how things are, as the text
-//! that node_exporter's textfile collector reads. Documented in memory-monitor-config(5); a metric's
-//! meaning never changes. May touch that one file.
+//! Metrics for Prometheus: what has happened since the daemon was started, and the state of machine and daemon, as the
+//! text that node_exporter's textfile collector reads. Documented in memory-monitor-config(5); a metric's meaning never
+//! changes. May touch that one file.
 
 mod counts;
 mod file;
@@ -8,10 +8,10 @@ mod page;
 #[cfg(test)]
 mod tests;
 
-use super::event::Event;
+use super::description::{Counter, Description, Failure};
 use crate::config::Config;
 use crate::proc::SystemMemory;
-use counts::{Counts, Failure};
+use counts::Counts;
 use file::MetricsFile;
 use page::{Page, Seconds};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,20 +19,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// What a scan has found.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan {
-    /// Whether it was made between two checks.
+    /// Whether it was an early scan.
     pub is_early: bool,
     /// How long it took, with its signals.
     pub took: Duration,
     /// The machine's memory.
     pub memory: SystemMemory,
-    /// How many processes it looked at.
+    /// How many processes it saw.
     pub processes: usize,
     /// How many of them were over their thresholds and not protected.
     pub over: usize,
 }
 
 /// All metrics, and the file they are in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Metrics {
     counts: Counts,
     regular_scans: u64,
@@ -41,49 +41,38 @@ pub struct Metrics {
     /// The last scan and when it was over.
     last: Option<(Scan, SystemTime)>,
     check_interval: Duration,
-    loaded: SystemTime,
+    loaded: Option<SystemTime>,
     is_valid: bool,
     is_dry_run: bool,
     file: Option<MetricsFile>,
-    /// The file's text; its memory is kept.
+    /// The text of the file; its memory is kept.
     text: String,
+    /// Whether there is something new to write.
     is_due: bool,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self {
-            counts: Counts::default(),
-            regular_scans: 0,
-            early_scans: 0,
-            scan_time: Duration::ZERO,
-            last: None,
-            check_interval: Duration::ZERO,
-            loaded: UNIX_EPOCH,
-            is_valid: false,
-            is_dry_run: false,
-            file: None,
-            text: String::new(),
-            is_due: false,
-        }
-    }
-}
-
 impl Metrics {
-    /// Whether somebody reads them.
+    /// Whether they are written to a file.
     pub fn is_wanted(&self) -> bool {
         self.file.is_some()
     }
 
     /// Counts an event.
-    pub(super) fn note(&mut self, event: &Event<'_>) {
-        self.is_due |= self.counts.note(event);
+    pub(super) fn count(&mut self, description: &Description<'_>) {
+        let Some(counter) = description.counter else {
+            return;
+        };
+        self.counts.count(counter, &description.data);
+        if counter == Counter::Failure(Failure::Configuration) {
+            self.is_valid = false;
+        }
+        self.is_due = true;
     }
 
-    /// A configuration is in force. The file of the one before is taken away where this one has another.
+    /// A configuration is in force. The file of the previous one is removed where this one names another.
     pub fn note_config(&mut self, config: &Config) {
-        self.counts.make_room(config.rules.len());
-        self.loaded = SystemTime::now();
+        self.counts.reserve(config.rules.len());
+        self.loaded = Some(SystemTime::now());
         self.is_valid = true;
         self.is_dry_run = config.dry_run;
         self.is_due = true;
@@ -96,14 +85,7 @@ impl Metrics {
         }
     }
 
-    /// A configuration was refused, and the one before stays in force.
-    pub fn note_refused(&mut self) {
-        self.counts.fail(Failure::Configuration);
-        self.is_valid = false;
-        self.is_due = true;
-    }
-
-    /// A scan is over.
+    /// A scan is complete.
     pub fn note_scan(&mut self, scan: Scan) {
         if scan.is_early {
             self.early_scans += 1;
@@ -115,14 +97,8 @@ impl Metrics {
         self.last = Some((scan, SystemTime::now()));
     }
 
-    /// A dry run would have ended a process over the threshold of this rule.
-    pub fn note_would_end(&mut self, rule: Option<usize>) {
-        self.counts.would_end(rule);
-        self.is_due = true;
-    }
-
-    /// Writes the file where there is something new; checks are made so often now.
-    pub fn leave(&mut self, check_interval: Duration) {
+    /// Writes the file where there is something new; `check_interval` is the one in force now.
+    pub fn write(&mut self, check_interval: Duration) {
         self.check_interval = check_interval;
         if !std::mem::take(&mut self.is_due) {
             return;
@@ -160,7 +136,7 @@ impl Metrics {
         page.gauge("swap_free_bytes", "SwapFree.", memory.swap_free.get());
         page.gauge(
             "processes",
-            "Processes that the last scan looked at.",
+            "Processes that the last scan saw.",
             scan.processes,
         );
         page.gauge(
@@ -173,7 +149,7 @@ impl Metrics {
     fn write_scans(&self, page: &mut Page<'_>) {
         page.counter(
             "scans_total",
-            "Scans of all processes: at each check, and early ones between two checks.",
+            "Scans of all processes: regular ones every check_interval, and early ones between them.",
         );
         page.sample(&[("kind", &"regular")], self.regular_scans);
         page.sample(&[("kind", &"early")], self.early_scans);
@@ -200,7 +176,7 @@ impl Metrics {
         );
         page.gauge(
             "check_interval_seconds",
-            "The time between two checks that holds now.",
+            "The time between two regular scans that is in force now.",
             self.check_interval.as_secs_f64(),
         );
     }
@@ -209,16 +185,16 @@ impl Metrics {
         page.gauge(
             "config_loaded_timestamp_seconds",
             "When the configuration in force was read.",
-            Seconds(self.loaded),
+            Seconds(self.loaded.unwrap_or(UNIX_EPOCH)),
         );
         page.gauge(
             "config_valid",
-            "0 after a configuration was refused: the one before stays in force.",
+            "0 after a configuration was rejected: the previous one stays in force.",
             u8::from(self.is_valid),
         );
         page.gauge(
             "dry_run",
-            "1 where nobody is ended.",
+            "1 where nothing is killed.",
             u8::from(self.is_dry_run),
         );
     }

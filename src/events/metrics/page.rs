@@ -1,19 +1,18 @@
 //! Prometheus' text format, as far as it is needed: families with their samples. Pure.
 //!
-//! Written here rather than by a crate: those that know the format bring a registry of shared values and
-//! collect it anew, on the heap, each time.
+//! Not by a crate: those that know the format bring a registry of shared values and collect them on the heap each time.
 
 use std::fmt::{self, Display, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The text as far as it is written.
+/// The text so far.
 pub(super) struct Page<'t> {
     text: &'t mut String,
     family: &'static str,
 }
 
 impl<'t> Page<'t> {
-    /// An empty one, in the memory of the one before.
+    /// Empties `text` and keeps its memory.
     pub(super) fn over(text: &'t mut String) -> Self {
         text.clear();
         Self { text, family: "" }

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::config::Origin;
+use crate::events::Event;
 use crate::policy::{Breach, Stage, Threshold, Victim};
 use crate::proc::{Details, Facts, Name, Process, State};
 use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime, Uid};
 use crate::sys::counting::ALLOCATIONS;
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -33,8 +35,8 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             metric: Metric::Rss,
             memory: process.rss,
             share: Percent::new(1.0).unwrap(),
-            limit: Threshold::Amount(Bytes::new(5)),
-            allowed: Bytes::new(5),
+            threshold: Threshold::Amount(Bytes::new(5)),
+            threshold_bytes: Bytes::new(5),
             rule,
             sustained: Duration::ZERO,
         },
@@ -46,7 +48,12 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
 
 fn ended(metrics: &mut Metrics, name: &[u8], rule: Option<usize>, stage: Stage) {
     let victim = victim(name, rule, stage);
-    metrics.note(&Event::Ended(&victim, Duration::from_secs(1)));
+    count(metrics, &Event::Ended(&victim, Duration::from_secs(1)));
+}
+
+fn count(metrics: &mut Metrics, event: &Event<'_>) {
+    let users = RefCell::default();
+    event.describe(&users, &mut |description, _| metrics.count(description));
 }
 
 fn config(text: &str) -> Config {
@@ -107,7 +114,7 @@ fn the_page_explains_each_metric_and_no_other() {
 const INTERVAL: Duration = Duration::from_millis(30_500);
 
 fn text(metrics: &mut Metrics) -> String {
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     metrics.render();
     metrics.text.clone()
 }
@@ -134,9 +141,21 @@ fn says_what_happened_and_how_things_are() {
         Some(1),
         Stage::Killed(Instant::now()),
     );
-    metrics.note_would_end(Some(1));
-    metrics.note(&Event::Hidepid);
-    metrics.note(&Event::Unreadable { count: 9, errno: 0 });
+    let over = victim(b"chrome", Some(1), Stage::Terminating);
+    for is_first in [true, false] {
+        count(
+            &mut metrics,
+            &Event::WouldKill(&over.process, &over.breach, is_first),
+        );
+    }
+    count(&mut metrics, &Event::Hidepid);
+    count(
+        &mut metrics,
+        &Event::Unreadable {
+            count: 9,
+            errno: None,
+        },
+    );
     let text = text(&mut metrics);
     let version = env!("CARGO_PKG_VERSION");
     for line in [
@@ -189,7 +208,7 @@ fn no_name_makes_the_text_invalid_or_grow_without_end() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!((series.len(), unique.len()), (51, 51), "{series:?}");
-    // The one that is called so, and those that the 50 leave no room for.
+    // The one that has this name, and those beyond the first 50.
     has(
         &text,
         "memory_monitor_ended_by_name_total{name=\"other\"} 55",
@@ -208,7 +227,7 @@ fn no_name_makes_the_text_invalid_or_grow_without_end() {
 fn the_file_is_written_whole_where_there_is_something_new() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mm.prom");
-    // What a crash or somebody else has left there is neither followed nor kept.
+    // What a crash or another user has left there is neither followed nor kept.
     let bystander = directory.path().join("bystander");
     fs::write(&bystander, "untouched").unwrap();
     symlink(&bystander, directory.path().join("mm.prom.new")).unwrap();
@@ -217,7 +236,7 @@ fn the_file_is_written_whole_where_there_is_something_new() {
     assert!(!metrics.is_wanted());
     metrics.note_config(&writing_to(&path));
     assert!(metrics.is_wanted());
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     let first = fs::read_to_string(&path).unwrap();
     has(&first, "memory_monitor_check_interval_seconds 30.5");
     assert_eq!(fs::read_to_string(&bystander).unwrap(), "untouched");
@@ -230,16 +249,18 @@ fn the_file_is_written_whole_where_there_is_something_new() {
         is_early: true,
         ..scan()
     });
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     assert!(!path.exists(), "an early scan is nothing to write for");
     metrics.note_scan(scan());
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     has(
         &fs::read_to_string(&path).unwrap(),
         "memory_monitor_scans_total{kind=\"early\"} 1",
     );
-    metrics.note_refused();
-    metrics.leave(INTERVAL);
+    for is_first in [true, false] {
+        count(&mut metrics, &Event::ReloadRejected("x", is_first));
+    }
+    metrics.write(INTERVAL);
     let text = fs::read_to_string(&path).unwrap();
     has(&text, "memory_monitor_config_valid 0");
     has(
@@ -257,10 +278,10 @@ fn a_steady_file_costs_no_memory() {
         metrics.note_scan(scan());
         let stage = Stage::Killed(Instant::now());
         ended(&mut metrics, b"a\"\n", Some(3), stage);
-        // Figures of more digits need more room.
-        metrics.counts.make_room(3);
+        // Figures of more digits need more memory.
+        metrics.counts.reserve(3);
         metrics.regular_scans = u64::MAX / 2 + number;
-        metrics.leave(INTERVAL);
+        metrics.write(INTERVAL);
     };
     round(0);
     let before = ALLOCATIONS.get();
@@ -280,12 +301,12 @@ fn another_file_takes_the_old_one_away() {
     fs::write(&foreign, "").unwrap();
     let mut metrics = Metrics::default();
     metrics.note_config(&writing_to(&old));
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     metrics.note_config(&writing_to(&old));
     assert!(old.exists());
     metrics.note_config(&writing_to(&new));
     assert!(!old.exists());
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     assert!(new.exists());
     metrics.note_config(&writing_to(&foreign));
     assert!(!new.exists());
@@ -301,11 +322,11 @@ fn a_file_that_fails_is_counted_and_leaves_nothing_half() {
     fs::create_dir(&path).unwrap();
     let mut metrics = Metrics::default();
     metrics.note_config(&writing_to(&path));
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     assert!(!directory.path().join("mm.prom.new").exists());
     fs::remove_dir(&path).unwrap();
     metrics.note_scan(scan());
-    metrics.leave(INTERVAL);
+    metrics.write(INTERVAL);
     let text = fs::read_to_string(&path).unwrap();
     has(
         &text,

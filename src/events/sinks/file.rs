@@ -1,7 +1,10 @@
 //! The log file: whole lines or none, opened again by itself when it was moved, deleted or replaced.
 
-use super::health::Health;
-use super::line::Line;
+use super::line;
+use super::sink::Output;
+use super::sink_health::SinkHealth;
+use crate::config::LogFormat;
+use log::Record;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -10,10 +13,10 @@ use std::path::{Path, PathBuf};
 pub(super) struct LogFile {
     path: PathBuf,
     open: Option<(File, FileId)>,
-    /// The file that ends with a piece of a line.
+    /// The file that ends with a part of a line.
     torn: Option<FileId>,
     line: Vec<u8>,
-    pub(super) health: Health,
+    health: SinkHealth,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,14 +35,17 @@ impl From<Metadata> for FileId {
 }
 
 impl LogFile {
-    pub(super) fn new(path: &Path) -> Self {
-        Self {
+    /// The file at `path`, made where it is missing.
+    pub(super) fn open(path: &Path) -> Self {
+        let mut file = Self {
             path: path.to_owned(),
             open: None,
             torn: None,
             line: Vec::new(),
-            health: Health::new("log file", path),
-        }
+            health: SinkHealth::new("log file", path),
+        };
+        file.reopen();
+        file
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -49,34 +55,25 @@ impl LogFile {
     /// Closes the file and opens what is at the path now.
     pub(super) fn reopen(&mut self) {
         self.open = None;
-        if let Err(error) = self.open() {
+        if let Err(error) = self.try_open() {
             self.health.note(Err(error), 0);
         }
     }
 
-    pub(super) fn write(&mut self, line: &Line<'_>) {
-        let result = self.try_write(line);
-        if result.is_err() {
-            // Opened again for the next record, which heals whatever can be healed.
-            self.open = None;
-        }
-        self.health.note(result, 1);
-    }
-
-    fn try_write(&mut self, line: &Line<'_>) -> io::Result<()> {
+    fn try_write(&mut self, record: &Record<'_>, format: LogFormat) -> io::Result<()> {
         let at_path = fs::metadata(&self.path).ok().map(FileId::from);
         if self.open.as_ref().map(|(_, id)| *id) != at_path {
             self.open = None;
         }
-        let id = self.open()?;
+        let id = self.try_open()?;
         self.line.clear();
         if self.torn == Some(id) {
             self.line.push(b'\n');
         }
-        line.append_to(&mut self.line)?;
+        line::append(&mut self.line, record, format)?;
         if let Some((file, _)) = &mut self.open {
-            write_whole(file, &self.line).map_err(|Torn { error, piece_left }| {
-                self.torn = piece_left.then_some(id).or(self.torn);
+            write_whole(file, &self.line).map_err(|Torn { error, part_left }| {
+                self.torn = part_left.then_some(id).or(self.torn);
                 error
             })?;
         }
@@ -84,7 +81,7 @@ impl LogFile {
         Ok(())
     }
 
-    fn open(&mut self) -> io::Result<FileId> {
+    fn try_open(&mut self) -> io::Result<FileId> {
         if let Some((_, id)) = self.open {
             return Ok(id);
         }
@@ -101,13 +98,28 @@ impl LogFile {
     }
 }
 
-/// Why a line is not in the file, and whether a piece of it still is.
-struct Torn {
-    error: io::Error,
-    piece_left: bool,
+impl Output for LogFile {
+    fn write(&mut self, record: &Record<'_>, format: LogFormat) {
+        let result = self.try_write(record, format);
+        if result.is_err() {
+            // Opened again for the next record, which repairs what can be repaired.
+            self.open = None;
+        }
+        self.health.note(result, 1);
+    }
+
+    fn health(&mut self) -> &mut SinkHealth {
+        &mut self.health
+    }
 }
 
-/// One write(2), unless the disk is just getting full: then what went in is taken back.
+/// Why a line is not in the file, and whether a part of it still is.
+struct Torn {
+    error: io::Error,
+    part_left: bool,
+}
+
+/// One write(2), unless the disk is just getting full: then what was written of the line is cut off.
 fn write_whole(file: &mut File, line: &[u8]) -> Result<(), Torn> {
     let mut written = 0;
     while written < line.len() {
@@ -120,15 +132,15 @@ fn write_whole(file: &mut File, line: &[u8]) -> Result<(), Torn> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => error,
         };
-        let piece_left = written > 0 && take_back(file, written as u64).is_err();
-        return Err(Torn { error, piece_left });
+        let part_left = written > 0 && cut_off(file, written as u64).is_err();
+        return Err(Torn { error, part_left });
     }
     Ok(())
 }
 
 /// Cuts the last `length` bytes off, which this process has just appended. Fails on a FIFO and on a file
-/// with the append-only attribute, and leaves alone what someone else has appended since.
-fn take_back(file: &mut File, length: u64) -> io::Result<()> {
+/// with the append-only attribute, and does not touch what another program has appended since.
+fn cut_off(file: &mut File, length: u64) -> io::Result<()> {
     let end = file.stream_position()?;
     if file.metadata()?.len() != end {
         return Err(io::ErrorKind::ResourceBusy.into());

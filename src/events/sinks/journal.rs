@@ -1,14 +1,14 @@
-//! The journal by its native protocol, <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: one datagram a
-//! record, with a field for whatever is known. Never waits for long.
+//! The journal by its native protocol, <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>: one datagram a record, with the
+//! key-values of the record as fields. Never waits for long.
 
-use super::line::Line;
-use super::stderr::PATIENCE;
-use super::syslog::severity;
-use crate::events::fields::Attached;
+use super::line::severity;
+use super::patience::{PATIENCE, send_patiently};
+use crate::events::record::fields_of;
+use crate::events::text::Message;
 use crate::paths;
-use crate::sys::writable::wait_writable;
+use log::Record;
+use serde_json::Value;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 
 /// The socket; connected once, as journald keeps it over its restarts.
@@ -23,59 +23,46 @@ impl Journal {
         let socket = UnixDatagram::unbound().ok()?;
         socket.set_nonblocking(true).ok()?;
         socket.connect(paths::JOURNAL_SOCKET).ok()?;
-        Some(Self::over(socket))
-    }
-
-    pub(super) fn over(socket: UnixDatagram) -> Self {
-        Self {
+        Some(Self {
             socket,
             packet: Vec::new(),
-        }
+        })
     }
 
-    /// Sends the record. What is too long for a datagram is an error like any other: it goes as a line.
-    pub(super) fn write(&mut self, line: &Line<'_>, attached: &Attached) -> io::Result<()> {
-        let packet = &mut self.packet;
+    /// Sends the record. Fails where journald does not take it, also because it is too long for a datagram.
+    pub(super) fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
+        let Self { socket, packet } = self;
         packet.clear();
-        field(packet, "MESSAGE", &line.message.to_string());
-        field(
-            packet,
-            "PRIORITY",
-            &(severity(line.level) as u8).to_string(),
-        );
-        field(packet, "SYSLOG_IDENTIFIER", "memory-monitor");
-        field(
-            packet,
-            "MESSAGE_ID",
-            &format!("{:032x}", attached.kind.message_id),
-        );
-        field(packet, "MEMORY_MONITOR_EVENT", attached.kind.name);
-        field(packet, "MEMORY_MONITOR_VERSION", env!("CARGO_PKG_VERSION"));
-        attached.fields.each(|name, value| {
-            field(
-                packet,
-                &format!("MEMORY_MONITOR_{}", name.to_ascii_uppercase()),
-                value,
-            );
-        });
-        match self.send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if wait_writable(self.socket.as_fd(), PATIENCE)? {
-                    self.send()
-                } else {
-                    Err(error)
+        each_field(record, &mut |name, value| field(packet, name, value));
+        send_patiently(socket, PATIENCE, |socket| {
+            loop {
+                match socket.send(packet) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result.map(drop),
                 }
             }
-            result => result,
-        }
+        })
     }
+}
 
-    fn send(&self) -> io::Result<()> {
-        loop {
-            match self.socket.send(&self.packet) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map(drop),
-            }
+/// Hands each field of the record to `take`.
+pub(crate) fn each_field(record: &Record<'_>, take: &mut dyn FnMut(&str, &str)) {
+    take("MESSAGE", &Message(*record.args()).to_string());
+    take("PRIORITY", &(severity(record.level()) as u8).to_string());
+    take("SYSLOG_IDENTIFIER", "memory-monitor");
+    for (name, value) in fields_of(record) {
+        let text = match value {
+            Value::String(text) => text,
+            number => number.to_string(),
+        };
+        match name.as_str() {
+            // Journald has them already.
+            "time" | "level" | "message" | "host" => {}
+            "message_id" => take("MESSAGE_ID", &text),
+            name => take(
+                &format!("MEMORY_MONITOR_{}", name.to_ascii_uppercase()),
+                &text,
+            ),
         }
     }
 }

@@ -1,58 +1,23 @@
-//! The parts that the sinks' lines share. Pure.
+//! The line of a record in the log file and on standard error, and how its level is written. Pure but for the clock.
 
-use crate::escape::write_one_line;
-use crate::events::fields::Attached;
-use crate::sys::clock::LocalTime;
-use log::Level;
-use std::fmt::{self, Write as _};
+use crate::config::LogFormat;
+use crate::events::record;
+use crate::events::text::Message;
+use crate::sys::clock::local_time;
+use log::{Level, Record};
 use std::io::{self, Write};
 use std::time::SystemTime;
+use syslog::Severity;
 
-/// One record on its way to the sinks.
-#[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) time: LocalTime,
-    pub(super) level: Level,
-    pub(super) message: Message<'a>,
-    /// What is known of it for programs.
-    pub(super) attached: &'a Attached,
-    /// Where JSON is wanted: its time by the clock.
-    pub(super) json: Option<SystemTime>,
-}
-
-impl Line<'_> {
-    /// As the log file has it, with its end.
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        match self.json {
-            None => {
-                let level = level_name(self.level);
-                writeln!(out, "{} - {level} - {}", self.time, self.message)
-            }
-            Some(time) => {
-                let Attached { kind, fields } = self.attached;
-                let message = self.message.to_string();
-                writeln!(out, "{}", fields.object(*kind, self.level, &message, time))
-            }
+/// Appends the line with its end.
+pub(super) fn append(out: &mut Vec<u8>, record: &Record<'_>, format: LogFormat) -> io::Result<()> {
+    match format {
+        LogFormat::Text => {
+            let time = local_time(SystemTime::now());
+            let (level, message) = (level_name(record.level()), Message(*record.args()));
+            writeln!(out, "{time} - {level} - {message}")
         }
-    }
-}
-
-/// A record's text. It is one line whatever is in it: names are escaped where the message is made, and
-/// this holds even if that were forgotten somewhere.
-#[derive(Clone, Copy)]
-pub(super) struct Message<'a>(pub(super) fmt::Arguments<'a>);
-
-impl fmt::Display for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        OneLine(f).write_fmt(self.0)
-    }
-}
-
-struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
-
-impl fmt::Write for OneLine<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        write_one_line(self.0, text)
+        LogFormat::Json => writeln!(out, "{}", record::Record::of_log(record).to_json()),
     }
 }
 
@@ -63,5 +28,15 @@ pub(super) fn level_name(level: Level) -> &'static str {
         Level::Warn => "WARNING",
         Level::Info => "INFO",
         Level::Debug | Level::Trace => "DEBUG",
+    }
+}
+
+/// The priority of a level in syslog and the journal.
+pub(super) fn severity(level: Level) -> Severity {
+    match level {
+        Level::Error => Severity::LOG_ERR,
+        Level::Warn => Severity::LOG_WARNING,
+        Level::Info => Severity::LOG_INFO,
+        Level::Debug | Level::Trace => Severity::LOG_DEBUG,
     }
 }

@@ -1,275 +1,158 @@
-//! The log: records of the `log` crate to a file, to standard error and to syslog, through simplelog's
-//! [`CombinedLogger`]. What changes at a reload or on SIGUSR1 goes through [`LogSinks`].
+//! Where events go: the log through simplelog's [`CombinedLogger`], whose members are the log file, standard error and
+//! syslog; the notifier; the history and the status. What changes at a reload or on SIGUSR1 goes through [`LogSinks`].
 
 mod file;
-pub(crate) mod health;
+mod history;
 mod journal;
 mod line;
-pub(crate) mod notifier;
+mod notifier;
+mod patience;
+mod sink;
+pub(super) mod sink_health;
 mod stderr;
 mod syslog;
 
-pub use notifier::socket_path;
-pub use stderr::{Console, Style, Verbosity};
+pub(super) use history::entry;
+#[cfg(test)]
+pub(super) use journal::each_field;
+pub use notifier::{NotifierSink, socket_path};
+pub use stderr::{Stderr, Style};
 pub use syslog::SyslogSockets;
 
-use crate::config::{LogFormat, LogSettings};
-use crate::events::fields::{Attached, Fields};
-use crate::events::kind::Kind;
-use crate::sys::clock::{LocalTime, local_time};
+use crate::config::LogSettings;
 use file::LogFile;
-use health::{Health, Notice};
-use line::{Line, Message};
-use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
-use simplelog::{CombinedLogger, SharedLogger};
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+use simplelog::{CombinedLogger, Config, SharedLogger};
+use sink::{Reporting, Sink};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use syslog::Syslog;
 
-/// The handle on the sinks that are installed as the program's logger.
+/// The handle on the sinks that are the program's logger. As the last member of the combined logger it reports what has
+/// changed with the sinks.
 #[derive(Clone)]
-pub struct LogSinks(Arc<Mutex<Sinks>>);
+pub struct LogSinks {
+    file: Sink<LogFile>,
+    stderr: Sink<Stderr>,
+    syslog: Sink<Syslog>,
+    sockets: SyslogSockets,
+    /// Whether the journal has the record that goes through from standard error.
+    in_journal: Arc<AtomicBool>,
+}
 
 impl LogSinks {
-    /// Makes the sinks the logger of this program, which can be done once. Trouble with a sink is no
-    /// error: it is said on the others.
-    pub fn install(settings: &LogSettings, console: Verbosity) -> Result<Self, SetLoggerError> {
-        let (sinks, logger) = Self::over(
-            settings,
-            Console::stderr(console),
-            &SyslogSockets::default(),
-        );
+    /// Makes the sinks the logger of this program, standard error from the level `stderr` on. Trouble with a sink is reported
+    /// on the others.
+    ///
+    /// # Errors
+    /// The program has a logger already.
+    pub fn install(settings: &LogSettings, stderr: LevelFilter) -> Result<Self, SetLoggerError> {
+        let sockets = SyslogSockets::default();
+        let (sinks, logger) = Self::over(settings, stderr, Stderr::open(), &sockets);
         log::set_boxed_logger(logger)?;
         Ok(sinks)
     }
 
-    /// Sinks over a given console and sockets, and the logger that feeds them, not installed yet.
+    /// Sinks over a given standard error and given sockets, and the logger that feeds them, not installed yet.
     pub fn over(
         settings: &LogSettings,
-        console: Option<Console>,
+        level: LevelFilter,
+        stderr: Option<Stderr>,
         sockets: &SyslogSockets,
     ) -> (Self, Box<CombinedLogger>) {
-        let sinks = Self(Arc::new(Mutex::new(Sinks {
-            level: settings.level,
-            file: None,
-            console,
-            syslog: None,
+        let in_journal = Arc::new(AtomicBool::new(false));
+        let stderr = stderr.map(|stderr| stderr.telling(&in_journal));
+        let sinks = Self {
+            file: Sink::new(None),
+            stderr: Sink::new(stderr),
+            syslog: Sink::new(None),
             sockets: sockets.clone(),
-            now: SystemTime::now(),
-            time: local_time(SystemTime::now()),
-            attached: Attached::default(),
-            format: settings.format,
-            in_journal: false,
-        })));
-        sinks.apply(settings);
-        let member = |kind| -> Box<dyn SharedLogger> {
-            Box::new(Member {
-                kind,
-                sinks: sinks.clone(),
-            })
+            in_journal,
         };
-        let logger = CombinedLogger::new(Sink::ALL.map(member).into());
+        sinks.apply(settings, level);
+        let logger = CombinedLogger::new(vec![
+            Box::new(sinks.file.clone()),
+            Box::new(sinks.stderr.clone()),
+            Box::new(sinks.syslog.clone()),
+            Box::new(sinks.clone()),
+        ]);
         (sinks, logger)
     }
 
-    /// Takes other settings over; a sink that stays the same keeps its state.
-    pub fn apply(&self, settings: &LogSettings) {
-        let mut sinks = self.lock();
-        sinks.apply(settings);
-        let console = sinks
-            .console
-            .as_ref()
-            .map(|console| console.level(settings.level));
-        log::set_max_level(console.map_or(settings.level, |console| console.max(settings.level)));
+    /// Puts other settings in force; a sink that stays the same keeps its state.
+    pub fn apply(&self, settings: &LogSettings, stderr: LevelFilter) {
+        let mut file = self.file.lock();
+        (file.level, file.format) = (settings.level, settings.format);
+        let path = settings.file.as_deref();
+        if file.output.as_ref().map(LogFile::path) != path {
+            file.output = path.map(LogFile::open);
+        }
+        drop(file);
+        let mut console = self.stderr.lock();
+        (console.level, console.format) = (stderr, settings.format);
+        let is_open = console.output.is_some();
+        drop(console);
+        let mut syslog = self.syslog.lock();
+        syslog.level = settings.level;
+        if settings.syslog != syslog.output.is_some() {
+            let new = || Syslog::new(&self.sockets, &self.in_journal);
+            syslog.output = settings.syslog.then(new);
+        }
+        drop(syslog);
+        let stderr = if is_open { stderr } else { LevelFilter::Off };
+        log::set_max_level(settings.level.max(stderr));
+        self.report_changes();
     }
 
     /// Opens the log file again.
     pub fn reopen(&self) {
-        let mut sinks = self.lock();
-        if let Some(file) = &mut sinks.file {
+        if let Some(file) = &mut self.file.lock().output {
             file.reopen();
         }
-        sinks.say_what_changed();
+        self.report_changes();
     }
 
-    /// The next record is of this kind, and this is known of it.
-    pub(super) fn attach(&self, kind: Kind, fields: Fields) {
-        self.lock().attached = Attached { kind, fields };
-    }
-
-    /// The records that follow are of no event.
-    pub(super) fn detach(&self) {
-        self.lock().attached = Attached::default();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Sinks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The sinks, in the order in which a record goes through them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sink {
-    File,
-    Console,
-    Syslog,
-}
-
-impl Sink {
-    const ALL: [Self; 3] = [Self::File, Self::Console, Self::Syslog];
-}
-
-struct Sinks {
-    level: LevelFilter,
-    file: Option<LogFile>,
-    console: Option<Console>,
-    syslog: Option<Syslog>,
-    sockets: SyslogSockets,
-    /// The time of the record that goes through: taken at the first sink, the same on all.
-    time: LocalTime,
-    /// The same by the clock.
-    now: SystemTime,
-    /// What is known of it for programs.
-    attached: Attached,
-    format: LogFormat,
-    /// Whether the console has handed the record that goes through to the journal.
-    in_journal: bool,
-}
-
-impl Sinks {
-    fn apply(&mut self, settings: &LogSettings) {
-        self.level = settings.level;
-        self.format = settings.format;
-        let path = settings.file.as_deref();
-        if self.file.as_ref().map(LogFile::path) != path {
-            self.file = path.map(LogFile::new);
-            if let Some(file) = &mut self.file {
-                file.reopen();
-            }
-        }
-        if settings.syslog != self.syslog.is_some() {
-            self.syslog = settings.syslog.then(|| Syslog::new(&self.sockets));
-        }
-        self.say_what_changed();
-    }
-
-    fn enabled(&self, kind: Sink, level: Level) -> bool {
-        level
-            <= match (kind, &self.console) {
-                (Sink::Console, Some(console)) => console.level(self.level),
-                _ => self.level,
-            }
-    }
-
-    /// Called before a record goes to the first sink.
-    fn begin(&mut self) {
-        self.now = SystemTime::now();
-        self.time = local_time(self.now);
-        self.in_journal = false;
-    }
-
-    fn write(&mut self, kind: Sink, level: Level, message: fmt::Arguments<'_>) {
-        let line = Line {
-            time: self.time,
-            level,
-            message: Message(message),
-            attached: &self.attached,
-            json: (self.format == LogFormat::Json).then_some(self.now),
-        };
-        match kind {
-            Sink::File => {
-                if let Some(file) = &mut self.file {
-                    file.write(&line);
-                }
-            }
-            Sink::Console => {
-                self.in_journal = self
-                    .console
-                    .as_mut()
-                    .is_some_and(|console| console.write(&line));
-            }
-            // The journal has what systemd connects standard error to, and on most machines also what
-            // is sent to /dev/log. To show each record once whatever enable_syslog says, standard error
-            // carries every record, and what it has delivered is sent to /dev/log only where another
-            // syslog daemon listens there. (One that journald forwards to gets it from journald.)
-            Sink::Syslog => {
-                if let Some(syslog) = &mut self.syslog {
-                    if !(self.in_journal && syslog.leads_to_journald()) {
-                        syslog.write(&line);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Says on the other sinks what has failed, and everywhere what works again. To say it can make
-    /// another sink fail or work, so there are rounds; what is left after them waits for the next record.
-    fn say_what_changed(&mut self) {
-        for _round in Sink::ALL {
-            for about in Sink::ALL {
-                let Some(notice) = self.health(about).and_then(Health::take_notice) else {
+    /// Reports on the other sinks what fails, and on all of them what works again. To report it can make another sink
+    /// fail or work, so there are rounds; what is left after them waits for the next record.
+    fn report_changes(&self) {
+        let sinks: [&dyn Reporting; 3] = [&self.file, &self.stderr, &self.syslog];
+        for _round in sinks {
+            for (about, sink) in sinks.iter().enumerate() {
+                let Some(change) = sink.take_change() else {
                     continue;
                 };
-                self.say(about, &notice);
+                for (index, other) in sinks.iter().enumerate() {
+                    if index != about || change.works {
+                        let mut record = Record::builder();
+                        record.level(change.level);
+                        other.report(&record.args(format_args!("{}", change.text)).build());
+                    }
+                }
+                self.in_journal.store(false, Ordering::Relaxed);
             }
-        }
-    }
-
-    /// The configured level does not hide these, as they tell of records that it did not hide either.
-    fn say(&mut self, about: Sink, notice: &Notice) {
-        self.begin();
-        for kind in Sink::ALL {
-            let shown = kind != Sink::Console || self.enabled(kind, notice.level);
-            if shown && (kind != about || notice.works) {
-                self.write(kind, notice.level, format_args!("{}", notice.text));
-            }
-        }
-    }
-
-    fn health(&mut self, kind: Sink) -> Option<&mut Health> {
-        match kind {
-            Sink::File => self.file.as_mut().map(|file| &mut file.health),
-            Sink::Console => self.console.as_mut().map(|console| &mut console.health),
-            Sink::Syslog => self.syslog.as_mut().map(|syslog| &mut syslog.health),
         }
     }
 }
 
-/// One sink as a member of the [`CombinedLogger`].
-struct Member {
-    kind: Sink,
-    sinks: LogSinks,
-}
-
-impl Log for Member {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.sinks.lock().enabled(self.kind, metadata.level())
+impl Log for LogSinks {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
     }
 
-    fn log(&self, record: &Record<'_>) {
-        let mut sinks = self.sinks.lock();
-        if self.kind == Sink::File {
-            sinks.begin();
-        }
-        if sinks.enabled(self.kind, record.level()) {
-            sinks.write(self.kind, record.level(), *record.args());
-        }
-        if self.kind == Sink::Syslog {
-            sinks.say_what_changed();
-        }
+    fn log(&self, _: &Record<'_>) {
+        self.in_journal.store(false, Ordering::Relaxed);
+        self.report_changes();
     }
 
     fn flush(&self) {}
 }
 
-impl SharedLogger for Member {
-    /// All of them: the combined logger keeps what it is told here for ever, but the level may change.
+impl SharedLogger for LogSinks {
     fn level(&self) -> LevelFilter {
         LevelFilter::Trace
     }
 
-    fn config(&self) -> Option<&simplelog::Config> {
+    fn config(&self) -> Option<&Config> {
         None
     }
 

@@ -1,12 +1,13 @@
-//! The daemon's end of the notifier's socket. Never waits: a missing, slow or dead notifier costs one
-//! system call an event, and what it did not get is counted and said.
+//! The daemon's end of the notifier's socket. Never waits: a missing, slow or dead notifier costs one system call an
+//! event, and what it did not get is counted and reported.
 
+use crate::events::record::Record;
 use crate::paths;
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Names another place, for the daemon and for the notifier.
+/// Names another socket, for the daemon and for the notifier.
 const SOCKET_VARIABLE: &str = "MEMORY_MONITOR_NOTIFY_SOCKET";
 
 /// Where the notifier listens, as the environment has it.
@@ -16,42 +17,37 @@ pub fn socket_path() -> PathBuf {
 
 /// The way to the notifier.
 #[derive(Debug, Default)]
-pub(crate) struct Outlet {
+pub struct NotifierSink {
     socket: Option<UnixDatagram>,
-    /// What was not taken since this was last said, and why not.
+    /// How many events were not taken since this was last reported.
     dropped: u64,
 }
 
-/// What is to be said of it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// An event was not taken, the first of possibly several.
-    Begins(String),
-    /// So many were not taken meanwhile.
-    Over(u64),
-}
-
-impl Outlet {
-    /// Hands an event over, or drops it.
-    pub(crate) fn send(&mut self, event: &[u8]) -> Option<Trouble> {
-        let sent = self.try_send(event);
-        self.note(sent)
+impl NotifierSink {
+    /// Hands a record over, or drops it; that it begins or ends to drop them is logged.
+    pub(crate) fn send(&mut self, record: &Record) {
+        if let Some(report) = self.try_send(&record.to_json(), &socket_path()) {
+            log::warn!("{report}");
+        }
     }
 
-    fn note(&mut self, sent: io::Result<()>) -> Option<Trouble> {
-        match sent {
+    /// What there is to report.
+    fn try_send(&mut self, event: &str, path: &Path) -> Option<String> {
+        match self.send_to(event, path) {
             Ok(()) => {
                 let dropped = std::mem::take(&mut self.dropped);
-                (dropped > 0).then_some(Trouble::Over(dropped))
+                (dropped > 0).then(|| format!("The notifier takes events again: Dropped={dropped}"))
             }
             Err(error) => {
                 self.dropped += 1;
-                (self.dropped == 1).then(|| Trouble::Begins(error.to_string()))
+                (self.dropped == 1).then(|| {
+                    format!("The notifier does not take events, they are dropped: Error={error}")
+                })
             }
         }
     }
 
-    fn try_send(&mut self, event: &[u8]) -> io::Result<()> {
+    fn send_to(&mut self, event: &str, path: &Path) -> io::Result<()> {
         let socket = if let Some(socket) = self.socket.take() {
             socket
         } else {
@@ -59,8 +55,8 @@ impl Outlet {
             socket.set_nonblocking(true)?;
             socket
         };
-        // By its path each time: one that was started again has a new socket there.
-        let result = socket.send_to(event, socket_path());
+        // By its path each time: a notifier that was restarted has a new socket there.
+        let result = socket.send_to(event.as_bytes(), path);
         self.socket = Some(socket);
         result.map(drop)
     }
@@ -71,31 +67,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_what_is_not_taken_and_says_it_once() {
+    fn counts_what_is_not_taken_and_reports_it_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
-        let mut outlet = Outlet::default();
-        let send = |outlet: &mut Outlet| {
-            let socket = outlet
-                .socket
-                .get_or_insert_with(|| UnixDatagram::unbound().unwrap());
-            socket.set_nonblocking(true).unwrap();
-            let sent = socket.send_to(b"{}", &path).map(drop);
-            outlet.note(sent)
-        };
-        assert!(matches!(send(&mut outlet), Some(Trouble::Begins(_))));
-        assert_eq!(send(&mut outlet), None);
+        let mut sink = NotifierSink::default();
+        let mut send = || sink.try_send("{}", &path);
+        let begin = send().unwrap();
+        assert!(
+            begin.starts_with("The notifier does not take events"),
+            "{begin}"
+        );
+        assert_eq!(send(), None);
+        let again = "The notifier takes events again: Dropped=2";
         let listener = UnixDatagram::bind(&path).unwrap();
-        assert_eq!(send(&mut outlet), Some(Trouble::Over(2)));
-        // Nobody reads: the queue fills up, and nothing waits.
+        assert_eq!(send().as_deref(), Some(again));
+        // Nothing is read: the queue fills up, and nothing waits.
         let mut taken = 1;
-        while send(&mut outlet).is_none() {
+        while send().is_none() {
             taken += 1;
         }
-        assert_eq!(send(&mut outlet), None);
+        assert_eq!(send(), None);
         for _ in 0..taken {
             listener.recv(&mut [0; 10]).unwrap();
         }
-        assert_eq!(send(&mut outlet), Some(Trouble::Over(2)));
+        assert_eq!(send().as_deref(), Some(again));
     }
 }

@@ -1,38 +1,28 @@
 //! Standard error: a terminal, a pipe or file, or the journal's stream. Never waits for long.
 
-use super::health::Health;
 use super::journal::Journal;
-use super::line::{Line, level_name};
-use super::syslog::severity;
+use super::line::{self, level_name, severity};
+use super::patience::PATIENCE;
+use super::sink::Output;
+use super::sink_health::SinkHealth;
+use crate::config::LogFormat;
+use crate::events::text::Message;
+use crate::sys::clock::local_time;
 use crate::sys::terminal::wants_colour;
 use crate::sys::writable::wait_writable;
-use log::{Level, LevelFilter};
+use log::{Level, Record};
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-/// How long a record may wait for a slow reader of a pipe or of the syslog socket. It waits so once: a
-/// reader that stays stuck is asked again at each record without waiting.
-pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-
-/// After poll(2) said that there is room, a pipe takes this much without blocking (`PIPE_BUF`).
+/// After poll(2) said that it is writable, a pipe takes this much without blocking (`PIPE_BUF`).
 const PIECE: usize = libc::PIPE_BUF;
-
-/// How much is written to standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// What the configured level says.
-    #[default]
-    Normal,
-    /// Everything down to debug.
-    Verbose,
-}
 
 /// How a record looks on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,21 +35,23 @@ pub enum Style {
     Journal,
 }
 
-/// The sink on standard error.
-pub struct Console {
+/// Standard error as a sink.
+pub struct Stderr {
     out: File,
-    mode: Verbosity,
     style: Style,
+    /// Whether the last line was written in part.
     torn: bool,
     line: Vec<u8>,
     /// The better way to the journal, where standard error leads there.
     journal: Option<Journal>,
-    pub(super) health: Health,
+    /// Told whether the journal has the record that goes through.
+    in_journal: Arc<AtomicBool>,
+    health: SinkHealth,
 }
 
-impl Console {
-    /// Standard error as it is; None where it is closed.
-    pub fn stderr(mode: Verbosity) -> Option<Self> {
+impl Stderr {
+    /// The standard error of this process; None where it is closed.
+    pub fn open() -> Option<Self> {
         let stderr = io::stderr();
         let copy = File::from(stderr.as_fd().try_clone_to_owned().ok()?);
         if !stderr.is_terminal() {
@@ -70,8 +62,8 @@ impl Console {
                 Style::Plain
             };
             let journal = (style == Style::Journal).then(Journal::connect).flatten();
-            let console = Self::new(copy, mode, style);
-            return Some(Self { journal, ..console });
+            let stderr = Self::new(copy, style);
+            return Some(Self { journal, ..stderr });
         }
         // A description of its own can be set not to block without doing that to the shell as well;
         // otherwise a stopped terminal (Ctrl-S, a hung ssh) would stop the daemon.
@@ -84,61 +76,44 @@ impl Console {
         } else {
             Style::Plain
         };
-        Some(Self::new(own.unwrap_or(copy), mode, style))
+        Some(Self::new(own.unwrap_or(copy), style))
     }
 
-    /// Any open file in the place of standard error.
-    pub fn new(out: File, mode: Verbosity, style: Style) -> Self {
+    /// Any open file instead of standard error.
+    pub fn new(out: File, style: Style) -> Self {
         Self {
             out,
-            mode,
             style,
             torn: false,
             line: Vec::new(),
             journal: None,
-            health: Health::new("standard error", Path::new("/dev/stderr")),
+            in_journal: Arc::default(),
+            health: SinkHealth::new("standard error", Path::new("/dev/stderr")),
         }
     }
 
-    /// The least level that is written here, given the configured one.
-    pub(super) fn level(&self, configured: LevelFilter) -> LevelFilter {
-        match self.mode {
-            Verbosity::Quiet => LevelFilter::Error,
-            Verbosity::Normal => configured,
-            Verbosity::Verbose => configured.max(LevelFilter::Debug),
-        }
+    pub(super) fn telling(self, in_journal: &Arc<AtomicBool>) -> Self {
+        let in_journal = Arc::clone(in_journal);
+        Self { in_journal, ..self }
     }
 
-    /// Writes the record and says whether the journal has it now.
-    pub(super) fn write(&mut self, line: &Line<'_>) -> bool {
-        if let Some(journal) = &mut self.journal {
-            if journal.write(line, line.attached).is_ok() {
-                self.health.note(Ok(()), 1);
-                return true;
-            }
-        }
-        let result = self.try_write(line);
-        let written = result.is_ok();
-        self.health.note(result, 1);
-        written && self.style == Style::Journal
-    }
-
-    fn try_write(&mut self, line: &Line<'_>) -> io::Result<()> {
+    fn try_write(&mut self, record: &Record<'_>, format: LogFormat) -> io::Result<()> {
         self.line.clear();
         if self.torn {
             self.line.push(b'\n');
         }
-        let (time, level, message) = (line.time, level_name(line.level), line.message);
+        let message = Message(*record.args());
         match self.style {
-            Style::Plain => line.append_to(&mut self.line)?,
+            Style::Plain => line::append(&mut self.line, record, format)?,
             Style::Coloured => {
-                let colour = colour(line.level);
+                let time = local_time(SystemTime::now());
+                let (level, colour) = (level_name(record.level()), colour(record.level()));
                 writeln!(
                     self.line,
                     "{time} - \x1b[{colour}m{level}\x1b[0m - {message}"
                 )?;
             }
-            Style::Journal => writeln!(self.line, "<{}>{message}", severity(line.level) as u8)?,
+            Style::Journal => writeln!(self.line, "<{}>{message}", severity(record.level()) as u8)?,
         }
         let patience = if self.health.is_failing() {
             Duration::ZERO
@@ -159,6 +134,30 @@ impl Console {
         }
         self.torn = false;
         Ok(())
+    }
+}
+
+impl Output for Stderr {
+    const HIDES_REPORTS: bool = true;
+
+    fn write(&mut self, record: &Record<'_>, format: LogFormat) {
+        let by_protocol = match &mut self.journal {
+            Some(journal) => journal.write(record).is_ok(),
+            None => false,
+        };
+        // What is too long for a datagram goes as a line, as does all where there is no journal.
+        let result = if by_protocol {
+            Ok(())
+        } else {
+            self.try_write(record, format)
+        };
+        let in_journal = result.is_ok() && self.style == Style::Journal;
+        self.in_journal.store(in_journal, Ordering::Relaxed);
+        self.health.note(result, 1);
+    }
+
+    fn health(&mut self) -> &mut SinkHealth {
+        &mut self.health
     }
 }
 

@@ -11,13 +11,13 @@ proptest! {
         cost in any::<Duration>(),
         left in any::<Option<u64>>(),
         at_scan in any::<u64>(),
-        room in any::<u64>(),
+        headroom in any::<u64>(),
         risen in any::<u64>(),
     ) {
         let mut tick = Tick::after(elapsed, cost, left.map(Bytes::new));
-        tick.add_unwatched(Bytes::new(room), Bytes::ZERO, Bytes::new(risen));
+        tick.add_unwatched(Bytes::new(headroom), Bytes::ZERO, Bytes::new(risen));
         if let Some(left) = left {
-            tick.add_left(Bytes::new(left), Bytes::new(at_scan));
+            tick.add_available(Bytes::new(left), Bytes::new(at_scan));
         }
         if let Next::Tick(wait) = tick.next() {
             prop_assert!((SOONEST_IN_NEED..=LONGEST).contains(&wait), "{wait:?}");
@@ -29,10 +29,10 @@ const fn mib(mib: u64) -> Bytes {
     Bytes::from_kib(mib * 1024)
 }
 
-const fn sure(limit: u64) -> Bound {
-    Bound {
-        limit: mib(limit),
-        is_sure: true,
+const fn certain(rss: u64) -> Ceiling {
+    Ceiling {
+        rss: mib(rss),
+        is_certain: true,
     }
 }
 
@@ -49,7 +49,7 @@ fn rounded(next: Next) -> Next {
 }
 
 #[test]
-fn looks_again_before_the_fastest_growth_can_cross() {
+fn ticks_before_the_fastest_growth_can_cross() {
     let cases = [
         // limit, rss -> next
         (2_000, 2_000, tick(100)),
@@ -61,7 +61,7 @@ fn looks_again_before_the_fastest_growth_can_cross() {
     ];
     for (limit, rss, next) in cases {
         let mut watched = Tick::after(SHORTEST, Duration::ZERO, None);
-        watched.add_watched(sure(limit), mib(rss), mib(rss));
+        watched.add_watched(certain(limit), mib(rss), mib(rss));
         assert_eq!(rounded(watched.next()), next, "{limit} {rss}");
         let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
         unwatched.add_unwatched(mib(limit + 1), mib(rss), Bytes::ZERO);
@@ -81,8 +81,8 @@ fn looks_again_before_the_fastest_growth_can_cross() {
 }
 
 #[test]
-fn looks_again_when_something_crosses_at_the_speed_that_was_seen() {
-    for (room, risen, next) in [
+fn ticks_when_something_crosses_at_the_speed_that_was_seen() {
+    for (headroom, risen, next) in [
         (200, 100, 100),
         (100, 100, 50),
         (50, 100, 25),
@@ -93,17 +93,21 @@ fn looks_again_when_something_crosses_at_the_speed_that_was_seen() {
         (3_072, 100, 500),
     ] {
         let mut watched = Tick::after(SHORTEST, Duration::ZERO, None);
-        watched.add_watched(sure(4_000), mib(4_000 - room), mib(4_000 - room - risen));
-        assert_eq!(watched.next(), tick(next), "{room} {risen}");
+        watched.add_watched(
+            certain(4_000),
+            mib(4_000 - headroom),
+            mib(4_000 - headroom - risen),
+        );
+        assert_eq!(watched.next(), tick(next), "{headroom} {risen}");
         let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
-        unwatched.add_unwatched(mib(4_000), mib(3_999 - room), mib(risen));
-        let expected = if room == 0 { 10 } else { next };
+        unwatched.add_unwatched(mib(4_000), mib(3_999 - headroom), mib(risen));
+        let expected = if headroom == 0 { 10 } else { next };
         let Next::Tick(wait) = unwatched.next() else {
-            panic!("{room} {risen}");
+            panic!("{headroom} {risen}");
         };
         assert!(
             wait.as_millis().abs_diff(u128::from(expected)) <= 1,
-            "{room} {risen}"
+            "{headroom} {risen}"
         );
     }
 }
@@ -111,31 +115,31 @@ fn looks_again_when_something_crosses_at_the_speed_that_was_seen() {
 #[test]
 fn the_nearest_decides() {
     let mut tick_of_many = Tick::after(SHORTEST, Duration::ZERO, None);
-    for room in [4_000, 1_536, 3_000] {
-        tick_of_many.add_watched(sure(room), Bytes::ZERO, Bytes::ZERO);
+    for headroom in [4_000, 1_536, 3_000] {
+        tick_of_many.add_watched(certain(headroom), Bytes::ZERO, Bytes::ZERO);
     }
     assert_eq!(tick_of_many.next(), tick(250));
     tick_of_many.add_unwatched(mib(1), mib(1), Bytes::ZERO);
     assert_eq!(tick_of_many.next(), Next::Possible);
-    tick_of_many.add_watched(sure(1), mib(2), mib(2));
+    tick_of_many.add_watched(certain(1), mib(2), mib(2));
     assert_eq!(tick_of_many.next(), Next::Crossed);
 }
 
 #[test]
 fn a_crowd_near_its_threshold_leaves_a_quarter_of_it() {
-    for (sieve, room, expected) in [
+    for (sieve, headroom, expected) in [
         (mib(1_600), mib(1_400), mib(1_400)),
         (mib(1_600), mib(400), mib(400)),
         (mib(1_600), mib(1), mib(400)),
         (mib(1_600), Bytes::ZERO, mib(400)),
         (Bytes::ZERO, Bytes::ZERO, Bytes::new(1)),
     ] {
-        assert_eq!(unwatched(sieve, room), expected);
+        assert_eq!(unwatched(sieve, headroom), expected);
     }
 }
 
 #[test]
-fn looks_more_often_where_little_memory_is_left() {
+fn ticks_more_often_where_little_memory_is_available() {
     let microseconds = |wait: Next| match wait {
         Next::Tick(wait) => wait.as_micros(),
         next => panic!("{next:?}"),
@@ -152,29 +156,29 @@ fn looks_more_often_where_little_memory_is_left() {
     ] {
         let start = || Tick::after(SHORTEST, Duration::ZERO, left.map(mib));
         let mut near = start();
-        near.add_watched(sure(100), mib(99), mib(99));
+        near.add_watched(certain(100), mib(99), mib(99));
         assert_eq!(microseconds(near.next()), calm, "{left:?}");
         let mut growing = start();
-        growing.add_watched(sure(100), mib(99), Bytes::ZERO);
+        growing.add_watched(certain(100), mib(99), Bytes::ZERO);
         assert_eq!(microseconds(growing.next()), in_growth, "{left:?}");
         // Not before a threshold can be crossed at all.
         let mut far = start();
-        far.add_watched(sure(3_072), Bytes::ZERO, Bytes::ZERO);
+        far.add_watched(certain(3_072), Bytes::ZERO, Bytes::ZERO);
         assert_eq!(microseconds(far.next()), 500_000, "{left:?}");
     }
 }
 
 #[test]
-fn ticks_that_are_dear_are_fewer() {
+fn ticks_that_are_expensive_are_fewer() {
     for (cost, milliseconds) in [(10, 10), (200, 10), (1_000, 50), (2_000, 100), (9_000, 100)] {
-        let mut dear = Tick::after(SHORTEST, Duration::from_micros(cost), Some(mib(10)));
-        dear.add_watched(sure(100), mib(100), mib(100));
-        assert_eq!(dear.next(), tick(milliseconds), "{cost}");
+        let mut expensive = Tick::after(SHORTEST, Duration::from_micros(cost), Some(mib(10)));
+        expensive.add_watched(certain(100), mib(100), mib(100));
+        assert_eq!(expensive.next(), tick(milliseconds), "{cost}");
     }
 }
 
 #[test]
-fn half_of_what_was_left_calls_for_a_scan() {
+fn half_of_what_was_available_calls_for_a_scan() {
     for (left, at_scan, next) in [
         (3_072, 3_072, tick(250)),
         (1_536, 3_072, tick(62)),
@@ -183,18 +187,18 @@ fn half_of_what_was_left_calls_for_a_scan() {
         (0, 0, tick(10)),
     ] {
         let mut machine = Tick::after(SHORTEST, Duration::ZERO, Some(mib(left)));
-        machine.add_left(mib(left), mib(at_scan));
+        machine.add_available(mib(left), mib(at_scan));
         assert_eq!(rounded(machine.next()), next, "{left} {at_scan}");
     }
 }
 
 #[test]
-fn a_limit_that_rss_alone_does_not_decide_is_a_suspicion() {
-    let bound = Bound {
-        is_sure: false,
-        ..sure(100)
+fn a_ceiling_that_rss_alone_does_not_decide_is_uncertain() {
+    let ceiling = Ceiling {
+        is_certain: false,
+        ..certain(100)
     };
     let mut over = Tick::after(SHORTEST, Duration::ZERO, None);
-    over.add_watched(bound, mib(101), mib(101));
+    over.add_watched(ceiling, mib(101), mib(101));
     assert_eq!(over.next(), Next::Possible);
 }

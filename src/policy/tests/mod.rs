@@ -1,14 +1,14 @@
 //! Decisions as tables of cases.
 
-mod bound;
+mod ceiling;
 mod names;
 mod rules;
 
 use super::*;
-use crate::config::Origin;
-use crate::proc::{Details, Name, State, Unreadable};
-use crate::quantities::{StartTime, Uid};
-use std::time::Duration;
+use crate::config::{Config, Origin};
+use crate::proc::{Details, Facts, Name, Process, Program, State, SystemMemory, Unreadable};
+use crate::quantities::{Bytes, Now, Pid, StartTime, Uid};
+use std::time::{Duration, Instant, SystemTime};
 
 const GB: u64 = 1 << 30;
 const USER: Uid = Uid::new(1000);
@@ -29,6 +29,31 @@ pub(super) fn process(pid: u32) -> Process {
         facts: Ok(facts),
         details: Details::default(),
     }
+}
+
+/// This moment, and no time since boot.
+pub(super) fn at(monotonic: Instant) -> Now {
+    Now {
+        monotonic,
+        since_boot: Duration::ZERO,
+        ticks: StartTime(10),
+        wall: SystemTime::UNIX_EPOCH,
+    }
+}
+
+fn now() -> Now {
+    at(Instant::now())
+}
+
+fn judge(policy: &Policy, process: &Process) -> Verdict {
+    policy.judge(process, &memory(), &now())
+}
+
+/// The name of a decision or a verdict.
+fn word(decision: &impl std::fmt::Debug) -> String {
+    let text = format!("{decision:?}");
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 fn with(change: impl FnOnce(&mut Facts)) -> Process {
@@ -82,10 +107,10 @@ fn either_threshold_is_enough_and_must_be_passed() {
             rss: Bytes::new(rss),
             ..process(42)
         };
-        let verdict = match policy.judge(&process, &memory()) {
+        let verdict = match judge(&policy, &process) {
             Verdict::Within => String::new(),
-            Verdict::Breach(breach) => breach.limit.to_string(),
-            Verdict::Protected(protection) => panic!("{protection}"),
+            Verdict::Breach(breach) => breach.threshold.to_string(),
+            Verdict::Protected(protection) => panic!("{protection:?}"),
         };
         assert_eq!(verdict, expected, "{percent} {gb} {rss}");
         assert_eq!(
@@ -104,13 +129,9 @@ fn protections_in_their_order() {
     let stranger = |facts: &mut Facts| {
         (facts.name, facts.uid) = (Name::new(b"stranger"), Uid::new(2000));
     };
-    let reason = |policy: &Policy, process: &Process| match policy.judge(process, &memory()) {
-        Verdict::Protected(protection) => protection.to_string(),
-        verdict => format!("{verdict:?}")
-            .split('(')
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+    let reason = |policy: &Policy, process: &Process| match judge(policy, process) {
+        Verdict::Protected(protection) => policy.shown(&protection).to_string(),
+        verdict => word(&verdict),
     };
     let unreadable = Unreadable {
         file: "status",
@@ -177,7 +198,7 @@ fn root_is_protected_only_where_protect_root_says_so() {
             format!("[whitelist]\nnames = []\nusers = [{users}]\nprotect_root = {protect_root}\n");
         let process = with(|facts| facts.uid = Uid::ROOT);
         let policy = policy(&text);
-        let verdict = policy.judge(&process, &memory());
+        let verdict = judge(&policy, &process);
         assert_eq!(
             matches!(verdict, Verdict::Protected(_)),
             is_protected,
@@ -187,7 +208,7 @@ fn root_is_protected_only_where_protect_root_says_so() {
 }
 
 #[test]
-fn unreadable_is_spared_whatever_its_size() {
+fn unreadable_is_protected_whatever_its_size() {
     let unreadable = Unreadable {
         file: "stat",
         errno: None,
@@ -198,40 +219,32 @@ fn unreadable_is_spared_whatever_its_size() {
         ..process(42)
     };
     let policy = policy("");
-    let spared = Verdict::Protected(Protection::Unreadable(unreadable));
-    assert_eq!(policy.judge(&process, &memory()), spared);
+    let protected = Verdict::Protected(Protection::Unreadable(unreadable));
+    assert_eq!(judge(&policy, &process), protected);
 }
 
 #[test]
-fn nobody_is_asked_twice_and_only_so_many_in_a_minute() {
+fn nothing_is_killed_twice_and_only_so_many_in_a_minute() {
     let policy = policy("[settings]\nmax_kills_per_minute = 2\n");
     let start = Instant::now();
     let mut ledger = Ledger::default();
     let decide = |ledger: &Ledger, pid, seconds| {
-        let now = start + Duration::from_secs(seconds);
-        match policy.decide(&process(pid), &memory(), ledger, now) {
+        let now = at(start + Duration::from_secs(seconds));
+        match policy.decide(&process(pid), &memory(), ledger, &now) {
             Decision::Terminate(breach) => Ok(breach),
-            decision => Err(format!("{decision:?}")
-                .split('(')
-                .next()
-                .unwrap_or_default()
-                .to_owned()),
+            decision => Err(word(&decision)),
         }
     };
     for (pid, seconds) in [(42, 0), (43, 30)] {
         let breach = decide(&ledger, pid, seconds).unwrap();
         let key = process(pid).key().unwrap();
-        ledger.record_terminated(
-            key,
-            process(pid),
-            breach,
-            start + Duration::from_secs(seconds),
-        );
+        let now = at(start + Duration::from_secs(seconds));
+        ledger.record_kill(key, process(pid), breach, &now);
         assert_eq!(decide(&ledger, pid, seconds), Err("Await".to_owned()));
     }
     assert_eq!(decide(&ledger, 44, 59), Err("KillLimitReached".to_owned()));
     assert!(decide(&ledger, 44, 60).is_ok());
-    // One who was asked is awaited also when the limit is reached.
+    // A victim is awaited also when the limit is reached.
     assert_eq!(decide(&ledger, 42, 59), Err("Await".to_owned()));
 }
 
@@ -239,12 +252,12 @@ fn nobody_is_asked_twice_and_only_so_many_in_a_minute() {
 fn zero_kills_a_minute_means_no_limit() {
     let policy = policy("[settings]\nmax_kills_per_minute = 0\n");
     let mut ledger = Ledger::default();
-    let now = Instant::now();
+    let now = now();
     for pid in 100..200 {
-        let Decision::Terminate(breach) = policy.decide(&process(pid), &memory(), &ledger, now)
+        let Decision::Terminate(breach) = policy.decide(&process(pid), &memory(), &ledger, &now)
         else {
-            panic!("{pid} was not to be ended");
+            panic!("{pid} was not to be killed");
         };
-        ledger.record_terminated(process(pid).key().unwrap(), process(pid), breach, now);
+        ledger.record_kill(process(pid).key().unwrap(), process(pid), breach, &now);
     }
 }

@@ -1,7 +1,7 @@
-//! Names and the programs that bear them out, or do not.
+//! Names and the executables that verify them, or do not.
 
 use super::*;
-use crate::proc::{Inquiry, Program, Standing};
+use crate::proc::{Questions, Standing};
 
 const CONFIG: &str = "[whitelist]\nnames = [\"hog\", \"systemd-*\"]\n";
 
@@ -13,14 +13,14 @@ fn running(standing: Standing) -> Process {
 }
 
 fn said(policy: &Policy, process: &Process) -> String {
-    match policy.judge(process, &memory()) {
+    match judge(policy, process) {
         Verdict::Protected(protection) => {
-            let mark = if protection.is_doubtful_name() {
+            let mark = if protection.is_unverified_name() {
                 "! "
             } else {
                 ""
             };
-            format!("{mark}{protection}")
+            format!("{mark}{}", policy.shown(&protection))
         }
         Verdict::Breach(_) => "over".to_owned(),
         Verdict::Within => "within".to_owned(),
@@ -28,7 +28,7 @@ fn said(policy: &Policy, process: &Process) -> String {
 }
 
 #[test]
-fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
+fn a_name_protects_where_it_is_verified_or_in_doubt() {
     let unknown = Standing::Unknown(Unreadable {
         file: "exe",
         errno: Some(13),
@@ -38,7 +38,7 @@ fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
         (
             Standing::RootAlone,
             plain,
-            "whitelist.names has hog, borne out by /tmp/x",
+            "whitelist.names has hog, verified by /tmp/x",
         ),
         (
             Standing::Renamed,
@@ -55,14 +55,14 @@ fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
         (
             Standing::Vanished,
             plain,
-            "! whitelist.names has hog, but it can't be told whether /tmp/x bears it out: deleted, in \
-             another mount namespace",
+            "! whitelist.names has hog, but /tmp/x can't be verified: deleted, in another mount \
+             namespace",
         ),
         (
             unknown,
             plain,
-            "! whitelist.names has hog, but it can't be told whether its executable bears it out: \
-             exe: Permission denied (os error 13)",
+            "! whitelist.names has hog, but its executable can't be verified: exe: \
+             Permission denied (os error 13)",
         ),
     ] {
         let process = running(standing);
@@ -76,10 +76,10 @@ fn a_name_protects_where_it_is_borne_out_or_in_doubt() {
             rss: Bytes::new(GB),
             ..process
         };
-        let bound = verifying.bound(&small, &memory(), false);
-        assert_eq!(bound.is_some(), with == "over", "{standing:?}");
+        let ceiling = verifying.ceiling(&small, &memory(), false, &now());
+        assert_eq!(ceiling.is_some(), with == "over", "{standing:?}");
     }
-    // Where nobody looked there is doubt.
+    // Where its executable was not read there is doubt.
     let verifying = policy(&format!("{CONFIG}verify_names = true\n"));
     assert_eq!(said(&verifying, &process(42)), plain);
 }
@@ -102,7 +102,7 @@ fn what_else_protects_needs_no_name() {
         format!("{CONFIG}verify_names = true\n[[rule]]\nname = \"hog\"\naction = \"protect\"\n");
     let rule = policy(&rule);
     let mut process = process;
-    process.details.class = Some(crate::proc::Class {
+    process.details.rule_match = Some(crate::proc::RuleMatch {
         rule: Some(0),
         doubt: None,
     });
@@ -111,8 +111,8 @@ fn what_else_protects_needs_no_name() {
 
 #[test]
 fn one_entry_must_mean_both_the_name_and_the_file() {
-    let survey = Survey::new(&policy(CONFIG).config);
-    for (name, file, bears) in [
+    let policy = policy(CONFIG);
+    for (name, file, verifies) in [
         (c"hog", c"hog", true),
         (c"hog", c"hog2", false),
         (c"systemd-logind", c"systemd-logind", true),
@@ -121,7 +121,7 @@ fn one_entry_must_mean_both_the_name_and_the_file() {
         (c"hog", c"systemd-logind", false),
         (c"x", c"x", false),
     ] {
-        assert_eq!(survey.bears(name, file), bears, "{name:?} {file:?}");
+        assert_eq!(policy.verifies(name, file), verifies, "{name:?} {file:?}");
     }
-    assert!(survey.protects_name(c"systemd-logind") && !survey.protects_name(c"x"));
+    assert!(policy.protects_name(c"systemd-logind") && !policy.protects_name(c"x"));
 }

@@ -1,7 +1,7 @@
 //! Rules, metrics, times and warnings as tables of cases.
 
 use super::*;
-use crate::proc::{Class, Inquiry, Subject};
+use crate::proc::{Questions, RuleInput, RuleMatch};
 use crate::quantities::Metric;
 use std::ffi::CStr;
 
@@ -24,34 +24,33 @@ const DENIED: Unreadable = Unreadable {
     errno: Some(13),
 };
 
-/// The process with its class and, where the policy asks for it, its memory by another metric.
+/// The process with its rule and, where the policy asks for it, its memory by another metric.
 fn classified(policy: &Policy, mut process: Process, traits: Traits, other: u64) -> Process {
-    let survey = Survey::new(&policy.config);
-    let wanted = survey.wanted();
+    let wanted = policy.rule_files();
     let facts = process.facts.unwrap();
-    let class = survey.classify(&Subject {
+    let matched = policy.match_rule(&RuleInput {
         facts: &facts,
         exe: wanted.exe.then_some(traits.exe),
         cmdline: wanted.cmdline.then_some(Ok(traits.cmdline)),
         cgroup: wanted.cgroup.then_some(Ok(traits.cgroup)),
     });
-    process.details.class = Some(class);
-    let metric = survey.metric(class, process.rss, memory().total);
+    process.details.rule_match = Some(matched);
+    let metric = policy.metric(matched, process.rss, memory().total);
     process.details.memory = (metric != Metric::Rss).then_some((metric, Ok(Bytes::new(other))));
     process
 }
 
-fn class(rules: &str, process: &Process, traits: Traits) -> Class {
+fn matched(rules: &str, process: &Process, traits: Traits) -> RuleMatch {
     let policy = policy(rules);
-    let class = classified(&policy, *process, traits, 0).details.class;
-    class.unwrap()
+    let matched = classified(&policy, *process, traits, 0);
+    matched.details.rule_match.unwrap()
 }
 
 fn verdict(policy: &Policy, process: &Process) -> String {
-    match policy.judge(process, &memory()) {
+    match judge(policy, process) {
         Verdict::Within => "within".to_owned(),
         Verdict::Breach(breach) => format!("over {breach}"),
-        Verdict::Protected(protection) => protection.to_string(),
+        Verdict::Protected(protection) => policy.shown(&protection).to_string(),
     }
 }
 
@@ -78,9 +77,9 @@ fn what_is_given_must_all_match() {
             true,
         ),
     ] {
-        let class = class(&format!("[[rule]]\n{rule}\n"), &process(42), CHROME);
+        let found = matched(&format!("[[rule]]\n{rule}\n"), &process(42), CHROME);
         assert_eq!(
-            (class.rule.is_some(), class.doubt),
+            (found.rule.is_some(), found.doubt),
             (matches, None),
             "{rule}"
         );
@@ -90,8 +89,8 @@ fn what_is_given_must_all_match() {
 #[test]
 fn the_first_rule_that_matches_counts() {
     let rules = "[[rule]]\nname = \"x\"\n[[rule]]\nname = \"h*\"\n[[rule]]\nname = \"hog\"\n";
-    assert_eq!(class(rules, &process(42), CHROME).rule, Some(1));
-    assert_eq!(class("", &process(42), CHROME).rule, None);
+    assert_eq!(matched(rules, &process(42), CHROME).rule, Some(1));
+    assert_eq!(matched("", &process(42), CHROME).rule, None);
 }
 
 #[test]
@@ -150,7 +149,7 @@ fn the_whitelist_and_the_built_in_protections_come_before_the_rules() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
+fn a_rule_in_doubt_protects_where_it_could_make_a_difference() {
     let hidden = Traits {
         exe: Err(DENIED),
         ..CHROME
@@ -158,9 +157,9 @@ fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
     let denied = "can't be read (exe: Permission denied (os error 13))";
     for (rules, expected) in [
         ("exe = \"/opt/*\"\naction = \"protect\"", denied),
-        // Over the rule's threshold only: it might be ended, so it is spared, and said.
+        // Over the rule's threshold only: it might be killed, so it is protected, and reported.
         ("exe = \"/opt/*\"\nram_gb_threshold = 1", denied),
-        // Another pattern says no: what can't be read does not matter.
+        // Another pattern does not match: what can't be read does not matter.
         (
             "exe = \"/opt/*\"\nname = \"x\"\naction = \"protect\"",
             "over ram_gb_threshold = 2.00GB",
@@ -182,7 +181,7 @@ fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
     };
     let small = classified(&policy, small, hidden, 0);
     assert_eq!(verdict(&policy, &small), "within");
-    // Memory that can't be read is no reason to end either.
+    // Memory that can't be read is no reason to kill either.
     let policy = super::policy("[thresholds]\nmetric = \"pss\"\n");
     let mut process = classified(&policy, process(42), CHROME, 9 * GB);
     process.details.memory = Some((Metric::Pss, Err(DENIED)));
@@ -190,7 +189,7 @@ fn a_rule_that_cannot_be_told_spares_where_it_could_make_a_difference() {
 }
 
 #[test]
-fn rules_that_nobody_asked_about_spare() {
+fn rules_that_were_not_asked_about_protect() {
     let policy = policy("[[rule]]\nname = \"x\"\n");
     let shown = verdict(&policy, &process(42));
     assert!(shown.starts_with("can't be read"), "{shown}");
@@ -201,7 +200,7 @@ fn the_sieve_is_the_lowest_threshold_of_all_and_of_the_warning() {
     let sieve = |text: &str| {
         let policy = policy(&format!("{text}\n"));
         let warn = policy.sieve(&memory()).get();
-        let anonymous = Survey::new(&policy.config).anonymous_sieve(memory().total);
+        let anonymous = policy.anonymous_sieve(memory().total);
         (warn, anonymous.map(Bytes::get))
     };
     let off = "[settings]\nwarn_percent = 0\n";
@@ -236,14 +235,13 @@ fn the_sieve_is_the_lowest_threshold_of_all_and_of_the_warning() {
 #[test]
 fn pss_is_read_only_of_what_rss_lets_through() {
     let policy = policy("[thresholds]\nmetric = \"pss\"\n[settings]\nwarn_percent = 0\n");
-    let survey = Survey::new(&policy.config);
-    let metric = |rss| survey.metric(Class::default(), Bytes::new(rss), memory().total);
+    let metric = |rss| policy.metric(RuleMatch::default(), Bytes::new(rss), memory().total);
     assert_eq!(metric(2 * GB), Metric::Rss);
     assert_eq!(metric(2 * GB + 1), Metric::Pss);
 }
 
 #[test]
-fn the_early_warning_comes_at_its_share_and_only_to_those_it_concerns() {
+fn the_early_warning_comes_at_its_share_and_not_for_protected_ones() {
     for (text, expected) in [
         ("", None),
         (
@@ -274,7 +272,7 @@ fn the_early_warning_comes_at_its_share_and_only_to_those_it_concerns() {
         let policy = policy(&format!("{text}\n"));
         let process = classified(&policy, process(42), CHROME, 0);
         let ledger = Ledger::default();
-        let shown = match policy.decide(&process, &memory(), &ledger, Instant::now()) {
+        let shown = match policy.decide(&process, &memory(), &ledger, &now()) {
             Decision::Warn(breach) => Some(breach.to_string()),
             Decision::Leave | Decision::Terminate(_) | Decision::Protected(_) => None,
             decision => panic!("{decision:?}"),
@@ -284,50 +282,51 @@ fn the_early_warning_comes_at_its_share_and_only_to_those_it_concerns() {
 }
 
 #[test]
-fn a_process_must_be_over_at_each_look_for_its_time() {
+fn a_process_must_be_over_at_each_read_for_its_time() {
     let policy = policy("[thresholds]\nsustained = 60\n");
     let process = classified(&policy, process(42), CHROME, 0);
     let key = process.key().unwrap();
     let start = Instant::now();
-    let at = |seconds| start + Duration::from_secs(seconds);
+    let after = |seconds| start + Duration::from_secs(seconds);
     let mut ledger = Ledger::default();
-    let mut look = |seconds| match policy.decide(&process, &memory(), &ledger, at(seconds)) {
+    let mut read = |seconds| match policy.decide(&process, &memory(), &ledger, &at(after(seconds)))
+    {
         Decision::Delay(_, Delay::Sustained(_), until) => {
-            ledger.timed.record(key, at(seconds), Some(until));
+            ledger.over.record(key, after(seconds), Some(until));
             Some(until)
         }
         Decision::Terminate(_) => None,
         decision => panic!("{decision:?}"),
     };
-    assert_eq!(look(0), Some(at(60)));
-    assert_eq!(look(30), Some(at(60)));
-    assert_eq!(look(59), Some(at(60)));
-    assert_eq!(look(60), None);
-    ledger.timed.forget(key);
-    let decision = policy.decide(&process, &memory(), &ledger, at(61));
-    assert!(matches!(decision, Decision::Delay(_, _, until) if until == at(121)));
+    assert_eq!(read(0), Some(after(60)));
+    assert_eq!(read(30), Some(after(60)));
+    assert_eq!(read(59), Some(after(60)));
+    assert_eq!(read(60), None);
+    ledger.over.forget(key);
+    let decision = policy.decide(&process, &memory(), &ledger, &at(after(61)));
+    assert!(matches!(decision, Decision::Delay(_, _, until) if until == after(121)));
 }
 
 #[test]
-fn a_restart_loop_waits_unless_memory_runs_out() {
+fn a_restart_loop_delays_unless_memory_runs_out() {
     let policy = policy("");
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
     process.details.unit = Some(Name::new(b"a.service"));
     let mut ledger = Ledger::default();
-    ledger.restarts.set_clock(StartTime(10));
-    let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, start) else {
-        panic!("not to be ended");
+    let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, &at(start))
+    else {
+        panic!("not to be killed");
     };
     let key = process.key().unwrap();
-    assert_eq!(ledger.record_terminated(key, process, breach, start), None);
+    assert_eq!(ledger.record_kill(key, process, breach, &at(start)), None);
     let mut again = process;
     again.pid = Pid::new(43).unwrap();
     again.facts.as_mut().unwrap().start_time = StartTime(11);
     let decide = |memory: &SystemMemory, seconds| {
-        let now = start + Duration::from_secs(seconds);
-        match policy.decide(&again, memory, &ledger, now) {
-            Decision::Delay(_, Delay::Restart(found), until) => Some((found.rounds, until - start)),
+        let now = at(start + Duration::from_secs(seconds));
+        match policy.decide(&again, memory, &ledger, &now) {
+            Decision::Delay(_, Delay::Restart(found), until) => Some((found.kills, until - start)),
             Decision::Terminate(_) => None,
             decision => panic!("{decision:?}"),
         }
@@ -338,15 +337,15 @@ fn a_restart_loop_waits_unless_memory_runs_out() {
         available: Some(Bytes::new(available)),
         ..memory()
     };
-    let waits = Some((1, Duration::from_secs(5)));
-    assert_eq!(decide(&with(10 * GB), 1), waits);
+    let delayed = Some((1, Duration::from_secs(5)));
+    assert_eq!(decide(&with(10 * GB), 1), delayed);
     assert_eq!(decide(&with(10 * GB - 1), 1), None);
-    // On a small machine it has more than is left long before a tenth is.
+    // On a small machine it has more than is available long before that is a tenth.
     let small = |available: u64| SystemMemory {
         total: Bytes::new(8 * GB),
         ..with(available)
     };
-    assert_eq!(decide(&small(3 * GB), 1), waits);
+    assert_eq!(decide(&small(3 * GB), 1), delayed);
     assert_eq!(decide(&small(3 * GB - 1), 1), None);
 }
 
@@ -356,7 +355,7 @@ fn a_schedule_changes_thresholds_until_it_ends() {
                 days = [\"fri\"]\nram_gb_threshold = 8\ncheck_interval = 300\n\
                 [[rule]]\nname = \"other\"\nram_gb_threshold = 1\n";
     let mut policy = policy(text);
-    let mut at = |day, minute| {
+    let mut on = |day, minute| {
         policy
             .config
             .follow(crate::config::schedule::WeekMinute::new(day, minute));
@@ -367,8 +366,8 @@ fn a_schedule_changes_thresholds_until_it_ends() {
         )
     };
     let over = "over ram_gb_threshold = 2.00GB".to_owned();
-    assert_eq!(at(4, 21 * 60), (over.clone(), 30));
-    assert_eq!(at(4, 22 * 60), ("within".to_owned(), 300));
-    assert_eq!(at(5, 5 * 60), ("within".to_owned(), 300));
-    assert_eq!(at(5, 6 * 60), (over, 30));
+    assert_eq!(on(4, 21 * 60), (over.clone(), 30));
+    assert_eq!(on(4, 22 * 60), ("within".to_owned(), 300));
+    assert_eq!(on(5, 5 * 60), ("within".to_owned(), 300));
+    assert_eq!(on(5, 6 * 60), (over, 30));
 }

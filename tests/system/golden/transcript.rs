@@ -39,14 +39,16 @@ const VOLATILE: &[(&str, &str)] = &[
 ];
 
 /// Words of this build and this machine.
-fn words() -> [(String, &'static str); 2] {
+fn words() -> [(String, &'static str); 3] {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("Linux has it");
+    let own = std::env::current_exe().expect("Linux knows it");
     [
         (
             format!("\"host\":\"{}\"", host.trim()),
             "\"host\":\"<host>\"",
         ),
         (env!("CARGO_PKG_VERSION").to_owned(), "<version>"),
+        (own.display().to_string(), "<test program>"),
     ]
 }
 

@@ -1,0 +1,33 @@
+//! What an explanation is made from.
+
+use crate::config::{Schedule, Written};
+use crate::policy::Policy;
+use crate::proc::{Process, ProcessDetails, SystemMemory};
+use crate::quantities::Now;
+use crate::state::status::DaemonStatus;
+use std::io;
+use std::time::SystemTime;
+
+#[derive(Debug)]
+pub(super) struct Evidence<'e> {
+    /// What the daemon would decide by.
+    pub policy: &'e Policy,
+    /// Its configuration as written.
+    pub written: &'e Written,
+    /// The process, held.
+    pub process: &'e Process,
+    /// What is shown of it beside what decides.
+    pub details: &'e ProcessDetails,
+    /// When it was started; None where that can't be read.
+    pub started: Option<SystemTime>,
+    /// The machine's memory.
+    pub memory: SystemMemory,
+    /// The kernel's answer to signal 0.
+    pub permission: io::Result<()>,
+    /// The schedule in force; None if there is none.
+    pub schedule: Option<&'e Schedule>,
+    /// The status of the running daemon; None if there is none.
+    pub daemon: Option<&'e DaemonStatus>,
+    /// The moment it is made for.
+    pub now: Now,
+}

@@ -1,0 +1,128 @@
+//! A scan as a table, as wide as the terminal, or in a pipe as wide as its lines.
+
+use super::view::{Row, ScanReport};
+use crate::commands::bar::bar;
+use crate::events::ProcessRecord;
+use std::fmt::Write;
+
+/// How a table is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    /// The width of the terminal; None for no limit.
+    pub columns: Option<usize>,
+    /// The height of the terminal; None where the table may be longer.
+    pub lines: Option<usize>,
+    /// Whether the verdicts are coloured.
+    pub coloured: bool,
+}
+
+/// Cells of a bar.
+const BAR: usize = 10;
+
+/// From so many columns on the share of RAM is shown, and the bar.
+const RAM_FROM: usize = 60;
+const BAR_FROM: usize = 80;
+
+impl ScanReport {
+    /// As a table.
+    pub fn table(&self, layout: Layout) -> String {
+        let mut head = Vec::from(self.head());
+        head.push(String::new());
+        let foot = self.foot();
+        let columns = layout.columns.unwrap_or(usize::MAX);
+        let user = |row: &Row| {
+            row.process
+                .user
+                .as_ref()
+                .map_or(1, |user| user.chars().count())
+        };
+        let user = self.rows().iter().map(user).max().unwrap_or(0).clamp(4, 16);
+        let shape = Shape {
+            user,
+            ram: columns >= RAM_FROM,
+            bar: columns >= BAR_FROM,
+            coloured: layout.coloured,
+        };
+        head.push(shape.titles());
+        let capacity = layout.lines.map_or(usize::MAX, |lines| {
+            // The blank line above the foot, and the cursor's line.
+            lines.saturating_sub(head.len() + foot.len() + 2)
+        });
+        let rows = self.rows().iter().take(capacity);
+        let lines = rows.map(|row| shape.line(row, columns));
+        let mut text = String::new();
+        let plain = |line: &String| cut(line, columns);
+        let body = head.iter().map(plain).chain(lines);
+        let tail = std::iter::once(String::new()).chain(foot.iter().map(plain));
+        for line in body.chain(tail) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Which columns are shown, and the width of the user's.
+struct Shape {
+    user: usize,
+    ram: bool,
+    bar: bool,
+    coloured: bool,
+}
+
+impl Shape {
+    fn titles(&self) -> String {
+        let user = self.user;
+        let mut line = format!("{:>7}  {:user$}  {:>9}", "PID", "USER", "RSS");
+        if self.ram {
+            // A String takes any text, here and below.
+            let _ = write!(line, "  {:>7}", "RAM");
+        }
+        if self.bar {
+            let _ = write!(line, "  {:<16}", "THRESHOLD");
+        }
+        line + "  VERDICT    NAME AND REASON"
+    }
+
+    fn line(&self, row: &Row, columns: usize) -> String {
+        let user = self.user;
+        let process = &row.process;
+        let name = cut(process.user.as_deref().unwrap_or("?"), user);
+        let (pid, rss) = (
+            process.pid.unwrap_or_default(),
+            ProcessRecord::amount(process.rss_bytes),
+        );
+        let mut line = format!("{pid:>7}  {name:user$}  {rss:>9}");
+        if self.ram {
+            let _ = write!(line, "  {:>6.2}%", row.rss_percent);
+        }
+        if self.bar {
+            let bar = bar(row.threshold_percent, BAR);
+            let _ = write!(line, "  {bar} {:>4.0}%", row.threshold_percent.min(9999.0));
+        }
+        line.push_str("  ");
+        let word = format!("{:<9}", row.verdict.word());
+        let mut rest = format!("  {}", process.name.as_deref().unwrap_or("?"));
+        if !row.reason.is_empty() {
+            let _ = write!(rest, "  ({})", row.reason);
+        }
+        let taken = line.chars().count() + word.len();
+        if taken > columns {
+            return cut(&(line + &word), columns);
+        }
+        let rest = cut(&rest, columns - taken);
+        match row.verdict.colour() {
+            colour @ 1.. if self.coloured => format!("{line}\x1b[{colour}m{word}\x1b[0m{rest}"),
+            _ => line + &word + &rest,
+        }
+    }
+}
+
+/// The text, cut to `columns` characters with `~` at the end.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(columns.saturating_sub(1));
+    kept.chain("~".chars().take(columns)).collect()
+}

@@ -1,0 +1,191 @@
+//! Every configuration key, one row each. Parsing, defaults, hints, `check`, the changes that a reload logs and the list
+//! of the page are made from these rows; the shipped config.toml is checked against them.
+
+use super::configuration::Config;
+use super::rule::Rule;
+use super::schedule::Schedule;
+use super::slot::At::{Always, IfGiven};
+use super::slot::{Items, Key, Merge, Slot};
+
+/// A table that can be given once.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) keys: &'static [Key<Config>],
+}
+
+/// The tables that can be given once, and their keys, in the order in which they are shown. A row has the name, the
+/// default, the type with its range and where it is stored, and one line for the page.
+#[rustfmt::skip]
+pub(super) static TABLES: [Table; 4] = [
+    Table { name: "thresholds", keys: &[
+        key("ram_percent_threshold", "10.0", Slot::Percent(100.0, |c| &mut c.base_thresholds.percent),
+            "Percent of MemTotal that a process must not exceed"),
+        key("ram_gb_threshold", "2.0", Slot::Gb(|c| &mut c.base_thresholds.amount),
+            "GB of 1024^3 bytes that a process must not exceed"),
+        key("check_interval", "30", Slot::Seconds(0.1..=86_400.0, Always(|c| &mut c.base_check_interval)),
+            "Seconds between two scans"),
+        key("early_scan", "true", Slot::Flag(|c| &mut c.early_scan),
+            "Scan early when a process could have exceeded a threshold"),
+        key("sustained", "0", Slot::Seconds(0.0..=86_400.0, Always(|c| &mut c.sustained)),
+            "Seconds a process must be over a threshold before it is killed"),
+        key("metric", "\"rss\"", Slot::Metric(Always(|c| &mut c.metric)),
+            "What counts as the memory of a process"),
+    ] },
+    Table { name: "whitelist", keys: &[
+        key("pids", "[1]", Slot::List(Merge::Add, Items::Pids(|c| &mut c.whitelist.pids)),
+            "PIDs that are protected"),
+        key("names", NAMES, Slot::List(Merge::Add, Items::Names(|c| &mut c.whitelist.names)),
+            "Process names that are protected, exact or with wildcards"),
+        key("users", "[\"root\"]", Slot::List(Merge::Add, Items::Users(|c| &mut c.whitelist.users)),
+            "Users whose processes are protected"),
+        key("protect_root", "false", Slot::Flag(|c| &mut c.whitelist.protect_root),
+            "Protect root's processes"),
+        key("verify_names", "false", Slot::Flag(|c| &mut c.whitelist.verify_names),
+            "Let a name protect a process only where its executable verifies it"),
+    ] },
+    Table { name: "settings", keys: &[
+        key("dry_run", "false", Slot::Flag(|c| &mut c.dry_run),
+            "Report what would be killed, and kill nothing"),
+        key("log_file", "\"/var/log/memory_monitor.log\"", Slot::File(|c| &mut c.log.file),
+            "The log file"),
+        key("enable_syslog", "true", Slot::Flag(|c| &mut c.log.syslog),
+            "Send the log to syslog as well"),
+        key("log_level", "\"info\"", Slot::Level(|c| &mut c.log.level),
+            "The least level that is logged"),
+        key("log_format", "\"text\"", Slot::Format(|c| &mut c.log.format),
+            "How a record looks in the log file"),
+        key("metrics_file", "\"\"", Slot::File(|c| &mut c.metrics_file),
+            "A file with metrics for Prometheus"),
+        key("term_timeout", "5", Slot::Seconds(0.0..=300.0, Always(|c| &mut c.term_timeout)),
+            "Seconds from SIGTERM to SIGKILL"),
+        key("max_kills_per_minute", "30", Slot::Count(|c| &mut c.max_kills_per_minute),
+            "How many processes are killed within a minute; further ones are reported"),
+        key("warn_percent", "80", Slot::Percent(0.0, |c| &mut c.warn_percent),
+            "Percent of a threshold at which there is an early warning"),
+    ] },
+    Table { name: "notify", keys: &[
+        key("email_to", "[]", Slot::List(Merge::Replace, Items::Addresses(|c| &mut c.notify.email_to)),
+            "Addresses that get mail"),
+        key("email_from", "\"\"", Slot::Sender(|c| &mut c.notify.email_from),
+            "The address that mail comes from; empty for memory-monitor on this machine"),
+        key("smtp", "\"localhost:25\"", Slot::Server(|c| &mut c.notify.smtp),
+            "The mail server"),
+        key("command", "[]", Slot::List(Merge::Replace, Items::Programs(|c| &mut c.notify.command)),
+            "Programs that are run for each event"),
+        key("tty", "false", Slot::Flag(|c| &mut c.notify.tty),
+            "Tell the owner of a process on their terminals"),
+        key("desktop", "false", Slot::Flag(|c| &mut c.notify.desktop),
+            "Send the signal on the system bus that systembus-notify shows"),
+    ] },
+];
+
+/// The keys of `[[rule]]`.
+#[rustfmt::skip]
+pub(super) static RULE: [Key<Rule>; 10] = [
+    key("name", "", Slot::Pattern(|r| &mut r.matcher.name),
+        "Matches the full name"),
+    key("user", "", Slot::UserPattern(|r| &mut r.matcher.user),
+        "Matches the real user"),
+    key("exe", "", Slot::Pattern(|r| &mut r.matcher.exe),
+        "Matches the path of the executable"),
+    key("cmdline", "", Slot::Pattern(|r| &mut r.matcher.cmdline),
+        "Matches the arguments with a space between them"),
+    key("unit", "", Slot::Pattern(|r| &mut r.matcher.unit),
+        "Matches a systemd unit, or with a slash the path of the control group"),
+    key("action", "\"kill\"", Slot::Action(|r| &mut r.action),
+        "What is done with a process over its threshold"),
+    key("ram_percent_threshold", "", Slot::Percent(100.0, |r| &mut r.thresholds.get_or_insert_default().percent),
+        "Percent of MemTotal; without the other threshold, that one is off"),
+    key("ram_gb_threshold", "", Slot::Gb(|r| &mut r.thresholds.get_or_insert_default().amount),
+        "GB of 1024^3 bytes; without the other threshold, that one is off"),
+    key("metric", "", Slot::Metric(IfGiven(|r| &mut r.metric)),
+        "What counts as the memory of a process"),
+    key("sustained", "", Slot::Seconds(0.0..=86_400.0, IfGiven(|r| &mut r.sustained)),
+        "Seconds a process must be over a threshold before it is killed"),
+];
+
+/// The keys of `[[schedule]]`.
+#[rustfmt::skip]
+pub(super) static SCHEDULE: [Key<Schedule>; 6] = [
+    key("from", "", Slot::Minute(|s| &mut s.from),
+        "The time of day at which it begins"),
+    key("to", "", Slot::Minute(|s| &mut s.to),
+        "The time of day at which it ends, on the next day where that is not after from"),
+    key("days", "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]", Slot::List(Merge::Replace, Items::Days(|s| &mut s.days)),
+        "The days on which it begins"),
+    key("check_interval", "", Slot::Seconds(0.1..=86_400.0, IfGiven(|s| &mut s.check_interval)),
+        "Seconds between two scans"),
+    key("ram_percent_threshold", "", Slot::Percent(100.0, |s| &mut s.thresholds.get_or_insert_default().percent),
+        "Percent of MemTotal; without the other threshold, that one is off"),
+    key("ram_gb_threshold", "", Slot::Gb(|s| &mut s.thresholds.get_or_insert_default().amount),
+        "GB of 1024^3 bytes; without the other threshold, that one is off"),
+];
+
+const NAMES: &str = r#"["systemd", "kernel", "init", "sshd", "docker", "systemd-*", "(sd-pam)", "sshd-*", "login",
+    "agetty", "getty", "dockerd", "containerd", "containerd-shim*", "dbus-daemon", "dbus-broker", "dbus-broker-launch",
+    "NetworkManager", "wpa_supplicant", "Xorg", "Xwayland", "gnome-shell", "kwin_wayland"]"#;
+
+const fn key<T>(
+    name: &'static str,
+    default: &'static str,
+    slot: Slot<T>,
+    summary: &'static str,
+) -> Key<T> {
+    Key {
+        name,
+        slot,
+        default,
+        summary,
+    }
+}
+
+/// A row as the pages and the tests need it.
+#[derive(Debug)]
+pub struct KeyRow {
+    /// The name of its table, `[rule]` for `[[rule]]`.
+    pub table: &'static str,
+    /// The name of the key.
+    pub name: &'static str,
+    /// The type and the range of its values.
+    pub allowed: String,
+    /// As written in TOML; empty where the value is that of `[thresholds]`, or the key has to be given.
+    pub default: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+}
+
+/// All rows, table by table.
+pub fn rows() -> Vec<KeyRow> {
+    let mut rows = Vec::new();
+    for table in &TABLES {
+        rows.extend(table.keys.iter().map(|key| row(table.name, key)));
+    }
+    rows.extend(RULE.iter().map(|key| row("[rule]", key)));
+    rows.extend(SCHEDULE.iter().map(|key| row("[schedule]", key)));
+    rows
+}
+
+fn row<T>(table: &'static str, key: &Key<T>) -> KeyRow {
+    let allowed = match &key.slot {
+        Slot::List(_, items) => format!("a list: {}", items.allowed()),
+        slot => slot.allowed(),
+    };
+    KeyRow {
+        table,
+        name: key.name,
+        allowed,
+        default: key.default,
+        summary: key.summary,
+    }
+}
+
+/// A configuration that gives every key of `TABLES` its default.
+pub(super) fn defaults() -> String {
+    let mut text = String::new();
+    for table in &TABLES {
+        let keys = table.keys.iter();
+        let lines = keys.map(|key| format!("{} = {}\n", key.name, key.default));
+        text.extend([format!("[{}]\n", table.name)].into_iter().chain(lines));
+    }
+    text
+}

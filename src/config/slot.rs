@@ -1,0 +1,320 @@
+//! The row of a configuration key: what its values may be, and where in a `T` they are stored. Reading a value and
+//! printing it are one `match` each. Pure.
+
+use super::configuration::LogFormat;
+use super::pattern::NamePattern;
+use super::rule::{Action, UserMatcher};
+use super::value::{self, Choice, found, shown, words};
+use super::whitelist::User;
+use crate::nearest::nearest;
+use crate::quantities::{Bytes, Metric, Percent, Pid};
+use log::LevelFilter;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// One key of a table that is stored in a `T`.
+pub(super) struct Key<T: 'static> {
+    pub(super) name: &'static str,
+    pub(super) slot: Slot<T>,
+    /// As written in TOML; empty where the value is that of `[thresholds]`, or the key has to be given.
+    pub(super) default: &'static str,
+    /// For the page: one line.
+    pub(super) summary: &'static str,
+}
+
+/// Where a value is stored: by this, a `T` is both written and read.
+type In<T, V> = fn(&mut T) -> &mut V;
+
+/// Where the value of a key is stored that the tables `[[...]]` have as well.
+pub(super) enum At<T, V> {
+    /// It always has a value.
+    Always(In<T, V>),
+    /// None where the key is not given.
+    IfGiven(In<T, Option<V>>),
+}
+
+/// The type of a value, its range, and where it is stored. A value that is None there is off: it has a spelling of its
+/// own.
+pub(super) enum Slot<T: 'static> {
+    Flag(In<T, bool>),
+    Seconds(RangeInclusive<f64>, At<T, Duration>),
+    /// The first is what stands for None: 0.0 or 100.0.
+    Percent(f64, In<T, Option<Percent>>),
+    /// inf for None.
+    Gb(In<T, Option<Bytes>>),
+    /// 0 for None.
+    Count(In<T, Option<NonZeroU32>>),
+    /// "" for None.
+    File(In<T, Option<PathBuf>>),
+    Level(In<T, LevelFilter>),
+    Format(In<T, LogFormat>),
+    Metric(At<T, Metric>),
+    Action(In<T, Action>),
+    /// "" for None.
+    Sender(In<T, Option<String>>),
+    Server(In<T, String>),
+    Pattern(In<T, Option<NamePattern>>),
+    UserPattern(In<T, Option<UserMatcher>>),
+    Minute(In<T, u16>),
+    List(Merge, Items<T>),
+}
+
+/// What the list of a drop-in does to that of the files before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Merge {
+    Add,
+    Replace,
+}
+
+/// The type of a list's items.
+pub(super) enum Items<T: 'static> {
+    Pids(In<T, Vec<Pid>>),
+    Names(In<T, Vec<NamePattern>>),
+    Users(In<T, Vec<User>>),
+    Addresses(In<T, Vec<String>>),
+    Programs(In<T, Vec<PathBuf>>),
+    Days(In<T, [bool; 7]>),
+}
+
+impl<T, V> At<T, V> {
+    fn set(&self, owner: &mut T, value: V) {
+        match self {
+            Self::Always(at) => *at(owner) = value,
+            Self::IfGiven(at) => *at(owner) = Some(value),
+        }
+    }
+
+    fn get<'t>(&self, owner: &'t mut T) -> Option<&'t V> {
+        match self {
+            Self::Always(at) => Some(at(owner)),
+            Self::IfGiven(at) => at(owner).as_ref(),
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// What may be written, as the end of `must be ...`.
+    pub(super) fn allowed(&self) -> String {
+        let text = match self {
+            Self::Flag(_) => "true or false",
+            Self::Seconds(range, _) => {
+                let (from, to) = (range.start(), range.end());
+                return format!("a number of seconds from {from} to {to}");
+            }
+            Self::Percent(none, _) if *none > 0.0 => {
+                "a number over 0, up to 100 (100 switches it off)"
+            }
+            Self::Percent(..) => "a number from 0 to below 100 (0 for no warning)",
+            Self::Gb(_) => "a number of GB over 0, or inf to switch it off",
+            Self::Count(_) => "a whole number, 0 for no limit",
+            Self::File(_) => "a path that begins with \"/\", or \"\" for none",
+            Self::Level(_) | Self::Format(_) | Self::Metric(_) | Self::Action(_) => {
+                let words = self.words();
+                let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                return quoted.split_last().map_or(String::new(), |(last, first)| {
+                    format!("{} or {last}", first.join(", "))
+                });
+            }
+            Self::Sender(_) => Items::<T>::ADDRESS,
+            Self::Server(_) => "a mail server and its port, such as \"localhost:25\"",
+            Self::Pattern(_) => "text in quotes",
+            Self::UserPattern(_) => "a user name in quotes, or a number from 0 to 4294967294",
+            Self::Minute(_) => "a time of day such as \"09:00\"",
+            Self::List(..) => "a list",
+        };
+        text.to_owned()
+    }
+
+    /// The words of a choice; empty for other types.
+    pub(super) fn words(&self) -> Vec<&'static str> {
+        match self {
+            Self::Level(_) => words::<LevelFilter>(),
+            Self::Format(_) => words::<LogFormat>(),
+            Self::Metric(_) => words::<Metric>(),
+            Self::Action(_) => words::<Action>(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Stores a value that is not a list.
+    ///
+    /// Fails with the end of a sentence that begins with the key.
+    pub(super) fn read(&self, owner: &mut T, value: &DeValue<'_>) -> Result<(), String> {
+        let is = |error| format!("is {error}");
+        let read = match self {
+            Self::Flag(at) => value.as_bool().map(|flag| *at(owner) = flag),
+            Self::Seconds(range, at) => value::seconds(value, range).map(|v| at.set(owner, v)),
+            Self::Percent(none, at) => value::percent(value, *none).map(|v| *at(owner) = v),
+            Self::Gb(at) => value::gb(value).map(|v| *at(owner) = v),
+            Self::Count(at) => value::count(value).map(|v| *at(owner) = v),
+            Self::File(at) => value::file(value).map(|v| *at(owner) = v),
+            Self::Level(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::Format(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::Metric(at) => value::choice(value).map(|v| at.set(owner, v)),
+            Self::Action(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::Sender(at) => value::sender(value).map(|v| *at(owner) = v),
+            Self::Server(at) => value::server(value).map(|v| *at(owner) = v),
+            Self::Pattern(at) => {
+                let pattern = value::pattern(value).map_err(is)?;
+                pattern.map(|pattern| *at(owner) = Some(pattern))
+            }
+            Self::UserPattern(at) => {
+                let user = value::user_pattern(value).map_err(is)?;
+                user.map(|user| *at(owner) = Some(user))
+            }
+            Self::Minute(at) => value::minute_of_day(value).map(|v| *at(owner) = v),
+            Self::List(..) => None,
+        };
+        read.ok_or_else(|| {
+            let is_bare = matches!(
+                self,
+                Self::Flag(_)
+                    | Self::Seconds(..)
+                    | Self::Percent(..)
+                    | Self::Gb(_)
+                    | Self::Count(_)
+            );
+            let fix = match (self, value) {
+                (Self::List(..), DeValue::String(text)) => format!(", write [{}]", shown(text)),
+                (Self::List(..), DeValue::Integer(integer)) => format!(", write [{integer}]"),
+                _ if is_bare => without_quotes(value).to_owned(),
+                _ => nearest(value.as_str().unwrap_or_default(), self.words().into_iter())
+                    .map_or(String::new(), |near| format!(", did you mean \"{near}\"?")),
+            };
+            format!("must be {}, found {}{fix}", self.allowed(), found(value))
+        })
+    }
+
+    /// The value for people. None where it is off or the key is not given, and for what is shown otherwise: the times and
+    /// the days of a schedule, and lists.
+    pub(super) fn show(&self, owner: &mut T) -> Option<String> {
+        match self {
+            Self::Flag(at) => Some(at(owner).to_string()),
+            Self::Seconds(_, at) => at.get(owner).map(|time| time.as_secs_f64().to_string()),
+            Self::Percent(_, at) => at(owner).map(|share| share.get().to_string()),
+            Self::Gb(at) => at(owner).map(|amount| amount.to_string()),
+            Self::Count(at) => at(owner).map(|count| count.to_string()),
+            Self::File(at) => at(owner).as_deref().map(path),
+            Self::Level(at) => word(*at(owner)),
+            Self::Format(at) => word(*at(owner)),
+            Self::Metric(at) => at.get(owner).copied().and_then(word),
+            Self::Action(at) => word(*at(owner)),
+            Self::Sender(at) => at(owner).as_ref().map(|sender| format!("{sender:?}")),
+            Self::Server(at) => Some(format!("{:?}", at(owner))),
+            Self::Pattern(at) => at(owner).as_ref().map(text),
+            Self::UserPattern(at) => at(owner).as_ref().map(|user| text(&user.pattern)),
+            Self::Minute(_) | Self::List(..) => None,
+        }
+    }
+
+    /// How a value that is off is written.
+    pub(super) fn off(&self) -> String {
+        match self {
+            Self::Percent(none, _) => none.to_string(),
+            Self::Gb(_) => "inf".to_owned(),
+            Self::Count(_) => "0".to_owned(),
+            _ => "\"\"".to_owned(),
+        }
+    }
+}
+
+impl<T> Items<T> {
+    const ADDRESS: &'static str = "an address such as \"admin@example.com\"";
+
+    /// What each item may be, as the end of `must be ...`.
+    pub(super) const fn allowed(&self) -> &'static str {
+        match self {
+            Self::Pids(_) => "whole numbers from 1 to 2147483647",
+            Self::Names(_) => "process names in quotes",
+            Self::Users(_) => "user names in quotes, or numbers from 0 to 4294967294",
+            Self::Addresses(_) => Self::ADDRESS,
+            Self::Programs(_) => {
+                "the path of a program that begins with \"/\"; arguments and shell text are not taken"
+            }
+            Self::Days(_) => {
+                "days in quotes: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\""
+            }
+        }
+    }
+
+    /// Adds an item. Fails as `Slot::read`.
+    pub(super) fn read(&self, owner: &mut T, value: &DeValue<'_>) -> Result<(), String> {
+        let has = |error| format!("has {error}");
+        let read = match self {
+            Self::Pids(at) => value::pid(value).map(|pid| at(owner).push(pid)),
+            Self::Names(at) => {
+                let name = value::pattern(value).map_err(has)?;
+                name.map(|name| at(owner).push(name))
+            }
+            Self::Users(at) => value::user(value).map(|user| at(owner).push(user)),
+            Self::Addresses(at) => value::address(value).map(|address| at(owner).push(address)),
+            Self::Programs(at) => value::program(value).map(|program| at(owner).push(program)),
+            Self::Days(at) => {
+                let day = value::day(value).and_then(|day| at(owner).get_mut(day));
+                day.map(|day| *day = true)
+            }
+        };
+        read.ok_or_else(|| {
+            let fix = match self {
+                Self::Pids(_) => without_quotes(value),
+                _ => "",
+            };
+            format!("must be {}, found {}{fix}", self.allowed(), found(value))
+        })
+    }
+
+    pub(super) fn clear(&self, owner: &mut T) {
+        match self {
+            Self::Pids(at) => at(owner).clear(),
+            Self::Names(at) => at(owner).clear(),
+            Self::Users(at) => at(owner).clear(),
+            Self::Addresses(at) => at(owner).clear(),
+            Self::Programs(at) => at(owner).clear(),
+            Self::Days(at) => *at(owner) = [false; 7],
+        }
+    }
+
+    /// The items for people; a user with the uid that it has.
+    pub(super) fn show(&self, owner: &mut T) -> Vec<String> {
+        match self {
+            Self::Pids(at) => at(owner).iter().map(ToString::to_string).collect(),
+            Self::Names(at) => at(owner).iter().map(text).collect(),
+            Self::Users(at) => {
+                let users = at(owner).iter().map(|user| match user.uid {
+                    Some(uid) => format!("{:?} ({uid})", user.text),
+                    None => format!("{:?}", user.text),
+                });
+                users.collect()
+            }
+            Self::Addresses(at) => at(owner).clone(),
+            Self::Programs(at) => at(owner).iter().map(|program| path(program)).collect(),
+            Self::Days(_) => Vec::new(),
+        }
+    }
+}
+
+fn text(pattern: &NamePattern) -> String {
+    format!("{:?}", pattern.text().to_string_lossy())
+}
+
+fn path(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
+}
+
+fn word<T: Choice + PartialEq>(choice: T) -> Option<String> {
+    let mut words = T::WORDS.iter();
+    let found = words.find(|(_, other)| *other == choice)?;
+    Some(found.0.to_owned())
+}
+
+/// The fix where a number or a boolean is in quotes.
+fn without_quotes(value: &DeValue<'_>) -> &'static str {
+    let is_bare = |text: &str| text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
+    match value.as_str() {
+        Some(text) if is_bare(text) => ", remove the quotes",
+        _ => "",
+    }
+}

@@ -1,0 +1,395 @@
+//! The loop: sleeps in one poll(2), and hands each part what it may touch. Holds no rule, no parser and no text of its
+//! own.
+
+use super::early_scan::{self, EarlyScan};
+use super::exemptions::{self, ExemptionReader};
+use super::report::Reports;
+use super::scan::{self, Machine, ScanKind, ScanOutcome};
+use super::schedule::Schedules;
+use super::victims::{self, Victims};
+use super::{hardening, reload, state};
+use crate::Error;
+use crate::cli::RunOptions;
+use crate::config::{Config, Loaded};
+use crate::events::{Event, Reporter};
+use crate::policy::{Exemptions, OverSince, Policy, Stage, Victim};
+use crate::proc::{self, ProcRoot, Sampler, Unreadable};
+use crate::quantities::{Now, ProcessKey};
+use crate::state::status::StatusFile;
+use crate::sys;
+use crate::sys::process::may_signal_anybody;
+use crate::sys::signals::{Request, Signals};
+use crate::systemd::Service;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
+/// short enough to miss nothing.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// So many processes over their thresholds at once cost no heap allocation.
+const CAPACITY: usize = 32;
+
+pub(super) struct Daemon<'o> {
+    options: &'o RunOptions,
+    policy: Policy,
+    /// The processes, and the decision about each.
+    machine: Machine,
+    /// The last scan in numbers.
+    outcome: ScanOutcome,
+    /// What was done before, and to which processes.
+    pub(super) victims: Victims,
+    /// None where early scan is off.
+    early: Option<EarlyScan>,
+    exemptions: ExemptionReader,
+    schedules: Schedules,
+    reporter: Reporter,
+    service: Service,
+    /// Why a process could not be read, in the last scan.
+    unreadable: Option<Unreadable>,
+}
+
+impl<'o> Daemon<'o> {
+    pub(super) fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+    ) -> Result<Self, Error> {
+        let sampler = Sampler::new(ProcRoot::system()?);
+        let own = sampler.root().own_pid()?;
+        let log = &loaded.config.log;
+        let stderr = options.console.level(log.level);
+        let status = state::at_start(options, &sampler, own);
+        let status_file = StatusFile::usual(sampler.is_hidepid());
+        let reporter = Reporter::install(log, stderr, status, status_file)?;
+        let policy = Policy {
+            config: loaded.config.clone(),
+            pinned: Vec::new(),
+            own,
+            exemptions: Exemptions::default(),
+        };
+        let mut daemon = Self {
+            options,
+            policy,
+            machine: Machine::with_capacity(CAPACITY, sampler, only),
+            outcome: ScanOutcome::none(),
+            victims: Victims::with_capacity(CAPACITY),
+            early: None,
+            exemptions: ExemptionReader::new(),
+            schedules: Schedules::default(),
+            reporter,
+            service: Service::from_environment(),
+            unreadable: None,
+        };
+        daemon.enforce(loaded, false);
+        if !may_signal_anybody() {
+            daemon.reporter.emit(&Event::OnlyOwnProcesses);
+        }
+        if daemon.machine.sampler.hides_processes() {
+            daemon.reporter.emit(&Event::Hidepid);
+        }
+        Ok(daemon)
+    }
+
+    pub(super) fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
+        let mut now = sys::now();
+        self.harden(&now);
+        let mut next_scan = now.monotonic;
+        self.service.ready();
+        self.write_state(next_scan, &now);
+        loop {
+            let has_switched = self.follow_schedule(&now);
+            let is_exemption_over = exemptions::next_end(&self.policy, &now)
+                .is_some_and(|expires| expires <= now.monotonic);
+            if has_switched || is_exemption_over {
+                // A process that is over its threshold now does not wait for the interval of before.
+                next_scan = now.monotonic;
+            }
+            if now.monotonic >= next_scan {
+                let began = now.monotonic;
+                self.scan(ScanKind::Regular, &now);
+                let interval = self.policy.config.check_interval;
+                // A scan takes time, which counts for what follows.
+                now = sys::now();
+                // Counted from when it was due, so that the scans don't drift; a daemon that was stopped or overloaded
+                // makes up for missed scans with one. While the machine sleeps the clock (CLOCK_MONOTONIC) stands
+                // still, as do all processes: no scan is missed then.
+                next_scan = (next_scan + interval).max(began);
+                if next_scan <= now.monotonic {
+                    next_scan = began + interval;
+                }
+                self.write_state(next_scan, &now);
+            } else if self.is_early_scan_due(now.monotonic) {
+                let has_killed = self.scan(ScanKind::Early, &now);
+                now = sys::now();
+                if has_killed {
+                    self.write_state(next_scan, &now);
+                }
+            }
+            self.read_delayed(&now);
+            self.escalate(&now);
+            let interval = self.policy.config.check_interval;
+            self.reporter.metrics().write(interval);
+            self.service.watchdog();
+            self.sleep(signals, Some(next_scan), &now);
+            now = sys::now();
+            self.report_ended(&now);
+            while let Some(request) = signals.next() {
+                match request {
+                    Request::Stop(signal) => {
+                        self.service.stopping();
+                        self.reporter.emit(&Event::Stopping(signal));
+                        self.reporter.remove_status();
+                        self.reporter.metrics().write(interval);
+                        return Ok(());
+                    }
+                    Request::Reload => {
+                        if self.reload(&now) {
+                            next_scan = now.monotonic;
+                        }
+                    }
+                    Request::ReopenLog => self.reporter.reopen_log(),
+                }
+            }
+        }
+    }
+
+    pub(super) fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
+        let mut now = sys::now();
+        self.service.ready();
+        self.follow_schedule(&now);
+        self.scan_and_report(ScanKind::Regular, &now)?;
+        // A delayed kill needs more than one read.
+        self.victims.ledger.over = OverSince::default();
+        now = sys::now();
+        let may_end = |victim: &Victim| victim.stage != Stage::Surviving;
+        while self.victims.ledger.victims().iter().any(may_end) {
+            self.escalate(&now);
+            self.sleep(signals, None, &now);
+            now = sys::now();
+            self.report_ended(&now);
+            if let Some(Request::Stop(signal)) = signals.next() {
+                self.reporter.emit(&Event::Stopping(signal));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One scan; whether it is one to be reported, which an early one that kills nothing is not. A scan that fails is
+    /// reported, and the next one is made all the same.
+    pub(super) fn scan(&mut self, kind: ScanKind, now: &Now) -> bool {
+        let before = sys::cpu_time();
+        let scanned = self.scan_and_report(kind, now);
+        if let Err(error) = &scanned {
+            self.reporter.emit(&Event::ScanFailed(error));
+        }
+        let is_in_vain = kind == ScanKind::Early && (scanned.is_err() || self.outcome.killed == 0);
+        if let Some(early) = &mut self.early {
+            let cost = is_in_vain.then(|| sys::cpu_time().saturating_sub(before));
+            let (over, machine) = (&self.victims.ledger.over, &mut self.machine);
+            let times = (now.monotonic, &sys::now());
+            early.renew(&self.policy, over, machine, cost, times);
+        }
+        !is_in_vain
+    }
+
+    fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), proc::Error> {
+        self.scan_and_signal(now)?;
+        let took = sys::now().monotonic - now.monotonic;
+        self.outcome = self.machine.outcome(kind, took);
+        let mut reports = Reports {
+            reporter: &mut self.reporter,
+            ledger: &mut self.victims.ledger,
+            policy: &mut self.policy,
+            now,
+        };
+        let (machine, exemptions) = (&mut self.machine, &mut self.exemptions);
+        reports.scan(&self.outcome, machine, exemptions, &mut self.unreadable);
+        Ok(())
+    }
+
+    /// The part of a scan that is urgent.
+    pub(super) fn scan_and_signal(&mut self, now: &Now) -> Result<(), proc::Error> {
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        self.machine.scan(scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        })
+    }
+
+    /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.
+    pub(super) fn is_early_scan_due(&mut self, now: Instant) -> bool {
+        let is_pressed = self.victims.is_pressed();
+        self.early.as_mut().is_some_and(|early| {
+            (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, now)
+        })
+    }
+
+    /// Reads the processes whose kill is delayed, where that is due.
+    fn read_delayed(&mut self, now: &Now) {
+        if self.victims.ledger.over.due(now.monotonic).is_none() {
+            return;
+        }
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        self.machine.read_delayed(scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        });
+        let mut reports = Reports {
+            reporter: &mut self.reporter,
+            ledger: &mut self.victims.ledger,
+            policy: &mut self.policy,
+            now,
+        };
+        reports.judged(&mut self.machine, false);
+        self.write_victims(now);
+    }
+
+    /// Sends SIGKILL to the victims whose grace period is over.
+    fn escalate(&mut self, now: &Now) {
+        if self.victims.ledger.victims().is_empty() {
+            return;
+        }
+        self.exemptions
+            .read(&mut self.policy, &self.machine.sampler);
+        let context = victims::Context {
+            policy: &self.policy,
+            sampler: &self.machine.sampler,
+            memory: &self.machine.snapshot.memory,
+            now,
+        };
+        self.victims.escalate(&context, &mut self.reporter);
+    }
+
+    /// Reports the victims that have ended during the last sleep.
+    fn report_ended(&mut self, now: &Now) {
+        let (policy, sampler) = (&self.policy, &self.machine.sampler);
+        let ended = self.victims.take_ended(policy, sampler);
+        if ended.is_empty() {
+            return;
+        }
+        if let Some(early) = &mut self.early {
+            early.tick_at_once(now.monotonic);
+        }
+        for victim in &ended {
+            let after = now.monotonic.duration_since(victim.terminated);
+            self.reporter.emit(&Event::Ended(victim, after));
+        }
+        if !self.options.once {
+            self.write_victims(now);
+        }
+    }
+
+    /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
+    /// `next_scan`, a tick, the next step of a kill, a watchdog message.
+    fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
+        let term_timeout = self.policy.config.term_timeout;
+        let watchdog = self.service.watchdog_interval();
+        let deadlines = [
+            next_scan,
+            self.early.as_ref().map(EarlyScan::next_tick),
+            self.victims.ledger.next_deadline(term_timeout),
+            watchdog.map(|interval| now.monotonic + interval),
+            self.victims.next_read(now.monotonic),
+            self.schedules.next(),
+            exemptions::next_end(&self.policy, now),
+            self.victims.ledger.over.next_read(),
+        ];
+        let first = deadlines.into_iter().flatten().min();
+        let pressure = self.early.as_ref().and_then(EarlyScan::pressure);
+        if self
+            .victims
+            .sleep(signals.as_fd(), pressure, first)
+            .is_err()
+        {
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Follows the schedules; whether another one is in force now, which is reported.
+    fn follow_schedule(&mut self, now: &Now) -> bool {
+        let config = &mut self.policy.config;
+        let Some(switch) = self.schedules.follow(config, now) else {
+            return false;
+        };
+        let event = Event::Schedule(&self.policy.config, switch.schedule, switch.until);
+        self.reporter.emit(&event);
+        true
+    }
+
+    /// Prepares for a shortage of memory.
+    pub(super) fn harden(&mut self, now: &Now) {
+        self.set_early_scan(now);
+        let early = self.early.as_mut();
+        let over = &self.victims.ledger.over;
+        hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
+        hardening::lock(&mut self.reporter);
+    }
+
+    fn set_early_scan(&mut self, now: &Now) {
+        let (config, sampler) = (&self.policy.config, &self.machine.sampler);
+        early_scan::set(&mut self.early, config, sampler, &mut self.reporter, now);
+    }
+
+    /// Reloads the configuration; whether the new one is in force.
+    fn reload(&mut self, now: &Now) -> bool {
+        self.service.reloading(sys::monotonic_clock());
+        let loaded = Config::load(self.options.config.as_deref());
+        let is_valid = loaded.is_ok();
+        match loaded {
+            Ok(loaded) => {
+                let log = &loaded.config.log;
+                let stderr = self.options.console.level(log.level);
+                self.reporter.apply(log, stderr);
+                self.enforce(loaded, true);
+                self.set_early_scan(now);
+            }
+            Err(rejected) => {
+                for (index, cause) in rejected.to_string().lines().enumerate() {
+                    self.reporter
+                        .emit(&Event::ReloadRejected(cause, index == 0));
+                }
+            }
+        }
+        self.service.ready();
+        is_valid
+    }
+
+    /// Puts a configuration into force and reports that.
+    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
+        let context = reload::Context {
+            options: self.options,
+            policy: &mut self.policy,
+            sampler: &self.machine.sampler,
+            reporter: &mut self.reporter,
+        };
+        reload::enforce(context, loaded, is_reload);
+        // What was decided is by the previous one.
+        self.machine.forget();
+        // Which schedule is in force is found out again, and reported.
+        self.schedules = Schedules::default();
+    }
+
+    /// Writes the last scan, for systemd and for `status`.
+    fn write_state(&mut self, next_scan: Instant, now: &Now) {
+        let wait = next_scan.saturating_duration_since(now.monotonic);
+        let ScanOutcome { scanned, over, .. } = self.outcome;
+        if scanned > 0 {
+            self.service.status(scanned, over, wait);
+        }
+        let (outcome, machine) = (&self.outcome, &self.machine);
+        let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
+        state::note_scan(reporter, outcome, machine, &self.policy, next_scan, now);
+        self.write_victims(now);
+    }
+
+    /// Writes the victims and the delayed kills for `status`, and the rest as it was.
+    fn write_victims(&mut self, now: &Now) {
+        state::write_victims(&mut self.reporter, &self.machine, &self.victims.ledger, now);
+    }
+}

@@ -1,0 +1,60 @@
+//! Puts a configuration into force and reports that. Touches the policy, the log and what is written for the commands;
+//! decides nothing.
+
+use super::state;
+use crate::cli::RunOptions;
+use crate::config::Loaded;
+use crate::events::{Event, Reporter};
+use crate::policy::Policy;
+use crate::proc::Sampler;
+
+/// What a configuration is put into force in.
+pub(super) struct Context<'c> {
+    pub(super) options: &'c RunOptions,
+    pub(super) policy: &'c mut Policy,
+    pub(super) sampler: &'c Sampler,
+    pub(super) reporter: &'c mut Reporter,
+}
+
+/// Puts `loaded` into force: the first configuration or, with `is_reload`, another one.
+pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool) {
+    let Context {
+        options,
+        policy,
+        sampler,
+        reporter,
+    } = context;
+    if is_reload {
+        loaded.keep_users(&policy.config);
+    }
+    let Loaded {
+        mut config,
+        warnings,
+        ..
+    } = loaded;
+    config.dry_run |= options.dry_run;
+    reporter.emit(&if is_reload {
+        Event::Reloaded(&config)
+    } else {
+        Event::Started(&config)
+    });
+    if is_reload {
+        for change in policy.config.changes(&config) {
+            reporter.emit(&Event::Changed(&change));
+        }
+    }
+    reporter.set_notified(config.notify.is_wanted());
+    reporter.metrics().note_config(&config);
+    state::note_config(reporter.status(), &config);
+    for warning in &warnings {
+        reporter.emit(&Event::ConfigWarning(warning));
+    }
+    policy.pinned.clear();
+    for &pid in &config.whitelist.pids {
+        match sampler.identify(pid) {
+            Ok(Some(key)) => policy.pinned.push(key),
+            Ok(None) | Err(_) => reporter.emit(&Event::PidUnused(pid)),
+        }
+    }
+    policy.config = config;
+}

@@ -1,0 +1,179 @@
+//! What is reported of a scan, after its signals. Reads the decisions, decides nothing; touches the log.
+
+use super::exemptions::ExemptionReader;
+use super::scan::{Machine, Report, ScanKind, ScanOutcome};
+use crate::events::{Event, Reporter, Scan};
+use crate::kill::SignalOutcome;
+use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Reported};
+use crate::proc::{Process, Unreadable};
+use crate::quantities::{Now, Percent, Signal};
+
+/// Where the reports go, and what they need.
+pub(super) struct Reports<'r> {
+    pub(super) reporter: &'r mut Reporter,
+    pub(super) ledger: &'r mut Ledger,
+    pub(super) policy: &'r mut Policy,
+    pub(super) now: &'r Now,
+}
+
+impl Reports<'_> {
+    /// Reports a scan, and forgets what was reported of processes that are no longer near their thresholds.
+    /// `unreadable` is why a process could not be read in the scan before.
+    pub(super) fn scan(
+        &mut self,
+        outcome: &ScanOutcome,
+        machine: &mut Machine,
+        exemptions: &mut ExemptionReader,
+        unreadable: &mut Option<Unreadable>,
+    ) {
+        self.reporter.metrics().note_scan(Scan {
+            is_early: outcome.kind == ScanKind::Early,
+            took: outcome.took,
+            memory: outcome.memory,
+            processes: outcome.scanned,
+            over: outcome.over,
+        });
+        let is_reported = outcome.kind == ScanKind::Regular || outcome.killed > 0;
+        if is_reported {
+            self.reporter.emit(&Event::Memory(&outcome.memory));
+        }
+        self.judged(machine, is_reported);
+        let sampler = &machine.sampler;
+        self.ledger.forget_others(&machine.snapshot.near);
+        self.ledger.forget_ended(|key| sampler.is_still(key));
+        self.ledger.forget_unseen(self.now.monotonic);
+        self.unreadable(machine, unreadable);
+        exemptions.report(self.policy, sampler, self.reporter, self.now);
+        self.ended_pids(machine);
+        if is_reported {
+            self.reporter.emit(&Event::ScanComplete {
+                scanned: outcome.scanned,
+                killed: outcome.killed,
+            });
+        }
+    }
+
+    /// Reports what was decided about each process and not reported yet. What a dry run would do is repeated in each
+    /// regular scan.
+    pub(super) fn judged(&mut self, machine: &mut Machine, is_regular: bool) {
+        let total = machine.snapshot.memory.total;
+        for (process, judged) in machine.judged_mut() {
+            let share = Percent::share(process.rss, total);
+            match judged.report.take() {
+                Some(Report::Decision) => self.decision(process, &judged.decision, share),
+                Some(Report::Signal(outcome, found)) => {
+                    let Decision::Terminate(breach) = &judged.decision else {
+                        continue;
+                    };
+                    self.signal(process, breach, &outcome, is_regular);
+                    if let Some(found) = found {
+                        let wait = found.until.saturating_duration_since(self.now.monotonic);
+                        self.reporter.emit(&Event::RestartLoop(&found, wait));
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn signal(
+        &mut self,
+        process: &Process,
+        breach: &Breach,
+        outcome: &SignalOutcome,
+        is_regular: bool,
+    ) {
+        match outcome {
+            SignalOutcome::Sent => {
+                self.reporter.emit(&Event::Killing(process, breach));
+                self.reporter.emit(&Event::Reason(process, breach));
+            }
+            SignalOutcome::DryRun => {
+                let is_first = self.is_first(process, Reported::DryRun);
+                if is_first || is_regular {
+                    self.reporter
+                        .emit(&Event::WouldKill(process, breach, is_first));
+                    self.reporter.emit(&Event::Reason(process, breach));
+                }
+            }
+            SignalOutcome::NotPermitted => {
+                if self.is_first(process, Reported::NotPermitted) {
+                    self.reporter.emit(&Event::NotPermitted(process, breach));
+                }
+            }
+            SignalOutcome::Gone => {}
+            SignalOutcome::Failed(error) => {
+                let event = Event::SignalFailed(process, Signal::Terminate, error);
+                self.reporter.emit(&event);
+            }
+        }
+    }
+
+    fn decision(&mut self, process: &Process, decision: &Decision, share: Percent) {
+        match decision {
+            Decision::Protected(protection) => self.protected(process, protection, share),
+            Decision::KillLimitReached(breach) => {
+                let limit = self.policy.config.max_kills_per_minute;
+                let limit = limit.filter(|_| self.is_first(process, Reported::KillLimitReached));
+                if let Some(limit) = limit {
+                    let event = Event::KillLimitReached(process, breach, limit.get());
+                    self.reporter.emit(&event);
+                }
+            }
+            Decision::Warn(breach) => self.reporter.emit(&Event::Near(process, breach)),
+            Decision::Delay(breach, delay, until) => {
+                if self.is_first(process, Reported::Delayed) {
+                    let left = until.saturating_duration_since(self.now.monotonic);
+                    let event = Event::KillDelayed(process, breach, delay, left);
+                    self.reporter.emit(&event);
+                }
+            }
+            Decision::Leave | Decision::Await { .. } | Decision::Terminate(_) => {}
+        }
+    }
+
+    fn protected(&mut self, process: &Process, protection: &Protection, share: Percent) {
+        let what = if protection.is_unverified_name() {
+            Reported::UnverifiedName
+        } else {
+            Reported::Protected
+        };
+        if self.is_first(process, what) {
+            let shown = self.policy.shown(protection);
+            self.reporter.emit(&Event::Protected(process, share, shown));
+        }
+    }
+
+    /// Without an identity nothing can be remembered of a process, and nothing is reported.
+    fn is_first(&mut self, process: &Process, what: Reported) -> bool {
+        process
+            .key()
+            .is_some_and(|key| self.ledger.is_first(key, what))
+    }
+    /// Reports processes that can't be read where the reason is new, not in each scan: hidepid makes every other user's
+    /// process unreadable for ever.
+    fn unreadable(&mut self, machine: &Machine, before: &mut Option<Unreadable>) {
+        let all = machine.snapshot.all_unreadable();
+        let errno = |unreadable: &Option<Unreadable>| unreadable.map(|unreadable| unreadable.errno);
+        if let Some(first) = all.first.filter(|_| errno(&all.first) != errno(before)) {
+            let (count, errno) = (all.count, first.errno);
+            self.reporter.emit(&Event::Unreadable { count, errno });
+        }
+        *before = all.first;
+    }
+
+    /// A PID of `whitelist.pids` means one process; when that has ended it is reported, once.
+    fn ended_pids(&mut self, machine: &Machine) {
+        let reporter = &mut *self.reporter;
+        self.policy
+            .pinned
+            .retain(|pinned| match machine.sampler.identify(pinned.pid) {
+                Ok(now) if now != Some(*pinned) => {
+                    reporter.emit(&Event::PidEnded(pinned.pid));
+                    false
+                }
+                // What can't be read stays protected.
+                Ok(_) | Err(_) => true,
+            });
+    }
+}

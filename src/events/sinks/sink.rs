@@ -1,0 +1,110 @@
+//! What file, standard error and syslog have in common as members of simplelog's `CombinedLogger`: a level, a format, a
+//! lock of its own, and a health that the others report.
+
+use super::sink_health::{Change, SinkHealth};
+use crate::config::LogFormat;
+use log::{LevelFilter, Log, Metadata, Record};
+use simplelog::{Config, SharedLogger};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a sink writes.
+pub(super) trait Output: Send {
+    /// Whether the level of the sink holds for what is reported of other sinks, too.
+    const HIDES_REPORTS: bool = false;
+
+    /// Writes one record and notes in the health how that went.
+    fn write(&mut self, record: &Record<'_>, format: LogFormat);
+
+    fn health(&mut self) -> &mut SinkHealth;
+}
+
+/// A sink: the logger, and as a clone the handle by which a reload changes it.
+pub(super) struct Sink<O>(Arc<Mutex<State<O>>>);
+
+pub(super) struct State<O> {
+    pub(super) level: LevelFilter,
+    pub(super) format: LogFormat,
+    /// None where it is switched off.
+    pub(super) output: Option<O>,
+}
+
+impl<O> Clone for Sink<O> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<O> Sink<O> {
+    pub(super) fn new(output: Option<O>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            level: LevelFilter::Off,
+            format: LogFormat::Text,
+            output,
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<O>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<O: Output> State<O> {
+    fn write(&mut self, record: &Record<'_>) {
+        if let Some(output) = &mut self.output {
+            output.write(record, self.format);
+        }
+    }
+}
+
+impl<O: Output> Log for Sink<O> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.lock().level
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut state = self.lock();
+        if record.level() <= state.level {
+            state.write(record);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl<O: Output + 'static> SharedLogger for Sink<O> {
+    /// All of them: the combined logger keeps what it is told here for ever, but a reload may change the level.
+    fn level(&self) -> LevelFilter {
+        LevelFilter::Trace
+    }
+
+    fn config(&self) -> Option<&Config> {
+        None
+    }
+
+    fn as_log(self: Box<Self>) -> Box<dyn Log> {
+        self
+    }
+}
+
+/// A sink as the reports of its health and that of the others go through it.
+pub(super) trait Reporting {
+    /// What has changed since the last call.
+    fn take_change(&self) -> Option<Change>;
+
+    /// Writes what is to be reported. The configured level does not hide it, as it tells of records that it did not hide
+    /// either; that of standard error does.
+    fn report(&self, record: &Record<'_>);
+}
+
+impl<O: Output> Reporting for Sink<O> {
+    fn take_change(&self) -> Option<Change> {
+        self.lock().output.as_mut()?.health().take_change()
+    }
+
+    fn report(&self, record: &Record<'_>) {
+        let mut state = self.lock();
+        if !O::HIDES_REPORTS || record.level() <= state.level {
+            state.write(record);
+        }
+    }
+}

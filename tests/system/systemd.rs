@@ -1,0 +1,102 @@
+//! What the commands ask systemd, with programs in its place that answer as systemd 252 does. A systemd that runs is asked
+//! in the booted machines, tests/packages/machine-insight and machine-service.
+
+use crate::harness::confine::{Case, cases};
+use crate::harness::machine::{Machine, Said, binary, program, said};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+pub(crate) const CASES: &[Case] = cases![
+    check_asks_which_files_the_service_may_write,
+    the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings,
+];
+
+/// What `systemctl show` prints of the shipped unit.
+const SHOWN: &str = "LoadState=loaded
+Restart=on-failure
+ReadWritePaths=/var/log
+ProtectHome=read-only
+ProtectSystem=strict
+RuntimeDirectory=memory-monitor
+StateDirectory=memory-monitor
+CacheDirectory=
+LogsDirectory=";
+
+/// Runs the program with these scripts alone in its PATH.
+fn run_with(scripts: &[(&str, String)], arguments: &[&str]) -> Said {
+    let directory = tempfile::tempdir().expect("a directory below /tmp");
+    for (name, script) in scripts {
+        let path = directory.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+    }
+    let mut command = program(arguments);
+    command.env("PATH", directory.path());
+    said(command)
+}
+
+fn prints(text: &str) -> String {
+    format!("/bin/cat <<'END'\n{text}\nEND")
+}
+
+fn check_asks_which_files_the_service_may_write() {
+    let config = Machine::of(
+        "[settings]\nlog_file = \"/var/log/mm.log\"\nmetrics_file = \"/srv/mm.prom\"\n",
+    );
+    let arguments = ["check", &config.config_file()];
+    let said = run_with(&[("systemctl", prints(SHOWN))], &arguments);
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(
+        said.out
+            .contains("the service may not write to /srv/mm.prom: systemctl edit"),
+        "{said:?}"
+    );
+    assert!(!said.out.contains("/var/log/mm.log:"), "{said:?}");
+
+    let absent = prints("LoadState=not-found\nProtectSystem=no");
+    for (scripts, reason) in [
+        (
+            &[][..],
+            "systemd is not running here; unit settings are unknown\n",
+        ),
+        (
+            &[("systemctl", absent)],
+            "systemd has not loaded memory-monitor.service\n",
+        ),
+    ] {
+        let said = run_with(scripts, &arguments);
+        assert_eq!(said.status, Some(0), "{said:?}");
+        let note = format!("whether the service may write to /srv/mm.prom: {reason}");
+        assert!(said.out.contains(&note), "{note}: {said:?}");
+    }
+}
+
+fn the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings() {
+    let own = "CapabilityBoundingSet=cap_kill\nProtectSystem=strict\nUser=\nSystemCallFilter=read write\n\
+        DeviceAllow=/dev/zero r\nDeviceAllow=/dev/null rw\nRestrictAddressFamilies=~";
+    let defaults = "CapabilityBoundingSet=cap_chown cap_kill\nProtectSystem=no\nUser=\nSystemCallFilter=~\n\
+        RestrictAddressFamilies=~";
+    let systemctl = format!(
+        "case $* in *no-such-unit*) {} ;; *) {} ;; esac",
+        format_args!("{}\n", prints(&format!("{own}\n\n{defaults}"))),
+        format_args!("{}\n", prints(SHOWN)),
+    );
+    let systemd_run = "for word; do echo \"$word\"; done".to_owned();
+    let scripts = [("systemctl", systemctl), ("systemd-run", systemd_run)];
+    let said = run_with(&scripts, &["selftest", "--sandbox", "--json"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let expected = format!(
+        "--wait\n--pipe\n--quiet\n--collect\n--property=CapabilityBoundingSet=cap_kill\n\
+         --property=ProtectSystem=strict\n--property=SystemCallFilter=read write\n\
+         --property=DeviceAllow=/dev/zero r\n--property=DeviceAllow=/dev/null rw\n{}\nselftest\n--json\n",
+        binary().display()
+    );
+    assert_eq!(said.out, expected, "{said:?}");
+
+    let said = run_with(&[], &["selftest", "--sandbox"]);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert_eq!(
+        said.err,
+        "memory-monitor: error: systemd is not running here; unit settings are unknown\n"
+    );
+}
