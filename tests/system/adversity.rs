@@ -11,13 +11,13 @@ use std::process::{Command, Stdio};
 
 pub(crate) const CASES: &[Case] = cases![
     few_descriptors,
-    nobody_reads_stderr,
+    stderr_is_not_read,
     stderr_is_closed,
     proc_of_another_namespace,
     no_proc,
 ];
 
-/// Each victim is held by two descriptors: where not all can be, they come one after the other.
+/// Each victim needs two descriptors: where there are too few for all, the victims are killed one after the other.
 fn few_descriptors() {
     let machine = Machine::new().with("settings.term_timeout", "0.3");
     let start = |_| Hog::new().mib(24).ignores_sigterm().start();
@@ -41,7 +41,7 @@ fn with_stderr(machine: &Machine, stderr: impl Into<Stdio>) -> Daemon {
     Daemon::of(command.spawn().expect("the daemon starts"))
 }
 
-fn nobody_reads_stderr() {
+fn stderr_is_not_read() {
     let machine = Machine::new().with("settings.log_level", "\"debug\"");
     let (mut reader, writer) = UnixStream::pair().expect("a pair of sockets");
     os::fill(&writer);
@@ -69,7 +69,7 @@ fn stderr_is_closed() {
     daemon.stop();
 }
 
-/// The numbers that such a /proc shows mean other processes in a system call.
+/// The PIDs that such a /proc shows mean other processes in a system call.
 fn proc_of_another_namespace() {
     let machine = Machine::new();
     let hog = Hog::new().start();

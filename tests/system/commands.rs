@@ -1,4 +1,4 @@
-//! The command line and the configuration file, as a person gets them wrong.
+//! Wrong command lines and wrong configuration files.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
@@ -19,7 +19,7 @@ pub(crate) const CASES: &[Case] = cases![
     unreadable_configuration,
     built_in_configuration,
     shipped_configuration,
-    scan_ends_nothing,
+    scan_kills_nothing,
     closed_pipe,
 ];
 
@@ -170,7 +170,7 @@ fn built_in_configuration() {
     };
     own("etc", "/etc");
     own("var-log", "/var/log");
-    // 10 % of the memory and 2 GB are more than this has; that it is not ended proves nothing more.
+    // It has less than 10 % of the memory and than 2 GB: that it is not killed proves no more than that.
     let hog = Hog::new().start();
     let output = run(&["--once"]);
     assert!(output.status == Some(0), "{output:?}");
@@ -195,7 +195,7 @@ fn shipped_configuration() {
     assert!(output.status == Some(0), "{output:?}");
 }
 
-fn scan_ends_nothing() {
+fn scan_kills_nothing() {
     let machine = Machine::new();
     let hog = Hog::new().start();
     let protected = Hog::new().comm("precious").argv0("precious").start();

@@ -1,4 +1,4 @@
-//! Exemptions for a while: granted, taken back, over, and held by the very process.
+//! `memory-monitor exempt`: exemptions that hold, expire, are revoked, and end with their process.
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    spared_until_taken_back,
-    spared_until_its_time_is_over,
-    lets_a_victim_go,
+    protected_until_revoked,
+    protected_until_it_expires,
+    cancels_a_kill,
     survives_a_restart,
     holds_for_the_process_alone: [Needs::Users],
     only_root_may: [Needs::Users],
-    what_others_could_have_written,
-    who_needs_none,
+    file_that_others_can_write,
+    needs_none,
 ];
 
 fn exempt(arguments: &[&str]) -> Said {
@@ -25,7 +25,7 @@ fn exempt(arguments: &[&str]) -> Said {
 }
 
 /// Exempts a hog; what it printed.
-fn grant(hog: &RunningHog, time: &str, reason: &str) -> String {
+fn exempt_for(hog: &RunningHog, time: &str, reason: &str) -> String {
     let done = exempt(&[&hog.pid().to_string(), "--for", time, "--reason", reason]);
     assert_eq!(done.status, Some(0), "{done:?}");
     done.out
@@ -36,11 +36,11 @@ fn file() -> PathBuf {
     PathBuf::from(directory).join("exempt.json")
 }
 
-fn spared_until_taken_back() {
+fn protected_until_revoked() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
     let pid = hog.pid().to_string();
-    let said = grant(&hog, "2h", "back\x1bup");
+    let said = exempt_for(&hog, "2h", "back\x1bup");
     assert!(
         said.contains("(2 h)") && said.contains(&pid) && !said.contains('\x1b'),
         "{said}"
@@ -86,11 +86,11 @@ fn spared_until_taken_back() {
     daemon.stop();
 }
 
-fn spared_until_its_time_is_over() {
-    // The next check would come a day later: the end of an exemption brings it forward.
+fn protected_until_it_expires() {
+    // The next scan would be a day later: the end of an exemption brings it forward.
     let machine = Machine::new().with("thresholds.check_interval", "86400");
     let mut hog = Hog::new().start();
-    grant(&hog, "2s", "");
+    exempt_for(&hog, "2s", "");
     let mut daemon = machine.start();
     machine
         .log()
@@ -102,14 +102,14 @@ fn spared_until_its_time_is_over() {
     daemon.stop();
 }
 
-fn lets_a_victim_go() {
+fn cancels_a_kill() {
     let machine = Machine::new().with("settings.term_timeout", "3");
     let hog = Hog::new().ignores_sigterm().start();
     let mut daemon = machine.start();
     machine
         .log()
         .wait_for_words(&["Killing process: ", &format!("PID={},", hog.pid())]);
-    grant(&hog, "1h", "not this one");
+    exempt_for(&hog, "1h", "not this one");
     machine.log().wait_for_words(&[
         "Kill cancelled, the process is protected now: ",
         &format!("PID={},", hog.pid()),
@@ -122,7 +122,7 @@ fn lets_a_victim_go() {
 fn survives_a_restart() {
     let machine = Machine::new().with("settings.term_timeout", LONG);
     let hog = Hog::new().start();
-    grant(&hog, "1h", "");
+    exempt_for(&hog, "1h", "");
     for _ in 0..2 {
         let mut daemon = machine.start();
         machine.log().wait_for_scans(machine.log().scans() + 2);
@@ -134,10 +134,10 @@ fn survives_a_restart() {
 fn holds_for_the_process_alone() {
     let machine = Machine::new();
     let mut first = Hog::new().start_as(300);
-    grant(&first, "1h", "");
+    exempt_for(&first, "1h", "");
     let mut daemon = machine.start();
     machine.log().wait_for_words(&["Exempt for ", "PID=300,"]);
-    first.end();
+    first.kill();
     machine
         .log()
         .wait_for_words(&["Exemption over (the process has ended): ", "PID=300,"]);
@@ -156,19 +156,19 @@ fn only_root_may() {
     ] {
         let mut command = machine.binary_for(1000);
         command.args(arguments);
-        let refused = said(command);
-        assert_eq!(refused.status, Some(1));
-        assert!(refused.all().contains("only root"), "{}", refused.all());
+        let rejected = said(command);
+        assert_eq!(rejected.status, Some(1));
+        assert!(rejected.all().contains("only root"), "{}", rejected.all());
     }
     let mut command = machine.binary_for(1000);
     command.args(["exempt", "--list"]);
     assert!(said(command).status == Some(0));
 }
 
-fn what_others_could_have_written() {
+fn file_that_others_can_write() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
-    grant(&hog, "1h", "");
+    exempt_for(&hog, "1h", "");
     fs::set_permissions(file(), fs::Permissions::from_mode(0o666)).expect("ours");
     let mut daemon = machine.start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
@@ -176,10 +176,10 @@ fn what_others_could_have_written() {
         .log()
         .wait_for_words(&["Exemptions file rejected", "by others than root"]);
 
-    // Who is exempt stays so, whatever the file has become.
+    // An exempt process stays exempt, whatever the file has become.
     fs::remove_file(file()).expect("ours");
     let second = Hog::new().mib(1).start();
-    grant(&second, "1h", "");
+    exempt_for(&second, "1h", "");
     machine
         .log()
         .wait_for_words(&["Exempt for ", &format!("PID={},", second.pid())]);
@@ -194,20 +194,20 @@ fn what_others_could_have_written() {
     daemon.stop();
 }
 
-fn who_needs_none() {
+fn needs_none() {
     let mut gone = Hog::new().start();
     let number = gone.pid().to_string();
-    gone.end();
+    gone.kill();
     for (pid, words) in [
         ("1", "pid 1 is always protected"),
         (number.as_str(), "does not exist"),
         ("0", "a number from 1"),
     ] {
-        let refused = exempt(&[pid, "--for", "1h"]);
+        let rejected = exempt(&[pid, "--for", "1h"]);
         assert!(
-            refused.status != Some(0) && refused.all().contains(words),
+            rejected.status != Some(0) && rejected.all().contains(words),
             "{}",
-            refused.all()
+            rejected.all()
         );
     }
     let own = std::process::id().to_string();
@@ -222,11 +222,11 @@ fn who_needs_none() {
         &[own, "--list"],
         &["--for", "1h"],
     ] {
-        let refused = exempt(arguments);
-        assert_eq!(refused.status, Some(64), "{arguments:?}: {refused:?}");
+        let rejected = exempt(arguments);
+        assert_eq!(rejected.status, Some(64), "{arguments:?}: {rejected:?}");
     }
     assert!(!file().exists());
-    // It asks for nothing but itself: the name of a process can't end the line.
+    // The name of a process can't begin a line of its own.
     let mut command = Command::new("/bin/sleep");
     let mut hostile = command
         .arg0("a\nb")

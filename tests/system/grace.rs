@@ -1,4 +1,4 @@
-//! Between SIGTERM and the end: the grace time, SIGKILL, and what survives that.
+//! Between SIGTERM and the end: the grace period, SIGKILL, and what survives that.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -38,7 +38,7 @@ fn checks_go_on() {
     assert_eq!(late.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_scans(3);
     daemon.stop();
-    assert!(stubborn.is_alive(), "its grace time is {LONG} s");
+    assert!(stubborn.is_alive(), "its grace period is {LONG} s");
     assert_eq!(count(&machine, "Killing process", &stubborn), 1);
 }
 
@@ -96,7 +96,7 @@ fn reload_that_shortens_it() {
     daemon.stop();
 }
 
-/// It stops at once, however much grace time is left.
+/// It stops at once, however much of the grace period is left.
 fn daemon_stops() {
     let machine = Machine::new();
     let hog = Hog::new().ignores_sigterm().start();

@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 pub(crate) const CASES: &[Case] = cases![
-    history_tells_what_was_ended,
-    status_tells_how_things_are,
+    history_shows_what_was_killed,
+    status_shows_the_daemon,
     a_daemon_that_was_killed_is_not_running,
-    without_a_place_for_it_the_daemon_works_all_the_same,
+    the_daemon_works_without_its_directories,
 ];
 
 const CONFIG: &str = "[thresholds]\nram_gb_threshold = 0.05\ncheck_interval = 0.2\n\
     [settings]\nlog_file = \"\"\nenable_syslog = false\n";
 
 /// A daemon that has killed one process, "python3" of 100 MiB, and has left the record of it.
-fn after_an_end() -> (Machine, Daemon) {
+fn after_a_kill() -> (Machine, Daemon) {
     let machine = Machine::of(CONFIG);
     let mut hog = Hog::new().mib(100).comm("python3").start();
     let daemon = machine.launch(machine.command());
@@ -40,8 +40,8 @@ fn history() -> PathBuf {
     in_directory("STATE_DIRECTORY", "history.jsonl")
 }
 
-fn history_tells_what_was_ended() {
-    let (_machine, _daemon) = after_an_end();
+fn history_shows_what_was_killed() {
+    let (_machine, _daemon) = after_a_kill();
     let mut file = fs::OpenOptions::new().append(true).open(history());
     let file = file.as_mut().expect("the daemon has written it");
     file.write_all(b"{\"torn").expect("a file of ours");
@@ -77,8 +77,8 @@ fn history_tells_what_was_ended() {
     assert_eq!(said.out.matches("SIGTERM").count(), 1, "{said:?}");
 }
 
-fn status_tells_how_things_are() {
-    let (machine, mut daemon) = after_an_end();
+fn status_shows_the_daemon() {
+    let (machine, mut daemon) = after_a_kill();
     let file = machine.config_file();
     let said = run(&["status"]);
     for part in [
@@ -99,8 +99,8 @@ fn status_tells_how_things_are() {
     done.expect("a file of ours");
     let said = run(&["status"]);
     assert!(said.out.contains("on disk is newer"), "{said:?}");
-    let refused = format!("would be rejected: {file}:7:1: unknown key");
-    assert!(said.out.contains(&refused), "{said:?}");
+    let rejected = format!("would be rejected: {file}:7:1: unknown key");
+    assert!(said.out.contains(&rejected), "{said:?}");
 
     daemon.pause();
     let status = in_directory("RUNTIME_DIRECTORY", "status.json");
@@ -121,7 +121,7 @@ fn status_tells_how_things_are() {
 }
 
 fn a_daemon_that_was_killed_is_not_running() {
-    let (_machine, mut daemon) = after_an_end();
+    let (_machine, mut daemon) = after_a_kill();
     daemon.signal(libc::SIGKILL);
     daemon.wait();
     let said = run(&["status", "--json"]);
@@ -134,7 +134,7 @@ fn a_daemon_that_was_killed_is_not_running() {
     );
 }
 
-fn without_a_place_for_it_the_daemon_works_all_the_same() {
+fn the_daemon_works_without_its_directories() {
     let machine = Machine::of(CONFIG);
     let mut hog = Hog::new().mib(100).start();
     let mut command = machine.given(program(&["--verbose"]));

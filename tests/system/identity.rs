@@ -1,4 +1,4 @@
-//! A number is not a process: whoever takes over a victim's number is never signalled.
+//! A PID is not a process: another process with a victim's PID is never sent a signal.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -6,24 +6,24 @@ use crate::harness::machine::Machine;
 use crate::harness::os::{self, Breakpoints, Stopped};
 
 pub(crate) const CASES: &[Case] = cases![
-    number_reused_before_sigkill,
+    pid_reused_before_sigkill,
     gone_before_it_was_opened,
     gone_before_the_signal,
-    number_reused_before_it_was_opened,
-    number_reused_before_the_signal,
-    number_reused_before_a_signal_by_number,
+    pid_reused_before_it_was_opened,
+    pid_reused_before_the_signal,
+    pid_reused_before_a_signal_by_pid,
 ];
 
-/// The daemon doesn't run while the victim ends and its number passes to a bystander.
-fn number_reused_before_sigkill() {
+/// The daemon doesn't run while the victim ends and a bystander gets its PID.
+fn pid_reused_before_sigkill() {
     let machine = Machine::new().with("settings.term_timeout", "1");
-    let bystander = reuse_in_the_grace_time(&machine, &[]);
+    let bystander = reuse_in_the_grace_period(&machine, &[]);
     assert!(bystander.is_alive());
 }
 
-/// Lets the number of a victim pass to a small process after SIGTERM and before SIGKILL, under a
+/// Lets a small process have the PID of a victim after SIGTERM and before SIGKILL, under a
 /// daemon without the system calls `missing`; returns that process some scans later.
-pub(crate) fn reuse_in_the_grace_time(machine: &Machine, missing: &[libc::c_long]) -> RunningHog {
+pub(crate) fn reuse_in_the_grace_period(machine: &Machine, missing: &[libc::c_long]) -> RunningHog {
     let mut victim = Hog::new().ignores_sigterm().start();
     let pid = victim.pid();
     let mut command = machine.command();
@@ -32,7 +32,7 @@ pub(crate) fn reuse_in_the_grace_time(machine: &Machine, missing: &[libc::c_long
     let log = machine.log();
     log.wait_for_words(&["Killing process:", &format!("PID={pid},")]);
     daemon.pause();
-    victim.end();
+    victim.kill();
     // Of the same name, so that only the start time tells the two apart.
     let bystander = Hog::new().mib(1).start_as(pid);
     daemon.resume();
@@ -90,62 +90,62 @@ fn gone_before_it_was_opened() {
     let mut hog = Hog::new().start();
     let pid = u64::from(hog.pid());
     let its_own = |stopped: &mut Stopped<'_>| stopped.arguments[0] == pid;
-    interrupted(&machine, OPENING, its_own, || hog.end());
-    nothing_was_ended(&machine);
+    interrupted(&machine, OPENING, its_own, || hog.kill());
+    nothing_was_killed(&machine);
 }
 
 fn gone_before_the_signal() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
-    interrupted(&machine, SIGNALLING, sends_sigterm, || hog.end());
-    nothing_was_ended(&machine);
+    interrupted(&machine, SIGNALLING, sends_sigterm, || hog.kill());
+    nothing_was_killed(&machine);
 }
 
-/// The heir is over the threshold as well, but protected: only looking again can tell.
-fn number_reused_before_it_was_opened() {
+/// The next process with the PID is over the threshold as well, but protected: only a second read can tell.
+fn pid_reused_before_it_was_opened() {
     let machine = Machine::new().with("whitelist.names", r#"["protected"]"#);
     let mut hog = Hog::new().start();
-    let (pid, mut heir) = (hog.pid(), None);
+    let (pid, mut successor) = (hog.pid(), None);
     let its_own = |stopped: &mut Stopped<'_>| stopped.arguments[0] == u64::from(pid);
     interrupted(&machine, OPENING, its_own, || {
-        hog.end();
-        heir = Some(Hog::new().comm("protected").start_as(pid));
+        hog.kill();
+        successor = Some(Hog::new().comm("protected").start_as(pid));
     });
-    assert!(heir.is_some_and(|heir| heir.is_alive()));
-    nothing_was_ended(&machine);
+    assert!(successor.is_some_and(|successor| successor.is_alive()));
+    nothing_was_killed(&machine);
 }
 
-fn number_reused_before_the_signal() {
+fn pid_reused_before_the_signal() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
-    let (pid, mut heir) = (hog.pid(), None);
+    let (pid, mut successor) = (hog.pid(), None);
     interrupted(&machine, SIGNALLING, sends_sigterm, || {
-        hog.end();
-        heir = Some(Hog::new().mib(1).start_as(pid));
+        hog.kill();
+        successor = Some(Hog::new().mib(1).start_as(pid));
     });
-    assert!(heir.is_some_and(|heir| heir.is_alive()));
-    nothing_was_ended(&machine);
+    assert!(successor.is_some_and(|successor| successor.is_alive()));
+    nothing_was_killed(&machine);
 }
 
-/// The kernel turns out not to have the call, and the number has passed on when kill(2) is next.
-fn number_reused_before_a_signal_by_number() {
+/// The kernel does not have the call, and another process has the PID when kill(2) follows.
+fn pid_reused_before_a_signal_by_pid() {
     let machine = Machine::new();
     let mut hog = Hog::new().start();
-    let (pid, mut heir) = (hog.pid(), None);
+    let (pid, mut successor) = (hog.pid(), None);
     let is_missing = |stopped: &mut Stopped<'_>| {
         stopped.is_missing = true;
         sends_sigterm(stopped)
     };
     interrupted(&machine, &SIGNALLING[..1], is_missing, || {
-        hog.end();
-        heir = Some(Hog::new().mib(1).start_as(pid));
+        hog.kill();
+        successor = Some(Hog::new().mib(1).start_as(pid));
     });
-    assert!(heir.is_some_and(|heir| heir.is_alive()));
-    nothing_was_ended(&machine);
+    assert!(successor.is_some_and(|successor| successor.is_alive()));
+    nothing_was_killed(&machine);
 }
 
-/// A process that went by itself is no kill, no end, and nothing to complain about.
-fn nothing_was_ended(machine: &Machine) {
+/// A process that exited by itself is neither a kill nor an error.
+fn nothing_was_killed(machine: &Machine) {
     let log = machine.log();
     let scans = log.scans();
     assert_eq!(
@@ -153,7 +153,7 @@ fn nothing_was_ended(machine: &Machine) {
         scans
     );
     for record in log.records() {
-        // That a name is not what it seems is a warning, of one that lives.
+        // A name that its executable does not confirm is a warning.
         assert!(
             record.level == "INFO"
                 || record.message.starts_with("Protected process: ")

@@ -1,4 +1,4 @@
-//! How processes are ended: SIGTERM, SIGKILL after the grace time, and what neither concerns.
+//! How processes are killed: SIGTERM, SIGKILL after the grace period, and which processes get neither.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -10,12 +10,12 @@ pub(crate) const CASES: &[Case] = cases![
     twenty_at_once,
     stopped,
     main_thread_has_exited,
-    zombie_is_left_alone,
+    zombie_is_not_killed_again,
     by_share_of_memory,
     small_processes_stay,
     stopped_without_main_thread,
     dry_run_stays_after_a_reload,
-    dry_run_signals_nobody,
+    dry_run_signals_no_process,
     once,
     kill_limit,
 ];
@@ -64,7 +64,7 @@ fn ignores_sigterm() {
     log.wait_for_scans(3);
     daemon.stop();
     let records = log.records();
-    let place = |start: &str| {
+    let index = |start: &str| {
         let found = records
             .iter()
             .filter(|record| record.message.starts_with(start));
@@ -73,9 +73,9 @@ fn ignores_sigterm() {
             .iter()
             .position(|record| record.message.starts_with(start))
     };
-    let term = place("Killing process: ");
-    let kill = place("Escalating to SIGKILL: ");
-    let end = place("Process ended: ");
+    let term = index("Killing process: ");
+    let kill = index("Escalating to SIGKILL: ");
+    let end = index("Process ended: ");
     assert!(term < kill && kill < end, "{records:?}");
 }
 
@@ -123,7 +123,7 @@ fn stopped() {
     let mut hog = Hog::new().start();
     hog.stop();
     let mut daemon = machine.launch(machine.command());
-    // With a grace time of minutes nothing but a SIGCONT lets SIGTERM end it now.
+    // With a grace period of minutes nothing but SIGCONT lets SIGTERM end it now.
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for("INFO", &ended(&hog, "SIGTERM"));
     daemon.stop();
@@ -146,7 +146,7 @@ fn main_thread_has_exited() {
     assert_eq!(
         hog.state(),
         Some('Z'),
-        "what a leader without a body looks like"
+        "what a process without its main thread looks like"
     );
     let mut daemon = machine.launch(machine.command());
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
@@ -156,15 +156,15 @@ fn main_thread_has_exited() {
     daemon.stop();
 }
 
-fn zombie_is_left_alone() {
+fn zombie_is_not_killed_again() {
     let machine = Machine::new().with("settings.term_timeout", "3");
     let mut hog = Hog::new().start();
     let mut daemon = machine.launch(machine.command());
     hog.becomes_zombie();
     let log = machine.log();
-    // Its end is seen though nobody reaps it, and it is neither killed nor ended again.
+    // Its end is seen although it is not reaped, and it is not killed again.
     log.wait_for("INFO", &ended(&hog, "SIGTERM"));
-    // Longer than the grace time.
+    // Longer than the grace period.
     log.wait_for_scans(35);
     daemon.stop();
     assert_eq!(log.count("WARNING", &about("Killing process", &hog)), 1);
@@ -219,7 +219,7 @@ fn small_processes_stay() {
     );
 }
 
-fn dry_run_signals_nobody() {
+fn dry_run_signals_no_process() {
     for option in [true, false] {
         let mut machine = Machine::new().with("settings.term_timeout", "0");
         if !option {
@@ -243,7 +243,7 @@ fn dry_run_signals_nobody() {
     }
 }
 
-/// The option outlives every reading of the file.
+/// The option outlives every reload.
 fn dry_run_stays_after_a_reload() {
     let machine = Machine::new();
     let mut command = machine.command();

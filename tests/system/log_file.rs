@@ -37,7 +37,7 @@ fn is_private() {
 }
 
 fn opened_again_on_sigusr1() {
-    // One check a day: only the signal can be what opens the file again.
+    // One scan a day: only the signal can be what opens the file again.
     let machine = Machine::new().with("thresholds.check_interval", "86400");
     let mut daemon = machine.start();
     let moved = machine.path("moved");
@@ -144,7 +144,7 @@ fn full_disk() {
         log.wait_for_scans(2);
         let filler = disk.join("filler");
         let before = said(&daemon);
-        // Fails when the disk is full, which is what it is for; the log's last page has some room yet.
+        // Fails when the disk is full, which is its purpose; the log's last page is not yet full.
         let _ = fs::write(&filler, vec![0; 1 << 20]);
         until("stderr names the log file", || said(&daemon) > before);
         let mut hog = Hog::new().start();
@@ -154,7 +154,7 @@ fn full_disk() {
             "a full disk is no reason to stop"
         );
         fs::remove_file(&filler).expect("a directory of ours");
-        // Reading the records fails where a line that had only half room was not mended.
+        // Reading the records fails where a line that was written in part was not completed.
         log.wait_for_scans(2);
     }
     daemon.stop();

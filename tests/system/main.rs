@@ -4,9 +4,9 @@
 //! and `cargo test --test system` all. With MEMORY_MONITOR=PATH they try another binary than the one just built.
 //!
 //! Each test runs in a pid and a mount namespace of its own, with its own /proc, so that its daemon
-//! sees, and can end, nothing but the test's processes; see [`harness::confine`]. The same executable is also
+//! sees, and can kill, nothing but the test's processes; see [`harness::confine`]. The same executable is also
 //! the processes that use memory; see [`harness::hog`]. What a test waits for is an event; a limit of a minute
-//! only turns a wait that would never end into a failure.
+//! only turns a wait without end into a failure.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

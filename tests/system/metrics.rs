@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    ended_processes,
+    killed_processes,
     dry_run,
     one_number_over_a_threshold,
-    refused_configuration,
+    rejected_configuration,
     said_once_each_way,
     full_disk,
     another_file,
@@ -73,8 +73,8 @@ fn one_number_over_a_threshold() {
     daemon.stop();
 }
 
-fn ended_processes() {
-    // One check a day: what has ended is said without waiting for the next one.
+fn killed_processes() {
+    // One scan a day: what has ended is counted without waiting for the next one.
     let (machine, path) = with_metrics();
     let machine = machine
         .with("settings.term_timeout", "0.2")
@@ -119,7 +119,7 @@ fn dry_run() {
     let mut hog = Hog::new().start();
     let mut daemon = machine.start();
     machine.log().wait_for_scans(3);
-    // However often it is said, it is one process.
+    // However often it is logged, it is one process.
     wait_for(&path, "would_end_total{rule=\"general\"}", 1.0);
     wait_for(&path, "processes_over_threshold", 1.0);
     wait_for(&path, "dry_run", 1.0);
@@ -128,12 +128,12 @@ fn dry_run() {
         "ended_total{signal=\"SIGTERM\",rule=\"general\"}",
         0.0,
     );
-    hog.end();
+    hog.kill();
     wait_for(&path, "processes_over_threshold", 0.0);
     daemon.stop();
 }
 
-fn refused_configuration() {
+fn rejected_configuration() {
     let (machine, path) = with_metrics();
     let machine = machine.with("thresholds.check_interval", "86400");
     let mut daemon = machine.start();
@@ -184,7 +184,7 @@ fn said_once_each_way() {
         until("no part of a file is left beside it", || {
             fs::read_dir(&directory).is_ok_and(|names| names.count() == 1)
         });
-        // At once: what is being written now can't stand in the way of its end.
+        // At once: a file that is being written now can't prevent it.
         let old = machine.path(&format!("old-{round}"));
         fs::rename(&directory, old).expect("a directory of ours");
         if round == 1 {
@@ -196,7 +196,7 @@ fn said_once_each_way() {
     daemon.stop();
 }
 
-/// The one that is there stays whole, and old.
+/// The file that is there stays whole, and old.
 fn full_disk() {
     let machine = Machine::new();
     let disk = machine.path("disk");
@@ -207,7 +207,7 @@ fn full_disk() {
     let mut daemon = machine.start();
     until("it is written", || path.exists());
     let filler = disk.join("filler");
-    // Fails when the disk is full, which is what it is for.
+    // Fails when the disk is full, which is its purpose.
     let _ = fs::write(&filler, vec![0; 1 << 20]);
     let log = machine.log();
     log.wait_for_words(&["Cannot write to metrics file", "No space left on device"]);
@@ -241,7 +241,7 @@ fn another_file() {
     daemon.stop();
 }
 
-/// Whoever reads it sees all of it, at any time.
+/// A reader sees all of it, at any time.
 fn always_whole() {
     let (machine, path) = with_metrics();
     let mut daemon = machine.start();
@@ -268,7 +268,7 @@ fn stays_after_the_end() {
     daemon.stop();
     assert!(value(&path, "last_scan_timestamp_seconds") > Some(1_700_000_000.0));
     fs::remove_file(&path).expect("a file of ours");
-    // One look is not the daemon's.
+    // A single scan is not the daemon's.
     let mut once = machine.command();
     once.args(["--once", "--dry-run"]);
     assert!(said(once).status == Some(0));

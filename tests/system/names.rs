@@ -83,7 +83,7 @@ fn any_bytes_in_the_table() {
     );
 }
 
-/// comm has room for 15 bytes; `argv[0]` has the rest, and users' lists have all of it.
+/// comm takes 15 bytes; `argv[0]` has the rest, and users' lists have all of it.
 fn longer_than_15_bytes() {
     let machine = Machine::new().with("whitelist.names", r#"["systemd-journald"]"#);
     let full = "/lib/systemd/systemd-journald";
@@ -100,7 +100,7 @@ fn longer_than_15_bytes() {
     daemon.stop();
 }
 
-/// A full name counts only where comm is its beginning and has no room for the rest.
+/// A full name counts only where comm is its beginning and has all of its 15 bytes.
 fn not_the_full_name() {
     let machine = Machine::new().with("whitelist.names", r#"["protected", "systemd-journald"]"#);
     let mut hogs = [

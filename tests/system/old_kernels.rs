@@ -6,47 +6,47 @@ use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::log_lines::Record;
 use crate::harness::machine::Machine;
 use crate::harness::os;
-use crate::identity::reuse_in_the_grace_time;
+use crate::identity::reuse_in_the_grace_period;
 
 pub(crate) const CASES: &[Case] = cases![
     without_pidfd_open,
     without_pidfd_send_signal,
     without_process_mrelease,
     without_all_of_them,
-    number_reused_without_pidfd_open,
-    number_reused_without_all_of_them,
+    pid_reused_without_pidfd_open,
+    pid_reused_without_all_of_them,
 ];
 
 fn without_pidfd_open() {
-    ends_all(&[OPEN]);
+    kills_all(&[OPEN]);
 }
 
 fn without_pidfd_send_signal() {
-    ends_all(&[SEND]);
+    kills_all(&[SEND]);
 }
 
 fn without_process_mrelease() {
-    ends_all(&[RELEASE]);
+    kills_all(&[RELEASE]);
 }
 
 fn without_all_of_them() {
-    ends_all(&[OPEN, SEND, RELEASE]);
+    kills_all(&[OPEN, SEND, RELEASE]);
 }
 
-fn number_reused_without_pidfd_open() {
-    number_reused(&[OPEN]);
+fn pid_reused_without_pidfd_open() {
+    pid_reused(&[OPEN]);
 }
 
-fn number_reused_without_all_of_them() {
-    number_reused(&[OPEN, SEND, RELEASE]);
+fn pid_reused_without_all_of_them() {
+    pid_reused(&[OPEN, SEND, RELEASE]);
 }
 
 const OPEN: libc::c_long = libc::SYS_pidfd_open;
 const SEND: libc::c_long = libc::SYS_pidfd_send_signal;
 const RELEASE: libc::c_long = libc::SYS_process_mrelease;
 
-/// One of each kind is ended as on a new kernel, with the same records.
-fn ends_all(missing: &[libc::c_long]) {
+/// One of each kind is killed as on a new kernel, with the same records.
+fn kills_all(missing: &[libc::c_long]) {
     // Enough for the obedient ones on a slow machine.
     let machine = Machine::new().with("settings.term_timeout", "5");
     let stopped = Hog::new().start();
@@ -67,7 +67,7 @@ fn ends_all(missing: &[libc::c_long]) {
     let mut daemon = machine.launch(command);
     let log = machine.log();
     for (hog, signal) in &hogs {
-        // Their ends are seen though nobody reaps them.
+        // Their ends are seen although they are not reaped.
         let start = format!(
             "Process ended: PID={}, Name=hog, Signal={signal}",
             hog.pid()
@@ -104,8 +104,8 @@ fn said_of(what: &str, hog: &RunningHog, machine: &Machine) -> usize {
         .count()
 }
 
-fn number_reused(missing: &[libc::c_long]) {
+fn pid_reused(missing: &[libc::c_long]) {
     let machine = Machine::new().with("settings.term_timeout", "1");
-    let bystander = reuse_in_the_grace_time(&machine, missing);
+    let bystander = reuse_in_the_grace_period(&machine, missing);
     assert!(bystander.is_alive());
 }

@@ -13,7 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     early_warning_once,
     restart_loop_waits,
     drop_in_is_reloaded,
-    foreign_drop_in_is_refused,
+    foreign_drop_in_is_rejected,
     measured_by_pss,
 ];
 
@@ -37,9 +37,9 @@ fn first_rule_decides() {
     let protected = Hog::new().argv0("protected").start();
     let reported = Hog::new().argv0("reported").start();
     let large = Hog::new().comm("large").start();
-    let mut ended = Hog::new().start();
+    let mut killed = Hog::new().start();
     let mut daemon = machine.launch(machine.command());
-    assert_eq!(ended.ended_by(), Some(libc::SIGTERM));
+    assert_eq!(killed.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_scans(5);
     daemon.stop();
     for hog in [&protected, &reported, &large] {
@@ -73,7 +73,7 @@ fn rule_by_executable() {
 }
 
 fn must_be_over_for_a_time() {
-    // The checks alone would come too late.
+    // The scans alone would come too late.
     let machine = Machine::new()
         .with("thresholds.sustained", "2")
         .with("thresholds.check_interval", "3600");
@@ -147,16 +147,16 @@ fn drop_in_is_reloaded() {
     daemon.stop();
 }
 
-fn foreign_drop_in_is_refused() {
+fn foreign_drop_in_is_rejected() {
     let machine = Machine::new();
     machine.drop_in("theirs.toml", "[thresholds]\nram_gb_threshold = 0.001\n");
     let theirs = machine.path("config.d/theirs.toml");
     std::os::unix::fs::chown(&theirs, Some(1000), None).expect("root");
     let mut command = machine.command();
     command.arg("--once");
-    let refused = said(command);
-    assert_eq!(refused.status, Some(78), "{refused:?}");
-    let text = refused.err;
+    let rejected = said(command);
+    assert_eq!(rejected.status, Some(78), "{rejected:?}");
+    let text = rejected.err;
     assert!(text.contains("theirs.toml belongs to uid 1000"), "{text}");
 }
 

@@ -1,4 +1,4 @@
-//! Who is never signalled: the whitelist and the built-in protections.
+//! Which processes are never sent a signal: the whitelist and the built-in protections.
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -13,7 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     by_glob,
     by_user_name: [Needs::Users],
     by_numeric_user: [Needs::Users],
-    unknown_user_protects_nobody,
+    unknown_user_protects_nothing,
     user_that_comes_later: [Needs::Users],
     by_pid,
     pid_taken_over,
@@ -27,8 +27,8 @@ pub(crate) const CASES: &[Case] = cases![
 /// What "nobody" is on every machine.
 const NOBODY: u32 = 65534;
 
-/// Runs the daemon over `protected`, which stay, and `others`, which are ended.
-fn ends_only(machine: &Machine, others: &mut [RunningHog], protected: &[RunningHog]) {
+/// Runs the daemon over `protected`, which stay, and `others`, which are killed.
+fn kills_only(machine: &Machine, others: &mut [RunningHog], protected: &[RunningHog]) {
     let mut daemon = machine.launch(machine.command());
     for hog in others {
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
@@ -45,7 +45,7 @@ fn ends_only(machine: &Machine, others: &mut [RunningHog], protected: &[RunningH
     }
 }
 
-/// How often the log says that `pid` is ended.
+/// How often the log says that `pid` is killed.
 fn killed(machine: &Machine, pid: u32) -> usize {
     let start = format!("Killing process: PID={pid},");
     let records = machine.log().records();
@@ -64,7 +64,7 @@ fn by_exact_name() {
         Hog::new().comm("Postgres").start(),
         Hog::new().comm(" postgres").start(),
     ];
-    ends_only(&machine, &mut others, &protected);
+    kills_only(&machine, &mut others, &protected);
 }
 
 fn by_glob() {
@@ -80,14 +80,14 @@ fn by_glob() {
         Hog::new().comm("my-kube-proxy").start(),
         Hog::new().comm("node77").start(),
     ];
-    ends_only(&machine, &mut others, &protected);
+    kills_only(&machine, &mut others, &protected);
 }
 
 fn by_user_name() {
     let machine = Machine::new().with("whitelist.users", r#"["nobody"]"#);
     let protected = [Hog::new().user(NOBODY).start()];
     let mut others = [Hog::new().start(), Hog::new().user(4711).start()];
-    ends_only(&machine, &mut others, &protected);
+    kills_only(&machine, &mut others, &protected);
     machine.log().wait_for_words(&["Killing", "User=4711,"]);
 }
 
@@ -95,19 +95,19 @@ fn by_numeric_user() {
     let machine = Machine::new().with("whitelist.users", r#"["4711"]"#);
     let protected = [Hog::new().user(4711).start()];
     let mut others = [Hog::new().start(), Hog::new().user(NOBODY).start()];
-    ends_only(&machine, &mut others, &protected);
+    kills_only(&machine, &mut others, &protected);
     machine.log().wait_for_words(&["Killing", "User=nobody,"]);
 }
 
-fn unknown_user_protects_nobody() {
+fn unknown_user_protects_nothing() {
     let machine = Machine::new().with("whitelist.users", r#"["no-such-user"]"#);
     let mut others = [Hog::new().start()];
-    ends_only(&machine, &mut others, &[]);
+    kills_only(&machine, &mut others, &[]);
     let warning = machine.log().wait_for_words(&["no-such-user"]);
     assert_eq!(warning.level, "WARNING");
 }
 
-/// A user database may learn of a user while the daemon runs: a reload looks again.
+/// A user database may learn of a user while the daemon runs: a reload looks it up again.
 fn user_that_comes_later() {
     let machine = Machine::new()
         .with("whitelist.users", r#"["latecomer"]"#)
@@ -133,10 +133,10 @@ fn by_pid() {
     let protected = [Hog::new().start()];
     let pids = format!("[{}]", protected[0].pid());
     let machine = Machine::new().with("whitelist.pids", &pids);
-    ends_only(&machine, &mut [Hog::new().start()], &protected);
+    kills_only(&machine, &mut [Hog::new().start()], &protected);
 }
 
-/// The number protects the process that had it, not whoever has it now.
+/// The PID protects the process that had it, not the one that has it now.
 fn pid_taken_over() {
     let mut pinned = Hog::new().start();
     let pid = pinned.pid();
@@ -145,14 +145,14 @@ fn pid_taken_over() {
     let log = machine.log();
     log.wait_for_scans(3);
     assert!(pinned.is_alive());
-    // No check sees the number free.
+    // No scan sees the PID free.
     daemon.pause();
-    pinned.end();
-    let mut heir = Hog::new().start_as(pid);
+    pinned.kill();
+    let mut successor = Hog::new().start_as(pid);
     daemon.resume();
-    assert_eq!(heir.ended_by(), Some(libc::SIGTERM));
-    let mut second_heir = Hog::new().start_as(pid);
-    assert_eq!(second_heir.ended_by(), Some(libc::SIGTERM));
+    assert_eq!(successor.ended_by(), Some(libc::SIGTERM));
+    let mut second_successor = Hog::new().start_as(pid);
+    assert_eq!(second_successor.ended_by(), Some(libc::SIGTERM));
     log.wait_for_scans(1);
     daemon.stop();
     let word = pid.to_string();
@@ -162,11 +162,15 @@ fn pid_taken_over() {
         is_it && record.level == "WARNING"
     };
     let records = log.records();
-    let spared = format!("Protected process: PID={pid},");
-    let spared = records
+    let protected = format!("Protected process: PID={pid},");
+    let protected = records
         .iter()
-        .filter(|record| record.message.starts_with(&spared));
-    assert_eq!(spared.count(), 1, "an heir was spared: {records:?}");
+        .filter(|record| record.message.starts_with(&protected));
+    assert_eq!(
+        protected.count(),
+        1,
+        "a successor was protected: {records:?}"
+    );
     let said = records.iter().filter(says_so);
     assert_eq!(said.count(), 1, "{records:?}");
 }
@@ -179,19 +183,19 @@ fn pid_pinned_again_at_reload() {
         .with("settings.dry_run", "true");
     let mut daemon = machine.start();
     let log = machine.log();
-    pinned.end();
-    let heir = Hog::new().start_as(pid);
+    pinned.kill();
+    let successor = Hog::new().start_as(pid);
     let would = format!("Would kill process: PID={pid}, Name=hog, User=root, RAM=*.##GB (*.##%)");
     log.wait_for("WARNING", &would);
     daemon.signal(libc::SIGHUP);
     // Reports stop with the first scan after the reload, and that is at most two scans away.
     let mut last = 0;
-    crate::harness::machine::until("the heir is protected", || {
+    crate::harness::machine::until("the successor is protected", || {
         let seen = log.count("WARNING", &would);
         log.wait_for_scans(2);
         std::mem::replace(&mut last, log.count("WARNING", &would)) == seen && last == seen
     });
-    assert!(heir.is_alive());
+    assert!(successor.is_alive());
     daemon.stop();
 }
 
@@ -209,13 +213,13 @@ fn oom_score_adj() {
         hog
     };
     let protected = [start("-1000")];
-    ends_only(&machine, &mut [start("-999"), start("1000")], &protected);
+    kills_only(&machine, &mut [start("-999"), start("1000")], &protected);
 }
 
 fn root_only_if_wanted() {
     for users in [r#"["root"]"#, r#"["0"]"#] {
         let machine = Machine::new().with("whitelist.users", users);
-        ends_only(&machine, &mut [Hog::new().start()], &[]);
+        kills_only(&machine, &mut [Hog::new().start()], &[]);
         let warning = machine.log().wait_for_words(&["protect_root"]);
         assert_eq!(warning.level, "WARNING");
     }
@@ -225,7 +229,7 @@ fn root_if_wanted() {
     let machine = Machine::new()
         .with("whitelist.users", r#"["root"]"#)
         .with("whitelist.protect_root", "true");
-    ends_only(&machine, &mut [], &[Hog::new().start()]);
+    kills_only(&machine, &mut [], &[Hog::new().start()]);
     let records = machine.log().records();
     assert!(
         !records.iter().any(|record| record.level == "WARNING"),

@@ -72,7 +72,7 @@ fn json_log() {
     );
 }
 
-/// A machine that wants to be told, and where its notifier would listen.
+/// A machine with notifications, and where its notifier would listen.
 fn told() -> (Machine, std::path::PathBuf) {
     let machine = Machine::new().with("notify.tty", "true");
     let socket = machine.path("notify.sock");
@@ -99,7 +99,7 @@ fn notifier_is_handed_events() {
     daemon.stop();
 }
 
-/// The whole way: the daemon ends a process, and the notifier runs a program for it.
+/// The whole way: the daemon kills a process, and the notifier runs a program for it.
 fn notifier_tells() {
     let machine = Machine::new().with("notify.command", "[\"/usr/bin/env\"]");
     let socket = machine.path("notify.sock");

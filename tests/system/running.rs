@@ -101,10 +101,10 @@ fn sighup_with_a_bad_configuration() {
     let text = "[thresholds]\nram_gb_threshold = 1000.0\ncheck_intervall = 5\n";
     fs::write(&path, text).expect("a directory of ours");
     daemon.signal(libc::SIGHUP);
-    let place = format!("{}:3:1", path.display());
-    let error = log.wait_for_words(&[&place, "check_intervall", "check_interval"]);
+    let location = format!("{}:3:1", path.display());
+    let error = log.wait_for_words(&[&location, "check_intervall", "check_interval"]);
     assert_eq!(error.level, "ERROR");
-    still_ends_hogs(&machine, &mut daemon);
+    still_kills_hogs(&machine, &mut daemon);
     // A good one is taken again.
     let mut machine = machine;
     machine.set("settings.dry_run", "true");
@@ -126,11 +126,11 @@ fn sighup_with_a_missing_configuration() {
     machine.log().wait_for_any("the missing file", |record| {
         record.level == "ERROR" && record.message.contains(&name)
     });
-    still_ends_hogs(&machine, &mut daemon);
+    still_kills_hogs(&machine, &mut daemon);
     daemon.stop();
 }
 
-fn still_ends_hogs(machine: &Machine, daemon: &mut Daemon) {
+fn still_kills_hogs(machine: &Machine, daemon: &mut Daemon) {
     machine.log().wait_for_scans(2);
     let mut hog = Hog::new().start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
@@ -147,13 +147,13 @@ fn never_too_often() {
     daemon.stop();
 }
 
-/// Checks that were missed, as on a suspended machine, are not made up for.
+/// Scans that were missed, as on a suspended machine, are not made up for.
 fn no_burst_after_a_pause() {
     let machine = Machine::new().with("thresholds.check_interval", "0.3");
     let mut daemon = machine.start();
     daemon.pause();
     let pause = Instant::now();
-    until("several checks were missed", || {
+    until("several scans were missed", || {
         pause.elapsed() > Duration::from_secs(3)
     });
     let before = machine.log().scans();

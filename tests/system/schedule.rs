@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = cases![
 
 const CENTRAL_EUROPE: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 
-/// One that has only this schedule, and would look at the clock again in an hour.
+/// One that has only this schedule, and whose next scan would be in an hour.
 fn machine(schedule: &str) -> Machine {
     let machine = Machine::new()
         .with("thresholds.ram_gb_threshold", "1000")
@@ -118,7 +118,7 @@ fn puts_its_thresholds_in_force() {
     let mut daemon = launch(&machine, Some("UTC0"), 1_759_481_997);
     machine.log().wait_for_scans(1);
     assert!(hog.is_alive());
-    // The next regular check would be an hour away.
+    // The next regular scan would be an hour away.
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let killed = first(&machine, "Killing process: ");
     assert!(killed.time.as_str() >= "2025-10-03 09:00:00", "{killed:?}");

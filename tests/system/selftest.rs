@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
-    ends_its_own_processes_and_no_other,
+    kills_its_own_processes_and_no_other,
     says_what_a_normal_user_lacks: [Needs::Users],
     fails_for_root_without_the_right_to_signal: [Needs::Users],
-    a_role_without_its_process_is_refused,
+    a_role_without_its_process_is_rejected,
 ];
 
 /// A process with more memory than any threshold of the selftest's.
@@ -45,7 +45,7 @@ fn has(steps: &[[String; 3]], outcome: &str, name: &str, detail: &str) -> bool {
     })
 }
 
-fn ends_its_own_processes_and_no_other() {
+fn kills_its_own_processes_and_no_other() {
     let machine = Machine::new();
     let bystander = bystander();
     let directory = directory(&machine);
@@ -114,7 +114,7 @@ fn fails_for_root_without_the_right_to_signal() {
     assert!(bystander.is_alive());
 }
 
-fn a_role_without_its_process_is_refused() {
+fn a_role_without_its_process_is_rejected() {
     for role in ["monitor ", "monitor 1", "monitor x y"] {
         let mut command = program(&["selftest"]);
         command.env("MEMORY_MONITOR_SELFTEST", role);

@@ -37,10 +37,10 @@ fn not_permitted_is_said_once() {
     let mut daemon = machine.launch(machine.given(machine.binary_for(US)));
     let pid = hog_of_another.pid();
     let log = machine.log();
-    let refused = format!(
+    let rejected = format!(
         "Not permitted to signal process: PID={pid}, Name=hog, User=4711, RAM=*.##GB (*.##%)"
     );
-    log.wait_for("WARNING", &refused);
+    log.wait_for("WARNING", &rejected);
     assert_eq!(ours.ended_by(), Some(libc::SIGTERM));
     log.wait_for_scans(10);
     // A later one is still found: the refusal stopped nothing.

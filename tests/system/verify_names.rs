@@ -1,4 +1,4 @@
-//! Who bears the name that protects: real processes called "guard", by every way to be called so.
+//! Which processes a name protects: real ones called "guard", by every way to have that name.
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
@@ -12,13 +12,13 @@ use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     root_alone_can_change_it: [Needs::Users],
-    anybody_can_change_it: [Needs::Users],
+    others_can_change_it: [Needs::Users],
     deleted_or_replaced: [Needs::Users],
     other_mount_namespace: [Needs::Users],
     scripts: [Needs::Users],
     memory_file: [Needs::Users],
     dead_leader: [Needs::Users],
-    unreadable_link_spares_and_warns: [Needs::Users],
+    unreadable_link_protects_and_warns: [Needs::Users],
     without_it_another_name_is_a_warning_once: [Needs::Users],
     explained: [Needs::Users],
 ];
@@ -59,7 +59,7 @@ fn start(guard: &Path) -> RunningHog {
     hog().by([guard]).start()
 }
 
-/// With a daemon that spares "guard" where the executable verifies it.
+/// With a daemon that protects "guard" where the executable confirms the name.
 fn machine() -> Machine {
     Machine::new()
         .with("whitelist.names", r#"["guard"]"#)
@@ -71,8 +71,8 @@ fn record_of(machine: &Machine, start: &str) -> Record {
     machine.log().wait_for_any(start, is_it)
 }
 
-/// It is spared, which is said at this level and for this reason.
-fn is_spared(machine: &Machine, hog: &RunningHog, level: &str, reason: &str) {
+/// It is protected, which is logged at this level and for this reason.
+fn is_protected(machine: &Machine, hog: &RunningHog, level: &str, reason: &str) {
     let record = record_of(machine, &format!("Protected process: PID={}, ", hog.pid()));
     let reason = format!("Reason: whitelist.names has guard, {reason}");
     assert!(
@@ -83,8 +83,8 @@ fn is_spared(machine: &Machine, hog: &RunningHog, level: &str, reason: &str) {
     assert!(hog.is_alive(), "{reason}");
 }
 
-/// It is ended, and why its name did not protect it is said.
-fn is_ended(machine: &Machine, hog: &mut RunningHog, reason: &str) {
+/// It is killed, and why its name did not protect it is logged.
+fn is_killed(machine: &Machine, hog: &mut RunningHog, reason: &str) {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM), "{reason}");
     let record = record_of(machine, &format!("Reason: PID={} is over ", hog.pid()));
     let reason = format!("; whitelist.names has its name, {reason}");
@@ -104,40 +104,40 @@ fn root_alone_can_change_it() {
     let by_link = start(&link);
     let mut daemon = machine.start();
     for hog in [&by_user, &by_root, &by_link] {
-        is_spared(&machine, hog, "INFO", "verified by /opt/bin/guard");
+        is_protected(&machine, hog, "INFO", "verified by /opt/bin/guard");
     }
     daemon.stop();
 }
 
-fn anybody_can_change_it() {
+fn others_can_change_it() {
     let machine = machine();
-    let mut ended = Vec::new();
+    let mut killed = Vec::new();
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
-    ended.push((hog().start(), renamed.clone()));
-    ended.push((hog().argv0("/usr/sbin/guard").start(), renamed));
+    killed.push((hog().start(), renamed.clone()));
+    killed.push((hog().argv0("/usr/sbin/guard").start(), renamed));
     for (name, mode) in [("sticky", 0o1777), ("group", 0o775), ("others", 0o757)] {
         let guard = guard_in(&directory(name, mode));
         let below = guard_in(&directory(&format!("{name}/bin"), 0o755));
         for guard in [guard, below] {
             let reason = format!("but others than root can change /opt/{name}");
-            ended.push((start(&guard), reason));
+            killed.push((start(&guard), reason));
         }
     }
     let theirs = directory("theirs", 0o755);
     chown(&theirs, Some(USER), None).expect("root");
     let reason = "but others than root can change /opt/theirs".to_owned();
-    ended.push((start(&guard_in(&theirs)), reason));
+    killed.push((start(&guard_in(&theirs)), reason));
     let guard = guard_in(&directory("file", 0o755));
     fs::set_permissions(&guard, Permissions::from_mode(0o775)).expect("root");
     let reason = "but others than root can change /opt/file/guard".to_owned();
-    ended.push((start(&guard), reason.clone()));
+    killed.push((start(&guard), reason.clone()));
     let guard = guard_in(&directory("own", 0o755));
     chown(&guard, Some(USER), None).expect("root");
-    ended.push((start(&guard), reason.replace("file", "own")));
+    killed.push((start(&guard), reason.replace("file", "own")));
     let mut daemon = machine.start();
-    for (hog, reason) in &mut ended {
-        is_ended(&machine, hog, reason);
+    for (hog, reason) in &mut killed {
+        is_killed(&machine, hog, reason);
     }
     daemon.stop();
 }
@@ -149,21 +149,21 @@ fn deleted_or_replaced() {
     let removed = guard_in(&directory("removed/bin", 0o755));
     let theirs = directory("theirs", 0o755);
     let of_user = guard_in(&theirs);
-    let spared = [start(&replaced), start(&removed)];
-    let mut ended = start(&of_user);
+    let protected = [start(&replaced), start(&removed)];
+    let mut killed = start(&of_user);
     fs::copy("/bin/true", opt().join("replaced/new")).expect("a directory of ours");
     fs::rename(opt().join("replaced/new"), &replaced).expect("a directory of ours");
     fs::remove_dir_all(opt().join("removed")).expect("a directory of ours");
     chown(&theirs, Some(USER), None).expect("root");
     fs::remove_file(&of_user).expect("a directory of ours");
     let mut daemon = machine.start();
-    for (hog, path) in spared.iter().zip([&replaced, &removed]) {
+    for (hog, path) in protected.iter().zip([&replaced, &removed]) {
         let reason = format!("verified by {}", path.display());
-        is_spared(&machine, hog, "INFO", &reason);
+        is_protected(&machine, hog, "INFO", &reason);
     }
-    is_ended(
+    is_killed(
         &machine,
-        &mut ended,
+        &mut killed,
         "but others than root can change /opt/theirs",
     );
     daemon.stop();
@@ -206,14 +206,14 @@ fn other_mount_namespace() {
     let mut old_of_user = inside(&guard, &user, "true").user(USER).start();
     fs::remove_file(&guard).expect("a directory of ours");
     let mut daemon = machine.start();
-    is_spared(&machine, &service, "INFO", "verified by /opt/bin/guard");
+    is_protected(&machine, &service, "INFO", "verified by /opt/bin/guard");
     let foreign = "but /opt/bin/guard is not this machine's file";
     for hog in [&mut container, &mut of_user] {
-        is_ended(&machine, hog, foreign);
+        is_killed(&machine, hog, foreign);
     }
-    is_ended(&machine, &mut only_there, &foreign.replace("bin", "new"));
-    is_ended(&machine, &mut old_of_user, &foreign.replace("bin", "old"));
-    is_spared(
+    is_killed(&machine, &mut only_there, &foreign.replace("bin", "new"));
+    is_killed(&machine, &mut old_of_user, &foreign.replace("bin", "old"));
+    is_protected(
         &machine,
         &upgraded,
         "WARNING",
@@ -248,7 +248,7 @@ fn scripts() {
         "#!/opt/theirs/bash",
     );
     let go_there = ["sh", "-c", "cd /opt/bin && exec ./guard", "sh"];
-    let spared = [
+    let protected = [
         (start(&ours), "/opt/bin/guard"),
         (start(&with_option), "/opt/option/guard"),
         (hog().by(go_there).start(), "/opt/bin/./guard"),
@@ -256,18 +256,18 @@ fn scripts() {
     let theirs = "but others than root can change /opt/theirs";
     let bash = fs::canonicalize("/bin/bash").expect("bash is there");
     let bash = format!("but its executable is {}", bash.display());
-    let mut ended = [
+    let mut killed = [
         (start(&their), theirs),
         (start(&renamed), &bash),
         (start(&link), theirs),
         (start(&interpreter), theirs),
     ];
     let mut daemon = machine.start();
-    for (hog, path) in &spared {
-        is_spared(&machine, hog, "INFO", &format!("verified by {path}"));
+    for (hog, path) in &protected {
+        is_protected(&machine, hog, "INFO", &format!("verified by {path}"));
     }
-    for (hog, reason) in &mut ended {
-        is_ended(&machine, hog, reason);
+    for (hog, reason) in &mut killed {
+        is_killed(&machine, hog, reason);
     }
     daemon.stop();
 }
@@ -279,7 +279,7 @@ fn memory_file() {
     let mut hog = start(&file);
     let mut daemon = machine.start();
     let reason = "but its executable is no file: \"/memfd:guard (deleted)\"";
-    is_ended(&machine, &mut hog, reason);
+    is_killed(&machine, &mut hog, reason);
     daemon.stop();
 }
 
@@ -287,13 +287,13 @@ fn memory_file() {
 fn dead_leader() {
     let machine = machine();
     let guard = guard_in(&directory("bin", 0o755));
-    let mut ended = hog().leader_exits().start();
-    let spared = hog().by([&guard]).leader_exits().start();
+    let mut killed = hog().leader_exits().start();
+    let protected = hog().by([&guard]).leader_exits().start();
     let mut daemon = machine.start();
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
-    is_ended(&machine, &mut ended, &renamed);
-    is_spared(&machine, &spared, "INFO", "verified by /opt/bin/guard");
+    is_killed(&machine, &mut killed, &renamed);
+    is_protected(&machine, &protected, "INFO", "verified by /opt/bin/guard");
     daemon.stop();
 }
 
@@ -305,11 +305,11 @@ fn without_ptrace(machine: &Machine) -> Daemon {
     machine.launch(machine.given(command))
 }
 
-fn unreadable_link_spares_and_warns() {
+fn unreadable_link_protects_and_warns() {
     let machine = machine();
     let hog = hog().start();
     let mut daemon = without_ptrace(&machine);
-    is_spared(
+    is_protected(
         &machine,
         &hog,
         "WARNING",
@@ -324,7 +324,7 @@ fn without_it_another_name_is_a_warning_once() {
     let mut daemon = machine.start();
     let renamed = fs::read_link("/proc/self/exe").expect("ours");
     let renamed = format!("but its executable is {}", renamed.display());
-    is_spared(&machine, &thief, "WARNING", &renamed);
+    is_protected(&machine, &thief, "WARNING", &renamed);
     let record = record_of(
         &machine,
         &format!("Protected process: PID={}, ", real.pid()),

@@ -74,7 +74,7 @@ impl Hog {
         Self { user, ..self }
     }
 
-    /// One that SIGTERM doesn't end.
+    /// One that ignores SIGTERM.
     pub(crate) fn ignores_sigterm(self) -> Self {
         let ignores_sigterm = true;
         Self {
@@ -124,7 +124,7 @@ impl Hog {
         BufReader::new(stdout).read_line(&mut line).expect("a line");
         let hog = RunningHog { child };
         if line != READY {
-            // A daemon that runs already may end it before it can say so.
+            // A daemon that runs already may kill it before it can say so.
             hog.becomes_zombie();
         }
         if self.leader_exits {
@@ -133,7 +133,7 @@ impl Hog {
         hog
     }
 
-    /// Starts it with the process number `pid`, which must be free.
+    /// Starts it with the PID `pid`, which must be free.
     pub(crate) fn start_as(self, pid: u32) -> RunningHog {
         for _ in 0..1000 {
             next_pid(pid);
@@ -141,10 +141,10 @@ impl Hog {
             if hog.pid() == pid {
                 return hog;
             }
-            // Somebody else took it in between: a helper of the daemon, which is gone soon.
-            hog.end();
+            // Another process took it in between: a helper of the daemon, which is gone soon.
+            hog.kill();
         }
-        panic!("the number {pid} never became free");
+        panic!("PID {pid} never became free");
     }
 }
 
@@ -166,7 +166,7 @@ pub(crate) struct RunningHog {
 }
 
 impl RunningHog {
-    /// Its process number.
+    /// Its PID.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -246,14 +246,14 @@ impl RunningHog {
         os::mount(&shown, &path, "", libc::MS_BIND, "");
     }
 
-    /// Ends and reaps it, so that its number is free.
-    pub(crate) fn end(&mut self) {
+    /// Kills and reaps it, so that its PID is free.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a child of ours");
         self.ended_by();
     }
 }
 
-/// The group of all other users' processes, whose number no user has. hidepid shows a user those
+/// The group of all other users' processes, whose ID no user has. hidepid shows a user those
 /// of the same user and group.
 pub(crate) const GROUP: u32 = 4242;
 const IGNORES_SIGTERM: &str = "ignores-sigterm";
@@ -269,7 +269,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) {
     let mib = mib.expect("a number of MiB");
     let comm = arguments.next().expect("a comm").into_vec();
     let options: Vec<OsString> = arguments.collect();
-    fs::write("/proc/self/comm", comm).expect("anybody may name themselves");
+    fs::write("/proc/self/comm", comm).expect("a process may name itself");
     if options.iter().any(|option| option == IGNORES_SIGTERM) {
         os::ignore_sigterm();
     }
@@ -290,7 +290,7 @@ fn hold(mib: usize) {
     stdout.write_all(READY.as_bytes()).expect("the test reads");
     stdout.flush().expect("the test reads");
     for name in std::io::stdin().lines() {
-        fs::write("/proc/self/comm", name.expect("a line")).expect("anybody may name themselves");
+        fs::write("/proc/self/comm", name.expect("a line")).expect("a process may name itself");
     }
     loop {
         std::hint::black_box(&memory);

@@ -19,10 +19,10 @@ use tempfile::TempDir;
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// About 20 MiB: only hogs have more.
 pub(crate) const THRESHOLD_GB: &str = "0.02";
-/// A grace time that no test outlives.
+/// A grace period that no test outlives.
 pub(crate) const LONG: &str = "300";
 
-/// Waits for an event that can only be seen by looking.
+/// Waits for an event that can only be polled for.
 pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let start = Instant::now();
     while !happened() {
@@ -40,7 +40,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// With thresholds that only hogs reach, ten checks a second, nobody whitelisted.
+    /// With thresholds that only hogs reach, ten scans a second, an empty whitelist.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory below /tmp");
         let open = fs::Permissions::from_mode(0o777);
@@ -255,7 +255,7 @@ impl Daemon {
         Self { child, stderr }
     }
 
-    /// Its process number.
+    /// Its PID.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -304,7 +304,7 @@ impl Daemon {
         status.expect("until returns when there is one")
     }
 
-    /// Asks it to stop, as systemd does, and checks that it obeys.
+    /// Stops it by SIGTERM, as systemd does; it must exit with status 0.
     pub(crate) fn stop(&mut self) {
         self.signal(libc::SIGTERM);
         let status = self.wait();

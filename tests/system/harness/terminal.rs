@@ -30,7 +30,7 @@ pub(crate) fn on_terminal(size: (u16, u16), press: Option<Press>, words: &[&str]
     os::with_terminal(&mut command);
     command.env_remove("NO_COLOR").env("TERM", "xterm");
     let mut child = command.spawn().expect("the program starts");
-    // The program's end is the terminal's: nobody else may have it open.
+    // The program's end is the terminal's: no other process may have it open.
     drop((command, theirs));
     let (mut screen, mut shown, mut press) = (File::from(ours), Vec::new(), press);
     let mut buffer = [0; 4096];

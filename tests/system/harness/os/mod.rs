@@ -1,4 +1,4 @@
-//! Every libc call and all `unsafe` of the live suite, behind small safe functions.
+//! Every libc call and all `unsafe` of the system suite, behind small safe functions.
 
 #![allow(unsafe_code)]
 
@@ -35,11 +35,11 @@ pub(crate) fn ignore_sigterm() {
 
 /// Ends the calling thread alone; the other threads of the process go on.
 pub(crate) fn exit_this_thread() {
-    // SAFETY: the thread's stack stays mapped, since nobody joins it; no destructor matters to a hog.
+    // SAFETY: the thread's stack stays mapped, since it is not joined; no destructor matters to a hog.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
-/// Who this process acts as.
+/// The effective user of this process.
 pub(crate) fn effective_uid() -> u32 {
     // SAFETY: takes nothing, can't fail.
     unsafe { libc::geteuid() }
@@ -109,7 +109,7 @@ pub(crate) fn memory_file(name: &str, contents: &[u8]) -> PathBuf {
     let path = |fd: &dyn AsRawFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let result = check(result.into()).unwrap_or_else(|error| panic!("memfd_create: {error}"));
     let fd = RawFd::try_from(result).expect("the kernel's numbers fit");
-    // SAFETY: memfd_create just returned this descriptor, nobody else owns it.
+    // SAFETY: memfd_create just returned this descriptor, nothing else owns it.
     let mut file = unsafe { File::from_raw_fd(fd) };
     file.write_all(contents).expect("there is memory");
     // What can be written to can't be started, so that only this one is kept, and given to children.
@@ -127,7 +127,7 @@ pub(crate) fn make_pipe(path: &Path) {
     check(result.into()).unwrap_or_else(|error| panic!("mkfifo {name:?}: {error}"));
 }
 
-/// Becomes the tracer of the thread with this number, which goes on as before.
+/// Becomes the tracer of the thread with this ID, which goes on as before.
 pub(crate) fn trace(thread: u32) {
     let nothing = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: PTRACE_SEIZE takes the number and options, and touches no memory of ours.

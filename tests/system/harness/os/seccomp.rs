@@ -79,7 +79,7 @@ impl Breakpoints {
     /// Of the running process `pid`, which was started through [`with_breakpoints`].
     pub(crate) fn of(pid: u32) -> Self {
         let fetch = || {
-            // SAFETY: integers only; both calls return new descriptors that nobody else owns.
+            // SAFETY: integers only; both calls return new descriptors that nothing else owns.
             unsafe {
                 let process = check(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
                 let process = OwnedFd::from_raw_fd(i32::try_from(process).expect("a descriptor"));
