@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// A channel of such messages.
 pub(crate) trait MessageChannel {
-    /// Whoever gets messages of their own.
+    /// A user or a desktop, each with a rate limit of its own.
     type Recipient: Ord + Copy;
 
     /// Who gets the message about this user's process; None for none.

@@ -1,5 +1,5 @@
 //! The file with the exemptions in force: `memory-monitor exempt` writes it, the daemon reads it. Accepted only where
-//! nobody but root, or the user who runs this, can have written it.
+//! root alone, or the user who runs this, can have written it.
 
 use super::atomic_file::{AtomicFile, directory, make_directory_of};
 use crate::paths;
