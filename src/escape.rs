@@ -31,6 +31,31 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// The bytes that [`Escaped`] has shown as `shown`.
+pub fn unescaped(shown: &str) -> Vec<u8> {
+    let quoted = shown
+        .strip_prefix('"')
+        .and_then(|shown| shown.strip_suffix('"'));
+    let Some(quoted) = quoted else {
+        return shown.as_bytes().to_vec();
+    };
+    let mut bytes = Vec::with_capacity(quoted.len());
+    let mut rest = quoted;
+    while let Some(at) = rest.find("\\x") {
+        let (plain, escape) = rest.split_at(at);
+        bytes.extend_from_slice(plain.as_bytes());
+        let digits = escape.get(2..4);
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        // A backslash that begins no escape was not written by us.
+        bytes.push(byte.unwrap_or(b'\\'));
+        rest = escape
+            .get(if byte.is_some() { 4 } else { 1 }..)
+            .unwrap_or_default();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
+}
+
 /// `name` as text if it needs no quotes.
 fn plain(name: &[u8]) -> Option<&str> {
     let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._+:@/-".contains(byte);
@@ -96,28 +121,6 @@ mod tests {
 
     fn shown(name: &[u8]) -> String {
         Escaped(name).to_string()
-    }
-
-    /// The bytes that `shown` came from.
-    fn read_back(shown: &str) -> Vec<u8> {
-        let Some(quoted) = shown.strip_prefix('"') else {
-            return shown.as_bytes().to_vec();
-        };
-        let quoted = quoted.strip_suffix('"').unwrap().as_bytes();
-        let mut bytes = Vec::new();
-        let mut at = 0;
-        while at < quoted.len() {
-            if quoted[at] == b'\\' {
-                assert_eq!(quoted[at + 1], b'x');
-                let digits = str::from_utf8(&quoted[at + 2..at + 4]).unwrap();
-                bytes.push(u8::from_str_radix(digits, 16).unwrap());
-                at += 4;
-            } else {
-                bytes.push(quoted[at]);
-                at += 1;
-            }
-        }
-        bytes
     }
 
     /// The fields of `A=x, B=y` by the rule a reader of the log uses: up to the next `, ` outside of
@@ -192,7 +195,7 @@ mod tests {
             prop_assert!(!shown.chars().any(misleads), "{shown:?}");
             prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
             prop_assert!(matches!(shown.matches('"').count(), 0 | 2), "{shown:?}");
-            prop_assert_eq!(read_back(&shown), name);
+            prop_assert_eq!(unescaped(&shown), name);
         }
 
         #[test]
@@ -205,7 +208,7 @@ mod tests {
             let line = format!("PID=12345, Name={}, User=john", Escaped(&name));
             let fields = fields(&line);
             prop_assert_eq!(fields.len(), 3, "{}", line);
-            prop_assert_eq!(read_back(fields[1].strip_prefix("Name=").unwrap()), name);
+            prop_assert_eq!(unescaped(fields[1].strip_prefix("Name=").unwrap()), name);
             prop_assert_eq!(&fields[2], "User=john");
         }
     }

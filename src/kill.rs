@@ -71,9 +71,3 @@ impl Signaller {
         }
     }
 }
-
-/// Frees the memory of a process that was sent SIGKILL at once, where the kernel can (Linux 5.15).
-pub fn reclaim(process: &ProcessHandle) {
-    // It only speeds up what the kernel does anyway.
-    let _ = process.reclaim();
-}

@@ -68,19 +68,19 @@ fn examples_mean_what_they_say() {
     assert_eq!(actions, [Action::Protect, Action::Warn, Action::Kill]);
     let postmaster = database.rules[0].matcher.cmdline.as_ref().unwrap();
     assert!(
-        postmaster.matches(c"/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main")
+        postmaster.matches(b"/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main")
     );
-    assert!(!postmaster.matches(c"postgres: 15/main: john shop [local] SELECT"));
+    assert!(!postmaster.matches(b"postgres: 15/main: john shop [local] SELECT"));
 
     let desktop = example("desktop.toml");
     let tab = desktop.rules[0].matcher.cmdline.as_ref().unwrap();
-    assert!(tab.matches(c"/usr/lib/chromium/chromium --type=renderer --crashpad-handler-pid=0"));
-    assert!(!tab.matches(c"/usr/lib/chromium/chromium --type=gpu-process"));
+    assert!(tab.matches(b"/usr/lib/chromium/chromium --type=renderer --crashpad-handler-pid=0"));
+    assert!(!tab.matches(b"/usr/lib/chromium/chromium --type=gpu-process"));
 
     let login = example("login-node.toml");
     let everybody = login.rules.last().unwrap().matcher.unit.as_ref().unwrap();
-    assert!(everybody.matches_unit(c"/user.slice/user-1000.slice/session-3.scope"));
-    assert!(!everybody.matches_unit(c"/system.slice/sshd.service"));
+    assert!(everybody.matches_unit(b"/user.slice/user-1000.slice/session-3.scope"));
+    assert!(!everybody.matches_unit(b"/system.slice/sshd.service"));
 
     assert_eq!(example("ci-runner.toml").metric, Metric::Anon);
 }

@@ -11,13 +11,13 @@ use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Exemptions, Policy};
 use memory_monitor::proc::{
-    ProcRoot, Questions, RuleFiles, RuleInput, RuleMatch, Sampler, Snapshot, SystemMemory,
+    Facts, Name, ProcRoot, Questions, RuleFiles, RuleInput, RuleMatch, Sampler, Snapshot,
+    SystemMemory,
 };
 use memory_monitor::quantities::{Bytes, Metric, Pid};
 use memory_monitor::sys;
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -149,11 +149,19 @@ impl Questions for Counted<'_> {
         self.count().metric(matched, rss, total)
     }
 
-    fn protects_name(&self, name: &CStr) -> bool {
-        self.count().protects_name(name)
+    fn matches_name(&self, name: &[u8]) -> bool {
+        self.policy.matches_name(name)
     }
 
-    fn verifies(&self, name: &CStr, file: &CStr) -> bool {
+    fn matches_longer_name(&self, start: &[u8]) -> bool {
+        self.policy.matches_longer_name(start)
+    }
+
+    fn protecting_name<'f>(&self, facts: &'f Facts) -> Option<&'f Name> {
+        self.count().protecting_name(facts)
+    }
+
+    fn verifies(&self, name: &[u8], file: &[u8]) -> bool {
         self.count().verifies(name, file)
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn of_exemption(
     let whitelist = &config.whitelist;
     let (key, index) = match protection {
         Protection::Pid(pid) => ("pids", whitelist.pids.iter().position(|own| own == pid)),
-        Protection::Name(index, _) => ("names", Some(*index)),
+        Protection::Name(index, ..) => ("names", Some(*index)),
         Protection::User(index) => ("users", Some(*index)),
         Protection::Root => return of_key("whitelist", "protect_root", written),
         Protection::Rule(number) | Protection::WarnOnly(number) => {

@@ -90,7 +90,7 @@ pub(super) static RULE: [Key<Rule>; 10] = [
         "Matches the path of the executable"),
     key("cmdline", "", Slot::Pattern(|r| &mut r.matcher.cmdline),
         "Matches the arguments with a space between them"),
-    key("unit", "", Slot::Pattern(|r| &mut r.matcher.unit),
+    key("unit", "", Slot::UnitPattern(|r| &mut r.matcher.unit),
         "Matches a systemd unit, or with a slash the path of the control group"),
     key("action", "\"kill\"", Slot::Action(|r| &mut r.action),
         "What is done with a process over its threshold"),

@@ -11,6 +11,7 @@ mod configuration;
 mod document;
 mod error;
 mod files;
+mod glob;
 pub mod keys;
 mod layer;
 mod load;

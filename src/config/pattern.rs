@@ -1,14 +1,14 @@
 //! Names as the configuration writes them: exact, or with the wildcards of a shell. Matching allocates nothing. Pure.
 
-use crate::sys::glob;
-use std::ffi::{CStr, CString};
+use super::glob::{self, Glob, GlobError};
 use std::fmt;
 
-/// An exact name, or a glob where it holds `*`, `?`, `[` or a backslash; on bytes.
+/// An exact name, or a glob where it holds `*`, `?`, `[` or a backslash; on characters of UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
-    text: CString,
-    is_glob: bool,
+    text: String,
+    /// None for an exact name.
+    glob: Option<Glob>,
 }
 
 /// Why a text is not a [`NamePattern`].
@@ -16,7 +16,7 @@ pub struct NamePattern {
 pub enum PatternError {
     /// It would only match a process without a name.
     Empty,
-    /// No name has a NUL byte, and fnmatch(3) would stop there.
+    /// No name has a NUL byte.
     Nul,
     /// A `[` without its `]`.
     UnclosedBracket,
@@ -30,77 +30,95 @@ impl NamePattern {
     /// An exact name or a glob.
     ///
     /// # Errors
-    /// Where fnmatch(3) would never match, or would take a wildcard literally.
+    /// Where it would never match, or a wildcard would be taken literally.
     pub fn new(text: &str) -> Result<Self, PatternError> {
+        Self::parse(text, false)
+    }
+
+    /// The same for units and control groups: a backslash before `x` and two hexadecimal digits, with which systemd
+    /// writes a special character, stands for itself.
+    ///
+    /// # Errors
+    /// As [`NamePattern::new`].
+    pub fn of_unit(text: &str) -> Result<Self, PatternError> {
+        Self::parse(text, true)
+    }
+
+    fn parse(text: &str, is_unit: bool) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Err(PatternError::Empty);
         }
-        let is_glob = text.contains(['*', '?', '[', '\\']);
-        if is_glob {
-            check_glob(text.as_bytes())?;
+        if text.contains('\0') {
+            return Err(PatternError::Nul);
         }
-        let text = CString::new(text).map_err(|_| PatternError::Nul)?;
-        Ok(Self { text, is_glob })
+        let mut parts = text.split('\\').skip(1);
+        let has_escape = if is_unit {
+            !parts.all(glob::is_unit_escape)
+        } else {
+            parts.next().is_some()
+        };
+        let is_glob = has_escape || text.contains(['*', '?', '[']);
+        let glob = is_glob.then(|| Glob::new(text, is_unit)).transpose();
+        Ok(Self {
+            text: text.to_owned(),
+            glob: glob.map_err(|error| match error {
+                GlobError::UnclosedBracket => PatternError::UnclosedBracket,
+                GlobError::TrailingBackslash => PatternError::TrailingBackslash,
+                GlobError::UnknownClass => PatternError::UnknownClass,
+            })?,
+        })
     }
 
     /// As written.
-    pub fn text(&self) -> &CStr {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it holds a wildcard or a backslash.
+    /// Whether it holds a wildcard or a backslash that is none of a unit.
     pub const fn is_glob(&self) -> bool {
-        self.is_glob
+        self.glob.is_some()
     }
 
     /// Whether it matches `name` as a whole.
-    pub fn matches(&self, name: &CStr) -> bool {
-        if self.is_glob {
-            glob::matches(&self.text, name)
-        } else {
-            *self.text == *name
+    pub fn matches(&self, name: &[u8]) -> bool {
+        match &self.glob {
+            Some(glob) => glob.matches(name),
+            None => self.text.as_bytes() == name,
+        }
+    }
+
+    /// Whether it matches some name that begins with `start`, as one does that the kernel has cut.
+    pub fn matches_longer(&self, start: &[u8]) -> bool {
+        match &self.glob {
+            Some(glob) => glob.matches_longer(start),
+            None => self.text.as_bytes().starts_with(start),
         }
     }
 
     /// Whether this one certainly matches everything that `other` matches. False where it can't be told.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        let is_simple = |pattern: &CStr, special: &[u8]| {
-            !pattern.to_bytes().iter().any(|byte| special.contains(byte))
-        };
-        if self.text() == other.text() {
+        let is_simple = |pattern: &Self, special: &[char]| !pattern.text.contains(special);
+        if self.text == other.text {
             true
         } else if !other.is_glob() {
-            self.matches(other.text())
+            self.matches(other.text.as_bytes())
         } else {
             // Where `*` is the only wildcard here, it matches each `*` and `?` of the other.
             self.is_glob()
-                && is_simple(self.text(), b"?[\\")
-                && is_simple(other.text(), b"[\\")
-                && self.matches(other.text())
+                && is_simple(self, &['?', '[', '\\'])
+                && is_simple(other, &['[', '\\'])
+                && self.matches(other.text.as_bytes())
         }
     }
 
     /// Whether it matches the control group at `path`: with a slash in the pattern the whole path, without one any
     /// unit in it.
-    pub fn matches_unit(&self, path: &CStr) -> bool {
-        if self.text().to_bytes().contains(&b'/') {
+    pub fn matches_unit(&self, path: &[u8]) -> bool {
+        if self.text.contains('/') {
             return self.matches(path);
         }
-        let mut part = [0; 256];
-        path.to_bytes()
-            .split(|&byte| byte == b'/')
-            .filter(|unit| !unit.is_empty())
-            .any(|unit| {
-                // systemd's limit for unit names is 255 bytes (UNIT_NAME_MAX), the kernel's as well.
-                let Some(start) = part.get_mut(..unit.len()) else {
-                    return false;
-                };
-                start.copy_from_slice(unit);
-                if let Some(end) = part.get_mut(unit.len()) {
-                    *end = 0;
-                }
-                CStr::from_bytes_until_nul(&part).is_ok_and(|unit| self.matches(unit))
-            })
+        let mut units = path.split(|&byte| byte == b'/');
+        units.any(|unit| !unit.is_empty() && self.matches(unit))
     }
 }
 
@@ -122,48 +140,6 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
-/// The character classes of POSIX, which are all that the C locale has.
-const CLASSES: [&[u8]; 12] = [
-    b"alnum", b"alpha", b"blank", b"cntrl", b"digit", b"graph", b"lower", b"print", b"punct",
-    b"space", b"upper", b"xdigit",
-];
-
-/// Rejects what fnmatch(3) would silently never match, or take literally.
-fn check_glob(mut rest: &[u8]) -> Result<(), PatternError> {
-    loop {
-        rest = match rest {
-            [] => return Ok(()),
-            [b'\\'] => return Err(PatternError::TrailingBackslash),
-            [b'[', set @ ..] => skip_set(set)?,
-            [b'\\', _, rest @ ..] | [_, rest @ ..] => rest,
-        }
-    }
-}
-
-/// What follows a bracket expression; `set` begins after its `[`.
-fn skip_set(set: &[u8]) -> Result<&[u8], PatternError> {
-    let negated = set.strip_prefix(b"!").or_else(|| set.strip_prefix(b"^"));
-    let set = negated.unwrap_or(set);
-    // A leading `]` stands for itself.
-    let mut rest = set.strip_prefix(b"]").unwrap_or(set);
-    loop {
-        rest = match rest {
-            [] => return Err(PatternError::UnclosedBracket),
-            [b']', rest @ ..] => return Ok(rest),
-            [b'[', b':', class @ ..] => skip_class(class)?,
-            [b'\\', _, rest @ ..] | [_, rest @ ..] => rest,
-        }
-    }
-}
-
-/// What follows a character class; `class` begins after its `[:`.
-fn skip_class(class: &[u8]) -> Result<&[u8], PatternError> {
-    CLASSES
-        .iter()
-        .find_map(|name| class.strip_prefix(*name)?.strip_prefix(b":]"))
-        .ok_or(PatternError::UnknownClass)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,26 +149,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_exact_or_a_glob_on_bytes() {
+    fn a_pattern_is_exact_or_a_glob() {
         for (pattern, name, matches) in [
-            ("sshd", &b"sshd\0"[..], true),
-            ("sshd", b"sshd-session\0", false),
-            ("ssh", b"sshd\0", false),
-            ("Xorg", b"xorg\0", false),
-            ("sshd-*", b"sshd-session\0", true),
-            ("sshd-*", b"sshd\0", false),
-            ("py?hon[23]", b"python3\0", true),
-            ("py?hon[!23]", b"python3\0", false),
-            ("[[:alpha:]]", b"x\0", true),
-            ("[]a]", b"]\0", true),
-            ("a[\\]]b", b"a]b\0", true),
-            ("a\\*b", b"a*b\0", true),
-            ("a\\*b", b"axb\0", false),
-            ("*", b"\xff\n\x1b/\0", true),
-            ("a?", b"a\xff\0", true),
-            ("(sd-pam)", b"(sd-pam)\0", true),
+            ("sshd", &b"sshd"[..], true),
+            ("sshd", b"sshd-session", false),
+            ("ssh", b"sshd", false),
+            ("Xorg", b"xorg", false),
+            ("sshd-*", b"sshd-session", true),
+            ("sshd-*", b"sshd", false),
+            ("py?hon[23]", b"python3", true),
+            ("py?hon[!23]", b"python3", false),
+            ("[[:alpha:]]", b"x", true),
+            ("[]a]", b"]", true),
+            ("a[\\]]b", b"a]b", true),
+            ("a\\*b", b"a*b", true),
+            ("a\\*b", b"axb", false),
+            ("*", b"\xff\n\x1b/", true),
+            ("a?", b"a\xff", true),
+            ("(sd-pam)", b"(sd-pam)", true),
         ] {
-            let name = CStr::from_bytes_with_nul(name).unwrap();
             let pattern = NamePattern::new(pattern).unwrap();
             assert_eq!(pattern.matches(name), matches, "{pattern:?} {name:?}");
         }
@@ -221,7 +196,7 @@ mod tests {
 
     #[test]
     fn units_match_by_any_part_and_paths_as_a_whole() {
-        let path = c"/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox.scope";
+        let path = b"/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox.scope";
         for (text, matches) in [
             ("user@*.service", true),
             ("app-firefox.scope", true),
@@ -236,7 +211,7 @@ mod tests {
         ] {
             assert_eq!(pattern(text).matches_unit(path), matches, "{text}");
         }
-        assert!(pattern("/").matches_unit(c"/"));
+        assert!(pattern("/").matches_unit(b"/"));
     }
 
     #[test]

@@ -83,12 +83,12 @@ impl Matcher {
     pub(super) fn covers(&self, later: &Self) -> bool {
         let covers = |own: &Option<NamePattern>, other: &Option<NamePattern>| match (own, other) {
             (None, _) => true,
-            (Some(own), None) => own.text() == c"*",
+            (Some(own), None) => own.text() == "*",
             (Some(own), Some(other)) => own.covers(other),
         };
         let covers_user = match (&self.user, &later.user) {
             (None, _) => true,
-            (Some(own), None) => own.pattern.text() == c"*",
+            (Some(own), None) => own.pattern.text() == "*",
             (Some(own), Some(other)) => {
                 own.pattern.covers(&other.pattern)
                     || (!other.uids.is_empty() && other.uids.iter().all(|uid| own.matches(*uid)))

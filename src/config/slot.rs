@@ -57,6 +57,7 @@ pub(super) enum Slot<T: 'static> {
     Sender(In<T, Option<String>>),
     Server(In<T, String>),
     Pattern(In<T, Option<NamePattern>>),
+    UnitPattern(In<T, Option<NamePattern>>),
     UserPattern(In<T, Option<UserMatcher>>),
     Minute(In<T, u16>),
     List(Merge, Items<T>),
@@ -120,7 +121,7 @@ impl<T> Slot<T> {
             }
             Self::Sender(_) => Items::<T>::ADDRESS,
             Self::Server(_) => "a mail server and its port, such as \"localhost:25\"",
-            Self::Pattern(_) => "text in quotes",
+            Self::Pattern(_) | Self::UnitPattern(_) => "text in quotes",
             Self::UserPattern(_) => "a user name in quotes, or a number from 0 to 4294967294",
             Self::Minute(_) => "a time of day such as \"09:00\"",
             Self::List(..) => "a list",
@@ -159,6 +160,10 @@ impl<T> Slot<T> {
             Self::Server(at) => value::server(value).map(|v| *at(owner) = v),
             Self::Pattern(at) => {
                 let pattern = value::pattern(value).map_err(is)?;
+                pattern.map(|pattern| *at(owner) = Some(pattern))
+            }
+            Self::UnitPattern(at) => {
+                let pattern = value::unit_pattern(value).map_err(is)?;
                 pattern.map(|pattern| *at(owner) = Some(pattern))
             }
             Self::UserPattern(at) => {
@@ -204,7 +209,7 @@ impl<T> Slot<T> {
             Self::Action(at) => word(*at(owner)),
             Self::Sender(at) => at(owner).as_ref().map(|sender| format!("{sender:?}")),
             Self::Server(at) => Some(format!("{:?}", at(owner))),
-            Self::Pattern(at) => at(owner).as_ref().map(text),
+            Self::Pattern(at) | Self::UnitPattern(at) => at(owner).as_ref().map(text),
             Self::UserPattern(at) => at(owner).as_ref().map(|user| text(&user.pattern)),
             Self::Minute(_) | Self::List(..) => None,
         }
@@ -297,7 +302,7 @@ impl<T> Items<T> {
 }
 
 fn text(pattern: &NamePattern) -> String {
-    format!("{:?}", pattern.text().to_string_lossy())
+    format!("{:?}", pattern.text())
 }
 
 fn path(path: &Path) -> String {

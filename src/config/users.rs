@@ -73,9 +73,9 @@ fn resolve_matcher(user: &mut UserMatcher, lookup: UserLookup<'_>) -> Option<War
     if !user.uids.is_empty() {
         return None;
     }
-    let text = user.pattern.text().to_string_lossy().into_owned();
+    let text = user.pattern.text().to_owned();
     let found = if user.pattern.is_glob() {
-        users::uids_of(|name| user.pattern.matches(name))
+        users::uids_of(|name| user.pattern.matches(name.to_bytes()))
     } else {
         uid_of(&text, lookup).map(Vec::from_iter)
     };
@@ -108,9 +108,9 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
     let matchers = config.rules.iter_mut().map(|rule| &mut rule.matcher);
     for user in matchers.filter_map(|matcher| matcher.user.as_mut()) {
         if user.uids.is_empty() {
-            let text = user.pattern.text().to_string_lossy();
-            user.uids = known(before, &text).to_vec();
-            kept.extend((!user.uids.is_empty()).then(|| text.into_owned()));
+            let text = user.pattern.text();
+            user.uids = known(before, text).to_vec();
+            kept.extend((!user.uids.is_empty()).then(|| text.to_owned()));
         }
     }
     for warning in warnings {
@@ -131,7 +131,7 @@ fn known<'c>(config: &'c Config, text: &str) -> &'c [Uid] {
     let listed = listed.filter(|user| user.text == text);
     let rules = config.rules.iter();
     let matchers = rules.filter_map(|rule| rule.matcher.user.as_ref());
-    let matched = matchers.filter(|user| user.pattern.text().to_bytes() == text.as_bytes());
+    let matched = matchers.filter(|user| user.pattern.text() == text);
     listed
         .map(|user| user.uid.as_slice())
         .chain(matched.map(|user| user.uids.as_slice()))

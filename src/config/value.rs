@@ -4,7 +4,7 @@
 #![allow(clippy::option_option)] // an inner None is a value that is off
 
 use super::configuration::LogFormat;
-use super::pattern::NamePattern;
+use super::pattern::{NamePattern, PatternError};
 use super::rule::{Action, UserMatcher};
 use super::whitelist::User;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
@@ -168,10 +168,22 @@ pub(super) fn day(value: &DeValue<'_>) -> Option<usize> {
 
 /// None where it is not text; an error where the text is not a pattern.
 pub(super) fn pattern(value: &DeValue<'_>) -> Result<Option<NamePattern>, String> {
+    parse(value, NamePattern::new)
+}
+
+/// The same for units and control groups.
+pub(super) fn unit_pattern(value: &DeValue<'_>) -> Result<Option<NamePattern>, String> {
+    parse(value, NamePattern::of_unit)
+}
+
+fn parse(
+    value: &DeValue<'_>,
+    new: fn(&str) -> Result<NamePattern, PatternError>,
+) -> Result<Option<NamePattern>, String> {
     let Some(text) = value.as_str() else {
         return Ok(None);
     };
-    let pattern = NamePattern::new(text).map_err(|error| format!("{}: {error}", shown(text)));
+    let pattern = new(text).map_err(|error| format!("{}: {error}", shown(text)));
     pattern.map(Some)
 }
 

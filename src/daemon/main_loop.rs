@@ -13,13 +13,14 @@ use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
 use crate::policy::{Exemptions, OverSince, Policy, Stage, Victim};
-use crate::proc::{self, ProcRoot, Sampler, Unreadable};
+use crate::proc::{self, ProcRoot, Reader, Sampler, Unreadable};
 use crate::quantities::{Now, ProcessKey};
 use crate::state::status::StatusFile;
 use crate::sys;
 use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use crate::systemd::Service;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -54,8 +55,13 @@ impl<'o> Daemon<'o> {
         options: &'o RunOptions,
         only: Option<ProcessKey>,
         loaded: Loaded,
+        reader: io::Result<Reader>,
     ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
+        let (sampler, unavailable) = match reader {
+            Ok(reader) => (sampler.with_reader(reader), None),
+            Err(error) => (sampler, Some(error)),
+        };
         let own = sampler.root().own_pid()?;
         let log = &loaded.config.log;
         let stderr = options.console.level(log.level);
@@ -82,6 +88,12 @@ impl<'o> Daemon<'o> {
             unreadable: None,
         };
         daemon.enforce(loaded, false);
+        if let Some(error) = unavailable {
+            let what = "arguments and PSS of processes";
+            daemon
+                .reporter
+                .emit(&Event::FeatureUnavailable(what, &error));
+        }
         if !may_signal_anybody() {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
@@ -133,6 +145,7 @@ impl<'o> Daemon<'o> {
             self.service.watchdog();
             self.sleep(signals, Some(next_scan), &now);
             now = sys::now();
+            self.machine.sampler.begin_turn();
             self.report_ended(&now);
             while let Some(request) = signals.next() {
                 match request {
@@ -167,6 +180,7 @@ impl<'o> Daemon<'o> {
             self.escalate(&now);
             self.sleep(signals, None, &now);
             now = sys::now();
+            self.machine.sampler.begin_turn();
             self.report_ended(&now);
             if let Some(Request::Stop(signal)) = signals.next() {
                 self.reporter.emit(&Event::Stopping(signal));

@@ -18,6 +18,7 @@ mod victims;
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::Config;
+use crate::proc::Reader;
 use crate::quantities::ProcessKey;
 use crate::sys::memory;
 use crate::sys::signals::Signals;
@@ -36,13 +37,14 @@ pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(),
 }
 
 fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
+    let reader = Reader::start();
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
     // Until the signals are blocked they end the program, as it must be possible where it waits for a FIFO without a
     // writer or for a slow directory server.
     let loaded = Config::load(options.config.as_deref())?;
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
-    let mut daemon = Daemon::start(options, only, loaded)?;
+    let mut daemon = Daemon::start(options, only, loaded, reader)?;
     if options.once {
         daemon.run_once(&signals)
     } else {

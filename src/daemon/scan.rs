@@ -6,8 +6,12 @@ use super::victims::Victims;
 use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::{Decision, Policy, RestartLoop};
 use crate::proc::{Error, Process, Sampler, Snapshot, SystemMemory};
-use crate::quantities::{Now, Percent, ProcessKey};
+use crate::quantities::{Bytes, Now, Percent, ProcessKey};
 use std::time::Duration;
+
+/// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
+/// and visits 100,000 pages in a millisecond.
+const LARGEST_SHARE: Bytes = Bytes::new(4 << 30);
 
 /// What was decided about a process near a threshold.
 #[derive(Debug)]
@@ -127,7 +131,33 @@ impl Machine {
             .map(|process| self.judge(process, &mut context));
         all.extend(judged);
         (self.snapshot.near, self.judged) = (near, all);
+        self.add_words(context.victims);
         Ok(())
+    }
+
+    /// The signals are sent: what the log says of the processes can be read now, as it may take a while.
+    fn add_words(&mut self, victims: &mut Victims) {
+        let Self {
+            sampler,
+            snapshot,
+            judged,
+            ..
+        } = self;
+        let is_reported = |judged: &Judged| judged.report.is_some();
+        sampler.begin_words();
+        for (process, judged) in snapshot.near.iter().zip(&*judged) {
+            if is_reported(judged) && !matches!(judged.report, Some(Report::Signal(..))) {
+                sampler.ask_name(process);
+            }
+        }
+        for (process, judged) in snapshot.near.iter_mut().zip(&*judged) {
+            if is_reported(judged) {
+                sampler.add_words(process);
+            }
+            if let (Some(Report::Signal(..)), Some(key)) = (&judged.report, process.key()) {
+                victims.ledger.record_words(key, process);
+            }
+        }
     }
 
     /// Reads the processes whose kill is delayed and that are due, and decides about them again.
@@ -153,6 +183,7 @@ impl Machine {
                 context.victims.ledger.over.forget(key);
             }
         }
+        self.add_words(context.victims);
     }
 
     /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind
@@ -172,11 +203,19 @@ impl Machine {
         let _ = self.judge(&mut process, &mut context);
         // Anything is over 0% of a threshold.
         let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));
+        self.sampler.ask_words(&process, &handle, true);
         if let (Ok(facts), Some(key), Some(breach)) = (process.facts, process.key(), breach) {
             let is_same = || self.sampler.is_still(key);
-            let _ = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
+            let outcome = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
             victims.ledger.record_kill(key, process, breach, now);
             victims.hold(key, handle);
+            self.forget();
+            self.snapshot.near.push(process);
+            self.judged.push(Judged {
+                decision: Decision::Terminate(breach),
+                report: Some(Report::Signal(outcome, None)),
+            });
+            self.add_words(victims);
         }
     }
 
@@ -222,7 +261,7 @@ impl Machine {
         }
         match judged.decision {
             Decision::Leave => {}
-            Decision::Await { .. } => ledger.record_rss(key, process.rss),
+            Decision::Await { .. } => ledger.record_memory(key, process),
             Decision::Protected(_) => judged.report = Some(Report::Decision),
             Decision::Warn(_) => {
                 let is_due = ledger.record_near(key, now);
@@ -263,6 +302,9 @@ impl Machine {
         match (judged.decision, process.facts) {
             (Decision::Terminate(breach), Ok(facts)) => {
                 let is_same = || self.sampler.is_still(key);
+                let memory = &self.snapshot.memory;
+                let wants_share = !memory.is_short() && process.rss <= LARGEST_SHARE;
+                self.sampler.ask_words(process, &handle, wants_share);
                 let signaller = Victims::signaller(policy);
                 let outcome = signaller.terminate(&handle, facts.state, &is_same);
                 let mut found = None;

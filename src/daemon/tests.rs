@@ -7,6 +7,7 @@ use super::scan::ScanKind;
 use crate::cli::RunOptions;
 use crate::cli::Verbosity;
 use crate::config::Config;
+use crate::proc::Reader;
 use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
@@ -48,7 +49,6 @@ fn is_inside(test: &str) -> bool {
 
 /// A configuration that kills what has more than 200 MiB, with these further settings.
 fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
-    memory::touch();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     let text = format!(
@@ -66,8 +66,10 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
 }
 
 fn start(options: &RunOptions) -> Daemon<'_> {
+    let reader = Reader::start();
+    memory::touch();
     let loaded = Config::load(options.config.as_deref()).unwrap();
-    let mut daemon = Daemon::start(options, None, loaded).unwrap();
+    let mut daemon = Daemon::start(options, None, loaded, reader).unwrap();
     daemon.harden(&sys::now());
     daemon
 }

@@ -2,7 +2,7 @@
 //! period is over. Touches the held processes and the log, and sleeps for the daemon, as it waits for their exit.
 
 use crate::events::{Event, Reporter};
-use crate::kill::{self, SignalOutcome, Signaller};
+use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::{Due, Ledger, Policy, Stage, Victim};
 use crate::proc::{Sampler, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey, Signal};
@@ -147,7 +147,7 @@ impl Victims {
         }
         for victim in &killed {
             if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
-                kill::reclaim(&held.handle);
+                context.sampler.reclaim(&held.handle);
             }
             reporter.emit(&Event::Escalating(victim));
         }
@@ -176,7 +176,7 @@ impl Victims {
             Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key))
         };
         if process.rss > Bytes::ZERO {
-            self.ledger.record_rss(key, process.rss);
+            self.ledger.record_memory(key, &process);
         }
         let event = match &outcome {
             SignalOutcome::Sent => {

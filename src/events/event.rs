@@ -381,13 +381,13 @@ impl Event<'_> {
                     .breach(&victim.process, &victim.breach)
                     .with(|data| data.signal = Some(victim.signal()))
                     .with(|data| data.duration = Some(after))
-                    .with(|data| data.freed = Some(victim.last_rss)),
+                    .with(|data| data.freed = victim.process.freed()),
                 format_args!(
-                    "Process ended: {}, Signal={}, After={:.2}s, Freed={}",
+                    "Process ended: {}, Signal={}, After={:.2}s{}",
                     Shown::named(&victim.process),
                     victim.signal().name(),
                     after.as_secs_f64(),
-                    victim.last_rss
+                    Optional(", Freed=", victim.process.freed())
                 ),
             ),
             Self::Stopping(signal) => tell(

@@ -43,6 +43,7 @@ fn process(facts: &Result<Facts, Unreadable>) -> Process {
             anon: Some(Bytes::new(1)),
             swap: Some(Bytes::ZERO),
             memory: Some((Metric::Pss, Ok(Bytes::new(7)))),
+            share: Some(Bytes::new(1)),
             ..Details::default()
         },
     }
@@ -56,6 +57,9 @@ fn facts() -> Facts {
         state: State(b'S'),
         is_kernel_thread: false,
         oom_score_adj: 0,
+        is_name_cut: false,
+        alias: None,
+        parent: None,
     }
 }
 
@@ -85,7 +89,6 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         key,
         process,
         breach: amount,
-        last_rss: Bytes::new(1),
         terminated: now,
         stage,
     };
@@ -113,6 +116,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         available: None,
         swap_total: Bytes::ZERO,
         swap_free: Bytes::ZERO,
+        huge_used: Bytes::ZERO,
     };
     let failed = proc::Error::Read {
         path: "/proc".to_owned(),

@@ -5,7 +5,7 @@ use super::restart_loop::{RestartLoop, RestartLoops};
 use super::sustained::OverSince;
 use super::verdict::Breach;
 use crate::proc::Process;
-use crate::quantities::{Bytes, Now, ProcessKey, Signal};
+use crate::quantities::{Now, ProcessKey, Signal};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,6 @@ pub struct Victim {
     pub process: Process,
     /// Why it was sent SIGTERM.
     pub breach: Breach,
-    /// Its resident memory when it was last read.
-    pub last_rss: Bytes,
     /// When it was sent SIGTERM.
     pub terminated: Instant,
     /// How far its kill has come.
@@ -162,7 +160,6 @@ impl Ledger {
             key,
             process,
             breach,
-            last_rss: process.rss,
             terminated,
             stage: Stage::Terminating,
         });
@@ -198,10 +195,18 @@ impl Ledger {
         }
     }
 
-    /// A victim was read with so much memory.
-    pub fn record_rss(&mut self, key: ProcessKey, rss: Bytes) {
+    /// A victim was read again: its memory is what it has now.
+    pub fn record_memory(&mut self, key: ProcessKey, process: &Process) {
         if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
-            victim.last_rss = rss;
+            let details = &mut victim.process.details;
+            (details.anon, details.swap) = (process.details.anon, process.details.swap);
+        }
+    }
+
+    /// What the log says of a victim is known by now.
+    pub fn record_words(&mut self, key: ProcessKey, process: &Process) {
+        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+            victim.process = *process;
         }
     }
 
@@ -257,7 +262,7 @@ mod tests {
     use super::*;
     use crate::policy::Threshold;
     use crate::policy::tests::{at, process};
-    use crate::quantities::{Metric, Percent, Pid, StartTime};
+    use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
         ProcessKey {

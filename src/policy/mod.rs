@@ -21,5 +21,6 @@ pub use exemptions::{Exemption, Exemptions};
 pub use ledger::{Due, Ledger, Reported, Stage, Victim};
 pub use protections::{BuiltIn, Protection, ProtectionTest, ShownProtection, built_in};
 pub use restart_loop::{QUIET, RestartLoop, RestartLoops, is_restart};
+pub use rules::{NamedBy, name_of};
 pub use sustained::OverSince;
 pub use verdict::{Breach, Delay, Threshold, Verdict};

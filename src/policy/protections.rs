@@ -2,6 +2,7 @@
 //! holds, `explain` shows them all. Pure.
 
 use super::criteria::Policy;
+use super::rules::{NamedBy, name_of};
 use crate::config::{Action, UserMatch};
 use crate::escape::Escaped;
 use crate::proc::{Facts, Process, Program, Standing, SystemMemory, Unreadable};
@@ -74,8 +75,8 @@ pub enum Protection {
     Exempt(ProcessKey, Duration),
     /// It had a PID of `whitelist.pids` when the configuration was read.
     Pid(Pid),
-    /// Its name is matched by the entry of `whitelist.names` with this index; and what there is to say of its program.
-    Name(usize, Option<Program>),
+    /// The entry of `whitelist.names` with this index matches it, how; and what there is to say of its program.
+    Name(usize, NamedBy, Option<Program>),
     /// Its user is the entry of `whitelist.users` with this index.
     User(usize),
     /// It is root's and `protect_root` is true.
@@ -89,7 +90,7 @@ pub enum Protection {
 impl Protection {
     /// Whether it is a name that the executable does not verify.
     pub fn is_unverified_name(&self) -> bool {
-        matches!(self, Self::Name(_, Some(program)) if program.standing != Standing::RootAlone)
+        matches!(self, Self::Name(_, _, Some(program)) if program.standing != Standing::RootAlone)
     }
 
     /// Whether it is by a rule, which comes after everything else.
@@ -206,15 +207,15 @@ impl Policy {
     /// the executable is certainly another one; doubt protects, and is reported.
     fn name_protection(&self, process: &Process, facts: &Facts) -> Option<Protection> {
         let whitelist = &self.config.whitelist;
-        let name = facts.name.as_c_str();
-        let index = whitelist.names.iter().position(|own| own.matches(name))?;
+        let mut names = whitelist.names.iter().enumerate();
+        let (index, by) = names.find_map(|(index, own)| Some((index, name_of(own, facts)?.0)))?;
         let program = process.details.program;
         if whitelist.verify_names {
             let is_refuted = program.is_some_and(|program| program.standing.is_refuted());
-            return (!is_refuted).then_some(Protection::Name(index, program));
+            return (!is_refuted).then_some(Protection::Name(index, by, program));
         }
         let renamed = program.filter(|program| program.standing.is_renamed());
-        Some(Protection::Name(index, renamed))
+        Some(Protection::Name(index, by, renamed))
     }
 
     /// Why the name of this process, which is in `whitelist.names`, does not protect it; None where it does.
@@ -291,10 +292,15 @@ impl fmt::Display for ShownProtection<'_> {
                 }
             }
             Protection::Pid(pid) => write!(f, "whitelist.pids has {pid}"),
-            Protection::Name(index, program) => {
+            Protection::Name(index, by, program) => {
                 let pattern = whitelist.names.get(index);
-                let text = pattern.map_or(&b""[..], |pattern| pattern.text().to_bytes());
-                write!(f, "whitelist.names has {}", Escaped(text))?;
+                let text = pattern.map_or("", |pattern| pattern.text());
+                write!(f, "whitelist.names has {}", Escaped(text.as_bytes()))?;
+                f.write_str(match by {
+                    NamedBy::Name => "",
+                    NamedBy::Executable => ", the name of its executable",
+                    NamedBy::Start => ", which its name may be the first 15 bytes of",
+                })?;
                 program.map_or(Ok(()), |program| write!(f, ", {program}"))
             }
             Protection::User(index) => {

@@ -1,10 +1,11 @@
 //! The policy's answers to the questions of a scan: which rule matches a process, and how its memory is measured. Pure.
 
 use super::criteria::Policy;
-use crate::config::{Matcher, NamePattern};
-use crate::proc::{Questions, RuleFiles, RuleInput, RuleMatch, SystemMemory, Text, Unreadable};
+use crate::config::{Action, Matcher, NamePattern};
+use crate::proc::{
+    Facts, Name, Questions, RuleFiles, RuleInput, RuleMatch, SystemMemory, Text, Unreadable,
+};
 use crate::quantities::{Bytes, Metric};
-use std::ffi::CStr;
 
 impl Questions for Policy {
     fn sieve(&self, memory: &SystemMemory) -> Bytes {
@@ -31,6 +32,11 @@ impl Questions for Policy {
     fn match_rule(&self, input: &RuleInput<'_>) -> RuleMatch {
         let mut found = RuleMatch::default();
         for (index, rule) in (0_u16..).zip(&self.config.rules) {
+            // An executable that anyone can forge protects nothing.
+            let is_protecting = rule.action != Action::Kill && rule.matcher.exe.is_some();
+            if is_protecting && input.is_exe_forgeable {
+                continue;
+            }
             match matches(&rule.matcher, input) {
                 Match::Yes => {
                     found.rule = Some(index);
@@ -54,14 +60,60 @@ impl Questions for Policy {
         }
     }
 
-    fn protects_name(&self, name: &CStr) -> bool {
-        self.config.whitelist.protects_name(name).is_some()
+    fn matches_name(&self, name: &[u8]) -> bool {
+        self.name_patterns().any(|pattern| pattern.matches(name))
     }
 
-    fn verifies(&self, name: &CStr, file: &CStr) -> bool {
+    fn matches_longer_name(&self, start: &[u8]) -> bool {
+        self.name_patterns()
+            .any(|pattern| pattern.matches_longer(start))
+    }
+
+    fn protecting_name<'f>(&self, facts: &'f Facts) -> Option<&'f Name> {
+        let mut names = self.config.whitelist.names.iter();
+        names.find_map(|pattern| Some(name_of(pattern, facts)?.1))
+    }
+
+    fn verifies(&self, name: &[u8], file: &[u8]) -> bool {
         let both = |pattern: &NamePattern| pattern.matches(name) && pattern.matches(file);
         self.config.whitelist.names.iter().any(both)
     }
+}
+
+impl Policy {
+    /// The patterns that names are compared with.
+    fn name_patterns(&self) -> impl Iterator<Item = &NamePattern> {
+        let rules = self.config.rules.iter();
+        let rules = rules.filter_map(|rule| rule.matcher.name.as_ref());
+        self.config.whitelist.names.iter().chain(rules)
+    }
+}
+
+/// How a pattern matches a process by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// It matches the name.
+    Name,
+    /// It matches the name of the executable, and the process has given itself another one.
+    Executable,
+    /// The name was cut at 15 bytes, nothing completes it, and the pattern may match the whole of it.
+    Start,
+}
+
+/// How a pattern matches a process by name, and the name that it matches; None where it does not.
+pub fn name_of<'f>(pattern: &NamePattern, facts: &'f Facts) -> Option<(NamedBy, &'f Name)> {
+    let alias = facts.alias.as_ref();
+    if let Some(alias) = alias.filter(|alias| pattern.matches(alias.as_bytes())) {
+        return Some((NamedBy::Executable, alias));
+    }
+    let name = facts.name.as_bytes();
+    let by = if facts.is_name_cut {
+        let is_start = pattern.matches_longer(name);
+        is_start.then_some(NamedBy::Start)
+    } else {
+        pattern.matches(name).then_some(NamedBy::Name)
+    };
+    Some((by?, &facts.name))
 }
 
 /// Whether a rule matches.
@@ -75,10 +127,17 @@ enum Match {
 /// The cheap tests come first: nothing that can't be read matters where another pattern does not match.
 fn matches(matcher: &Matcher, input: &RuleInput<'_>) -> Match {
     let facts = input.facts;
-    let by_name = |own: &NamePattern| own.matches(facts.name.as_c_str());
-    let is_name = matcher.name.as_ref().is_none_or(by_name);
+    let by_name = matcher.name.as_ref().map(|own| name_of(own, facts));
+    let name = match by_name {
+        Some(None) => Match::No,
+        Some(Some((NamedBy::Start, _))) => Match::Doubt(Unreadable {
+            file: "its whole name",
+            errno: None,
+        }),
+        None | Some(Some(_)) => Match::Yes,
+    };
     let user = matcher.user.as_ref();
-    if !is_name || !user.is_none_or(|own| own.matches(facts.uid)) {
+    if matches!(name, Match::No) || !user.is_none_or(|own| own.matches(facts.uid)) {
         return Match::No;
     }
     let exe = compare(matcher.exe.as_ref(), input.exe, NamePattern::matches);
@@ -92,14 +151,14 @@ fn matches(matcher: &Matcher, input: &RuleInput<'_>) -> Match {
         input.cgroup,
         NamePattern::matches_unit,
     );
-    exe.and(cmdline).and(unit)
+    name.and(exe).and(cmdline).and(unit)
 }
 
 /// Whether one pattern matches, if it is given.
 fn compare(
     pattern: Option<&NamePattern>,
     text: Option<Text<'_>>,
-    matches: fn(&NamePattern, &CStr) -> bool,
+    matches: fn(&NamePattern, &[u8]) -> bool,
 ) -> Match {
     let Some(pattern) = pattern else {
         return Match::Yes;

@@ -5,12 +5,14 @@
 //! be root's, so that a user can't lead the question into a file system of his own, which may never answer.
 
 use super::ProcRoot;
+use super::blocking::Arguments;
 use super::name::{Name, base_name};
 use super::procfile::{self, BUFFER, Unreadable};
 use super::questions::Questions;
 use crate::escape::Escaped;
+use crate::quantities::Uid;
 use crate::sys::fs::{self, FileStatus};
-use crate::sys::process::ProcessDirectory;
+use crate::sys::process::{ProcessDirectory, namespace_owner};
 use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,6 +20,12 @@ use std::{fmt, iter};
 
 /// What the kernel appends to the path of an executable that was deleted.
 const DELETED: &[u8] = b" (deleted)";
+
+/// The path of an executable where the kernel's link leads: an upgrade replaces the file, and the path stays what an
+/// administrator means by it.
+pub(super) fn path_of_link(link: &[u8]) -> &[u8] {
+    link.strip_suffix(DELETED).unwrap_or(link)
+}
 
 /// The program that a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,8 @@ pub enum Standing {
     Elsewhere,
     /// It was deleted in another mount namespace, a service's or a container's: it may have been this machine's file.
     Vanished,
+    /// It runs in a user namespace that another user than root has made, in which any executable can be forged.
+    Namespace,
     /// It can't be read.
     Unknown(Unreadable),
 }
@@ -72,6 +82,10 @@ impl fmt::Display for Program {
                 f,
                 "but {file} can't be verified: deleted, in another mount namespace"
             ),
+            Standing::Namespace => write!(
+                f,
+                "but it runs in a user namespace of a user, where its executable can be forged"
+            ),
             Standing::Unknown(unreadable) => {
                 write!(f, "but its executable can't be verified: {unreadable}")
             }
@@ -93,11 +107,9 @@ pub(super) fn read(
     directory: &ProcessDirectory,
     name: &Name,
     questions: &dyn Questions,
+    arguments: &mut Arguments<'_>,
 ) -> Program {
-    let verifies = |path: &[u8]| {
-        let base = Name::new(base_name(path));
-        questions.verifies(name.as_c_str(), base.as_c_str())
-    };
+    let verifies = |path: &[u8]| questions.verifies(name.as_bytes(), base_name(path));
     // A main thread that has exited says nothing; any other thread does.
     let thread = match fs::read_link_at(directory.as_fd(), c"exe", &mut [0; 1]) {
         Err(error) if procfile::is_gone(&error) => procfile::live_thread(directory),
@@ -105,10 +117,27 @@ pub(super) fn read(
     };
     let process = thread.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
     Context::new(root.as_fd(), process)
-        .and_then(|context| context.program(verifies))
+        .and_then(|context| context.program(verifies, arguments))
         .unwrap_or_else(|error| {
             Program::new(b"", Standing::Unknown(Unreadable::new("exe", &error)))
         })
+}
+
+/// Whether a process runs in a user namespace that neither is this program's own nor was made by root: there any user can
+/// set where the link to the executable leads (prctl(2), PR_SET_MM_EXE_FILE).
+///
+/// # Errors
+/// Where that can't be found out.
+pub(super) fn is_in_namespace_of_user(
+    proc: BorrowedFd<'_>,
+    process: BorrowedFd<'_>,
+) -> io::Result<bool> {
+    let namespace = fs::open_file_at(process, c"ns/user")?;
+    let own = fs::status_at(proc, c"self/ns/user")?;
+    if own.is_same(&fs::status_at(namespace.as_fd(), c"")?) {
+        return Ok(false);
+    }
+    Ok(namespace_owner(namespace.as_fd())? != Uid::ROOT)
 }
 
 /// One process and the machine it runs on.
@@ -132,9 +161,17 @@ impl<'f> Context<'f> {
         })
     }
 
-    fn program(&self, verifies: impl Fn(&[u8]) -> bool) -> io::Result<Program> {
+    fn program(
+        &self,
+        verifies: impl Fn(&[u8]) -> bool,
+        arguments: &mut Arguments<'_>,
+    ) -> io::Result<Program> {
         let mut buffer = [0; BUFFER];
         let link = link(self.process, c"exe", &mut buffer)?;
+        // Before anything is looked at that such a user could have made.
+        if is_in_namespace_of_user(self.proc, self.process)? {
+            return Ok(Program::new(path_of_link(link), Standing::Namespace));
+        }
         // A file may really have such a name; then its directory decides, as for one that was deleted.
         let (path, is_deleted) = match link.strip_suffix(DELETED) {
             Some(_) if link.starts_with(b"/memfd:") => {
@@ -146,15 +183,19 @@ impl<'f> Context<'f> {
         if verifies(path) {
             return self.executable(path, is_deleted);
         }
-        let (mut arguments, mut script) = ([0; BUFFER], [0; BUFFER]);
-        match self.script(&mut arguments, &mut script)? {
+        let mut script = [0; BUFFER];
+        let arguments = match arguments.get() {
+            Ok(arguments) => arguments,
+            Err(unreadable) => return Ok(Program::new(b"", Standing::Unknown(unreadable))),
+        };
+        match self.script(arguments, &mut script)? {
             Some(script) if verifies(script) => match self.executable(path, is_deleted)? {
                 interpreter if interpreter.standing == Standing::RootAlone => {
                     self.script_file(script)
                 }
                 interpreter => Ok(interpreter),
             },
-            _ => Ok(Program::new(link, Standing::Renamed)),
+            _ => Ok(Program::new(path, Standing::Renamed)),
         }
     }
 
@@ -181,10 +222,6 @@ impl<'f> Context<'f> {
 
     /// What an executable is that was deleted, in directories that are root's on this machine.
     fn deleted(&self) -> io::Result<Standing> {
-        if !self.has_namespace(c"ns/user", c"self/ns/user")? {
-            // Any user can make one, with a file system of the same directories in it.
-            return Ok(Standing::Elsewhere);
-        }
         if self.has_namespace(c"ns/mnt", c"1/ns/mnt")?
             || self.has_namespace(c"ns/mnt", c"self/ns/mnt")?
         {
@@ -220,10 +257,11 @@ impl<'f> Context<'f> {
         if let Some(directory) = self.directory_of_others(link(self.proc, own, &mut target)?)? {
             return Ok(Program::new(directory, Standing::Writable));
         }
+        // Only root can have put another file system there, as the user namespace is root's.
         let mut seen = [0; BUFFER];
         let seen = prefixed(b"root", path, &mut seen)?;
         let is_seen = fs::status_at(self.process, seen).is_ok_and(|seen| seen.is_same(&status));
-        if is_seen && self.has_namespace(c"ns/user", c"self/ns/user")? {
+        if is_seen {
             found(Standing::RootAlone)
         } else {
             found(Standing::Elsewhere)
@@ -234,11 +272,10 @@ impl<'f> Context<'f> {
     /// start of a script.
     fn script<'b>(
         &self,
-        arguments: &mut [u8; BUFFER],
+        arguments: &[u8],
         path: &'b mut [u8; BUFFER],
     ) -> io::Result<Option<&'b [u8]>> {
-        let text = fs::read_at(self.process, c"cmdline", arguments)?;
-        let mut words = text.split(|&byte| byte == 0).skip(1).take(2);
+        let mut words = arguments.split(|&byte| byte == 0).skip(1).take(2);
         let Some(word) = words.find(|word| !word.is_empty() && !word.starts_with(b"-")) else {
             return Ok(None);
         };

@@ -19,6 +19,8 @@ pub struct SystemMemory {
     pub swap_total: Bytes,
     /// SwapFree.
     pub swap_free: Bytes,
+    /// Reserved huge pages of the default size that are in use.
+    pub huge_used: Bytes,
 }
 
 impl SystemMemory {
@@ -35,6 +37,7 @@ impl SystemMemory {
             available,
             swap_total,
             swap_free,
+            huge_used,
         } = parse::meminfo(text).ok_or_else(|| Error::Format {
             path: root.path_of("meminfo"),
         })?;
@@ -43,6 +46,7 @@ impl SystemMemory {
             available,
             swap_total,
             swap_free,
+            huge_used,
         })
     }
 

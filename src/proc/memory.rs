@@ -1,12 +1,12 @@
 //! The memory of one process, by each metric. Touches the files of its directory; no heap allocation.
 
-use super::procfile::{self, BUFFER, Failure, Unreadable};
+use super::blocking::{Blocking, Request};
+use super::parse::Status;
+use super::procfile::{self, Failure, Unreadable};
 use super::{ProcRoot, parse};
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, ProcessKey};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
-use std::ffi::CStr;
-use std::os::fd::AsFd;
 
 /// RSS by statm. A process whose main thread has exited shows zeros there while its other threads run on; they share
 /// one address space, so that the first of them that has one counts for it.
@@ -33,10 +33,14 @@ fn thread_resident(directory: &ProcessDirectory) -> Option<u64> {
 
 /// PSS by smaps_rollup; None where the main thread has exited. It costs 25 us for a small process and grows with its
 /// page tables, so RSS, which is never less, decides first whether it is needed.
-pub(super) fn pss(directory: &ProcessDirectory) -> Option<Result<Bytes, Unreadable>> {
-    let mut buffer = [0; BUFFER];
-    match procfile::read(directory, c"smaps_rollup", &mut buffer) {
-        Ok(text) => Some(parse::amount(text, b"Pss").ok_or(Unreadable {
+pub(super) fn pss(
+    directory: &ProcessDirectory,
+    key: ProcessKey,
+    blocking: &Blocking,
+) -> Option<Result<Bytes, Unreadable>> {
+    let mut text = Vec::new();
+    match blocking.read(directory, key, Request::SmapsRollup, &mut text) {
+        Ok(()) => Some(parse::amount(&text, b"Pss").ok_or(Unreadable {
             file: "smaps_rollup",
             errno: None,
         })),
@@ -45,30 +49,14 @@ pub(super) fn pss(directory: &ProcessDirectory) -> Option<Result<Bytes, Unreadab
     }
 }
 
-/// Memory that no file backs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Anonymous {
-    pub(super) resident: Bytes,
-    pub(super) swapped: Bytes,
-}
-
-impl Anonymous {
-    /// From the text of status; None before Linux 4.5, and where the main thread has exited.
-    pub(super) fn parse(status: &[u8]) -> Option<Self> {
-        let resident = parse::amount(status, b"RssAnon")?;
-        let swapped = parse::amount(status, b"VmSwap").unwrap_or(Bytes::ZERO);
-        Some(Self { resident, swapped })
-    }
-
-    /// From the status file at `path` below the root; None if it can't be read.
-    pub(super) fn read(root: &ProcRoot, path: &CStr) -> Option<Self> {
-        let mut buffer = [0; BUFFER];
-        Self::parse(fs::read_at(root.as_fd(), path, &mut buffer).ok()?)
-    }
-
-    pub(super) fn sum(self) -> Bytes {
-        self.resident.saturating_add(self.swapped)
-    }
+/// The memory of a process that no file backs: what it has in RAM, in swap and in reserved huge pages; None before Linux
+/// 4.5, and where the main thread has exited.
+pub(super) fn anonymous(status: &Status) -> Option<Bytes> {
+    let rest = [status.swapped, status.huge];
+    let rest = rest.into_iter().flatten();
+    status
+        .anonymous
+        .map(|resident| rest.fold(resident, Bytes::saturating_add))
 }
 
 #[cfg(test)]
@@ -76,11 +64,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anonymous_memory_counts_what_was_swapped_out() {
-        let status = b"Name:\tx\nVmRSS:\t 9 kB\nRssAnon:\t 3 kB\nVmSwap:\t 4 kB\n";
-        let sum = |status: &[u8]| Anonymous::parse(status).map(Anonymous::sum);
-        assert_eq!(sum(status), Some(Bytes::from_kib(7)));
-        assert_eq!(sum(b"RssAnon:\t 3 kB\n"), Some(Bytes::from_kib(3)));
+    fn anonymous_memory_counts_what_was_swapped_out_and_huge_pages() {
+        let sum = |text: &[u8]| anonymous(&parse::status(text));
+        let text = b"Name:\tx\nVmRSS:\t 9 kB\nRssAnon:\t 3 kB\nVmSwap:\t 4 kB\n";
+        assert_eq!(sum(text), Some(Bytes::from_kib(7)));
+        let text = b"RssAnon:\t 3 kB\nHugetlbPages:\t 2048 kB\n";
+        assert_eq!(sum(text), Some(Bytes::from_kib(2051)));
         assert_eq!(sum(b"VmSwap:\t 4 kB\n"), None);
     }
 }

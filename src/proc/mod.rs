@@ -2,6 +2,7 @@
 //! log. A process that is gone is normal and is sorted out here; one that can't be read is reported as such, and never
 //! ends a scan.
 
+mod blocking;
 mod error;
 mod executable;
 mod facts;
@@ -14,6 +15,7 @@ mod process;
 mod process_details;
 mod procfile;
 mod questions;
+mod relatives;
 mod root;
 mod rule_inputs;
 mod scan;
@@ -21,6 +23,7 @@ mod snapshot;
 pub mod unit;
 mod watch;
 
+pub use blocking::{Reader, Words};
 pub use error::Error;
 pub use executable::{Program, Standing};
 pub use facts::{Facts, State};
@@ -39,5 +42,5 @@ pub use watch::{Ceiling, Watch};
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.
-    pub use super::parse::{Meminfo, Stat, levels, meminfo, real_uid, stat, statm};
+    pub use super::parse::{Meminfo, Stat, Status, levels, meminfo, stat, statm, status};
 }

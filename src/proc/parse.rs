@@ -52,11 +52,49 @@ pub fn statm(text: &[u8]) -> Option<(u64, u64)> {
     Some((number(fields.next()?)?, number(fields.next()?)?))
 }
 
-/// The real uid in /proc/PID/status. The kernel escapes newlines in the name above it.
-pub fn real_uid(status: &[u8]) -> Option<Uid> {
-    let value = lines(status).find_map(|line| line.strip_prefix(b"Uid:"))?;
-    let uid = number(words(value).next()?)?;
-    u32::try_from(uid).ok().map(Uid::new)
+/// What this program needs of /proc/PID/status; None where the kernel does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The real uid.
+    pub uid: Option<Uid>,
+    /// Its parent; None for pid 1, and where the parent is outside of the pid namespace.
+    pub parent: Option<Pid>,
+    /// RssAnon, since Linux 4.5: resident memory that no file backs.
+    pub anonymous: Option<Bytes>,
+    /// VmSwap: what of it was swapped out.
+    pub swapped: Option<Bytes>,
+    /// HugetlbPages: reserved huge pages, which no other figure counts.
+    pub huge: Option<Bytes>,
+}
+
+impl Status {
+    /// Takes in one line. The kernel escapes newlines in the name, which is in the first one.
+    pub fn take(&mut self, line: &[u8]) {
+        let Some(at) = line.iter().position(|&byte| byte == b':') else {
+            return;
+        };
+        let (name, value) = line.split_at(at);
+        let value = value
+            .get(1..)
+            .and_then(|value| words(value).next())
+            .and_then(number);
+        let small = value.and_then(|value| u32::try_from(value).ok());
+        match name {
+            b"Uid" => self.uid = small.map(Uid::new),
+            b"PPid" => self.parent = small.and_then(Pid::new),
+            b"RssAnon" => self.anonymous = value.map(Bytes::from_kib),
+            b"VmSwap" => self.swapped = value.map(Bytes::from_kib),
+            b"HugetlbPages" => self.huge = value.map(Bytes::from_kib),
+            _ => {}
+        }
+    }
+}
+
+/// A whole /proc/PID/status.
+pub fn status(text: &[u8]) -> Status {
+    let mut status = Status::default();
+    lines(text).for_each(|line| status.take(line));
+    status
 }
 
 /// An amount in kB that stands behind `name:` on a line of its own, as in status and smaps_rollup.
@@ -76,13 +114,20 @@ pub struct Meminfo {
     pub swap_total: Bytes,
     /// SwapFree; all of it where the kernel does not say.
     pub swap_free: Bytes,
+    /// Reserved huge pages of the default size that are in use.
+    pub huge_used: Bytes,
 }
 
 /// /proc/meminfo.
 pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
     let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
     let swap_total = amount(text, b"SwapTotal").unwrap_or(Bytes::ZERO);
+    // These are numbers of pages, the size of which is in kB.
+    let pages = |name| amount(text, name).map_or(0, |pages| pages.get() / 1024);
+    let used = pages(b"HugePages_Total").saturating_sub(pages(b"HugePages_Free"));
+    let page = amount(text, b"Hugepagesize").unwrap_or(Bytes::ZERO);
     Some(Meminfo {
+        huge_used: Bytes::new(page.get().saturating_mul(used)),
         total,
         available: amount(text, b"MemAvailable"),
         swap_total,
@@ -90,17 +135,22 @@ pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
     })
 }
 
-/// The path of the unified hierarchy in /proc/PID/cgroup, or of systemd's own on older machines.
-pub(super) fn cgroup_path(cgroup: &[u8]) -> Option<&[u8]> {
-    let unified = lines(cgroup).find_map(|line| line.strip_prefix(b"0::"));
-    unified.filter(|path| *path != b"/").or_else(|| {
-        lines(cgroup).find_map(|line| {
-            let at = line
-                .windows(14)
-                .position(|part| part == b":name=systemd:")?;
-            line.get(at + 14..)
-        })
-    })
+/// A line of /proc/PID/cgroup: the path of the process in the unified hierarchy, or in systemd's own of older machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CgroupPath<'b> {
+    Unified(&'b [u8]),
+    Systemd(&'b [u8]),
+}
+
+/// None for a line of another hierarchy.
+pub(super) fn cgroup_path(line: &[u8]) -> Option<CgroupPath<'_>> {
+    const SYSTEMD: &[u8] = b":name=systemd:";
+    if let Some(path) = line.strip_prefix(b"0::") {
+        return Some(CgroupPath::Unified(path));
+    }
+    let mut parts = line.windows(SYSTEMD.len());
+    let at = parts.position(|part| part == SYSTEMD)?;
+    line.get(at + SYSTEMD.len()..).map(CgroupPath::Systemd)
 }
 
 /// What a tick needs of /proc/meminfo. None where the kernel does not say.
@@ -220,7 +270,7 @@ mod tests {
             assert_eq!(statm(text.as_bytes()), None, "{text}");
         }
         for text in ["", "Uid:", "Uid:\t-1", "Uid:\t4294967296\t0", "xUid:\t1"] {
-            assert_eq!(real_uid(text.as_bytes()), None, "{text}");
+            assert_eq!(status(text.as_bytes()).uid, None, "{text}");
         }
         for text in [
             "",
@@ -236,18 +286,24 @@ mod tests {
     #[test]
     fn values_have_their_units() {
         assert_eq!(statm(b"100 25 3 4 5 6 7\n"), Some((100, 25)));
-        assert_eq!(
-            real_uid(b"Name:\tUid:\\n0\nUid:\t7\t0\t0\t0\n"),
-            Some(Uid::new(7))
-        );
+        let text = b"Name:\tUid:\\n0\nPPid:\t3\nUid:\t7\t0\t0\t0\nHugetlbPages:\t 2048 kB\n";
+        let expected = Status {
+            uid: Some(Uid::new(7)),
+            parent: Pid::new(3),
+            huge: Some(Bytes::new(2 << 20)),
+            ..Status::default()
+        };
+        assert_eq!(status(text), expected);
         let meminfo = meminfo(
-            b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n",
+            b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n\
+              HugePages_Total: 5\nHugePages_Free: 2\nHugepagesize: 2048 kB\n",
         );
         let expected = Meminfo {
             total: Bytes::new(2 << 20),
             available: Some(Bytes::new(1 << 20)),
             swap_total: Bytes::from_kib(9),
             swap_free: Bytes::from_kib(2),
+            huge_used: Bytes::new(6 << 20),
         };
         assert_eq!(meminfo, Some(expected));
         assert_eq!(integer(b"-1000\n"), Some(-1000));
@@ -274,7 +330,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken(text in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let _ = (stat(&text), statm(&text), real_uid(&text), meminfo(&text));
+            let _ = (stat(&text), statm(&text), status(&text), meminfo(&text));
             let _ = (levels(&text), integer(&text));
         }
 

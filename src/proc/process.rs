@@ -1,11 +1,13 @@
 //! One process in detail, all of it read through one open directory /proc/PID, so that it is about one process.
 
+use super::blocking::{Arguments, Blocking};
 use super::facts::{self, Facts};
-use super::memory::{self, Anonymous};
+use super::memory;
 use super::name::Name;
+use super::parse::Status;
 use super::procfile::{self, Failure, Unreadable};
 use super::questions::{Questions, RuleMatch};
-use super::{ProcRoot, executable, rule_inputs};
+use super::{ProcRoot, executable, relatives, rule_inputs};
 use crate::quantities::{Bytes, Metric, Pid, ProcessKey};
 use crate::sys::process::ProcessDirectory;
 
@@ -14,7 +16,7 @@ use crate::sys::process::ProcessDirectory;
 pub struct Process {
     /// With the start time in the facts: its identity.
     pub pid: Pid,
-    /// Resident memory; of a live thread where the main thread has exited.
+    /// Resident memory and reserved huge pages; of a live thread where the main thread has exited.
     pub rss: Bytes,
     /// Or why they can't be read.
     pub facts: Result<Facts, Unreadable>,
@@ -31,14 +33,21 @@ pub struct Details {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
     pub unit: Option<Name>,
-    /// Its executable, cut at 255 bytes.
+    /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
-    /// Its arguments with spaces between them, cut at 255 bytes.
+    /// Its arguments with spaces between them, cut at 255 bytes; read after the signals.
     pub cmdline: Option<Name>,
     /// Its anonymous resident memory.
     pub anon: Option<Bytes>,
     /// Its memory in swap.
     pub swap: Option<Bytes>,
+    /// Reserved huge pages, which are in its resident memory here.
+    pub huge: Option<Bytes>,
+    /// Its anonymous memory, in RAM and in swap, with what it shares with others divided among them. Read after the
+    /// signals, where memory is not short.
+    pub share: Option<Bytes>,
+    /// Whether neither children nor siblings nor its parent may share its anonymous memory; false where that is not known.
+    pub is_alone: bool,
     /// Whether its executable verifies its name; read only where that name may protect it.
     pub program: Option<executable::Program>,
 }
@@ -74,6 +83,20 @@ impl Process {
             .map_or(Ok(self.rss), |(_, memory)| memory)
     }
 
+    /// What comes back when it ends, in RAM and in swap: anonymous memory that it shares with no other process. Memory of
+    /// files stays in the page cache, and shared memory with those who share it. None where it is not known.
+    pub fn freed(&self) -> Option<Bytes> {
+        let Details {
+            share,
+            anon,
+            swap,
+            is_alone,
+            ..
+        } = self.details;
+        let own = anon.filter(|_| is_alone);
+        share.or(own.map(|own| own.saturating_add(swap.unwrap_or_default())))
+    }
+
     /// Its identity; None where the facts can't be read.
     pub fn key(&self) -> Option<ProcessKey> {
         let start_time = self.facts.as_ref().ok()?.start_time;
@@ -88,11 +111,14 @@ impl Process {
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) root: &'c ProcRoot,
+    pub(super) blocking: &'c Blocking,
     pub(super) questions: &'c dyn Questions,
     /// MemTotal.
     pub(super) total: Bytes,
-    /// Whether it is held to be killed, so that unit, executable and arguments are wanted.
+    /// Whether it is held to be killed, so that its unit and executable are wanted.
     pub(super) is_held: bool,
+    /// Whether a name that the kernel has cut is completed even where that decides nothing.
+    pub(super) has_whole_names: bool,
 }
 
 /// Reads the process behind an open directory; None if it has ended.
@@ -107,16 +133,21 @@ pub(super) fn read(directory: &ProcessDirectory, context: Context<'_>) -> Option
 }
 
 fn try_read(directory: &ProcessDirectory, context: Context<'_>) -> Result<Process, Failure> {
-    let read = procfile::unless_gone(facts::read(directory))?;
-    let rss = memory::rss(context.root, directory)?;
-    let details = match &read {
-        Ok((facts, anonymous)) => read_details(directory, context, facts, *anonymous, rss)?,
-        Err(_) => Details::default(),
+    let read = procfile::unless_gone(facts::read(directory, context))?;
+    let mut rss = memory::rss(context.root, directory)?;
+    let (facts, details) = match read {
+        Ok((facts, status, mut arguments)) => {
+            rss = rss.saturating_add(status.huge.unwrap_or(Bytes::ZERO));
+            let arguments = &mut arguments;
+            let details = read_details(directory, context, (&facts, &status), arguments, rss)?;
+            (Ok(facts), details)
+        }
+        Err(unreadable) => (Err(unreadable), Details::default()),
     };
     Ok(Process {
         pid: directory.pid(),
         rss,
-        facts: read.map(|(facts, _)| facts),
+        facts,
         details,
     })
 }
@@ -124,37 +155,44 @@ fn try_read(directory: &ProcessDirectory, context: Context<'_>) -> Result<Proces
 fn read_details(
     directory: &ProcessDirectory,
     context: Context<'_>,
-    facts: &Facts,
-    anonymous: Option<Anonymous>,
+    (facts, status): (&Facts, &Status),
+    arguments: &mut Arguments<'_>,
     rss: Bytes,
 ) -> Result<Details, Failure> {
     let questions = context.questions;
-    let rule_match = rule_inputs::match_rule(directory, questions, facts)?;
-    let is_protected_name = questions.protects_name(facts.name.as_c_str());
+    let rule_match = rule_inputs::match_rule(directory, context, facts, arguments)?;
     let metric = questions.metric(rule_match, rss, context.total);
+    let key = ProcessKey {
+        pid: directory.pid(),
+        start_time: facts.start_time,
+    };
+    let anonymous = memory::anonymous(status);
+    let by_anonymous = || anonymous.map(|memory| (Metric::Anon, Ok(memory)));
     let memory = match metric {
         Metric::Rss => None,
         // A main thread that has exited shows neither, and RSS counts: it is not less.
-        Metric::Pss => memory::pss(directory),
-        Metric::Anon => anonymous.map(|anonymous| Ok(anonymous.sum())),
+        Metric::Anon => by_anonymous(),
+        Metric::Pss => match memory::pss(directory, key, context.blocking) {
+            // No mapping can make that larger than it is, and no lock keeps it from being read.
+            Some(Err(unreadable)) if unreadable.is_late() => by_anonymous(),
+            pss => pss.map(|memory| (metric, memory)),
+        },
     };
-    let (exe, cmdline) = if context.is_held {
-        rule_inputs::exe_and_cmdline(directory)
-    } else {
-        (None, None)
-    };
+    let program = questions
+        .protecting_name(facts)
+        .map(|name| executable::read(context.root, directory, name, questions, arguments));
+    let is_held = context.is_held;
     Ok(Details {
         rule_match: Some(rule_match),
-        memory: memory.map(|memory| (metric, memory)),
-        unit: context
-            .is_held
-            .then(|| rule_inputs::read_unit(directory))
-            .flatten(),
-        exe,
-        cmdline,
-        anon: anonymous.map(|anonymous| anonymous.resident),
-        swap: anonymous.map(|anonymous| anonymous.swapped),
-        program: is_protected_name
-            .then(|| executable::read(context.root, directory, &facts.name, questions)),
+        memory,
+        unit: is_held.then(|| rule_inputs::read_unit(directory)).flatten(),
+        exe: is_held.then(|| rule_inputs::exe(directory)).flatten(),
+        cmdline: None,
+        anon: status.anonymous,
+        swap: status.swapped,
+        share: None,
+        is_alone: is_held && relatives::has_children(directory) == Some(false),
+        huge: status.huge.filter(|&huge| huge > Bytes::ZERO),
+        program,
     })
 }

@@ -2,7 +2,7 @@
 //! smaps_rollup alone takes 25 to 160 us, and it takes the lock of the process's memory, which the process can hold.
 
 use super::procfile::{Unreadable, is_gone};
-use super::rule_inputs;
+use super::{executable, rule_inputs};
 use crate::quantities::{Bytes, Pid};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
@@ -106,7 +106,7 @@ fn pss(text: &[u8]) -> Known<Bytes> {
 fn exe(directory: &ProcessDirectory) -> Known<Vec<u8>> {
     let mut buffer = [0; EXE];
     match fs::read_link_at(directory.as_fd(), c"exe", &mut buffer) {
-        Ok(path) => Some(Ok(path.to_vec())),
+        Ok(path) => Some(Ok(executable::path_of_link(path).to_vec())),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => None,
         Err(error) => Some(Err(Unreadable {
             file: "exe",

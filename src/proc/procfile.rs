@@ -7,8 +7,11 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::{fmt, io};
 
-/// Enough for every file read here: the longest is status, about 1.5 KiB.
+/// Enough for a path, and for every file that is read with one read(2). What fills it is not taken for the whole.
 pub(super) const BUFFER: usize = 4096;
+
+/// More than any file has that is read in pieces: status with the 65,536 groups that a process can be in takes 720 KiB.
+const LONGEST: usize = 1 << 20;
 
 /// The file of a process's directory that could not be read or understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +27,30 @@ impl Unreadable {
         let errno = error.raw_os_error();
         Self { file, errno }
     }
+
+    /// A file that is longer than what is read of it: doubt, as the rest may say something else.
+    pub(super) const fn too_long(file: &'static str) -> Self {
+        let errno = Some(libc::EFBIG);
+        Self { file, errno }
+    }
+
+    /// A file that takes the lock of the process's memory, which is held.
+    pub(super) const fn late(file: &'static str) -> Self {
+        let errno = Some(libc::ETIME);
+        Self { file, errno }
+    }
+
+    /// Whether the process holds the lock of its memory, so that the file can't be read.
+    pub fn is_late(self) -> bool {
+        self.errno == Some(libc::ETIME)
+    }
 }
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.errno {
+            Some(libc::EFBIG) => write!(f, "{}: too long", self.file),
+            Some(libc::ETIME) => write!(f, "{}: no answer in time", self.file),
             Some(errno) => write!(f, "{}: {}", self.file, io::Error::from_raw_os_error(errno)),
             None => write!(f, "{}: unexpected format", self.file),
         }
@@ -43,6 +65,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Of reading this file.
+    pub(super) fn new(file: &'static str, error: &io::Error) -> Self {
+        if is_gone(error) {
+            Self::Gone
+        } else {
+            Self::Unreadable(Unreadable::new(file, error))
+        }
+    }
+
     pub(super) fn unexpected(file: &'static str) -> Self {
         Self::Unreadable(Unreadable { file, errno: None })
     }
@@ -53,19 +84,66 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
-/// The text of a file, as far as `buffer` holds.
+/// The text of a file, which is shorter than `buffer`.
 pub(super) fn read<'b>(
     directory: &ProcessDirectory,
     file: &'static CStr,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Failure> {
-    fs::read_at(directory.as_fd(), file, buffer).map_err(|error| {
-        if is_gone(&error) {
-            Failure::Gone
-        } else {
-            Failure::Unreadable(Unreadable::new(file.to_str().unwrap_or_default(), &error))
+    let capacity = buffer.len();
+    let text = fs::read_at(directory.as_fd(), file, buffer);
+    match text {
+        Ok(text) if text.len() < capacity => Ok(text),
+        Ok(_) => Err(Failure::Unreadable(Unreadable::too_long(name(file)))),
+        Err(error) => Err(Failure::new(name(file), &error)),
+    }
+}
+
+/// Visits the lines of a file that can be longer than any buffer, read in pieces: the kernel makes its text at the first
+/// read and hands on the rest of it, so that it is of one moment. A line that is longer than a piece is left out.
+pub(super) fn each_line(
+    directory: &ProcessDirectory,
+    file: &'static CStr,
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), Failure> {
+    let failure = |error: io::Error| Failure::new(name(file), &error);
+    let opened = fs::open_file_at(directory.as_fd(), file).map_err(failure)?;
+    // The longest line that is wanted is a path with its control group hierarchy's name before it.
+    let mut buffer = [0; 2 * BUFFER];
+    let (mut length, mut total, mut is_skipping) = (0, 0, false);
+    loop {
+        if length == buffer.len() {
+            (length, is_skipping) = (0, true);
         }
-    })
+        let rest = buffer.get_mut(length..).unwrap_or_default();
+        let read = fs::read_on(opened.as_fd(), rest).map_err(failure)?;
+        if read == 0 {
+            break;
+        }
+        (length, total) = (length + read, total + read);
+        if total > LONGEST {
+            return Err(Failure::Unreadable(Unreadable::too_long(name(file))));
+        }
+        let text = buffer.get(..length).unwrap_or_default();
+        let mut start = 0;
+        while let Some(end) = text.iter().skip(start).position(|&byte| byte == b'\n') {
+            if !std::mem::take(&mut is_skipping) {
+                visit(text.get(start..start + end).unwrap_or_default());
+            }
+            start += end + 1;
+        }
+        buffer.copy_within(start..length, 0);
+        length -= start;
+    }
+    if length > 0 && !is_skipping {
+        visit(buffer.get(..length).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// The name of a file for a message.
+fn name(file: &'static CStr) -> &'static str {
+    file.to_str().unwrap_or_default()
 }
 
 /// What could be read, or why not; fails only where the process has ended.
@@ -115,7 +193,7 @@ pub(super) fn ask_threads<T>(
 pub(super) fn live_thread(directory: &ProcessDirectory) -> Option<OwnedFd> {
     ask_threads(directory, |tasks, thread| {
         let mut buffer = [0; 32];
-        fs::status_at(tasks, path(thread, b"/exe", &mut buffer)?).ok()?;
+        fs::read_link_at(tasks, path(thread, b"/exe", &mut buffer)?, &mut [0; 1]).ok()?;
         fs::open_directory_at(tasks, thread).ok()
     })
 }

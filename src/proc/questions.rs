@@ -3,9 +3,9 @@
 
 use super::facts::Facts;
 use super::meminfo::SystemMemory;
+use super::name::Name;
 use super::procfile::Unreadable;
 use crate::quantities::{Bytes, Metric};
-use std::ffi::CStr;
 
 /// The questions that a scan asks about the processes near a threshold. Implementations are pure.
 pub trait Questions {
@@ -20,10 +20,14 @@ pub trait Questions {
     /// By which metric a process of this rule is measured on a machine with `total` memory; RSS where that alone shows
     /// that it is within its thresholds.
     fn metric(&self, matched: RuleMatch, rss: Bytes, total: Bytes) -> Metric;
-    /// Whether processes with this name are protected by it.
-    fn protects_name(&self, name: &CStr) -> bool;
+    /// Whether a pattern for names, of a protection or a rule, matches this one.
+    fn matches_name(&self, name: &[u8]) -> bool;
+    /// Whether one matches this name or a longer one that begins with it: then the whole name must be known.
+    fn matches_longer_name(&self, start: &[u8]) -> bool;
+    /// By which of its names a process is protected; None where by none.
+    fn protecting_name<'f>(&self, facts: &'f Facts) -> Option<&'f Name>;
     /// Whether a file called `file` verifies that a process called `name` is one that is protected.
-    fn verifies(&self, name: &CStr, file: &CStr) -> bool;
+    fn verifies(&self, name: &[u8], file: &[u8]) -> bool;
 }
 
 /// Without a policy: every process is measured by RSS, and read in detail if that is more than this.
@@ -51,11 +55,19 @@ impl Questions for NoQuestions {
         Metric::Rss
     }
 
-    fn protects_name(&self, _: &CStr) -> bool {
+    fn matches_name(&self, _: &[u8]) -> bool {
         false
     }
 
-    fn verifies(&self, _: &CStr, _: &CStr) -> bool {
+    fn matches_longer_name(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    fn protecting_name<'f>(&self, _: &'f Facts) -> Option<&'f Name> {
+        None
+    }
+
+    fn verifies(&self, _: &[u8], _: &[u8]) -> bool {
         false
     }
 }
@@ -72,15 +84,17 @@ pub struct RuleFiles {
 }
 
 /// A text of a process, or why it can't be read.
-pub type Text<'b> = Result<&'b CStr, Unreadable>;
+pub type Text<'b> = Result<&'b [u8], Unreadable>;
 
 /// A process as a rule sees it. A text is None where [`RuleFiles`] did not ask for it.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleInput<'b> {
     /// Name and user.
     pub facts: &'b Facts,
-    /// The target of the exe link; empty where there is none.
+    /// The path of the executable; empty where there is none.
     pub exe: Option<Text<'b>>,
+    /// Whether the process runs where its user can forge that path.
+    pub is_exe_forgeable: bool,
     /// The arguments with spaces between them, as ps(1) shows them.
     pub cmdline: Option<Text<'b>>,
     /// The path of the control group.

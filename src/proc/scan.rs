@@ -1,22 +1,24 @@
 //! The hot path: one walk over all processes, three system calls each and no heap allocation once its buffers have
 //! grown. Only what is over the sieve is read in detail. Touches files below the proc root.
 
+use super::blocking::{Blocking, Reader, Request};
 use super::facts;
 use super::meminfo::{self, SystemMemory};
-use super::memory::Anonymous;
+use super::name::{FULL_COMM, Name, base_name};
+use super::parse::Status;
 use super::process::{self, Process};
 use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};
 use super::questions::Questions;
 use super::snapshot::{Snapshot, UnreadableProcesses};
-use super::{Error, ProcRoot, parse};
+use super::{Error, ProcRoot, memory, parse, relatives};
 use crate::quantities::{Bytes, Pid, ProcessKey};
 use crate::sys::fs;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::ffi::CStr;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 
 /// getdents64 takes as much at once as it is given: 32 KiB hold about 1,300 processes.
@@ -29,13 +31,24 @@ const CANDIDATES: usize = 1024;
 #[derive(Debug)]
 pub struct Sampler {
     root: ProcRoot,
+    blocking: Blocking,
+    has_whole_names: bool,
     entries: Box<[u8]>,
-    /// The processes over the sieve in the running walk.
-    candidates: Vec<Pid>,
-    /// Those below it that may have enough in swap to be over the sieve for anonymous memory.
-    swapped: Vec<Pid>,
+    /// The processes over the sieve in the last walk, the largest first.
+    candidates: Vec<(Bytes, Pid)>,
+    /// Those below it that may have enough in swap or in huge pages to be over the sieve.
+    hidden: Vec<(Bytes, Pid)>,
+    sieve: Sieve,
     /// MemTotal when it was last read.
     total: Cell<Bytes>,
+}
+
+/// What a process must have more of to be read in detail.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sieve {
+    rss: Bytes,
+    /// None where nothing is measured by that.
+    anonymous: Option<Bytes>,
 }
 
 /// What the walk sees of one process.
@@ -56,11 +69,35 @@ impl Sampler {
     pub fn new(root: ProcRoot) -> Self {
         Self {
             root,
+            blocking: Blocking::default(),
+            has_whole_names: false,
             entries: vec![0; ENTRIES].into(),
             candidates: Vec::with_capacity(CANDIDATES),
-            swapped: Vec::with_capacity(CANDIDATES),
+            hidden: Vec::with_capacity(CANDIDATES),
+            sieve: Sieve::default(),
             total: Cell::new(Bytes::ZERO),
         }
+    }
+
+    /// Completes every name that the kernel has cut, also where that decides nothing: for commands, which show it.
+    #[must_use]
+    pub fn with_whole_names(self) -> Self {
+        Self {
+            has_whole_names: true,
+            ..self
+        }
+    }
+
+    /// Reads what can block by this process. Without one it starts one when there is such a thing to read.
+    #[must_use]
+    pub fn with_reader(self, reader: Reader) -> Self {
+        self.blocking.adopt(reader);
+        self
+    }
+
+    /// A turn of the loop begins, in which what can block has a budget of 100 ms.
+    pub fn begin_turn(&self) {
+        self.blocking.renew();
     }
 
     /// The proc root it reads.
@@ -92,7 +129,9 @@ impl Sampler {
         questions: &dyn Questions,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
-        self.scan_over(questions, |memory| questions.sieve(memory), snapshot)
+        self.list(questions, snapshot)?;
+        self.read_all(questions, snapshot);
+        Ok(())
     }
 
     /// The same, and reads every process with memory in detail.
@@ -104,10 +143,36 @@ impl Sampler {
         questions: &dyn Questions,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
-        self.scan_over(questions, |_| Bytes::ZERO, snapshot)
+        self.list_over(questions, |_| Bytes::ZERO, snapshot)?;
+        self.read_all(questions, snapshot);
+        Ok(())
     }
 
-    fn scan_over(
+    fn read_all(&self, questions: &dyn Questions, snapshot: &mut Snapshot) {
+        self.begin_turn();
+        let indices = 0..self.candidates();
+        snapshot
+            .near
+            .extend(indices.filter_map(|index| self.candidate(questions, index)));
+        snapshot
+            .near
+            .sort_unstable_by_key(|process| (Reverse(process.rss), process.pid));
+    }
+
+    /// The first part of a scan: finds the processes over the sieve of `questions`, which [`Sampler::candidate`] reads.
+    /// Clears the processes of the snapshot.
+    ///
+    /// # Errors
+    /// As [`Sampler::scan`].
+    pub fn list(
+        &mut self,
+        questions: &dyn Questions,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), Error> {
+        self.list_over(questions, |memory| questions.sieve(memory), snapshot)
+    }
+
+    fn list_over(
         &mut self,
         questions: &dyn Questions,
         sieve: impl FnOnce(&SystemMemory) -> Bytes,
@@ -119,25 +184,33 @@ impl Sampler {
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
         snapshot.below.clear(Bytes::new(sieve.get() / 8));
-        let anonymous_sieve = questions.anonymous_sieve(snapshot.memory.total);
+        let anonymous = questions.anonymous_sieve(snapshot.memory.total);
+        self.sieve = Sieve {
+            rss: sieve,
+            anonymous,
+        };
         // A process that is measured by anonymous memory may have little of it resident; but it has no more of it in
-        // swap than there is in swap at all. Without swap in use no further file is read here.
-        let swap_used = snapshot.memory.swap_used();
-        let swap_floor = anonymous_sieve
-            .filter(|_| swap_used > Bytes::ZERO)
-            .map(|sieve| sieve.saturating_sub(swap_used));
+        // swap than there is in swap at all, and no more reserved huge pages than are in use. Where neither is in use
+        // no further file is read here.
+        let (swap, huge) = (snapshot.memory.swap_used(), snapshot.memory.huge_used);
+        let swap_floor = anonymous
+            .filter(|_| swap > Bytes::ZERO)
+            .map(|sieve| sieve.saturating_sub(swap.saturating_add(huge)));
+        let huge_floor = (huge > Bytes::ZERO).then(|| sieve.saturating_sub(huge));
+        let floor = swap_floor.into_iter().chain(huge_floor).min();
         let mut candidates = std::mem::take(&mut self.candidates);
-        let mut swapped = std::mem::take(&mut self.swapped);
+        let mut hidden = std::mem::take(&mut self.hidden);
         candidates.clear();
-        swapped.clear();
+        hidden.clear();
         let walked = self.walk(|pid, seen| {
             snapshot.scanned += 1;
             match seen {
-                Seen::Rss(rss) if rss > sieve => candidates.push(pid),
-                Seen::DeadLeader => candidates.push(pid),
+                Seen::Rss(rss) if rss > sieve => candidates.push((rss, pid)),
+                // Its size is known when it is read.
+                Seen::DeadLeader => candidates.push((Bytes::new(u64::MAX), pid)),
                 Seen::Rss(rss) => {
-                    if swap_floor.is_some_and(|floor| rss >= floor) {
-                        swapped.push(pid);
+                    if floor.is_some_and(|floor| rss >= floor) {
+                        hidden.push((rss, pid));
                     }
                     snapshot.below.offer(pid, rss);
                 }
@@ -145,23 +218,29 @@ impl Sampler {
                 Seen::Unreadable(unreadable) => snapshot.unreadable.add(unreadable),
             }
         });
-        if let Some(sieve) = anonymous_sieve {
-            let is_over = |pid: &Pid| self.anonymous(*pid).is_some_and(|memory| memory > sieve);
-            candidates.extend(swapped.iter().copied().filter(is_over));
-        }
-        let processes = candidates
-            .iter()
-            .filter_map(|&pid| self.read(questions, pid));
-        let is_near = |process: &Process| {
-            let is_by_other = |memory| anonymous_sieve.is_some_and(|sieve| memory > sieve);
-            process.rss > sieve || process.facts.is_err() || process.memory().is_ok_and(is_by_other)
-        };
-        snapshot.near.extend(processes.filter(is_near));
-        snapshot
-            .near
-            .sort_unstable_by_key(|process| (Reverse(process.rss), process.pid));
-        (self.candidates, self.swapped) = (candidates, swapped);
+        candidates.extend(hidden.iter().filter_map(|&(rss, pid)| {
+            let status = self.status(pid)?;
+            let rss = rss.saturating_add(status.huge.unwrap_or(Bytes::ZERO));
+            let is_over = self.sieve.is_over(rss, memory::anonymous(&status));
+            is_over.then_some((rss, pid))
+        }));
+        candidates.sort_unstable_by_key(|&(rss, pid)| (Reverse(rss), pid));
+        (self.candidates, self.hidden) = (candidates, hidden);
         walked
+    }
+
+    /// How many processes were over the sieve in the last walk.
+    pub fn candidates(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// The one with this index, the largest first; None where it has ended, or is not over the sieve any more.
+    pub fn candidate(&self, questions: &dyn Questions, index: usize) -> Option<Process> {
+        let &(_, pid) = self.candidates.get(index)?;
+        let process = self.read(questions, pid)?;
+        let anonymous = process.memory().ok();
+        let is_near = process.facts.is_err() || self.sieve.is_over(process.rss, anonymous);
+        is_near.then_some(process)
     }
 
     /// Visits every process once; one that ends meanwhile is left out.
@@ -235,19 +314,81 @@ impl Sampler {
         }
         process::Context {
             root: &self.root,
+            blocking: &self.blocking,
             questions,
             total: self.total.get(),
             is_held,
+            has_whole_names: self.has_whole_names,
         }
     }
 
-    /// The anonymous memory of a process; None if it has ended or can't be read, which the detailed read finds out.
-    fn anonymous(&self, pid: Pid) -> Option<Bytes> {
-        let mut path = [0; 32];
-        // Ten digits and the name always fit.
-        let _ = write!(path.as_mut_slice(), "{pid}/status");
-        let path = CStr::from_bytes_until_nul(&path).ok()?;
-        Anonymous::read(&self.root, path).map(Anonymous::sum)
+    /// The status of a process; None if it has ended or can't be read, which the detailed read finds out.
+    fn status(&self, pid: Pid) -> Option<Status> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
+        let mut status = Status::default();
+        procfile::each_line(&directory, c"status", |line| status.take(line)).ok()?;
+        Some(status)
+    }
+
+    /// Asks for what the log says of a process that is to be signalled, and does not wait for the answer: nothing that can
+    /// block stands before the signal. `wants_share`: also for its share of its memory, for which the kernel visits all
+    /// its pages, and does not free them meanwhile.
+    pub fn ask_words(&self, process: &Process, handle: &ProcessHandle, wants_share: bool) {
+        if let (Some(key), Ok(facts)) = (process.key(), &process.facts) {
+            let cut = Some(&facts.name).filter(|_| facts.is_name_cut);
+            let directory = handle.directory();
+            if wants_share {
+                let request = Request::SmapsRollup;
+                self.blocking.ask_words(directory, key, None, request);
+            }
+            self.blocking
+                .ask_words(directory, key, cut, Request::Cmdline);
+        }
+    }
+
+    /// Asks for the whole name of a process that is not held, where the kernel has cut it.
+    pub fn ask_name(&self, process: &Process) {
+        if let (Some(key), Ok(facts)) = (process.key(), &process.facts) {
+            if !facts.is_name_cut {
+                return;
+            }
+            if let Ok(directory) = ProcessDirectory::open(self.root.as_fd(), process.pid) {
+                let cut = Some(&facts.name);
+                self.blocking
+                    .ask_words(&directory, key, cut, Request::Cmdline);
+            }
+        }
+    }
+
+    /// The signals are sent: the words that were asked for have 50 ms.
+    pub fn begin_words(&self) {
+        self.blocking.renew_for_words();
+    }
+
+    /// Adds the words that were asked for of this process, as far as there is an answer.
+    pub fn add_words(&self, process: &mut Process) {
+        let Some(key) = process.key() else { return };
+        let words = self.blocking.take_words(key);
+        let details = &mut process.details;
+        details.cmdline = details.cmdline.or(words.cmdline);
+        details.share = details.share.or(words.share);
+        if let Ok(facts) = &mut process.facts {
+            let comm = facts.name.as_bytes();
+            let comm = comm.get(..FULL_COMM).unwrap_or(comm);
+            let is_alone = |parent| relatives::is_alone(&self.root, process.pid, parent, comm);
+            details.is_alone &= facts.parent.is_some_and(is_alone);
+            let exe = details.exe.as_ref().map(|exe| base_name(exe.as_bytes()));
+            let exe = exe.filter(|exe| exe.starts_with(facts.name.as_bytes()));
+            if facts.is_name_cut {
+                let name = words.name.or_else(|| exe.map(Name::new));
+                facts.name = name.unwrap_or(facts.name);
+            }
+        }
+    }
+
+    /// Frees the memory of a process that was sent SIGKILL, where the kernel can (Linux 5.15).
+    pub fn reclaim(&self, process: &ProcessHandle) {
+        self.blocking.reclaim(process);
     }
 
     /// What is shown of a held process beside what decides about it; None if it has ended.
@@ -277,6 +418,13 @@ impl Sampler {
     /// Whether this process still has its PID; false where that can't be read.
     pub fn is_still(&self, key: ProcessKey) -> bool {
         self.identify(key.pid).is_ok_and(|now| now == Some(key))
+    }
+}
+
+impl Sieve {
+    fn is_over(self, rss: Bytes, anonymous: Option<Bytes>) -> bool {
+        let is_over = |sieve: Bytes| anonymous.is_some_and(|memory| memory > sieve);
+        rss > self.rss || self.anonymous.is_some_and(is_over)
     }
 }
 

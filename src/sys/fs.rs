@@ -5,7 +5,7 @@ use crate::quantities::Uid;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::offset_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -93,12 +93,18 @@ pub(crate) fn read_at<'b>(
     buffer: &'b mut [u8],
 ) -> io::Result<&'b [u8]> {
     let file = open_file_at(directory, name)?;
+    let length = read_on(file.as_fd(), buffer)?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Reads on in an open file with one read(2); the number of bytes, 0 at its end.
+pub(crate) fn read_on(file: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         // SAFETY: the buffer is writable for its length.
         let length =
             unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
         match usize::try_from(length) {
-            Ok(length) => return Ok(buffer.get(..length).unwrap_or_default()),
+            Ok(length) => return Ok(length),
             Err(_) => match io::Error::last_os_error() {
                 error if error.kind() == io::ErrorKind::Interrupted => {}
                 error => return Err(error),
@@ -116,9 +122,10 @@ pub(crate) fn open_path_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result
 /// The identity of a file, and which users can change it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileStatus {
-    identity: (libc::dev_t, libc::ino_t),
+    /// The numbers of its device, and its own.
+    identity: (u32, u32, u64),
     owner: Uid,
-    mode: libc::mode_t,
+    mode: u32,
 }
 
 impl FileStatus {
@@ -133,14 +140,44 @@ impl FileStatus {
     }
 }
 
-/// What `name` below `directory` is; links are followed. An empty name means `directory` itself.
+/// What `name` below `directory` is; links are followed. An empty name means `directory` itself. The file system is not
+/// asked anew (AT_STATX_DONT_SYNC), since a user's own, or a server that is away, may never answer.
 pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<FileStatus> {
-    let stat = stat_at(directory, name, libc::AT_EMPTY_PATH)?;
-    Ok(FileStatus {
-        identity: (stat.st_dev, stat.st_ino),
-        owner: Uid::new(stat.st_uid),
-        mode: stat.st_mode,
-    })
+    // SAFETY: statx is a C struct of integers, for which all zeros are valid.
+    let mut status: libc::statx = unsafe { std::mem::zeroed() };
+    // By number: the C library has a wrapper only since 2.28.
+    // SAFETY: all pointers live for the call.
+    let asked = check(unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            directory.as_raw_fd(),
+            name.as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
+            libc::STATX_BASIC_STATS,
+            &raw mut status,
+        )
+    });
+    match asked {
+        Ok(_) => Ok(FileStatus {
+            identity: (status.stx_dev_major, status.stx_dev_minor, status.stx_ino),
+            owner: Uid::new(status.stx_uid),
+            mode: status.stx_mode.into(),
+        }),
+        // Before Linux 4.11.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let stat = stat_at(directory, name, libc::AT_EMPTY_PATH)?;
+            Ok(FileStatus {
+                identity: (
+                    libc::major(stat.st_dev),
+                    libc::minor(stat.st_dev),
+                    stat.st_ino,
+                ),
+                owner: Uid::new(stat.st_uid),
+                mode: stat.st_mode,
+            })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The number of links to `name` below `directory`: for /proc/PID/task, 2 and one for each thread.
@@ -238,7 +275,6 @@ impl<'b> Iterator for Entries<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn lists_and_reads_a_directory() {

@@ -6,8 +6,10 @@
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod counting;
+#[cfg(test)]
+pub(crate) mod fnmatch;
 pub(crate) mod fs;
-pub(crate) mod glob;
+pub(crate) mod helper;
 pub mod inherited;
 pub(crate) mod keys;
 pub(crate) mod memory;

@@ -4,7 +4,7 @@
 use super::{check, check_int, fs};
 pub use crate::quantities::Signal;
 
-use crate::quantities::Pid;
+use crate::quantities::{Pid, Uid};
 use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -121,17 +121,29 @@ impl ProcessHandle {
             sent => sent.map(drop),
         }
     }
+}
 
-    /// Frees the memory of a process that was sent SIGKILL, at once and in this call
-    /// (process_mrelease(2), Linux 5.15).
-    ///
-    /// # Errors
-    /// EINVAL while it still handles a SIGTERM, ESRCH where it has freed its memory itself.
-    pub fn reclaim(&self) -> io::Result<()> {
-        let pidfd = self.pidfd.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        // SAFETY: the descriptor is borrowed for the call.
-        check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
-    }
+/// Frees the memory of a process that was sent SIGKILL, at once and in this call (process_mrelease(2), Linux 5.15). Waits
+/// for the lock of its memory.
+///
+/// # Errors
+/// EINVAL while it still handles a SIGTERM, ESRCH where it has freed its memory itself.
+pub(crate) fn reclaim(pidfd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is borrowed for the call.
+    check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
+}
+
+/// The user that has made this user namespace, an open `ns/user` of some process (ioctl_ns(2), Linux 4.11).
+///
+/// # Errors
+/// ENOTTY before that version.
+pub(crate) fn namespace_owner(namespace: BorrowedFd<'_>) -> io::Result<Uid> {
+    /// `NS_GET_OWNER_UID` of include/uapi/linux/nsfs.h.
+    const GET_OWNER: libc::Ioctl = 0xb704;
+    let mut owner: libc::uid_t = 0;
+    // SAFETY: the descriptor is borrowed for the call, and the integer is writable.
+    check_int(unsafe { libc::ioctl(namespace.as_raw_fd(), GET_OWNER, &raw mut owner) })?;
+    Ok(Uid::new(owner))
 }
 
 /// As the kernel numbers it.

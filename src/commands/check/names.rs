@@ -9,7 +9,7 @@ pub(super) fn names(config: &Config) -> String {
     let listed = config.whitelist.names.iter();
     let ruled = config.rules.iter();
     let ruled = ruled.filter_map(|rule| rule.matcher.name.as_ref());
-    let shown = |name: &NamePattern| format!("{}\n", OneLine(&name.text().to_string_lossy()));
+    let shown = |name: &NamePattern| format!("{}\n", OneLine(name.text()));
     let names: BTreeSet<_> = listed.chain(ruled).map(shown).collect();
     names.into_iter().collect()
 }

@@ -4,7 +4,7 @@ use super::matches::{Match, matching, shown};
 use crate::commands::config_line::from;
 use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
-use crate::policy::Policy;
+use crate::policy::{Policy, name_of};
 use crate::proc::{Facts, Process};
 use crate::quantities::Uid;
 use serde::Serialize;
@@ -50,10 +50,10 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
     }
     for (index, name) in names.iter().enumerate() {
         let is_match = |process: &Process, facts: &Facts| {
-            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_none()
+            name_of(name, facts).is_some() && policy.refuted_name(process).is_none()
         };
         let is_refuted = |process: &Process, facts: &Facts| {
-            name.matches(facts.name.as_c_str()) && policy.refuted_name(process).is_some()
+            name_of(name, facts).is_some() && policy.refuted_name(process).is_some()
         };
         entries.push(Listed {
             refuted: matching(processes, is_refuted).len(),

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use view::{ExemptRow, exempt_table};
 
 pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
-    let sampler = Sampler::new(ProcRoot::system()?);
+    let sampler = Sampler::new(ProcRoot::system()?).with_whole_names();
     let file = ExemptionsFile::usual();
     match &options.action {
         Exempt::List => list(&sampler, &file, options.json),

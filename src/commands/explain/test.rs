@@ -119,7 +119,7 @@ fn why_not(evidence: &Evidence<'_>, test: ProtectionTest, users: &mut UserNames)
 fn said(evidence: &Evidence<'_>, protection: &Protection) -> String {
     let shown = evidence.policy.shown(protection);
     match (protection, evidence.process.details.program) {
-        (Protection::Name(_, None), Some(program)) => format!("{shown} ({program})"),
+        (Protection::Name(_, _, None), Some(program)) => format!("{shown} ({program})"),
         _ => shown.to_string(),
     }
 }

@@ -4,11 +4,12 @@ mod view;
 
 use crate::Error;
 use crate::cli::{Filter, HistoryOptions, Since};
+use crate::config::NamePattern;
+use crate::escape::unescaped;
 use crate::state::history::{Entry, History};
 use crate::sys::clock::{local_time, start_of_day, unix_seconds};
 use crate::systemd::{Unit, Unknown};
 use std::cell::Cell;
-use std::ffi::CString;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use view::PastReport;
 
@@ -51,9 +52,8 @@ pub(crate) fn today(history: &History) -> Option<PastReport> {
 /// Users are compared with the name and the uid in the entry: the user may be deleted by now.
 fn is_wanted(filter: &Filter, entry: &Entry) -> bool {
     let is_user = |user: &String| *user == entry.user || *user == entry.uid.to_string();
-    let is_name = filter.name.as_ref().is_none_or(|pattern| {
-        CString::new(entry.name.as_str()).is_ok_and(|name| pattern.matches(&name))
-    });
+    let is_match = |pattern: &NamePattern| pattern.matches(&unescaped(&entry.name));
+    let is_name = filter.name.as_ref().is_none_or(is_match);
     is_name && filter.user.as_ref().is_none_or(is_user)
 }
 

@@ -32,7 +32,7 @@ impl View {
             // Its user and name are not known.
             return self.user.is_none() && self.name.is_none();
         };
-        let is_name = |name: &NamePattern| name.matches(facts.name.as_c_str());
+        let is_name = |name: &NamePattern| name.matches(facts.name.as_bytes());
         self.user.is_none_or(|user| user == facts.uid) && self.name.as_ref().is_none_or(is_name)
     }
 }

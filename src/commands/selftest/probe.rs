@@ -118,7 +118,10 @@ pub(super) fn reclaim(sampler: &Sampler) -> Step {
         );
     };
     let begun = Instant::now();
-    let reclaimed = hog.kill().and_then(|()| handle.reclaim());
+    let reclaimed = hog.kill().and_then(|()| match handle.pidfd() {
+        Some(pidfd) => sys::process::reclaim(pidfd),
+        None => Err(io::ErrorKind::Unsupported.into()),
+    });
     let took = begun.elapsed();
     let (outcome, detail) = match reclaimed.map_err(|error| (error.raw_os_error(), error)) {
         Ok(()) => (Outcome::Ok, String::new()),

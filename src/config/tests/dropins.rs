@@ -46,9 +46,7 @@ impl Etc {
 
 fn names(config: &Config) -> Vec<String> {
     let names = config.whitelist.names.iter();
-    names
-        .map(|name| name.text().to_string_lossy().into_owned())
-        .collect()
+    names.map(|name| name.text().to_owned()).collect()
 }
 
 #[test]
@@ -82,7 +80,7 @@ fn later_values_win_whitelists_are_added_and_rules_come_first() {
     let rules: Vec<_> = rules
         .map(|rule| rule.matcher.name.as_ref().unwrap().text())
         .collect();
-    assert_eq!(rules, [c"late", c"early 1", c"early 2", c"main"]);
+    assert_eq!(rules, ["late", "early 1", "early 2", "main"]);
     let location = config.rules[0].location.as_ref().unwrap();
     assert!(location.to_string().ends_with("config.d/20-late.toml:6:1"));
     assert_eq!(

@@ -24,8 +24,14 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             state: State(b'S'),
             is_kernel_thread: false,
             oom_score_adj: 0,
+            is_name_cut: false,
+            alias: None,
+            parent: None,
         }),
-        details: Details::default(),
+        details: Details {
+            share: Some(Bytes::new(100)),
+            ..Details::default()
+        },
     };
     Victim {
         key: process.key().unwrap(),
@@ -40,7 +46,6 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             rule,
             sustained: Duration::ZERO,
         },
-        last_rss: process.rss,
         terminated: Instant::now(),
         stage,
     }
@@ -75,6 +80,7 @@ fn scan() -> Scan {
             available: Some(Bytes::new(1024)),
             swap_total: Bytes::new(10),
             swap_free: Bytes::new(9),
+            huge_used: Bytes::ZERO,
         },
         processes: 245,
         over: 2,

@@ -22,6 +22,9 @@ pub(super) fn process(pid: u32) -> Process {
         state: State(b'S'),
         is_kernel_thread: false,
         oom_score_adj: 0,
+        is_name_cut: false,
+        alias: None,
+        parent: None,
     };
     Process {
         pid: Pid::new(pid).unwrap(),
@@ -83,6 +86,7 @@ fn memory() -> SystemMemory {
         available: Some(Bytes::new(50 * GB)),
         swap_total: Bytes::ZERO,
         swap_free: Bytes::ZERO,
+        huge_used: Bytes::ZERO,
     }
 }
 
@@ -137,7 +141,7 @@ fn protections_in_their_order() {
         file: "status",
         errno: Some(13),
     };
-    let cases = [
+    let cases = vec![
         (
             Process {
                 facts: Err(unreadable),

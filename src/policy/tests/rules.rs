@@ -3,20 +3,19 @@
 use super::*;
 use crate::proc::{Questions, RuleInput, RuleMatch};
 use crate::quantities::Metric;
-use std::ffi::CStr;
 
 /// What a process is beside its facts.
 #[derive(Clone, Copy)]
 struct Traits {
-    exe: Result<&'static CStr, Unreadable>,
-    cmdline: &'static CStr,
-    cgroup: &'static CStr,
+    exe: Result<&'static [u8], Unreadable>,
+    cmdline: &'static [u8],
+    cgroup: &'static [u8],
 }
 
 const CHROME: Traits = Traits {
-    exe: Ok(c"/opt/google/chrome/chrome"),
-    cmdline: c"/opt/google/chrome/chrome --type=renderer --lang=en",
-    cgroup: c"/user.slice/user-1000.slice/user@1000.service/app.slice/app-chrome.scope",
+    exe: Ok(b"/opt/google/chrome/chrome"),
+    cmdline: b"/opt/google/chrome/chrome --type=renderer --lang=en",
+    cgroup: b"/user.slice/user-1000.slice/user@1000.service/app.slice/app-chrome.scope",
 };
 
 const DENIED: Unreadable = Unreadable {
@@ -31,6 +30,7 @@ fn classified(policy: &Policy, mut process: Process, traits: Traits, other: u64)
     let matched = policy.match_rule(&RuleInput {
         facts: &facts,
         exe: wanted.exe.then_some(traits.exe),
+        is_exe_forgeable: false,
         cmdline: wanted.cmdline.then_some(Ok(traits.cmdline)),
         cgroup: wanted.cgroup.then_some(Ok(traits.cgroup)),
     });
