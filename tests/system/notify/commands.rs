@@ -1,36 +1,43 @@
 //! Commands: programs that are run for each event.
 
 use super::NOBODY;
-use super::notifier::{Notifier, command, ended, trusted_directory};
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use super::notifier::{Notifier, Place, ended};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::machine::{program, quoted, until};
+use crate::harness::trusted;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
-fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) const CASES: &[Case] = cases![
+    a_program_has_the_event_and_nothing_of_the_notifier: [Needs::Users],
+    a_program_that_takes_too_long_is_killed_with_all_it_started: [Needs::Users],
+    a_few_programs_run_at_once_and_the_others_wait: [Needs::Users],
+    a_program_that_others_could_have_written_is_not_run: [Needs::Users],
+];
+
+/// A program with this text, as a command of the configuration.
+fn hook_in(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
-    // By another process: what this one has open for writing, a child of another test would have as well.
-    let script = "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"";
-    let written = Command::new("/bin/sh")
-        .args(["-c", script, "sh"])
-        .arg(&path)
-        .arg(text)
-        .status();
-    assert!(written.unwrap().success());
+    fs::write(&path, text).expect("a directory of ours");
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("a file of ours");
     path
 }
 
-#[test]
+fn config(hooks: &[&Path]) -> String {
+    let hooks: Vec<_> = hooks.iter().map(|hook| quoted(hook)).collect();
+    format!("[notify]\ncommand = [{}]\n", hooks.join(", "))
+}
+
 fn a_program_has_the_event_and_nothing_of_the_notifier() {
-    let directory = trusted_directory();
     let tell = "#!/bin/sh\necho open $(ls /proc/self/fd)\necho group $(ps -o pid=,pgid= -p $$)\n\
                 grep SigBlk /proc/self/status\npwd\necho to stderr >&2\nreadlink /proc/$$/fd/0\nexit 3\n";
-    let path = program(directory.path(), "hook", tell);
-    let config = format!("[notify]\ncommand = [{path:?}]\n");
-    let mut command = command(directory.path(), &config);
+    let hook = hook_in(&trusted::directory(), "hook", tell);
+    let mut command = program(&["notify"]);
     command.env("SECRET", "of the notifier");
-    let mut notifier = Notifier::run(directory, command);
+    let mut notifier = Place::new(0, &config(&[&hook])).start(command);
     notifier.tell(&ended("größe $(reboot)"));
     let mut said = Vec::new();
     loop {
@@ -61,12 +68,10 @@ fn a_program_has_the_event_and_nothing_of_the_notifier() {
     notifier.stop();
 }
 
-#[test]
 fn a_program_that_takes_too_long_is_killed_with_all_it_started() {
-    let directory = trusted_directory();
     let hang = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! $$\nwait\nwait\nsleep 1000\n";
-    let path = program(directory.path(), "hook", hang);
-    let mut notifier = Notifier::start(&format!("[notify]\ncommand = [{path:?}]\n"));
+    let hook = hook_in(&trusted::directory(), "hook", hang);
+    let mut notifier = Notifier::start(&config(&[&hook]));
     let begun = Instant::now();
     notifier.tell(&ended("a"));
     let said = notifier.says("Line=");
@@ -85,27 +90,23 @@ fn a_program_that_takes_too_long_is_killed_with_all_it_started() {
     notifier.stop();
 }
 
-#[test]
 fn a_few_programs_run_at_once_and_the_others_wait() {
-    let directory = trusted_directory();
+    let directory = trusted::directory();
     let text = format!(
-        "#!/bin/sh\necho x >> {0}/begun\nwhile [ -d {0} ] && [ ! -e {0}/go ]; do sleep 0.05; done\n",
-        directory.path().display()
+        "#!/bin/sh\necho x >> {0}/begun\nwhile [ ! -e {0}/go ]; do sleep 0.05; done\n",
+        directory.display()
     );
-    let path = program(directory.path(), "hook", &text);
-    let mut notifier = Notifier::start(&format!("[notify]\ncommand = [{path:?}]\n"));
+    let hook = hook_in(&directory, "hook", &text);
+    let mut notifier = Notifier::start(&config(&[&hook]));
     for _ in 0..6 {
         notifier.tell(&ended("a"));
     }
-    let begun =
-        || fs::read_to_string(directory.path().join("begun")).map_or(0, |text| text.len() / 2);
-    while begun() < 4 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let begun = || fs::read_to_string(directory.join("begun")).map_or(0, |text| text.len() / 2);
+    until("four programs run", || begun() >= 4);
     // A fifth would have had the time.
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     assert_eq!(begun(), 4);
-    fs::write(directory.path().join("go"), "").unwrap();
+    fs::write(directory.join("go"), "").unwrap();
     for _ in 0..6 {
         assert!(notifier.says("Result=").contains("exit status: 0"));
     }
@@ -113,25 +114,20 @@ fn a_few_programs_run_at_once_and_the_others_wait() {
     notifier.stop();
 }
 
-#[test]
 fn a_program_that_others_could_have_written_is_not_run() {
-    let directory = trusted_directory();
-    let hook = |name: &str| program(directory.path(), name, "#!/bin/sh\necho it ran\n");
+    let directory = trusted::directory();
+    let hook = |name: &str| hook_in(&directory, name, "#!/bin/sh\necho it ran\n");
     let (owned, writable, plain) = (hook("owned"), hook("writable"), hook("plain"));
     chown(&owned, Some(NOBODY), None).unwrap();
-    fs::set_permissions(&writable, fs::Permissions::from_mode(0o775)).unwrap();
-    fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).unwrap();
-    let link = directory.path().join("link");
-    std::os::unix::fs::symlink(&owned, &link).unwrap();
-    let missing = directory.path().join("missing");
-    let notifier = Notifier::start(&format!(
-        "[notify]\ncommand = [{owned:?}, {writable:?}, {plain:?}, {link:?}, {missing:?}]\n"
-    ));
+    fs::set_permissions(&writable, Permissions::from_mode(0o775)).unwrap();
+    fs::set_permissions(&plain, Permissions::from_mode(0o644)).unwrap();
+    let link = directory.join("link");
+    symlink(&owned, &link).unwrap();
+    let missing = directory.join("missing");
+    let notifier = Notifier::start(&config(&[&owned, &writable, &plain, &link, &missing]));
     let (passed, steps) = notifier.selftest();
     assert!(!passed);
     let details: Vec<&str> = steps
-        .as_array()
-        .unwrap()
         .iter()
         .skip(1)
         .map(|step| step["detail"].as_str().unwrap())
