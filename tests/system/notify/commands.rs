@@ -4,6 +4,7 @@ use super::NOBODY;
 use super::notifier::{Notifier, Place, ended};
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::machine::{program, quoted, until};
+use crate::harness::os;
 use crate::harness::trusted;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -69,24 +70,32 @@ fn a_program_has_the_event_and_nothing_of_the_notifier() {
 }
 
 fn a_program_that_takes_too_long_is_killed_with_all_it_started() {
-    let hang = "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! $$\nwait\nwait\nsleep 1000\n";
-    let hook = hook_in(&trusted::directory(), "hook", hang);
-    let mut notifier = Notifier::start(&config(&[&hook]));
+    let directory = trusted::directory();
+    let pids = directory.join("pids");
+    let hang = format!(
+        "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho it began\necho $! $$ >{}\nwait\nwait\nsleep 1000\n",
+        pids.display()
+    );
+    let mut notifier = Notifier::start(&config(&[&hook_in(&directory, "hook", &hang)]));
     let begun = Instant::now();
     notifier.tell(&ended("a"));
-    let said = notifier.says("Line=");
-    let pids = said.split("Line=").nth(1).unwrap();
+    let mut said = String::new();
+    until("the program runs", || {
+        said = fs::read_to_string(&pids).unwrap_or_default();
+        said.ends_with('\n')
+    });
+    let (orphan, hook) = said.trim().split_once(' ').unwrap();
+    // What has no parent any more is this process's, the first of its namespace.
+    until("what it started is over", || {
+        let status = fs::read_to_string(format!("/proc/{orphan}/status")).unwrap();
+        status.contains("State:\tZ") && status.contains("PPid:\t1\n")
+    });
+    os::see_end_of(orphan.parse().unwrap());
+    notifier.says("Line=it began");
     let result = notifier.says("Result=");
     assert!(result.contains("Result=killed after 20 s"), "{result}");
     assert!(begun.elapsed() >= Duration::from_secs(20));
-    for pid in pids.split_whitespace() {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        // The process that adopts orphans may not have waited for it yet.
-        assert!(
-            status.is_empty() || status.contains("State:\tZ"),
-            "{status}"
-        );
-    }
+    assert!(!Path::new("/proc").join(hook).exists());
     notifier.stop();
 }
 

@@ -66,13 +66,13 @@ fn notifier(port: u16, more: &str) -> Notifier {
 fn mail_arrives_as_one_and_no_name_gets_into_its_head() {
     let server = MailServer::start();
     let port = server.port;
-    let one_to_two = Notifier::start(&format!(
+    let to_two = Notifier::start(&format!(
         "[notify]\nemail_to = [\"a@example.com\", \"b@example.com\"]\n\
          email_from = \"mm@example.com\"\nsmtp = \"localhost:{port}\"\n"
     ));
     let evil = "x\r\nBcc: evil@example.com\r\n\r\n.\r\nQUIT\r\n\u{1b}]0;=?utf-8?q?=0A?=";
-    one_to_two.tell(&ended(evil));
-    let log = one_to_two.stop();
+    to_two.tell(&ended(evil));
+    let log = to_two.stop();
     assert!(log.contains("Mail sent: Events=1"), "{log}");
 
     let notifier = notifier(port, "");

@@ -18,7 +18,7 @@ pub(super) const SOCKET: &str = "MEMORY_MONITOR_NOTIFY_SOCKET";
 /// A notifier while it runs.
 pub(super) struct Notifier {
     pub(super) process: Daemon,
-    pub(super) config: PathBuf,
+    config: PathBuf,
     pub(super) socket: PathBuf,
     log: Lines,
 }
@@ -41,7 +41,7 @@ impl Place {
         place
     }
 
-    pub(super) fn config(&self) -> PathBuf {
+    fn config(&self) -> PathBuf {
         self.directory.join("notify.toml")
     }
 

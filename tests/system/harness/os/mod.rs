@@ -135,7 +135,7 @@ pub(crate) fn trace(thread: u32) {
     check(result).unwrap_or_else(|error| panic!("ptrace {thread}: {error}"));
 }
 
-/// Sees the end of a traced thread, which until then keeps its process from ending.
+/// Sees the end of a traced thread, which until then keeps its process from ending, or of a child.
 pub(crate) fn see_end_of(thread: u32) {
     let thread = i32::try_from(thread).expect("the kernel's numbers fit");
     // SAFETY: no status is asked for.
