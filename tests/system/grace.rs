@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{LONG, Machine, said};
+use crate::harness::machine::{Daemon, LONG, Machine, said};
 use crate::harness::os;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -64,23 +64,25 @@ fn once_waits_for_the_end() {
     assert_eq!(count(&machine, "Process ended", &hog), 1);
 }
 
+/// The grace period, shortened by a reload, ends without a SIGKILL: the process is protected by now.
+fn is_protected_by_reload(machine: &mut Machine, hog: &RunningHog, daemon: &mut Daemon) {
+    machine.set("settings.term_timeout", "0.1");
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    let cancelled = "Kill cancelled, the process is protected now:";
+    wait_for(machine, cancelled, hog);
+    machine.log().wait_for_scans(5);
+    assert!(hog.is_alive());
+    daemon.stop();
+}
+
 fn reload_that_protects() {
     let mut machine = Machine::new();
     let hog = Hog::new().ignores_sigterm().start();
     let mut daemon = machine.start();
     wait_for(&machine, "Killing process:", &hog);
-    machine.set("settings.term_timeout", "0.1");
     machine.set("whitelist.names", r#"["hog"]"#);
-    machine.write_config();
-    daemon.signal(libc::SIGHUP);
-    wait_for(
-        &machine,
-        "Kill cancelled, the process is protected now:",
-        &hog,
-    );
-    machine.log().wait_for_scans(5);
-    assert!(hog.is_alive());
-    daemon.stop();
+    is_protected_by_reload(&mut machine, &hog, &mut daemon);
     assert_eq!(count(&machine, "Escalating to SIGKILL", &hog), 0);
 }
 
@@ -113,17 +115,7 @@ fn new_name_protects() {
     let mut daemon = machine.launch(machine.command());
     wait_for(&machine, "Killing process:", &hog);
     hog.rename("precious");
-    machine.set("settings.term_timeout", "0.1");
-    machine.write_config();
-    daemon.signal(libc::SIGHUP);
-    wait_for(
-        &machine,
-        "Kill cancelled, the process is protected now:",
-        &hog,
-    );
-    machine.log().wait_for_scans(5);
-    assert!(hog.is_alive());
-    daemon.stop();
+    is_protected_by_reload(&mut machine, &hog, &mut daemon);
 }
 
 /// A thread that is traced stays until its tracer has seen it end, and so does its process, whatever

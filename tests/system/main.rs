@@ -5,10 +5,10 @@
 //!
 //! Each test runs in a pid and a mount namespace of its own, with its own /proc, so that its daemon
 //! sees, and can kill, nothing but the test's processes; see [`harness::confine`]. The same executable is also
-//! the processes that use memory; see [`harness::hog`]. What a test waits for is an event; a limit of a minute
+//! the processes that use memory, see [`harness::hog`], and other helpers, each by a first argument. What a test waits for is an event; a limit of a minute
 //! only turns a wait without end into a failure.
 
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod adversity;
 mod check;
@@ -25,6 +25,7 @@ mod killing;
 mod log_file;
 mod metrics;
 mod names;
+mod notify;
 mod old_kernels;
 mod policy;
 mod protection;
@@ -34,6 +35,7 @@ mod running;
 mod scan;
 mod schedule;
 mod selftest;
+mod sinks;
 mod systemd;
 mod traced;
 mod users;
@@ -44,6 +46,8 @@ use harness::{
     hog,
 };
 use libtest_mimic::Arguments;
+use notify::socket_unit;
+use sinks::console;
 use std::num::NonZero;
 
 fn main() {
@@ -65,6 +69,12 @@ fn main() {
         log_file::CASES,
         metrics::CASES,
         names::CASES,
+        notify::commands::CASES,
+        notify::desktop::CASES,
+        notify::mail::CASES,
+        notify::running::CASES,
+        socket_unit::CASES,
+        notify::terminals::CASES,
         old_kernels::CASES,
         policy::CASES,
         protection::CASES,
@@ -74,6 +84,10 @@ fn main() {
         scan::CASES,
         schedule::CASES,
         selftest::CASES,
+        console::CASES,
+        sinks::file::CASES,
+        sinks::full_disk::CASES,
+        sinks::syslog::CASES,
         systemd::CASES,
         traced::CASES,
         users::CASES,
@@ -82,6 +96,8 @@ fn main() {
     .concat();
     match arguments.next() {
         Some(word) if word == hog::WORD => hog::run(arguments),
+        Some(word) if word == console::WORD => console::run(arguments),
+        Some(word) if word == socket_unit::WORD => socket_unit::run(arguments),
         Some(word) if word == confine::WORD => {
             confine::run_here(&cases, arguments.next().as_deref());
         }

@@ -5,6 +5,7 @@ use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::log_lines::Record;
 use crate::harness::machine::{Daemon, Machine, binary};
 use crate::harness::os;
+use crate::harness::trusted;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -25,19 +26,9 @@ pub(crate) const CASES: &[Case] = cases![
 
 const USER: u32 = 65534;
 
-/// A directory that is root's, as are all above it, whatever the one that these tests run in is.
-fn opt() -> &'static Path {
-    let opt = Path::new("/opt");
-    if !opt.join("is-ours").exists() {
-        os::mount(Path::new("none"), opt, "tmpfs", 0, "mode=755");
-        fs::write(opt.join("is-ours"), "").expect("a directory of ours");
-    }
-    opt
-}
-
-/// A directory below [`opt`] with these permissions.
+/// A directory below [`trusted::root`] with these permissions.
 fn directory(name: &str, mode: u32) -> PathBuf {
-    let directory = opt().join(name);
+    let directory = trusted::root().join(name);
     fs::create_dir_all(&directory).expect("a directory of ours");
     fs::set_permissions(&directory, Permissions::from_mode(mode)).expect("a directory of ours");
     directory
@@ -45,10 +36,7 @@ fn directory(name: &str, mode: u32) -> PathBuf {
 
 /// A copy of this executable, which is called "guard".
 fn guard_in(directory: &Path) -> PathBuf {
-    let guard = directory.join("guard");
-    fs::copy("/proc/self/exe", &guard).expect("a directory of ours");
-    fs::set_permissions(&guard, Permissions::from_mode(0o755)).expect("a file of ours");
-    guard
+    trusted::copy(Path::new("/proc/self/exe"), directory, "guard")
 }
 
 fn hog() -> Hog {
@@ -99,7 +87,7 @@ fn root_alone_can_change_it() {
     let guard = guard_in(&directory("bin", 0o755));
     let (by_user, by_root) = (start(&guard), Hog::new().comm("guard").by([&guard]).start());
     // What it was started by is not what it is called by the kernel.
-    let link = opt().join("bin/other");
+    let link = trusted::root().join("bin/other");
     symlink(&guard, &link).expect("a directory of ours");
     let by_link = start(&link);
     let mut daemon = machine.start();
@@ -151,9 +139,9 @@ fn deleted_or_replaced() {
     let of_user = guard_in(&theirs);
     let protected = [start(&replaced), start(&removed)];
     let mut killed = start(&of_user);
-    fs::copy("/bin/true", opt().join("replaced/new")).expect("a directory of ours");
-    fs::rename(opt().join("replaced/new"), &replaced).expect("a directory of ours");
-    fs::remove_dir_all(opt().join("removed")).expect("a directory of ours");
+    fs::copy("/bin/true", trusted::root().join("replaced/new")).expect("a directory of ours");
+    fs::rename(trusted::root().join("replaced/new"), &replaced).expect("a directory of ours");
+    fs::remove_dir_all(trusted::root().join("removed")).expect("a directory of ours");
     chown(&theirs, Some(USER), None).expect("root");
     fs::remove_file(&of_user).expect("a directory of ours");
     let mut daemon = machine.start();

@@ -5,6 +5,7 @@ mod file;
 mod history;
 mod journal;
 mod line;
+mod member;
 mod notifier;
 mod patience;
 mod sink;
@@ -21,8 +22,9 @@ pub use syslog::SyslogSockets;
 
 use crate::config::LogSettings;
 use file::LogFile;
-use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
-use simplelog::{CombinedLogger, Config, SharedLogger};
+use log::{LevelFilter, Record, SetLoggerError};
+use member::Member;
+use simplelog::CombinedLogger;
 use sink::{Reporting, Sink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,10 +73,10 @@ impl LogSinks {
         };
         sinks.apply(settings, level);
         let logger = CombinedLogger::new(vec![
-            Box::new(sinks.file.clone()),
-            Box::new(sinks.stderr.clone()),
-            Box::new(sinks.syslog.clone()),
-            Box::new(sinks.clone()),
+            member::boxed(&sinks.file),
+            member::boxed(&sinks.stderr),
+            member::boxed(&sinks.syslog),
+            member::boxed(&sinks),
         ]);
         (sinks, logger)
     }
@@ -134,29 +136,9 @@ impl LogSinks {
     }
 }
 
-impl Log for LogSinks {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
+impl Member for LogSinks {
     fn log(&self, _: &Record<'_>) {
         self.in_journal.store(false, Ordering::Relaxed);
         self.report_changes();
-    }
-
-    fn flush(&self) {}
-}
-
-impl SharedLogger for LogSinks {
-    fn level(&self) -> LevelFilter {
-        LevelFilter::Trace
-    }
-
-    fn config(&self) -> Option<&Config> {
-        None
-    }
-
-    fn as_log(self: Box<Self>) -> Box<dyn Log> {
-        self
     }
 }

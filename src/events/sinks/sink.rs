@@ -1,10 +1,10 @@
-//! What file, standard error and syslog have in common as members of simplelog's `CombinedLogger`: a level, a format, a
-//! lock of its own, and a health that the others report.
+//! What file, standard error and syslog have in common: a level, a format, a lock of its own, and a health that the
+//! others report.
 
+use super::member::Member;
 use super::sink_health::{Change, SinkHealth};
 use crate::config::LogFormat;
-use log::{LevelFilter, Log, Metadata, Record};
-use simplelog::{Config, SharedLogger};
+use log::{LevelFilter, Record};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a sink writes.
@@ -18,7 +18,7 @@ pub(super) trait Output: Send {
     fn health(&mut self) -> &mut SinkHealth;
 }
 
-/// A sink: the logger, and as a clone the handle by which a reload changes it.
+/// A sink: a member of the combined logger, and as a clone the handle by which a reload changes it.
 pub(super) struct Sink<O>(Arc<Mutex<State<O>>>);
 
 pub(super) struct State<O> {
@@ -56,33 +56,12 @@ impl<O: Output> State<O> {
     }
 }
 
-impl<O: Output> Log for Sink<O> {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.lock().level
-    }
-
+impl<O: Output> Member for Sink<O> {
     fn log(&self, record: &Record<'_>) {
         let mut state = self.lock();
         if record.level() <= state.level {
             state.write(record);
         }
-    }
-
-    fn flush(&self) {}
-}
-
-impl<O: Output + 'static> SharedLogger for Sink<O> {
-    /// All of them: the combined logger keeps what it is told here for ever, but a reload may change the level.
-    fn level(&self) -> LevelFilter {
-        LevelFilter::Trace
-    }
-
-    fn config(&self) -> Option<&Config> {
-        None
-    }
-
-    fn as_log(self: Box<Self>) -> Box<dyn Log> {
-        self
     }
 }
 

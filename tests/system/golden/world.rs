@@ -6,15 +6,13 @@ use crate::harness::hog::{Hog, RunningHog, next_pid};
 use crate::harness::machine::binary;
 use crate::harness::os;
 use crate::harness::syslog::own_dev;
+use crate::harness::trusted;
 use std::cell::Cell;
 use std::fmt::Write;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A directory that is root's on every machine, as is the one above it. A tmpfs of the test's own lies here.
-const ROOT: &str = "/opt";
 /// The PIDs of the program: as a command, and as the daemon.
 const COMMAND_PID: u32 = 900;
 const DAEMON_PID: u32 = 800;
@@ -108,13 +106,11 @@ pub(super) struct World {
 impl World {
     /// With these processes, the test itself as pid 1, and no other.
     pub(super) fn with(processes: &[Process]) -> Self {
-        os::mount(Path::new("none"), Path::new(ROOT), "tmpfs", 0, "mode=755");
         for directory in ["bin", "config.d", "run", "state", "log", "etc", "mounted"] {
             fs::create_dir(path(directory)).expect("a directory of ours");
         }
         for (original, copy) in [(Path::new("/proc/self/exe"), "hog"), (binary(), PROGRAM)] {
-            fs::copy(original, path(copy)).expect("a directory of ours");
-            fs::set_permissions(path(copy), Permissions::from_mode(0o755)).expect("ours");
+            trusted::copy(original, trusted::root(), copy);
         }
         // Nothing of this machine's: no configuration, no unit, no log, no /dev/log.
         fs::write(path("etc/passwd"), PASSWD).expect("a directory of ours");
@@ -226,7 +222,7 @@ fn program(words: &[&str]) -> Command {
 
 /// A path of the world.
 pub(super) fn path(name: &str) -> PathBuf {
-    Path::new(ROOT).join(name)
+    trusted::root().join(name)
 }
 
 fn of_process(pid: u32) -> PathBuf {

@@ -3,6 +3,7 @@
 use crate::harness::hog::GROUP;
 use crate::harness::log_lines::Log;
 use crate::harness::os;
+use memory_monitor::paths;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -178,6 +179,16 @@ pub(crate) fn binary() -> &'static Path {
     BINARY.get_or_init(|| std::env::var_os("MEMORY_MONITOR").map_or_else(built, PathBuf::from))
 }
 
+/// The notifier that [`binary`] starts: what cargo has built beside it, or the installed one.
+pub(crate) fn notifier() -> PathBuf {
+    let built = binary().with_file_name(paths::BUILT_NOTIFIER);
+    if built.is_file() {
+        built
+    } else {
+        paths::NOTIFIER.into()
+    }
+}
+
 /// The binary with these words.
 pub(crate) fn program(words: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -229,7 +240,7 @@ pub(crate) fn hide_processes(value: &str) {
     os::mount(source, target, "proc", libc::MS_REMOUNT, &option);
 }
 
-/// The daemon while it runs; its end is the end of this.
+/// The daemon, or what else runs for a whole test; its end is the end of this.
 pub(crate) struct Daemon {
     child: Child,
     /// A file, unless it was started with something else.

@@ -4,8 +4,10 @@
 pub(crate) mod clock;
 pub(crate) mod confine;
 pub(crate) mod hog;
+pub(crate) mod lines;
 pub(crate) mod log_lines;
 pub(crate) mod machine;
 pub(crate) mod os;
 pub(crate) mod syslog;
 pub(crate) mod terminal;
+pub(crate) mod trusted;

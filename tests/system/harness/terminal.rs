@@ -16,11 +16,17 @@ pub(crate) struct Press {
 /// What begins each frame's last escape sequence: "erase the rest of the screen".
 const FRAME: &str = "\x1b[J";
 
-/// Runs the program on a terminal of this size; returns what it showed when it has ended well and left the
-/// terminal as it was.
+/// Runs the program on a terminal of this size, with colours; returns what it showed.
 pub(crate) fn on_terminal(size: (u16, u16), press: Option<Press>, words: &[&str]) -> String {
-    let (ours, theirs) = os::open_terminal(size);
     let mut command = program(words);
+    command.env_remove("NO_COLOR").env("TERM", "xterm");
+    shown_by(command, size, press)
+}
+
+/// Runs `command` on a terminal of this size; returns what it showed when it has ended well and left the
+/// terminal as it was.
+pub(crate) fn shown_by(mut command: Command, size: (u16, u16), press: Option<Press>) -> String {
+    let (ours, theirs) = os::open_terminal(size);
     for stream in [Command::stdin, Command::stdout, Command::stderr] {
         stream(
             &mut command,
@@ -28,7 +34,6 @@ pub(crate) fn on_terminal(size: (u16, u16), press: Option<Press>, words: &[&str]
         );
     }
     os::with_terminal(&mut command);
-    command.env_remove("NO_COLOR").env("TERM", "xterm");
     let mut child = command.spawn().expect("the program starts");
     // The program's end is the terminal's: no other process may have it open.
     drop((command, theirs));

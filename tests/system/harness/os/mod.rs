@@ -6,12 +6,12 @@ mod seccomp;
 mod terminal;
 
 pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscalls};
-pub(crate) use terminal::{echoes_lines, open_terminal, with_terminal};
+pub(crate) use terminal::{echoes_lines, hold_output, is_readable, open_terminal, with_terminal};
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -135,7 +135,7 @@ pub(crate) fn trace(thread: u32) {
     check(result).unwrap_or_else(|error| panic!("ptrace {thread}: {error}"));
 }
 
-/// Sees the end of a traced thread, which until then keeps its process from ending.
+/// Sees the end of a traced thread, which until then keeps its process from ending, or of a child.
 pub(crate) fn see_end_of(thread: u32) {
     let thread = i32::try_from(thread).expect("the kernel's numbers fit");
     // SAFETY: no status is asked for.
@@ -155,6 +155,30 @@ pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
             check(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit).into()).map(drop)
         });
     }
+}
+
+/// Starts `command` without a standard error.
+pub(crate) fn without_stderr(command: &mut Command) {
+    // SAFETY: between fork and exec only one system call is made, on an integer.
+    unsafe {
+        command.pre_exec(|| check(libc::close(libc::STDERR_FILENO).into()).map(drop));
+    }
+}
+
+/// Lets what this process becomes by exec have `fd` as its fourth descriptor, where systemd passes the first socket.
+pub(crate) fn pass_as_fourth(fd: OwnedFd) {
+    const FOURTH: libc::c_int = 3;
+    let fd = fd.into_raw_fd();
+    // SAFETY: changes descriptors by their numbers; this process uses no fourth one but, perhaps, `fd` itself, which
+    // dup2 would leave as it is.
+    let result = unsafe {
+        if fd == FOURTH {
+            libc::fcntl(fd, libc::F_SETFD, 0)
+        } else {
+            libc::dup2(fd, FOURTH)
+        }
+    };
+    check(result.into()).unwrap_or_else(|error| panic!("dup2: {error}"));
 }
 
 /// Writes to `socket` until nothing more goes in; afterwards it blocks again.

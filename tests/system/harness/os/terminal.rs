@@ -59,6 +59,27 @@ pub(crate) fn echoes_lines(terminal: &File) -> bool {
     settings(terminal.as_raw_fd()).c_lflag & wanted == wanted
 }
 
+/// Stops the output of a terminal at its device end, as Ctrl-S does, or lets it go on.
+pub(crate) fn hold_output(device: &OwnedFd, is_held: bool) {
+    let action = if is_held { libc::TCOOFF } else { libc::TCOON };
+    // SAFETY: takes two integers.
+    let result = unsafe { libc::tcflow(device.as_raw_fd(), action) };
+    check(result.into()).unwrap_or_else(|error| panic!("tcflow: {error}"));
+}
+
+/// Whether there is something to read.
+pub(crate) fn is_readable(screen: &File) -> bool {
+    let mut waiting = libc::pollfd {
+        fd: screen.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one pollfd that lives for the length of the call.
+    let result = unsafe { libc::poll(&raw mut waiting, 1, 0) };
+    check(result.into()).unwrap_or_else(|error| panic!("poll: {error}"));
+    waiting.revents & libc::POLLIN != 0
+}
+
 fn settings(terminal: RawFd) -> libc::termios {
     // SAFETY: a C struct for which all zeros are valid.
     let mut settings: libc::termios = unsafe { std::mem::zeroed() };

@@ -1,13 +1,13 @@
-//! The log sinks over real files, pipes, terminals and datagram sockets.
+//! The log sinks, as a part of the library, over real files, pipes, terminals and datagram sockets. What the daemon does
+//! where it can't log is in [`crate::log_file`].
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 // std::io::pipe needs Rust 1.87: the tests do, the program does not.
 #![allow(clippy::incompatible_msrv)]
 
-mod console;
-mod file;
-mod full_disk;
-mod syslog;
+pub(crate) mod console;
+pub(crate) mod file;
+pub(crate) mod full_disk;
+pub(crate) mod syslog;
 
 use log::{Level, LevelFilter, Log, Record};
 use memory_monitor::cli::Verbosity;
@@ -18,30 +18,7 @@ use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::{RwLock, RwLockReadGuard};
 use tempfile::TempDir;
-
-/// Between fork and exec a child holds copies of all descriptors, and so keeps open what a test of another
-/// thread closes: whoever starts a child takes this for writing, who relies on a close for reading.
-static STARTING: RwLock<()> = RwLock::new(());
-
-/// The output of a child process.
-fn output_of(command: &mut Command) -> Output {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let starting = STARTING.write().unwrap();
-    let child = command.spawn();
-    drop(starting);
-    child.unwrap().wait_with_output().unwrap()
-}
-
-fn nobody_starts() -> RwLockReadGuard<'static, ()> {
-    STARTING.read().unwrap()
-}
-
-fn make_fifo(path: &Path) {
-    assert!(output_of(Command::new("mkfifo").arg(path)).status.success());
-}
 
 /// Sinks in a directory of their own, with a pipe for standard error and a socket for /dev/log.
 struct Bench {

@@ -1,28 +1,44 @@
 //! Standard error: a pipe, a terminal, the journal's stream; broken and stuck ones.
 
-use super::*;
-use std::io::Write;
+use super::{Bench, count, texts, without_time};
+use crate::harness::confine::{Case, cases};
+use crate::harness::machine::said;
+use crate::harness::os;
+use crate::harness::terminal::shown_by;
+use log::LevelFilter;
+use memory_monitor::cli::Verbosity;
+use memory_monitor::config::{LogFormat, LogSettings};
+use memory_monitor::events::sinks::{LogSinks, Style};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
 
-const CHILD: &str = "MEMORY_MONITOR_TEST_CONSOLE";
+pub(crate) const CASES: &[Case] = cases![
+    quiet_and_verbose_choose_the_level,
+    colours_only_on_a_terminal_and_without_no_color,
+    the_journal_gets_the_priority_and_no_time,
+    a_closed_standard_error_stops_nothing,
+    a_broken_pipe_is_said_once,
+    a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later,
+    a_stuck_fifo_as_log_file_keeps_lines_apart,
+];
 
-/// What the child processes below do: install the sinks on their own standard error and log.
-#[test]
-fn logs_to_the_standard_error_it_was_given() {
-    let Some(mode) = std::env::var_os(CHILD) else {
-        return;
-    };
-    let mode = match mode.to_str().unwrap() {
-        "quiet" => Verbosity::Quiet,
-        "verbose" => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
+/// The first argument of this executable when it is to install the sinks on its own standard error and to log.
+pub(crate) const WORD: &str = "--log";
+
+/// What such a process does: `LEVEL`, of what goes to standard error.
+pub(crate) fn run(mut arguments: impl Iterator<Item = OsString>) {
     let settings = LogSettings {
         file: None,
         syslog: false,
         level: LevelFilter::Info,
         format: LogFormat::Text,
     };
-    let level = mode.level(settings.level);
+    let level = arguments.next().and_then(|level| level.into_string().ok());
+    let level = level.and_then(|level| level.parse().ok()).expect("a level");
     let sinks = LogSinks::install(&settings, level).unwrap();
     log::debug!("fine");
     log::info!("usual");
@@ -31,62 +47,40 @@ fn logs_to_the_standard_error_it_was_given() {
     assert!(LogSinks::install(&settings, level).is_err(), "only once");
 }
 
-fn child(mode: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "console::logs_to_the_standard_error_it_was_given",
-    ]);
+/// A process that logs.
+fn logger(verbosity: Verbosity) -> Command {
+    let mut command = Command::new("/proc/self/exe");
     command
-        .env(CHILD, mode)
+        .args([WORD, verbosity.level(LevelFilter::Info).as_str()])
         .env_remove("JOURNAL_STREAM")
         .env_remove("NO_COLOR");
     command
 }
 
-fn stderr_of(mut command: Command) -> Vec<String> {
-    let output = output_of(&mut command);
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stderr)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+fn stderr_of(verbosity: Verbosity) -> Vec<String> {
+    let said = said(logger(verbosity));
+    assert_eq!(said.status, Some(0), "{said:?}");
+    said.err.lines().map(str::to_owned).collect()
 }
 
-#[test]
 fn quiet_and_verbose_choose_the_level() {
     assert_eq!(
-        texts(&stderr_of(child("normal"))),
+        texts(&stderr_of(Verbosity::Normal)),
         ["INFO - usual", "ERROR - bad"]
     );
-    assert_eq!(texts(&stderr_of(child("quiet"))), ["ERROR - bad"]);
-    let verbose = stderr_of(child("verbose"));
+    assert_eq!(texts(&stderr_of(Verbosity::Quiet)), ["ERROR - bad"]);
+    let verbose = stderr_of(Verbosity::Verbose);
     assert_eq!(
         texts(&verbose),
         ["DEBUG - fine", "INFO - usual", "ERROR - bad"]
     );
 }
 
-#[test]
 fn colours_only_on_a_terminal_and_without_no_color() {
     let on_a_terminal = |name: &str, value: &str| {
-        let binary = std::env::current_exe().unwrap();
-        let mut command = Command::new("script");
-        command.args(["--quiet", "--return", "--command"]);
-        command.arg(format!(
-            "'{}' --exact console::logs_to_the_standard_error_it_was_given",
-            binary.display()
-        ));
-        command.arg("/dev/null").stdin(Stdio::null());
-        command
-            .env(CHILD, "normal")
-            .env("TERM", "xterm")
-            .env_remove("NO_COLOR")
-            .env(name, value);
-        let output = output_of(&mut command);
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        let mut command = logger(Verbosity::Normal);
+        command.env("TERM", "xterm").env(name, value);
+        shown_by(command, (80, 24), None)
     };
     let coloured = on_a_terminal("NO_COLOR", "");
     assert!(
@@ -106,23 +100,18 @@ fn colours_only_on_a_terminal_and_without_no_color() {
     assert!(dumb.contains(" - INFO - usual\r\n"), "{dumb:?}");
 }
 
-#[test]
 fn the_journal_gets_the_priority_and_no_time() {
-    use std::os::unix::fs::MetadataExt;
     let run = |inode_off_by: u64| {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let writer = File::from(OwnedFd::from(writer));
         let id = writer.metadata().unwrap();
-        let mut command = child("verbose");
+        let mut command = logger(Verbosity::Verbose);
         command.env(
             "JOURNAL_STREAM",
             format!("{}:{}", id.dev(), id.ino() + inode_off_by),
         );
         command.stdout(Stdio::null()).stderr(writer);
-        let starting = STARTING.write().unwrap();
-        let child = command.spawn();
-        drop(starting);
-        assert!(child.unwrap().wait().unwrap().success());
+        assert!(command.status().unwrap().success());
         drop(command);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -133,24 +122,13 @@ fn the_journal_gets_the_priority_and_no_time() {
     assert!(run(1).contains(" - INFO - usual\n"));
 }
 
-#[test]
 fn a_closed_standard_error_stops_nothing() {
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg("exec \"$0\" \"$@\" 2>&-")
-        .arg(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "console::logs_to_the_standard_error_it_was_given",
-    ]);
-    let output = output_of(command.env(CHILD, "normal"));
-    assert!(output.status.success(), "{output:?}");
+    let mut command = logger(Verbosity::Normal);
+    os::without_stderr(&mut command);
+    assert!(command.status().unwrap().success());
 }
 
-#[test]
 fn a_broken_pipe_is_said_once() {
-    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.stderr = None;
     for number in 0..3 {
@@ -164,7 +142,6 @@ fn a_broken_pipe_is_said_once() {
     assert_eq!(lines.len(), 4);
 }
 
-#[test]
 fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
     let mut bench = Bench::new();
     let long = "x".repeat(9000);
@@ -200,11 +177,10 @@ fn a_stuck_reader_of_a_pipe_does_not_block_and_gets_whole_lines_later() {
     assert_eq!(lost, 40 - written);
 }
 
-#[test]
 fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("log");
-    make_fifo(&fifo);
+    os::make_pipe(&fifo);
     let mut both_ends = File::options().read(true).write(true).open(&fifo).unwrap();
     let bench = Bench::at(directory, &fifo, Verbosity::Quiet, Style::Plain);
     let long = "x".repeat(9000);

@@ -1,6 +1,24 @@
 //! Syslog over a real datagram socket that stands for /dev/log.
 
-use super::*;
+use super::{Bench, count, listen, received};
+use crate::harness::confine::{Case, cases};
+use log::{Level, LevelFilter};
+use memory_monitor::cli::Verbosity;
+use memory_monitor::events::sinks::Style;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+pub(crate) const CASES: &[Case] = cases![
+    sends_the_message_at_the_matching_priority,
+    is_off_when_it_is_switched_off,
+    missing_gone_and_back_again_is_said_once_each,
+    a_restarted_server_costs_no_record,
+    a_full_socket_does_not_block,
+    a_stream_socket_is_said_not_suffered,
+    the_journal_gets_each_record_once,
+    what_standard_error_could_not_bring_to_the_journal_goes_by_syslog,
+    what_quiet_keeps_from_the_journal_goes_by_syslog,
+];
 
 /// The priority and the message of a packet in the form that syslog(3) sends.
 fn parts(packet: &str) -> (&str, &str) {
@@ -17,7 +35,6 @@ fn parts(packet: &str) -> (&str, &str) {
     (priority, rest.strip_prefix(&tag).unwrap())
 }
 
-#[test]
 fn sends_the_message_at_the_matching_priority() {
     let mut bench = Bench::new();
     bench.settings.level = LevelFilter::Debug;
@@ -41,7 +58,6 @@ fn sends_the_message_at_the_matching_priority() {
     );
 }
 
-#[test]
 fn is_off_when_it_is_switched_off() {
     let mut bench = Bench::new();
     let server = bench.listen();
@@ -56,9 +72,7 @@ fn is_off_when_it_is_switched_off() {
     assert_eq!(parts(&packets[0]), ("30", "two"));
 }
 
-#[test]
 fn missing_gone_and_back_again_is_said_once_each() {
-    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.switch_syslog_on();
     bench.info("lost one");
@@ -92,9 +106,7 @@ fn missing_gone_and_back_again_is_said_once_each() {
     assert_eq!(bench.finish(), lines);
 }
 
-#[test]
 fn a_restarted_server_costs_no_record() {
-    let _guard = nobody_starts();
     let mut bench = Bench::new();
     bench.switch_syslog_on();
     for number in 0..5 {
@@ -106,7 +118,6 @@ fn a_restarted_server_costs_no_record() {
     assert_eq!(count(&bench.log_file(), "syslog"), 0);
 }
 
-#[test]
 fn a_full_socket_does_not_block() {
     let mut bench = Bench::with(Verbosity::Quiet, Style::Plain);
     bench.switch_syslog_on();
@@ -130,10 +141,9 @@ fn a_full_socket_does_not_block() {
     assert_eq!(lines.len(), records + 3);
 }
 
-#[test]
 fn a_stream_socket_is_said_not_suffered() {
     let mut bench = Bench::new();
-    let _listener = std::os::unix::net::UnixListener::bind(bench.path("dev-log")).unwrap();
+    let _listener = UnixListener::bind(bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
     bench.info("one");
     assert_eq!(
@@ -142,11 +152,10 @@ fn a_stream_socket_is_said_not_suffered() {
     );
 }
 
-#[test]
 fn the_journal_gets_each_record_once() {
     let mut bench = Bench::with(Verbosity::Normal, Style::Journal);
     let journald = listen(&bench.path("journald"));
-    std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
+    symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
     bench.info("one");
     bench.log(Level::Error, "two");
@@ -159,12 +168,10 @@ fn the_journal_gets_each_record_once() {
     assert_eq!(bench.finish(), ["<6>one", "<3>two", "<6>three"]);
 }
 
-#[test]
 fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
-    let _guard = nobody_starts();
     let mut bench = Bench::with(Verbosity::Normal, Style::Journal);
     let journald = listen(&bench.path("journald"));
-    std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
+    symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
     bench.stderr = None;
     bench.info("one");
@@ -177,11 +184,10 @@ fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
     assert_eq!(packets.len(), 2);
 }
 
-#[test]
 fn what_quiet_keeps_from_the_journal_goes_by_syslog() {
     let mut bench = Bench::with(Verbosity::Quiet, Style::Journal);
     let journald = listen(&bench.path("journald"));
-    std::os::unix::fs::symlink("journald", bench.path("dev-log")).unwrap();
+    symlink("journald", bench.path("dev-log")).unwrap();
     bench.switch_syslog_on();
     bench.log(Level::Error, "one");
     bench.info("two");

@@ -1,40 +1,19 @@
-//! A disk that gets full: a tmpfs of 64 KiB, mounted where only the test's own child sees it.
+//! A disk that gets full: a tmpfs of 64 KiB.
 
-use super::*;
+use super::{Bench, count, lines_of, received, without_time};
+use crate::harness::confine::{Case, cases};
+use crate::harness::os;
+use memory_monitor::cli::Verbosity;
+use memory_monitor::events::sinks::Style;
+use std::fs;
+use std::path::Path;
 
-const CHILD: &str = "MEMORY_MONITOR_TEST_FULL_DISK";
+pub(crate) const CASES: &[Case] = cases![a_full_disk_costs_whole_lines_and_heals,];
 
-#[test]
 fn a_full_disk_costs_whole_lines_and_heals() {
-    if let Some(disk) = std::env::var_os(CHILD) {
-        return on_a_small_disk(Path::new(&disk));
-    }
-    let able = output_of(Command::new("unshare").args(["--mount", "true"]));
-    if !able.status.success() {
-        println!("skipped: needs root for a mount namespace");
-        return;
-    }
     let disk = tempfile::tempdir().unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-ec"])
-        .arg("mount -t tmpfs -o size=64k tmpfs \"$0\"; exec \"$@\"")
-        .arg(disk.path())
-        .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "full_disk::a_full_disk_costs_whole_lines_and_heals",
-        ])
-        .env(CHILD, disk.path());
-    let output = output_of(&mut command);
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{output:?}"
-    );
-}
-
-fn on_a_small_disk(disk: &Path) {
+    let disk = disk.path();
+    os::mount(Path::new("none"), disk, "tmpfs", 0, "size=64k");
     let directory = tempfile::tempdir().unwrap();
     let log_file = disk.join("log");
     let mut bench = Bench::at(directory, &log_file, Verbosity::Quiet, Style::Plain);

@@ -1,11 +1,28 @@
 //! The log file: its lines, and what happens to it from outside.
 
-use super::*;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use super::{Bench, count, lines_of, texts, without_time};
+use crate::harness::confine::{Case, cases};
+use crate::harness::os;
+use log::{Level, LevelFilter};
+use memory_monitor::cli::Verbosity;
+use memory_monitor::events::sinks::Style;
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-#[test]
+pub(crate) const CASES: &[Case] = cases![
+    writes_lines_of_the_interface,
+    a_message_is_one_line_whatever_is_in_it,
+    appends_to_what_is_there,
+    finds_a_moved_deleted_or_replaced_file_by_itself,
+    loses_and_doubles_no_line_while_it_is_rotated,
+    a_missing_directory_is_said_once_and_heals,
+    a_directory_in_the_place_of_the_file_is_said_with_each_new_reason,
+    a_fifo_without_a_reader_does_not_block,
+    a_reload_changes_file_and_level,
+];
+
 fn writes_lines_of_the_interface() {
     let mut bench = Bench::new();
     bench.settings.level = LevelFilter::Debug;
@@ -27,7 +44,6 @@ fn writes_lines_of_the_interface() {
     assert_eq!(bench.finish(), lines, "standard error has the same lines");
 }
 
-#[test]
 fn a_message_is_one_line_whatever_is_in_it() {
     let bench = Bench::new();
     bench.info("a\n2025-10-03 10:15:31 - ERROR - forged\r\x1b[2J\u{2028}\u{202e}b \"\\x0a\"");
@@ -36,7 +52,6 @@ fn a_message_is_one_line_whatever_is_in_it() {
     assert_eq!(texts(&bench.log_file()), [escaped]);
 }
 
-#[test]
 fn appends_to_what_is_there() {
     let directory = tempfile::tempdir().unwrap();
     let log_file = directory.path().join("log");
@@ -46,7 +61,6 @@ fn appends_to_what_is_there() {
     assert_eq!(texts(&bench.log_file()), ["INFO - before", "INFO - after"]);
 }
 
-#[test]
 fn finds_a_moved_deleted_or_replaced_file_by_itself() {
     let bench = Bench::new();
     bench.info("one");
@@ -73,16 +87,6 @@ fn finds_a_moved_deleted_or_replaced_file_by_itself() {
     assert_eq!(stderr.len(), 5, "no trouble to say: {stderr:?}");
 }
 
-#[test]
-fn reopen_makes_the_file_at_once() {
-    let bench = Bench::new();
-    let before = fs::metadata(bench.path("log")).unwrap().ino();
-    fs::rename(bench.path("log"), bench.path("log.1")).unwrap();
-    bench.sinks.reopen();
-    assert_ne!(fs::metadata(bench.path("log")).unwrap().ino(), before);
-}
-
-#[test]
 fn loses_and_doubles_no_line_while_it_is_rotated() {
     const ROTATIONS: usize = 200;
     let bench = Bench::with(Verbosity::Quiet, Style::Plain);
@@ -129,7 +133,6 @@ fn loses_and_doubles_no_line_while_it_is_rotated() {
     assert_eq!(bench.finish(), Vec::<String>::new());
 }
 
-#[test]
 fn a_missing_directory_is_said_once_and_heals() {
     let directory = tempfile::tempdir().unwrap();
     let log_file = directory.path().join("missing/log");
@@ -157,7 +160,6 @@ fn a_missing_directory_is_said_once_and_heals() {
     assert_eq!(count(&stderr, "lost"), 3);
 }
 
-#[test]
 fn a_directory_in_the_place_of_the_file_is_said_with_each_new_reason() {
     let bench = Bench::new();
     bench.info("one");
@@ -166,7 +168,7 @@ fn a_directory_in_the_place_of_the_file_is_said_with_each_new_reason() {
     bench.info("two");
     bench.info("three");
     fs::remove_dir(bench.path("log")).unwrap();
-    std::os::unix::fs::symlink("log", bench.path("log")).unwrap();
+    symlink("log", bench.path("log")).unwrap();
     bench.info("four");
     fs::remove_file(bench.path("log")).unwrap();
     bench.info("five");
@@ -181,17 +183,15 @@ fn a_directory_in_the_place_of_the_file_is_said_with_each_new_reason() {
     assert_eq!(count(&stderr, "Cannot write"), 2, "{stderr:?}");
 }
 
-#[test]
 fn a_fifo_without_a_reader_does_not_block() {
     let bench = Bench::new();
     fs::remove_file(bench.path("log")).unwrap();
-    make_fifo(&bench.path("log"));
+    os::make_pipe(&bench.path("log"));
     bench.info("one");
     bench.info("two");
     assert_eq!(count(&bench.finish(), "Error=No such device or address"), 1);
 }
 
-#[test]
 fn a_reload_changes_file_and_level() {
     let mut bench = Bench::new();
     bench.info("one");
