@@ -30,7 +30,7 @@ impl Context {
             written,
         } = Config::load(config)?;
         let schedule = crate::commands::follow_schedule(&mut config);
-        let sampler = Sampler::new(ProcRoot::system()?).with_whole_names();
+        let sampler = Sampler::new(ProcRoot::system()?).for_command();
         // The daemon protects itself, not this command.
         let (own, daemon) = match crate::commands::status::daemon(&sampler) {
             Some((pid, state)) => (pid, Some(state)),

@@ -3,7 +3,7 @@
 
 use super::early_scan::{self, EarlyScan};
 use super::exemptions::{self, ExemptionReader};
-use super::report::Reports;
+use super::report::{Lines, Reports};
 use super::scan::{self, Machine, ScanKind, ScanOutcome};
 use super::schedule::Schedules;
 use super::victims::{self, Victims};
@@ -12,97 +12,44 @@ use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
-use crate::policy::{Exemptions, OverSince, Policy, Stage, Victim};
-use crate::proc::{self, ProcRoot, Reader, Sampler, Unreadable};
-use crate::quantities::{Now, ProcessKey};
-use crate::state::status::StatusFile;
+use crate::policy::{OverSince, Policy, Stage, Victim};
+use crate::proc::{self, Unreadable};
+use crate::quantities::Now;
 use crate::sys;
-use crate::sys::process::may_signal_anybody;
 use crate::sys::signals::{Request, Signals};
 use crate::systemd::Service;
-use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+/// How long the daemon stays for its victims when it is stopped: the service has 10 s (TimeoutStopSec=).
+const AFTER_STOP: Duration = Duration::from_secs(8);
 
 /// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
 /// short enough to miss nothing.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// So many processes over their thresholds at once cost no heap allocation.
-const CAPACITY: usize = 32;
-
 pub(super) struct Daemon<'o> {
-    options: &'o RunOptions,
-    policy: Policy,
+    pub(super) options: &'o RunOptions,
+    pub(super) policy: Policy,
     /// The processes, and the decision about each.
-    machine: Machine,
+    pub(super) machine: Machine,
     /// The last scan in numbers.
-    outcome: ScanOutcome,
+    pub(super) outcome: ScanOutcome,
     /// What was done before, and to which processes.
     pub(super) victims: Victims,
     /// None where early scan is off.
-    early: Option<EarlyScan>,
-    exemptions: ExemptionReader,
-    schedules: Schedules,
-    reporter: Reporter,
-    service: Service,
+    pub(super) early: Option<EarlyScan>,
+    pub(super) exemptions: ExemptionReader,
+    pub(super) schedules: Schedules,
+    pub(super) reporter: Reporter,
+    pub(super) service: Service,
+    /// Whether a scan is due at once: a victim has ended, and what it has forked may be over its threshold.
+    pub(super) is_rescan_due: bool,
     /// Why a process could not be read, in the last scan.
-    unreadable: Option<Unreadable>,
+    pub(super) unreadable: Option<Unreadable>,
 }
 
-impl<'o> Daemon<'o> {
-    pub(super) fn start(
-        options: &'o RunOptions,
-        only: Option<ProcessKey>,
-        loaded: Loaded,
-        reader: io::Result<Reader>,
-    ) -> Result<Self, Error> {
-        let sampler = Sampler::new(ProcRoot::system()?);
-        let (sampler, unavailable) = match reader {
-            Ok(reader) => (sampler.with_reader(reader), None),
-            Err(error) => (sampler, Some(error)),
-        };
-        let own = sampler.root().own_pid()?;
-        let log = &loaded.config.log;
-        let stderr = options.console.level(log.level);
-        let status = state::at_start(options, &sampler, own);
-        let status_file = StatusFile::usual(sampler.is_hidepid());
-        let reporter = Reporter::install(log, stderr, status, status_file)?;
-        let policy = Policy {
-            config: loaded.config.clone(),
-            pinned: Vec::new(),
-            own,
-            exemptions: Exemptions::default(),
-        };
-        let mut daemon = Self {
-            options,
-            policy,
-            machine: Machine::with_capacity(CAPACITY, sampler, only),
-            outcome: ScanOutcome::none(),
-            victims: Victims::with_capacity(CAPACITY),
-            early: None,
-            exemptions: ExemptionReader::new(),
-            schedules: Schedules::default(),
-            reporter,
-            service: Service::from_environment(),
-            unreadable: None,
-        };
-        daemon.enforce(loaded, false);
-        if let Some(error) = unavailable {
-            let what = "arguments and PSS of processes";
-            daemon
-                .reporter
-                .emit(&Event::FeatureUnavailable(what, &error));
-        }
-        if !may_signal_anybody() {
-            daemon.reporter.emit(&Event::OnlyOwnProcesses);
-        }
-        if daemon.machine.sampler.hides_processes() {
-            daemon.reporter.emit(&Event::Hidepid);
-        }
-        Ok(daemon)
-    }
-
+impl Daemon<'_> {
     pub(super) fn run_until_stopped(&mut self, signals: &Signals) -> Result<(), Error> {
         let mut now = sys::now();
         self.harden(&now);
@@ -131,7 +78,9 @@ impl<'o> Daemon<'o> {
                     next_scan = began + interval;
                 }
                 self.write_state(next_scan, &now);
-            } else if self.is_early_scan_due(now.monotonic) {
+            } else if std::mem::take(&mut self.is_rescan_due)
+                || self.is_early_scan_due(now.monotonic)
+            {
                 let has_killed = self.scan(ScanKind::Early, &now);
                 now = sys::now();
                 if has_killed {
@@ -152,6 +101,7 @@ impl<'o> Daemon<'o> {
                     Request::Stop(signal) => {
                         self.service.stopping();
                         self.reporter.emit(&Event::Stopping(signal));
+                        self.finish_kills(signals);
                         self.reporter.remove_status();
                         self.reporter.metrics().write(interval);
                         return Ok(());
@@ -190,6 +140,31 @@ impl<'o> Daemon<'o> {
         Ok(())
     }
 
+    /// The daemon stops: what is due for its victims soon enough is still done. A second signal ends that.
+    fn finish_kills(&mut self, signals: &Signals) {
+        let mut now = sys::now();
+        let end = now.monotonic + AFTER_STOP;
+        let timeout = |daemon: &Self| {
+            daemon
+                .victims
+                .ledger
+                .next_deadline(daemon.policy.config.term_timeout)
+        };
+        while timeout(self).is_some_and(|then| then <= end) {
+            self.escalate(&now);
+            self.sleep(signals, None, &now);
+            now = sys::now();
+            self.machine.sampler.begin_turn();
+            self.report_ended(&now);
+            if let Some(Request::Stop(_)) = signals.next() {
+                break;
+            }
+        }
+        for victim in self.victims.ledger.victims() {
+            self.reporter.emit(&Event::LeftBehind(victim));
+        }
+    }
+
     /// One scan; whether it is one to be reported, which an early one that kills nothing is not. A scan that fails is
     /// reported, and the next one is made all the same.
     pub(super) fn scan(&mut self, kind: ScanKind, now: &Now) -> bool {
@@ -217,6 +192,7 @@ impl<'o> Daemon<'o> {
             ledger: &mut self.victims.ledger,
             policy: &mut self.policy,
             now,
+            lines: Lines::default(),
         };
         let (machine, exemptions) = (&mut self.machine, &mut self.exemptions);
         reports.scan(&self.outcome, machine, exemptions, &mut self.unreadable);
@@ -259,8 +235,9 @@ impl<'o> Daemon<'o> {
             ledger: &mut self.victims.ledger,
             policy: &mut self.policy,
             now,
+            lines: Lines::default(),
         };
-        reports.judged(&mut self.machine, false);
+        reports.judged(&mut self.machine);
         self.write_victims(now);
     }
 
@@ -283,10 +260,11 @@ impl<'o> Daemon<'o> {
     /// Reports the victims that have ended during the last sleep.
     fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
-        let ended = self.victims.take_ended(policy, sampler);
+        let ended = self.victims.take_ended(policy, sampler, now);
         if ended.is_empty() {
             return;
         }
+        self.is_rescan_due = true;
         if let Some(early) = &mut self.early {
             early.tick_at_once(now.monotonic);
         }
@@ -343,6 +321,7 @@ impl<'o> Daemon<'o> {
         let over = &self.victims.ledger.over;
         hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
         hardening::lock(&mut self.reporter);
+        self.victims.renew_capacity();
     }
 
     fn set_early_scan(&mut self, now: &Now) {
@@ -375,7 +354,7 @@ impl<'o> Daemon<'o> {
     }
 
     /// Puts a configuration into force and reports that.
-    fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
+    pub(super) fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
         let context = reload::Context {
             options: self.options,
             policy: &mut self.policy,

@@ -4,12 +4,13 @@
 mod early_scan;
 mod exemptions;
 mod hardening;
+mod judge;
 mod main_loop;
 mod reload;
 mod report;
 mod scan;
 mod schedule;
-
+mod start;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::events::{Event, Reporter, Scan};
 use crate::kill::SignalOutcome;
 use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Reported};
 use crate::proc::{Process, Unreadable};
-use crate::quantities::{Now, Percent, Signal};
+use crate::quantities::{Now, Percent, Signal, Uid};
 
 /// Where the reports go, and what they need.
 pub(super) struct Reports<'r> {
@@ -14,6 +14,39 @@ pub(super) struct Reports<'r> {
     pub(super) ledger: &'r mut Ledger,
     pub(super) policy: &'r mut Policy,
     pub(super) now: &'r Now,
+    pub(super) lines: Lines,
+}
+
+/// So many lines of a kind are written of a user in a scan.
+const LINES: u32 = 10;
+/// Of so many users and kinds.
+const USERS: usize = 64;
+
+/// How many lines were written in a scan.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    written: Vec<(Reported, Uid, u32)>,
+    left_out: usize,
+}
+
+impl Lines {
+    fn has_room(&mut self, what: Reported, uid: Uid) -> bool {
+        let is_it = |(own, user, _): &(Reported, Uid, u32)| (*own, *user) == (what, uid);
+        let has_room = if let Some(at) = self.written.iter().position(is_it) {
+            self.written.get_mut(at).is_some_and(|(_, _, lines)| {
+                *lines += 1;
+                *lines <= LINES
+            })
+        } else {
+            let has_room = self.written.len() < USERS;
+            if has_room {
+                self.written.push((what, uid, 1));
+            }
+            has_room
+        };
+        self.left_out += usize::from(!has_room);
+        has_room
+    }
 }
 
 impl Reports<'_> {
@@ -37,11 +70,11 @@ impl Reports<'_> {
         if is_reported {
             self.reporter.emit(&Event::Memory(&outcome.memory));
         }
-        self.judged(machine, is_reported);
+        self.judged(machine);
+        self.more(machine);
         let sampler = &machine.sampler;
-        self.ledger.forget_others(&machine.snapshot.near);
-        self.ledger.forget_ended(|key| sampler.is_still(key));
-        self.ledger.forget_unseen(self.now.monotonic);
+        let now = self.now.monotonic;
+        self.ledger.forget_unseen(now, |key| sampler.is_still(key));
         self.unreadable(machine, unreadable);
         exemptions.report(self.policy, sampler, self.reporter, self.now);
         self.ended_pids(machine);
@@ -53,9 +86,8 @@ impl Reports<'_> {
         }
     }
 
-    /// Reports what was decided about each process and not reported yet. What a dry run would do is repeated in each
-    /// regular scan.
-    pub(super) fn judged(&mut self, machine: &mut Machine, is_regular: bool) {
+    /// Reports what was decided about each process and not reported yet.
+    pub(super) fn judged(&mut self, machine: &mut Machine) {
         let total = machine.snapshot.memory.total;
         for (process, judged) in machine.judged_mut() {
             let share = Percent::share(process.rss, total);
@@ -65,7 +97,7 @@ impl Reports<'_> {
                     let Decision::Terminate(breach) = &judged.decision else {
                         continue;
                     };
-                    self.signal(process, breach, &outcome, is_regular);
+                    self.signal(process, breach, &outcome);
                     if let Some(found) = found {
                         let wait = found.until.saturating_duration_since(self.now.monotonic);
                         self.reporter.emit(&Event::RestartLoop(&found, wait));
@@ -76,23 +108,15 @@ impl Reports<'_> {
         }
     }
 
-    fn signal(
-        &mut self,
-        process: &Process,
-        breach: &Breach,
-        outcome: &SignalOutcome,
-        is_regular: bool,
-    ) {
+    fn signal(&mut self, process: &Process, breach: &Breach, outcome: &SignalOutcome) {
         match outcome {
             SignalOutcome::Sent => {
                 self.reporter.emit(&Event::Killing(process, breach));
                 self.reporter.emit(&Event::Reason(process, breach));
             }
             SignalOutcome::DryRun => {
-                let is_first = self.is_first(process, Reported::DryRun);
-                if is_first || is_regular {
-                    self.reporter
-                        .emit(&Event::WouldKill(process, breach, is_first));
+                if self.is_first(process, Reported::DryRun) {
+                    self.reporter.emit(&Event::WouldKill(process, breach));
                     self.reporter.emit(&Event::Reason(process, breach));
                 }
             }
@@ -120,7 +144,12 @@ impl Reports<'_> {
                     self.reporter.emit(&event);
                 }
             }
-            Decision::Warn(breach) => self.reporter.emit(&Event::Near(process, breach)),
+            Decision::Warn(breach) => {
+                let uid = process.facts.as_ref().map(|facts| facts.uid);
+                if uid.is_ok_and(|uid| self.lines.has_room(Reported::Near, uid)) {
+                    self.reporter.emit(&Event::Near(process, breach));
+                }
+            }
             Decision::Delay(breach, delay, until) => {
                 if self.is_first(process, Reported::Delayed) {
                     let left = until.saturating_duration_since(self.now.monotonic);
@@ -144,12 +173,34 @@ impl Reports<'_> {
         }
     }
 
-    /// Without an identity nothing can be remembered of a process, and nothing is reported.
+    /// Without an identity nothing can be remembered of a process, and nothing is reported. Of each user and kind only
+    /// some are reported in a scan; the others are counted.
     fn is_first(&mut self, process: &Process, what: Reported) -> bool {
-        process
+        let is_first = process
             .key()
-            .is_some_and(|key| self.ledger.is_first(key, what))
+            .is_some_and(|key| self.ledger.is_first(key, what, self.now.monotonic));
+        let uid = process.facts.as_ref().map(|facts| facts.uid);
+        is_first && uid.is_ok_and(|uid| self.lines.has_room(what, uid))
     }
+
+    /// Reports how many processes were not reported one by one, where that has changed.
+    fn more(&mut self, machine: &mut Machine) {
+        let more = [
+            machine.unlisted() + self.lines.left_out,
+            machine.postponed(),
+        ];
+        let before = std::mem::replace(&mut machine.more, more);
+        let whats = [
+            "near or over their thresholds, or protected; not listed",
+            "will be killed when the victims before them have ended",
+        ];
+        for ((count, before), what) in more.into_iter().zip(before).zip(whats) {
+            if count > 0 && count != before {
+                self.reporter.emit(&Event::More { count, what });
+            }
+        }
+    }
+
     /// Reports processes that can't be read where the reason is new, not in each scan: hidepid makes every other user's
     /// process unreadable for ever.
     fn unreadable(&mut self, machine: &Machine, before: &mut Option<Unreadable>) {

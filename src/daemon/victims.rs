@@ -3,11 +3,11 @@
 
 use crate::events::{Event, Reporter};
 use crate::kill::{SignalOutcome, Signaller};
-use crate::policy::{Due, Ledger, Policy, Stage, Victim};
+use crate::policy::{Due, Ledger, Policy, Protection, Stage, Victim};
 use crate::proc::{Sampler, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey, Signal};
-use crate::sys::poll::Poll;
 use crate::sys::process::ProcessHandle;
+use crate::sys::{memory, poll::Poll};
 use std::io;
 use std::iter;
 use std::os::fd::BorrowedFd;
@@ -16,12 +16,27 @@ use std::time::{Duration, Instant};
 /// The time between two reads of a victim where the kernel has no pidfd to wait on.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// So many victims at once: their memory is bounded, and further ones are killed when these have ended.
+const MOST: usize = 256;
+/// Descriptors for everything else: watched processes, files, sockets.
+const OTHERS: u64 = 48;
+/// Before a victim that could not be read is read again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many victims can be held with so many descriptors, two for each.
+fn capacity(descriptors: u64) -> usize {
+    let capacity = descriptors.saturating_sub(OTHERS) / 2;
+    usize::try_from(capacity).unwrap_or(MOST).clamp(4, MOST)
+}
+
 /// The ledger, and its victims, held.
 #[derive(Debug)]
 pub(super) struct Victims {
     pub(super) ledger: Ledger,
     held: Vec<Held>,
     poll: Poll,
+    /// How many are held at once.
+    capacity: usize,
 }
 
 #[derive(Debug)]
@@ -46,7 +61,13 @@ impl Victims {
             held: Vec::with_capacity(victims),
             // The signals' descriptor and the one of PSI are polled as well.
             poll: Poll::with_capacity(victims + 2),
+            capacity: capacity(memory::descriptor_limit()),
         }
+    }
+
+    /// Whether a further process can be held.
+    pub(super) fn has_capacity(&self) -> bool {
+        self.held.len() < self.capacity
     }
 
     /// What sends signals under this policy.
@@ -56,6 +77,11 @@ impl Victims {
         } else {
             Signaller::Real
         }
+    }
+
+    /// The limit of descriptors was raised.
+    pub(super) fn renew_capacity(&mut self) {
+        self.capacity = capacity(memory::descriptor_limit());
     }
 
     /// Holds a process that was sent SIGTERM.
@@ -100,7 +126,12 @@ impl Victims {
     }
 
     /// The victims that have ended since the last sleep began.
-    pub(super) fn take_ended(&mut self, policy: &Policy, sampler: &Sampler) -> Vec<Victim> {
+    pub(super) fn take_ended(
+        &mut self,
+        policy: &Policy,
+        sampler: &Sampler,
+        now: &Now,
+    ) -> Vec<Victim> {
         let mut ended = Vec::new();
         // Index 0 is the signals'.
         let mut index = 0;
@@ -123,7 +154,7 @@ impl Victims {
         }
         self.held.retain(|held| !ended.contains(&held.key));
         let ended = ended.into_iter();
-        ended.filter_map(|key| self.ledger.remove(key)).collect()
+        ended.filter_map(|key| self.ledger.end(key, now)).collect()
     }
 
     /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
@@ -169,11 +200,14 @@ impl Victims {
             self.ledger.record_stage(key, Stage::Surviving);
             return false;
         };
-        let is_protected = policy.protection(&process, memory, now).is_some();
-        let outcome = if is_protected {
-            SignalOutcome::DryRun
-        } else {
-            Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key))
+        let outcome = match policy.protection(&process, memory, now) {
+            // It was read before, and what could be told then still holds: this is no protection, and tried again.
+            Some(Protection::Unreadable(_)) => {
+                self.ledger.postpone(key, now.monotonic + PAUSE);
+                return false;
+            }
+            Some(_) => SignalOutcome::DryRun,
+            None => Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key)),
         };
         if process.rss > Bytes::ZERO {
             self.ledger.record_memory(key, &process);
@@ -194,7 +228,7 @@ impl Victims {
             }
         };
         self.held.retain(|held| held.key != key);
-        self.ledger.remove(key);
+        self.ledger.cancel(key);
         reporter.emit(&event);
         false
     }

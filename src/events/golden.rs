@@ -90,6 +90,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         process,
         breach: amount,
         terminated: now,
+        not_before: now,
         stage,
     };
     let found = RestartLoop {
@@ -179,8 +180,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
             errno: Some(libc::EACCES),
         },
         Event::Killing(&process, &percent),
-        Event::WouldKill(&process, &amount, true),
-        Event::WouldKill(&process, &amount, false),
+        Event::WouldKill(&process, &amount),
         Event::Reason(&process, &amount),
         Event::Protected(&process, share, policy.shown(&Protection::Root)),
         Event::Protected(&unknown, share, policy.shown(&unread)),
@@ -199,7 +199,12 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         Event::KillCancelled(&victim(Stage::Terminating)),
         Event::Survives(&victim(Stage::Surviving), second),
         Event::Ended(&victim(Stage::Killed(now)), second),
+        Event::More {
+            count: 7,
+            what: "near",
+        },
         Event::Stopping("SIGTERM"),
+        Event::LeftBehind(&victim(Stage::Terminating)),
     ] {
         take(&event);
     }

@@ -1,6 +1,7 @@
 //! Events -> log, notifier, metrics, history and status. A new event is one variant of [`Event`], one arm of its
 //! `describe`, and what emits it. May touch the files and sockets of its sinks; decides nothing.
 
+mod describe;
 mod description;
 mod event;
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub enum Decision {
     Delay(Breach, Delay, Instant),
     /// Send it SIGTERM.
     Terminate(Breach),
-    /// It would be killed, but the limit of kills in a minute is reached.
+    /// It would be killed, but so many processes of its user were killed within the last minute.
     KillLimitReached(Breach),
 }
 
@@ -63,7 +63,9 @@ impl Policy {
             Verdict::Protected(protection) => Decision::Protected(protection),
             Verdict::Breach(breach) => match delay(process, &breach, memory, ledger, now) {
                 Some((delay, until)) => Decision::Delay(breach, delay, until),
-                None if self.is_limit_reached(ledger, now) => Decision::KillLimitReached(breach),
+                None if self.is_limit_reached(process, memory, ledger, now) => {
+                    Decision::KillLimitReached(breach)
+                }
                 None => Decision::Terminate(breach),
             },
         }
@@ -129,9 +131,21 @@ impl Policy {
         })
     }
 
-    fn is_limit_reached(&self, ledger: &Ledger, now: &Now) -> bool {
-        self.config.max_kills_per_minute.is_some_and(|limit| {
-            ledger.kills_within_minute(now.monotonic).count() >= limit.get() as usize
+    /// The limit counts the processes of each user apart, so that no user can use up that of another; and it protects
+    /// nothing while memory is short.
+    fn is_limit_reached(
+        &self,
+        process: &Process,
+        memory: &SystemMemory,
+        ledger: &Ledger,
+        now: &Now,
+    ) -> bool {
+        let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
+        let limit = self.config.max_kills_per_minute;
+        limit.filter(|_| !memory.is_short()).is_some_and(|limit| {
+            let kills = ledger.kills_within_minute(now.monotonic);
+            let own = kills.filter(|(_, killed)| Some(*killed) == uid);
+            own.count() >= limit.get() as usize
         })
     }
 }
@@ -155,7 +169,7 @@ fn delay(
     if memory.is_short() || memory.available.is_some_and(has_most) {
         return None;
     }
-    let unit = process.details.unit?;
+    let unit = process.restarted_unit()?;
     let name = process.facts.as_ref().ok()?.name;
     let found = ledger.restarts.find(&unit, &name, key.start_time)?;
     (now.monotonic < found.until).then_some((Delay::Restart(found), found.until))

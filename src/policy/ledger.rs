@@ -1,12 +1,14 @@
 //! What was done before: which processes were sent signals and when, and what was reported already. Pure: times are
 //! handed in.
 
+use super::lineage::Lineage;
+use super::noted::{Noted, Reported};
 use super::restart_loop::{RestartLoop, RestartLoops};
 use super::sustained::OverSince;
 use super::verdict::Breach;
-use crate::proc::Process;
-use crate::quantities::{Now, ProcessKey, Signal};
-use std::collections::VecDeque;
+use crate::proc::{Name, Process};
+use crate::quantities::{Now, ProcessKey, Signal, Uid};
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// The span of `max_kills_per_minute`.
@@ -16,8 +18,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// exists after this is blocked in the kernel.
 const SURVIVAL: Duration = Duration::from_secs(5);
 
-/// A process is not warned about more often than this.
-const WARNING_PAUSE: Duration = Duration::from_secs(60);
+/// So many kills are counted at most, of all users.
+const KILLS: usize = 4096;
 
 /// A process that was sent SIGTERM and has not ended yet.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +30,12 @@ pub struct Victim {
     pub process: Process,
     /// Why it was sent SIGTERM.
     pub breach: Breach,
-    /// When it was sent SIGTERM.
+    /// When it was sent SIGTERM or, of what a victim has forked, when that victim was.
     pub terminated: Instant,
     /// How far its kill has come.
     pub stage: Stage,
+    /// Nothing is due before: it could not be read.
+    pub not_before: Instant,
 }
 
 /// How far the kill of a process has come.
@@ -66,46 +70,26 @@ impl Victim {
     /// What is due next, and when; None where nothing is.
     fn next(&self, term_timeout: Duration) -> Option<(Due, Instant)> {
         match self.stage {
-            Stage::Terminating => Some((Due::Kill, self.terminated + term_timeout)),
+            Stage::Terminating => {
+                let then = self.terminated + term_timeout;
+                Some((Due::Kill, then.max(self.not_before)))
+            }
             Stage::Killed(then) => Some((Due::Survives, then + SURVIVAL)),
             Stage::Surviving => None,
         }
     }
 }
 
-/// What is reported only once of a process while it stays near its threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported {
-    /// It is over a threshold but protected.
-    Protected,
-    /// It is over a threshold but protected by a name that its executable does not verify. Reported once in its life.
-    UnverifiedName,
-    /// It may not be signalled.
-    NotPermitted,
-    /// The limit of kills in a minute protects it for now.
-    KillLimitReached,
-    /// It would have been killed, but this is a dry run.
-    DryRun,
-    /// It is over a threshold, but its kill is delayed.
-    Delayed,
-}
-
-/// A process that an early warning was given of.
-#[derive(Clone, Copy, Debug)]
-struct Warned {
-    key: ProcessKey,
-    at: Instant,
-    seen: Instant,
-}
-
 /// What was done before, and what was reported.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     victims: Vec<Victim>,
-    /// When processes were sent SIGTERM within the last minute, the oldest first.
-    kills: VecDeque<Instant>,
-    reported: Vec<(ProcessKey, Reported)>,
-    warned: Vec<Warned>,
+    /// The same, to be found by.
+    keys: HashSet<ProcessKey>,
+    lineage: Lineage,
+    /// When processes were sent SIGTERM within the last minute, and whose they were; the oldest first.
+    kills: VecDeque<(Instant, Uid)>,
+    noted: Noted,
     /// Since when processes have been over their thresholds.
     pub over: OverSince,
     /// The units that are started again as often as they are killed.
@@ -117,9 +101,10 @@ impl Ledger {
     pub fn with_capacity(victims: usize) -> Self {
         Self {
             victims: Vec::with_capacity(victims),
+            keys: HashSet::with_capacity(victims),
+            lineage: Lineage::with_capacity(victims),
             kills: VecDeque::with_capacity(victims),
-            reported: Vec::with_capacity(victims),
-            warned: Vec::with_capacity(victims),
+            noted: Noted::with_capacity(victims),
             over: OverSince::with_capacity(victims),
             restarts: RestartLoops::with_capacity(victims),
         }
@@ -127,7 +112,7 @@ impl Ledger {
 
     /// Whether this process was sent SIGTERM already.
     pub fn is_victim(&self, key: ProcessKey) -> bool {
-        self.victims.iter().any(|victim| victim.key == key)
+        self.keys.contains(&key)
     }
 
     /// The processes that were sent SIGTERM and have not ended.
@@ -135,10 +120,10 @@ impl Ledger {
         &self.victims
     }
 
-    /// When processes were sent SIGTERM in the minute before `now`, the oldest first.
-    pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = Instant> {
+    /// When processes were sent SIGTERM in the minute before `now`, the oldest first, each with its user.
+    pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = (Instant, Uid)> {
         let kills = self.kills.iter().copied();
-        kills.filter(move |&then| now.duration_since(then) < MINUTE)
+        kills.filter(move |(then, _)| now.duration_since(*then) < MINUTE)
     }
 
     /// A process was sent SIGTERM. Returns the restart loop where it is one of a unit that was killed before.
@@ -149,43 +134,64 @@ impl Ledger {
         breach: Breach,
         now: &Now,
     ) -> Option<RestartLoop> {
-        let terminated = now.monotonic;
         self.over.forget(key);
-        let is_old = |then: &Instant| terminated.duration_since(*then) >= MINUTE;
-        while self.kills.front().is_some_and(is_old) {
+        let inherited = self.inherited(&process, process.details.unit.as_ref());
+        let terminated = inherited.unwrap_or(now.monotonic);
+        self.lineage.add(key, &process, terminated, now);
+        let is_old = |(then, _): &(Instant, Uid)| now.monotonic.duration_since(*then) >= MINUTE;
+        while self.kills.len() >= KILLS || self.kills.front().is_some_and(is_old) {
             self.kills.pop_front();
         }
-        self.kills.push_back(terminated);
+        // A victim and what it forks count once.
+        if let (None, Ok(facts)) = (inherited, &process.facts) {
+            self.kills.push_back((now.monotonic, facts.uid));
+        }
+        self.keys.insert(key);
         self.victims.push(Victim {
             key,
             process,
             breach,
             terminated,
             stage: Stage::Terminating,
+            not_before: now.monotonic,
         });
-        let unit = process.details.unit?;
+        let unit = process.restarted_unit()?;
         let name = process.facts.ok()?.name;
         self.restarts.record(unit, name, key.start_time, now)
+    }
+
+    /// Whether this process can descend from a victim; then its unit decides.
+    pub fn may_be_heir(&self, process: &Process) -> bool {
+        self.lineage.may_be_heir(process)
+    }
+
+    /// When the victim that this process of this unit descends from was sent SIGTERM; None where it descends from none.
+    pub fn inherited(&self, process: &Process, unit: Option<&Name>) -> Option<Instant> {
+        self.lineage.inherited(process, unit)
     }
 
     /// A process is near its threshold, or over it. Whether an early warning is due: once for each rise, and not for
     /// one that goes up and down all the time.
     pub fn record_near(&mut self, key: ProcessKey, now: Instant) -> bool {
-        if let Some(warned) = self.warned.iter_mut().find(|warned| warned.key == key) {
-            warned.seen = now;
-            return false;
-        }
-        let (at, seen) = (now, now);
-        self.warned.push(Warned { key, at, seen });
-        true
+        self.noted.warn(key, now)
     }
 
-    /// After a scan at `now`: a process that was not seen near a threshold then is below.
-    pub fn forget_unseen(&mut self, now: Instant) {
+    /// A process was read in a scan.
+    pub fn record_seen(&mut self, key: ProcessKey, now: Instant) {
+        self.noted.touch(key, now);
+    }
+
+    /// After a scan at `now`: a process that was not seen near a threshold then is below, or exists no longer.
+    pub fn forget_unseen(&mut self, now: Instant, exists: impl Fn(ProcessKey) -> bool) {
         self.over.forget_unseen(now);
-        self.warned.retain(|warned| {
-            warned.seen == now || now.saturating_duration_since(warned.at) < WARNING_PAUSE
-        });
+        self.noted.forget_unseen(now, exists);
+    }
+
+    /// A victim can't be read now: it is tried again then.
+    pub fn postpone(&mut self, key: ProcessKey, until: Instant) {
+        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+            victim.not_before = until;
+        }
     }
 
     /// The kill of a victim has come this far.
@@ -210,8 +216,25 @@ impl Ledger {
         }
     }
 
-    /// A victim has ended, or its kill was cancelled. None where it is no victim.
-    pub fn remove(&mut self, key: ProcessKey) -> Option<Victim> {
+    /// A victim has ended. None where it is no victim.
+    pub fn end(&mut self, key: ProcessKey, now: &Now) -> Option<Victim> {
+        self.lineage.end(key, now);
+        self.remove(key)
+    }
+
+    /// The kill of a victim was cancelled. None where it is no victim.
+    pub fn cancel(&mut self, key: ProcessKey) -> Option<Victim> {
+        self.lineage.forget(key);
+        self.remove(key)
+    }
+
+    /// Whether this process was a victim and has ended: what is still seen of it is no process any more.
+    pub fn has_ended(&self, key: ProcessKey) -> bool {
+        self.lineage.has_ended(key)
+    }
+
+    fn remove(&mut self, key: ProcessKey) -> Option<Victim> {
+        self.keys.remove(&key);
         let index = self.victims.iter().position(|victim| victim.key == key)?;
         Some(self.victims.remove(index))
     }
@@ -235,25 +258,8 @@ impl Ledger {
     }
 
     /// Whether this is reported of this process for the first time; from now on it no longer is.
-    pub fn is_first(&mut self, key: ProcessKey, what: Reported) -> bool {
-        let is_first = !self.reported.contains(&(key, what));
-        if is_first {
-            self.reported.push((key, what));
-        }
-        is_first
-    }
-
-    /// Forgets what was reported of processes that are not among those near their thresholds.
-    pub fn forget_others(&mut self, near: &[Process]) {
-        let is_near = |key| near.iter().any(|process| process.key() == Some(key));
-        self.reported
-            .retain(|(key, what)| *what == Reported::UnverifiedName || is_near(*key));
-    }
-
-    /// Forgets what is reported once in the life of a process, of those that have ended.
-    pub fn forget_ended(&mut self, exists: impl Fn(ProcessKey) -> bool) {
-        self.reported
-            .retain(|(key, what)| *what != Reported::UnverifiedName || exists(*key));
+    pub fn is_first(&mut self, key: ProcessKey, what: Reported, now: Instant) -> bool {
+        self.noted.is_first(key, what, now)
     }
 }
 
@@ -310,25 +316,8 @@ mod tests {
         assert_eq!((victim.signal(), due), (Signal::Kill, Due::Survives));
         ledger.record_stage(key(5), Stage::Surviving);
         assert_eq!(ledger.next_deadline(seconds(5)), None);
-        assert!(ledger.remove(key(5)).is_some());
-        assert!(ledger.remove(key(5)).is_none());
-    }
-
-    #[test]
-    fn warns_once_for_each_rise() {
-        let start = Instant::now();
-        let at = |s| start + seconds(s);
-        let mut ledger = Ledger::default();
-        assert!(ledger.record_near(key(5), at(0)));
-        ledger.forget_unseen(at(0));
-        assert!(!ledger.record_near(key(5), at(30)));
-        ledger.forget_unseen(at(30));
-        // Below in one scan, and up again within a minute: no new warning.
-        ledger.forget_unseen(at(40));
-        assert!(!ledger.record_near(key(5), at(50)));
-        ledger.forget_unseen(at(50));
-        ledger.forget_unseen(at(70));
-        assert!(ledger.record_near(key(5), at(80)));
+        assert!(ledger.end(key(5), &at(start)).is_some());
+        assert!(ledger.end(key(5), &at(start)).is_none());
     }
 
     #[test]
@@ -343,25 +332,5 @@ mod tests {
         assert_eq!(kills(&ledger, 14), 5);
         assert_eq!(kills(&ledger, 71), 3);
         assert_eq!(kills(&ledger, 80), 0);
-    }
-
-    #[test]
-    fn reports_once_until_the_process_is_no_longer_near() {
-        let mut ledger = Ledger::default();
-        assert!(ledger.is_first(key(5), Reported::NotPermitted));
-        assert!(!ledger.is_first(key(5), Reported::NotPermitted));
-        assert!(ledger.is_first(key(5), Reported::Protected));
-        ledger.forget_others(&[process(5)]);
-        assert!(!ledger.is_first(key(5), Reported::Protected));
-        assert!(ledger.is_first(key(5), Reported::UnverifiedName));
-        ledger.forget_others(&[process(6)]);
-        assert!(ledger.is_first(key(5), Reported::Protected));
-        assert!(
-            !ledger.is_first(key(5), Reported::UnverifiedName),
-            "once in its life"
-        );
-        ledger.forget_ended(|_| false);
-        assert!(ledger.is_first(key(5), Reported::UnverifiedName));
-        assert!(!ledger.is_first(key(5), Reported::Protected));
     }
 }

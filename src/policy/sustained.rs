@@ -2,21 +2,24 @@
 //! handed in.
 
 use crate::quantities::ProcessKey;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The time between two reads of a process whose kill is delayed: its time over the threshold is exact to a second, and
 /// a fall below it in between is seen.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// So many processes are remembered; a further one is taken for one that has just crossed its threshold.
+const CAPACITY: usize = 16_384;
+
 /// The processes that were over a threshold when they were last read.
 #[derive(Clone, Debug, Default)]
 pub struct OverSince {
-    over: Vec<Over>,
+    over: HashMap<ProcessKey, Over>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Over {
-    key: ProcessKey,
     since: Instant,
     seen: Instant,
     /// When it is killed if it is still over then; None where its kill is not delayed.
@@ -27,56 +30,50 @@ impl OverSince {
     /// So many processes cost no heap allocation.
     pub fn with_capacity(processes: usize) -> Self {
         Self {
-            over: Vec::with_capacity(processes),
+            over: HashMap::with_capacity(processes),
         }
     }
 
     /// Since when this process has been over; None where it is not.
     pub fn since(&self, key: ProcessKey) -> Option<Instant> {
-        self.find(key).map(|over| over.since)
+        Some(self.over.get(&key)?.since)
     }
 
     /// When this process is killed; None where that is not delayed.
     pub fn until(&self, key: ProcessKey) -> Option<Instant> {
-        self.find(key)?.until
+        self.over.get(&key)?.until
     }
 
     /// A process is over; `until` is when it is killed, None where that is not delayed.
     pub fn record(&mut self, key: ProcessKey, now: Instant, until: Option<Instant>) {
-        match self.over.iter_mut().find(|over| over.key == key) {
-            Some(over) => (over.seen, over.until) = (now, until),
-            None => self.over.push(Over {
-                key,
-                since: now,
-                seen: now,
-                until,
-            }),
+        if let Some(over) = self.over.get_mut(&key) {
+            (over.seen, over.until) = (now, until);
+        } else if self.over.len() < CAPACITY {
+            let (since, seen) = (now, now);
+            self.over.insert(key, Over { since, seen, until });
         }
     }
 
     /// A process is no longer over, or has ended.
     pub fn forget(&mut self, key: ProcessKey) {
-        self.over.retain(|over| over.key != key);
+        self.over.remove(&key);
     }
 
     /// After a scan at `now`: a process that was not seen over then is below, or has ended.
     pub fn forget_unseen(&mut self, now: Instant) {
-        self.over.retain(|over| over.seen == now);
+        self.over.retain(|_, over| over.seen == now);
     }
 
     /// When the next of the processes whose kill is delayed is due to be read; None where there is none.
     pub fn next_read(&self) -> Option<Instant> {
-        self.over.iter().filter_map(Over::next_read).min()
+        self.over.values().filter_map(Over::next_read).min()
     }
 
     /// One that is due to be read now.
     pub fn due(&self, now: Instant) -> Option<ProcessKey> {
-        let is_due = |over: &&Over| over.next_read().is_some_and(|then| then <= now);
-        self.over.iter().find(is_due).map(|over| over.key)
-    }
-
-    fn find(&self, key: ProcessKey) -> Option<&Over> {
-        self.over.iter().find(|over| over.key == key)
+        let is_due = |over: &Over| over.next_read().is_some_and(|then| then <= now);
+        let mut all = self.over.iter();
+        all.find(|(_, over)| is_due(over)).map(|(&key, _)| key)
     }
 }
 

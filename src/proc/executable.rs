@@ -6,6 +6,7 @@
 
 use super::ProcRoot;
 use super::blocking::Arguments;
+use super::exe_link::{DELETED, path_of_link};
 use super::name::{Name, base_name};
 use super::procfile::{self, BUFFER, Unreadable};
 use super::questions::Questions;
@@ -17,15 +18,6 @@ use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{fmt, iter};
-
-/// What the kernel appends to the path of an executable that was deleted.
-const DELETED: &[u8] = b" (deleted)";
-
-/// The path of an executable where the kernel's link leads: an upgrade replaces the file, and the path stays what an
-/// administrator means by it.
-pub(super) fn path_of_link(link: &[u8]) -> &[u8] {
-    link.strip_suffix(DELETED).unwrap_or(link)
-}
 
 /// The program that a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,10 +160,6 @@ impl<'f> Context<'f> {
     ) -> io::Result<Program> {
         let mut buffer = [0; BUFFER];
         let link = link(self.process, c"exe", &mut buffer)?;
-        // Before anything is looked at that such a user could have made.
-        if is_in_namespace_of_user(self.proc, self.process)? {
-            return Ok(Program::new(path_of_link(link), Standing::Namespace));
-        }
         // A file may really have such a name; then its directory decides, as for one that was deleted.
         let (path, is_deleted) = match link.strip_suffix(DELETED) {
             Some(_) if link.starts_with(b"/memfd:") => {
@@ -201,6 +189,10 @@ impl<'f> Context<'f> {
 
     /// What the executable that the kernel names is here.
     fn executable(&self, path: &[u8], is_deleted: bool) -> io::Result<Program> {
+        // Before anything is looked at that such a user could have made.
+        if is_in_namespace_of_user(self.proc, self.process)? {
+            return Ok(Program::new(path, Standing::Namespace));
+        }
         let here = match self.directory_of_others(path) {
             Ok(Some(directory)) => return Ok(Program::new(directory, Standing::Writable)),
             Ok(None) => self.status(path),

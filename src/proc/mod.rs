@@ -3,9 +3,12 @@
 //! ends a scan.
 
 mod blocking;
+mod context;
 mod error;
+mod exe_link;
 mod executable;
 mod facts;
+mod facts_reader;
 mod largest;
 mod meminfo;
 mod memory;
@@ -22,6 +25,7 @@ mod scan;
 mod snapshot;
 pub mod unit;
 mod watch;
+mod words;
 
 pub use blocking::{Reader, Words};
 pub use error::Error;

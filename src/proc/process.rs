@@ -1,13 +1,14 @@
 //! One process in detail, all of it read through one open directory /proc/PID, so that it is about one process.
 
-use super::blocking::{Arguments, Blocking};
-use super::facts::{self, Facts};
+use super::blocking::Arguments;
+use super::context::Context;
+use super::facts::Facts;
 use super::memory;
 use super::name::Name;
 use super::parse::Status;
 use super::procfile::{self, Failure, Unreadable};
-use super::questions::{Questions, RuleMatch};
-use super::{ProcRoot, executable, relatives, rule_inputs};
+use super::questions::RuleMatch;
+use super::{exe_link, executable, facts_reader, relatives, rule_inputs};
 use crate::quantities::{Bytes, Metric, Pid, ProcessKey};
 use crate::sys::process::ProcessDirectory;
 
@@ -33,6 +34,8 @@ pub struct Details {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
     pub unit: Option<Name>,
+    /// Whether that is a system service.
+    pub is_service: bool,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
     /// Its arguments with spaces between them, cut at 255 bytes; read after the signals.
@@ -97,6 +100,15 @@ impl Process {
         share.or(own.map(|own| own.saturating_add(swap.unwrap_or_default())))
     }
 
+    /// The unit that systemd may start again when this process is killed: the one of a system service whose process was
+    /// started by pid 1. A user's session, a container or a control group of the service's own is none: there a process
+    /// that comes back was not started by the service manager, and waiting would shelter it.
+    pub fn restarted_unit(&self) -> Option<Name> {
+        let parent = self.facts.as_ref().ok()?.parent;
+        let unit = self.details.unit.filter(|_| self.details.is_service)?;
+        (parent == Some(Pid::INIT)).then_some(unit)
+    }
+
     /// Its identity; None where the facts can't be read.
     pub fn key(&self) -> Option<ProcessKey> {
         let start_time = self.facts.as_ref().ok()?.start_time;
@@ -105,20 +117,6 @@ impl Process {
             start_time,
         })
     }
-}
-
-/// What reading a process needs to know.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'c> {
-    pub(super) root: &'c ProcRoot,
-    pub(super) blocking: &'c Blocking,
-    pub(super) questions: &'c dyn Questions,
-    /// MemTotal.
-    pub(super) total: Bytes,
-    /// Whether it is held to be killed, so that its unit and executable are wanted.
-    pub(super) is_held: bool,
-    /// Whether a name that the kernel has cut is completed even where that decides nothing.
-    pub(super) has_whole_names: bool,
 }
 
 /// Reads the process behind an open directory; None if it has ended.
@@ -133,7 +131,7 @@ pub(super) fn read(directory: &ProcessDirectory, context: Context<'_>) -> Option
 }
 
 fn try_read(directory: &ProcessDirectory, context: Context<'_>) -> Result<Process, Failure> {
-    let read = procfile::unless_gone(facts::read(directory, context))?;
+    let read = procfile::unless_gone(facts_reader::read(directory, context))?;
     let mut rss = memory::rss(context.root, directory)?;
     let (facts, details) = match read {
         Ok((facts, status, mut arguments)) => {
@@ -182,11 +180,13 @@ fn read_details(
         .protecting_name(facts)
         .map(|name| executable::read(context.root, directory, name, questions, arguments));
     let is_held = context.is_held;
+    let unit = is_held.then(|| rule_inputs::read_unit(directory)).flatten();
     Ok(Details {
         rule_match: Some(rule_match),
         memory,
-        unit: is_held.then(|| rule_inputs::read_unit(directory)).flatten(),
-        exe: is_held.then(|| rule_inputs::exe(directory)).flatten(),
+        unit: unit.map(|(unit, _)| unit),
+        is_service: unit.is_some_and(|(_, is_service)| is_service),
+        exe: is_held.then(|| exe_link::exe(directory)).flatten(),
         cmdline: None,
         anon: status.anonymous,
         swap: status.swapped,

@@ -2,7 +2,7 @@
 //! smaps_rollup alone takes 25 to 160 us, and it takes the lock of the process's memory, which the process can hold.
 
 use super::procfile::{Unreadable, is_gone};
-use super::{executable, rule_inputs};
+use super::{exe_link, rule_inputs};
 use crate::quantities::{Bytes, Pid};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
@@ -52,7 +52,7 @@ impl ProcessDetails {
             .and_then(|status| u32::try_from(status.tgid).ok());
         Some(Self {
             exe: exe(directory),
-            unit: rule_inputs::read_unit(directory).map(|unit| unit.as_bytes().to_vec()),
+            unit: rule_inputs::read_unit(directory).map(|(unit, _)| unit.as_bytes().to_vec()),
             pss: match read(directory, c"smaps_rollup", "smaps_rollup") {
                 Some(Ok(text)) => pss(&text),
                 Some(Err(unreadable)) => Some(Err(unreadable)),
@@ -106,7 +106,7 @@ fn pss(text: &[u8]) -> Known<Bytes> {
 fn exe(directory: &ProcessDirectory) -> Known<Vec<u8>> {
     let mut buffer = [0; EXE];
     match fs::read_link_at(directory.as_fd(), c"exe", &mut buffer) {
-        Ok(path) => Some(Ok(executable::path_of_link(path).to_vec())),
+        Ok(path) => Some(Ok(exe_link::path_of_link(path).to_vec())),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => None,
         Err(error) => Some(Err(Unreadable {
             file: "exe",

@@ -2,15 +2,14 @@
 //! its directory; the texts are in buffers that are kept.
 
 use super::blocking::Arguments;
-use super::executable::path_of_link;
+use super::context::Context;
+use super::exe_link::read_exe;
 use super::facts::Facts;
 use super::name::Name;
 use super::parse::{self, CgroupPath};
-use super::process::Context;
 use super::procfile::{self, BUFFER, Failure, Unreadable};
 use super::questions::{RuleFiles, RuleInput, RuleMatch};
 use super::{executable, unit};
-use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
 use std::os::fd::AsFd;
 
@@ -49,33 +48,12 @@ pub(super) fn match_rule(
     Ok(context.questions.match_rule(&input))
 }
 
-/// The path of the executable, cut at 255 bytes; None where there is none or it can't be read.
-pub(super) fn exe(directory: &ProcessDirectory) -> Option<Name> {
-    let mut buffer = [0; BUFFER];
-    let exe = read_exe(directory, &mut buffer).ok()?;
-    (!exe.is_empty()).then(|| Name::new(exe))
-}
-
-/// The systemd unit, or else the control group.
-pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<Name> {
+/// The systemd unit, or else the control group; and whether it is a system service.
+pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, bool)> {
     let mut buffer = [0; BUFFER];
     let path = read_cgroup(directory, &mut buffer).ok()?;
-    unit::of_cgroup(path).map(Name::new)
-}
-
-/// The path of the executable, also where its file was deleted or replaced since; empty where there is none: a kernel
-/// thread has none, and neither has a process whose main thread has exited.
-pub(super) fn read_exe<'b>(
-    directory: &ProcessDirectory,
-    buffer: &'b mut [u8],
-) -> Result<&'b [u8], Failure> {
-    let capacity = buffer.len();
-    match fs::read_link_at(directory.as_fd(), c"exe", buffer) {
-        Ok(link) if link.len() < capacity => Ok(path_of_link(link)),
-        Ok(_) => Err(Failure::Unreadable(Unreadable::too_long("exe"))),
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(b""),
-        Err(error) => Err(Failure::new("exe", &error)),
-    }
+    let unit = unit::of_cgroup(path)?;
+    Some((Name::new(unit), unit::is_system_service(path)))
 }
 
 /// The path of the control group in the unified hierarchy or, where that is the root, in systemd's own.

@@ -1,17 +1,16 @@
 //! The hot path: one walk over all processes, three system calls each and no heap allocation once its buffers have
 //! grown. Only what is over the sieve is read in detail. Touches files below the proc root.
 
-use super::blocking::{Blocking, Reader, Request};
-use super::facts;
+use super::blocking::{Blocking, Reader};
+use super::context::Context;
 use super::meminfo::{self, SystemMemory};
-use super::name::{FULL_COMM, Name, base_name};
 use super::parse::Status;
 use super::process::{self, Process};
 use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};
 use super::questions::Questions;
 use super::snapshot::{Snapshot, UnreadableProcesses};
-use super::{Error, ProcRoot, memory, parse, relatives};
+use super::{Error, ProcRoot, facts_reader, memory, parse};
 use crate::quantities::{Bytes, Pid, ProcessKey};
 use crate::sys::fs;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
@@ -30,8 +29,8 @@ const CANDIDATES: usize = 1024;
 /// Reads the processes below a proc root.
 #[derive(Debug)]
 pub struct Sampler {
-    root: ProcRoot,
-    blocking: Blocking,
+    pub(super) root: ProcRoot,
+    pub(super) blocking: Blocking,
     has_whole_names: bool,
     entries: Box<[u8]>,
     /// The processes over the sieve in the last walk, the largest first.
@@ -79,9 +78,11 @@ impl Sampler {
         }
     }
 
-    /// Completes every name that the kernel has cut, also where that decides nothing: for commands, which show it.
+    /// For a command: completes every name that the kernel has cut, also where that decides nothing, since it is shown;
+    /// and waits 3 s rather than 0.1 for what can block.
     #[must_use]
-    pub fn with_whole_names(self) -> Self {
+    pub fn for_command(self) -> Self {
+        self.blocking.be_patient();
         Self {
             has_whole_names: true,
             ..self
@@ -280,6 +281,14 @@ impl Sampler {
         }
     }
 
+    /// Holds a process, so that it can be signalled. Whether it is the right one, a read through the handle says.
+    ///
+    /// # Errors
+    /// The kernel's reason: ENOENT or ESRCH if it has ended.
+    pub fn open(&self, pid: Pid) -> io::Result<ProcessHandle> {
+        ProcessDirectory::open(self.root.as_fd(), pid).map(ProcessHandle::new)
+    }
+
     /// One process in detail and held, so that it can be signalled; None if it has ended or can't be held. What is
     /// read is of the very process that is held.
     pub fn hold(&self, questions: &dyn Questions, pid: Pid) -> Option<(Process, ProcessHandle)> {
@@ -295,10 +304,13 @@ impl Sampler {
         questions: &dyn Questions,
         pid: Pid,
     ) -> io::Result<(Process, ProcessHandle)> {
-        let directory = ProcessDirectory::open(self.root.as_fd(), pid)?;
-        let handle = ProcessHandle::new(directory);
+        let handle = self.open(pid)?;
         let process = self.read_held(questions, &handle);
-        let process = process.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        let mut process = process.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        if self.has_whole_names {
+            self.ask_words(&process, &handle, true);
+            self.add_words(&mut process);
+        }
         Ok((process, handle))
     }
 
@@ -307,12 +319,12 @@ impl Sampler {
         process::read(handle.directory(), self.context(questions, true))
     }
 
-    fn context<'c>(&'c self, questions: &'c dyn Questions, is_held: bool) -> process::Context<'c> {
+    fn context<'c>(&'c self, questions: &'c dyn Questions, is_held: bool) -> Context<'c> {
         if self.total.get() == Bytes::ZERO {
             // Without it, shares are of nothing, which the policy takes for off.
             let _ = self.memory();
         }
-        process::Context {
+        Context {
             root: &self.root,
             blocking: &self.blocking,
             questions,
@@ -328,67 +340,6 @@ impl Sampler {
         let mut status = Status::default();
         procfile::each_line(&directory, c"status", |line| status.take(line)).ok()?;
         Some(status)
-    }
-
-    /// Asks for what the log says of a process that is to be signalled, and does not wait for the answer: nothing that can
-    /// block stands before the signal. `wants_share`: also for its share of its memory, for which the kernel visits all
-    /// its pages, and does not free them meanwhile.
-    pub fn ask_words(&self, process: &Process, handle: &ProcessHandle, wants_share: bool) {
-        if let (Some(key), Ok(facts)) = (process.key(), &process.facts) {
-            let cut = Some(&facts.name).filter(|_| facts.is_name_cut);
-            let directory = handle.directory();
-            if wants_share {
-                let request = Request::SmapsRollup;
-                self.blocking.ask_words(directory, key, None, request);
-            }
-            self.blocking
-                .ask_words(directory, key, cut, Request::Cmdline);
-        }
-    }
-
-    /// Asks for the whole name of a process that is not held, where the kernel has cut it.
-    pub fn ask_name(&self, process: &Process) {
-        if let (Some(key), Ok(facts)) = (process.key(), &process.facts) {
-            if !facts.is_name_cut {
-                return;
-            }
-            if let Ok(directory) = ProcessDirectory::open(self.root.as_fd(), process.pid) {
-                let cut = Some(&facts.name);
-                self.blocking
-                    .ask_words(&directory, key, cut, Request::Cmdline);
-            }
-        }
-    }
-
-    /// The signals are sent: the words that were asked for have 50 ms.
-    pub fn begin_words(&self) {
-        self.blocking.renew_for_words();
-    }
-
-    /// Adds the words that were asked for of this process, as far as there is an answer.
-    pub fn add_words(&self, process: &mut Process) {
-        let Some(key) = process.key() else { return };
-        let words = self.blocking.take_words(key);
-        let details = &mut process.details;
-        details.cmdline = details.cmdline.or(words.cmdline);
-        details.share = details.share.or(words.share);
-        if let Ok(facts) = &mut process.facts {
-            let comm = facts.name.as_bytes();
-            let comm = comm.get(..FULL_COMM).unwrap_or(comm);
-            let is_alone = |parent| relatives::is_alone(&self.root, process.pid, parent, comm);
-            details.is_alone &= facts.parent.is_some_and(is_alone);
-            let exe = details.exe.as_ref().map(|exe| base_name(exe.as_bytes()));
-            let exe = exe.filter(|exe| exe.starts_with(facts.name.as_bytes()));
-            if facts.is_name_cut {
-                let name = words.name.or_else(|| exe.map(Name::new));
-                facts.name = name.unwrap_or(facts.name);
-            }
-        }
-    }
-
-    /// Frees the memory of a process that was sent SIGKILL, where the kernel can (Linux 5.15).
-    pub fn reclaim(&self, process: &ProcessHandle) {
-        self.blocking.reclaim(process);
     }
 
     /// What is shown of a held process beside what decides about it; None if it has ended.
@@ -407,7 +358,7 @@ impl Sampler {
     /// Where that can't be read.
     pub fn identify(&self, pid: Pid) -> io::Result<Option<ProcessKey>> {
         let start_time = ProcessDirectory::open(self.root.as_fd(), pid)
-            .and_then(|directory| facts::read_start_time(&directory));
+            .and_then(|directory| facts_reader::read_start_time(&directory));
         match start_time {
             Ok(start_time) => Ok(Some(ProcessKey { pid, start_time })),
             Err(error) if procfile::is_gone(&error) => Ok(None),

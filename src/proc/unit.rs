@@ -15,9 +15,41 @@ pub fn of_cgroup(path: &[u8]) -> Option<&[u8]> {
     parts().rfind(is_unit).or(last)
 }
 
+/// Whether this is the control group of a system service itself: below slices there is only that. A user's service
+/// manager is one as well, but what runs below it is the user's.
+pub fn is_system_service(path: &[u8]) -> bool {
+    let parts = path.split(|&byte| byte == b'/');
+    let mut parts = parts.filter(|part| !part.is_empty() && !part.ends_with(b".slice"));
+    let service = parts.next().filter(|part| part.ends_with(b".service"));
+    let is_manager = |service: &[u8]| service.starts_with(b"user@");
+    service.is_some_and(|service| !is_manager(service)) && parts.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_service_is_the_only_one_below_slices() {
+        for (path, expected) in [
+            ("/system.slice/cron.service", true),
+            (
+                "/system.slice/system-postgresql.slice/postgresql@15-main.service",
+                true,
+            ),
+            ("/system.slice/box.service/fake.service", false),
+            ("/user.slice/user-1000.slice/user@1000.service", false),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.service",
+                false,
+            ),
+            ("/user.slice/user-1000.slice/session-3.scope", false),
+            ("/docker/0123", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_system_service(path.as_bytes()), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_unit_is_the_innermost_one_and_no_slice() {

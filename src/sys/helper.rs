@@ -75,6 +75,20 @@ impl Helper {
     }
 }
 
+impl Drop for Helper {
+    /// Leaves no zombie behind, unless the kernel does not let the child go.
+    fn drop(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(1);
+        self.kill();
+        for _ in 0..50 {
+            if self.has_ended() {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
 impl AsFd for Helper {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -116,6 +116,17 @@ pub(crate) fn lower_oom_score_adj(score: i16) -> io::Result<()> {
     std::fs::write(path, score.to_string())
 }
 
+/// How many descriptors this process may have.
+pub(crate) fn descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the struct is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    limit.rlim_cur
+}
+
 /// Raises the number of descriptors this process may have to what it may raise it to: each victim takes
 /// two of them.
 pub(crate) fn raise_descriptor_limit() -> io::Result<()> {

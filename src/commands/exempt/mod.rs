@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use view::{ExemptRow, exempt_table};
 
 pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
-    let sampler = Sampler::new(ProcRoot::system()?).with_whole_names();
+    let sampler = Sampler::new(ProcRoot::system()?).for_command();
     let file = ExemptionsFile::usual();
     match &options.action {
         Exempt::List => list(&sampler, &file, options.json),

@@ -47,6 +47,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             sustained: Duration::ZERO,
         },
         terminated: Instant::now(),
+        not_before: Instant::now(),
         stage,
     }
 }
@@ -148,12 +149,7 @@ fn says_what_happened_and_how_things_are() {
         Stage::Killed(Instant::now()),
     );
     let over = victim(b"chrome", Some(1), Stage::Terminating);
-    for is_first in [true, false] {
-        count(
-            &mut metrics,
-            &Event::WouldKill(&over.process, &over.breach, is_first),
-        );
-    }
+    count(&mut metrics, &Event::WouldKill(&over.process, &over.breach));
     count(&mut metrics, &Event::Hidepid);
     count(
         &mut metrics,

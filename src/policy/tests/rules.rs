@@ -313,6 +313,8 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
     process.details.unit = Some(Name::new(b"a.service"));
+    process.details.is_service = true;
+    process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
     let mut ledger = Ledger::default();
     let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, &at(start))
     else {
@@ -347,6 +349,20 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
     };
     assert_eq!(decide(&small(3 * GB), 1), delayed);
     assert_eq!(decide(&small(3 * GB - 1), 1), None);
+}
+
+#[test]
+fn what_a_user_starts_again_is_not_sheltered_by_a_restart_loop() {
+    let mut process = process(42);
+    process.details.unit = Some(Name::new(b"session-3.scope"));
+    process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
+    assert_eq!(process.restarted_unit(), None);
+    process.details.unit = Some(Name::new(b"a.service"));
+    process.details.is_service = true;
+    assert!(process.restarted_unit().is_some());
+    // A worker that its service starts again itself.
+    process.facts.as_mut().unwrap().parent = Pid::new(40);
+    assert_eq!(process.restarted_unit(), None);
 }
 
 #[test]

@@ -39,7 +39,10 @@ impl Record {
 
     /// Whether this is a record of `level` whose message fits `pattern`; see [`fits`].
     pub(crate) fn is(&self, level: &str, pattern: &str) -> bool {
-        self.level == level && fits(&self.message, pattern)
+        // What came back is left out where it is not known.
+        let without = self.message.split_once(", Freed=");
+        let message = without.map_or(&*self.message, |(message, _)| message);
+        self.level == level && (fits(&self.message, pattern) || fits(message, pattern))
     }
 }
 

@@ -6,27 +6,36 @@
 //! process. One that gives no answer within the budget is killed and replaced, and the process that it waited for is
 //! remembered. Touches those files only.
 
-use super::name::{self, Name};
-use super::parse;
+mod arguments;
+mod reader;
+mod words;
+
+pub(super) use arguments::Arguments;
+pub use reader::Reader;
+pub(super) use reader::Request;
+pub use words::Words;
+
+use super::name::Name;
 use super::procfile::{Failure, Unreadable};
-use crate::quantities::{Bytes, ProcessKey};
+use crate::quantities::ProcessKey;
 use crate::sys::helper::{self, Helper};
-use crate::sys::process::{ProcessDirectory, ProcessHandle, reclaim};
+use crate::sys::process::{ProcessDirectory, ProcessHandle};
+use reader::{HEADER, LARGEST, header_of};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
+use words::Asked;
 
 /// How long all answers of one scan may take together. An answer takes 30 us on an idle machine.
 const BUDGET: Duration = Duration::from_millis(100);
 /// The same for the words of the log, which come after the signals.
 const BUDGET_FOR_WORDS: Duration = Duration::from_millis(50);
-/// What is read of a file at most. A single argument has 128 KiB at most (MAX_ARG_STRLEN); what is longer is doubt.
-const LARGEST: usize = 128 * 1024;
-/// Before the text of an answer: the number of its request and an error number, 0 for none.
-const HEADER: usize = 8;
+/// The same for a command, which nothing waits for.
+const BUDGET_OF_COMMANDS: Duration = Duration::from_secs(3);
+/// How long all signals of one scan together may wait for words. An answer takes 30 us on an idle machine.
+const MOMENT: Duration = Duration::from_millis(3);
 /// How many processes are remembered that gave no answer, the oldest of which is forgotten.
 const REMEMBERED: usize = 256;
 /// After so long such a process is asked again: on a thrashing machine it may have done nothing wrong.
@@ -39,66 +48,6 @@ const WORDS: usize = 64;
 /// Texts of this length cost no heap allocation: few processes have more arguments.
 const TEXT: usize = 4096;
 
-/// What the helper can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Request {
-    Cmdline,
-    SmapsRollup,
-    Reclaim,
-}
-
-impl Request {
-    const ALL: [(Self, &'static CStr); 3] = [
-        (Self::Cmdline, c"cmdline"),
-        (Self::SmapsRollup, c"smaps_rollup"),
-        (Self::Reclaim, c""),
-    ];
-
-    fn file(self) -> &'static CStr {
-        let found = Self::ALL.iter().find(|(request, _)| *request == self);
-        found.map_or(c"", |(_, file)| file)
-    }
-}
-
-/// What the log says of a process beside what decided about it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Words {
-    /// Its name, where the kernel had cut it and the arguments complete it.
-    pub name: Option<Name>,
-    /// Its arguments with spaces between them, cut at 255 bytes.
-    pub cmdline: Option<Name>,
-    /// Its anonymous memory, in RAM and in swap, with what it shares with others divided among them.
-    pub share: Option<Bytes>,
-}
-
-/// A process that was asked for words.
-#[derive(Debug)]
-struct Asked {
-    key: ProcessKey,
-    request: Request,
-    /// The number of the request.
-    number: u32,
-    /// Its name where the kernel has cut it.
-    cut: Option<Name>,
-    words: Option<Words>,
-}
-
-/// A helper that was started and not used yet.
-#[derive(Debug)]
-pub struct Reader(Helper);
-
-impl Reader {
-    /// Starts it, so that it need not be started when memory is short; and before this program has touched the memory
-    /// that it will need: a fork(2) makes it a copy on write.
-    ///
-    /// # Errors
-    /// Where there can be no further process: then what it would read can't be read.
-    pub fn start() -> io::Result<Self> {
-        Helper::spawn(c"monitor-reader", serve).map(Self)
-    }
-}
-
 /// The helper, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Blocking(RefCell<State>);
@@ -106,7 +55,9 @@ pub(super) struct Blocking(RefCell<State>);
 impl Default for Blocking {
     fn default() -> Self {
         Self(RefCell::new(State {
+            budget: BUDGET,
             left: BUDGET,
+            moment: MOMENT,
             lost: Vec::with_capacity(LOST),
             late: VecDeque::with_capacity(REMEMBERED),
             words: Vec::with_capacity(WORDS),
@@ -123,8 +74,12 @@ struct State {
     /// Killed, and still there.
     lost: Vec<Helper>,
     number: u32,
+    /// How long all answers of a scan may take together.
+    budget: Duration,
     /// What is left to wait in this scan.
     left: Duration,
+    /// What is left to wait for words before signals in this scan.
+    moment: Duration,
     late: VecDeque<(ProcessKey, Instant)>,
     words: Vec<Asked>,
     /// For one packet.
@@ -134,6 +89,13 @@ struct State {
 }
 
 impl Blocking {
+    /// Waits longer, as a command may.
+    pub(super) fn be_patient(&self) {
+        let mut state = self.0.borrow_mut();
+        state.budget = BUDGET_OF_COMMANDS;
+        state.left = BUDGET_OF_COMMANDS;
+    }
+
     /// Uses a helper that was started before.
     pub(super) fn adopt(&self, reader: Reader) {
         self.0.borrow_mut().helper = Some(reader.0);
@@ -141,7 +103,8 @@ impl Blocking {
 
     /// A scan begins: its budget is whole again.
     pub(super) fn renew(&self) {
-        self.0.borrow_mut().left = BUDGET;
+        let mut state = self.0.borrow_mut();
+        (state.left, state.moment) = (state.budget, MOMENT);
     }
 
     /// Reads a file of this process into `text`.
@@ -181,6 +144,15 @@ impl Blocking {
     /// The signals are sent: the words that were asked for have a budget of their own.
     pub(super) fn renew_for_words(&self) {
         self.0.borrow_mut().left = BUDGET_FOR_WORDS;
+    }
+
+    /// Waits a moment for the words of a process: it may end as soon as it is signalled, and then it has none.
+    pub(super) fn wait_for_words(&self, key: ProcessKey) {
+        let mut state = self.0.borrow_mut();
+        let mut left = state.moment;
+        let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
+        while state.words.iter().any(is_open) && state.take(&mut left).is_some() {}
+        state.moment = left;
     }
 
     /// The words of a process that was asked for them, as far as there is an answer.
@@ -297,21 +269,10 @@ impl State {
     /// its text in the packet.
     fn receive(&mut self, wanted: Option<(u32, ProcessKey)>) -> Result<(i32, usize), Late> {
         loop {
-            let Some(helper) = &self.helper else {
-                return Err(Late);
-            };
-            let began = Instant::now();
-            let is_there = helper::wait(helper.as_fd(), self.left).unwrap_or(false);
-            self.left = self.left.saturating_sub(began.elapsed());
-            self.packet.clear();
-            if is_there {
-                self.packet.resize(helper::next_length(helper.as_fd()), 0);
-                let received = helper::receive(helper.as_fd(), &mut self.packet);
-                if received.is_err() {
-                    self.packet.clear();
-                }
-            }
-            let Some((number, errno)) = header_of(&self.packet) else {
+            let mut left = self.left;
+            let taken = self.take(&mut left);
+            self.left = left;
+            let Some((number, errno)) = taken else {
                 // It answers in the order of the requests, so the oldest is the one that it waits for.
                 let oldest = self.words.iter().find(|asked| asked.words.is_none());
                 let oldest = oldest.map(|asked| asked.key);
@@ -321,161 +282,37 @@ impl State {
                 self.replace();
                 return Err(Late);
             };
-            let answer = (errno, self.packet.len() - HEADER);
-            if wanted.is_some_and(|(wanted, _)| wanted == number) {
-                return Ok(answer);
-            }
-            let text = self.packet.get(HEADER..).unwrap_or_default();
-            if let Some(asked) = self.words.iter_mut().find(|asked| asked.number == number) {
-                asked.words = Some(asked.words_in(text));
-                if wanted.is_none() {
-                    return Ok(answer);
-                }
+            if wanted.is_none_or(|(wanted, _)| wanted == number) {
+                return Ok((errno, self.packet.len() - HEADER));
             }
         }
     }
-}
 
-impl Asked {
-    fn words_in(&self, text: &[u8]) -> Words {
-        if self.request == Request::SmapsRollup {
-            // Linux 5.4; SwapPss is older.
-            let resident = parse::amount(text, b"Pss_Anon");
-            let swapped = parse::amount(text, b"SwapPss").unwrap_or(Bytes::ZERO);
-            let share = resident.map(|resident| resident.saturating_add(swapped));
-            return Words {
-                share,
-                ..Words::default()
-            };
+    /// Takes the next answer, and keeps it where it is to a request for words: the number of its request, and its error
+    /// number. None where there is none in this time.
+    fn take(&mut self, left: &mut Duration) -> Option<(u32, i32)> {
+        self.packet.clear();
+        let helper = self.helper.as_ref()?.as_fd();
+        let began = Instant::now();
+        let is_there = helper::wait(helper, *left).unwrap_or(false);
+        *left = left.saturating_sub(began.elapsed());
+        if !is_there {
+            return None;
         }
-        let cut = self.cut.as_ref();
-        Words {
-            name: cut.and_then(|cut| name::complete(cut.as_bytes(), text)),
-            cmdline: Some(name::joined(text)).filter(|cmdline| !cmdline.as_bytes().is_empty()),
-            share: None,
+        self.packet.resize(helper::next_length(helper), 0);
+        if helper::receive(helper, &mut self.packet).is_err() {
+            self.packet.clear();
         }
+        let (number, errno) = header_of(&self.packet)?;
+        let text = self.packet.get(HEADER..).unwrap_or_default();
+        let mut words = self.words.iter_mut();
+        if let Some(asked) = words.find(|asked| asked.number == number) {
+            asked.words = Some(asked.words_in(text));
+        }
+        Some((number, errno))
     }
-}
-
-/// The number of the request and the error number of an answer; None where there is no answer.
-fn header_of(answer: &[u8]) -> Option<(u32, i32)> {
-    let (number, rest) = answer.split_first_chunk::<4>()?;
-    let errno = rest.first_chunk::<4>()?;
-    Some((u32::from_ne_bytes(*number), i32::from_ne_bytes(*errno)))
 }
 
 /// There is no answer in time, or no helper.
 #[derive(Debug)]
 struct Late;
-
-/// The helper itself: answers each request, one after another. Allocates nothing, since it may be forked from a program
-/// with several threads.
-#[allow(clippy::large_stack_arrays)] // of a stack of its own
-fn serve(socket: BorrowedFd<'_>) {
-    let mut packet = [0; 8];
-    let mut answer = [0; HEADER + LARGEST];
-    loop {
-        let Ok((packet, Some(descriptor))) = helper::receive(socket, &mut packet) else {
-            return;
-        };
-        let Some((&kind, number)) = packet.split_first() else {
-            return;
-        };
-        let mut all = Request::ALL.iter();
-        let Some((request, file)) = all.find(|(request, _)| *request as u8 == kind) else {
-            return;
-        };
-        if *request == Request::Reclaim {
-            // As above.
-            let _ = reclaim(descriptor.as_fd());
-            continue;
-        }
-        let Some((header, text)) = answer.split_at_mut_checked(HEADER) else {
-            return;
-        };
-        let (errno, length) = match helper::read_whole(descriptor.as_fd(), file, text) {
-            Ok(text) => (0, text.len()),
-            Err(error) => (error.raw_os_error().unwrap_or(libc::EIO), 0),
-        };
-        let fields = number.iter().copied().chain(errno.to_ne_bytes());
-        for (target, byte) in header.iter_mut().zip(fields) {
-            *target = byte;
-        }
-        let answer = answer.get(..HEADER + length).unwrap_or_default();
-        if helper::send(socket, answer, None, true).is_err() {
-            return;
-        }
-    }
-}
-
-/// The arguments of one process, read when they are first wanted.
-pub(super) struct Arguments<'a> {
-    blocking: &'a Blocking,
-    directory: &'a ProcessDirectory,
-    key: ProcessKey,
-    read: Option<Result<(), Unreadable>>,
-    text: Vec<u8>,
-    joined: Vec<u8>,
-}
-
-impl<'a> Arguments<'a> {
-    pub(super) fn of(
-        blocking: &'a Blocking,
-        directory: &'a ProcessDirectory,
-        key: ProcessKey,
-    ) -> Self {
-        Self {
-            blocking,
-            directory,
-            key,
-            read: None,
-            text: blocking.take_text(),
-            joined: blocking.take_text(),
-        }
-    }
-
-    /// As the process has them, a NUL after each. A process that is gone has none.
-    ///
-    /// # Errors
-    /// Where they can't be read, to their end or in time.
-    pub(super) fn get(&mut self) -> Result<&[u8], Unreadable> {
-        if self.read.is_none() {
-            let read =
-                self.blocking
-                    .read(self.directory, self.key, Request::Cmdline, &mut self.text);
-            self.read = Some(match read {
-                Ok(()) => Ok(()),
-                Err(Failure::Unreadable(unreadable)) => Err(unreadable),
-                Err(Failure::Gone) => {
-                    self.text.clear();
-                    Ok(())
-                }
-            });
-        }
-        match self.read {
-            Some(Err(unreadable)) => Err(unreadable),
-            _ => Ok(&self.text),
-        }
-    }
-
-    /// The same with spaces between them, as ps(1) shows them.
-    ///
-    /// # Errors
-    /// As [`Arguments::get`].
-    pub(super) fn joined(&mut self) -> Result<&[u8], Unreadable> {
-        self.get()?;
-        let end = self.text.iter().rposition(|&byte| byte != 0);
-        let text = self.text.iter().take(end.map_or(0, |end| end + 1));
-        self.joined.clear();
-        self.joined
-            .extend(text.map(|&byte| if byte == 0 { b' ' } else { byte }));
-        Ok(&self.joined)
-    }
-}
-
-impl Drop for Arguments<'_> {
-    fn drop(&mut self) {
-        self.blocking.give_back(std::mem::take(&mut self.text));
-        self.blocking.give_back(std::mem::take(&mut self.joined));
-    }
-}

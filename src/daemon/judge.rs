@@ -1,0 +1,187 @@
+//! The decision about one process of a scan, and its SIGTERM. Touches /proc and sends signals.
+
+use super::scan::{Context, Judged, Machine, Report};
+use super::victims::Victims;
+use crate::kill::SignalOutcome;
+use crate::policy::{Decision, Delay};
+use crate::proc::Process;
+use crate::quantities::{Bytes, ProcessKey};
+
+/// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
+/// and visits 100,000 pages in a millisecond.
+const LARGEST_SHARE: Bytes = Bytes::new(4 << 30);
+
+impl Machine {
+    /// Decides about one process, and carries that out.
+    pub(super) fn judge(&mut self, process: &mut Process, context: &mut Context<'_>) -> Judged {
+        let mut judged = Judged {
+            decision: Decision::Leave,
+            report: None,
+        };
+        if self.only.is_some() && self.only != process.key() {
+            return judged;
+        }
+        judged.decision = self.decide(process, context);
+        // Without an identity it is protected, and nothing can be remembered of it.
+        let Some(key) = process.key() else {
+            return judged;
+        };
+        let (ledger, now) = (&mut context.victims.ledger, context.now.monotonic);
+        if ledger.has_ended(key) {
+            judged.decision = Decision::Leave;
+            return judged;
+        }
+        ledger.record_seen(key, now);
+        match judged.decision {
+            Decision::Delay(_, _, until) => ledger.over.record(key, now, Some(until)),
+            Decision::Terminate(_) | Decision::KillLimitReached(_) => {
+                ledger.over.record(key, now, None);
+            }
+            _ => ledger.over.forget(key),
+        }
+        // What a victim has forked inherits its deadline, and neither waits nor counts.
+        let mut is_heir = false;
+        if let Decision::Delay(breach, ..) | Decision::KillLimitReached(breach) = judged.decision {
+            is_heir = ledger.may_be_heir(process)
+                && ledger
+                    .inherited(process, self.sampler.unit(process).as_ref())
+                    .is_some();
+            if is_heir {
+                judged.decision = Decision::Terminate(breach);
+            }
+        }
+        match judged.decision {
+            Decision::Leave => {}
+            Decision::Await { .. } => ledger.record_memory(key, process),
+            Decision::Protected(_) => judged.report = Some(Report::Decision),
+            Decision::Warn(_) => {
+                let is_due = ledger.record_near(key, now);
+                judged.report = is_due.then_some(Report::Decision);
+            }
+            Decision::Delay(..) | Decision::KillLimitReached(_) => {
+                ledger.record_near(key, now);
+                judged.report = Some(Report::Decision);
+            }
+            Decision::Terminate(_) => {
+                ledger.record_near(key, now);
+                self.terminate(key, process, &mut judged, context, is_heir);
+            }
+        }
+        judged
+    }
+
+    /// Reads the process again once it is held, decides again, and signals that very process. Does nothing if it has
+    /// ended, and its PID may be another process's. `is_unlimited`: whatever the limit of kills in a minute says.
+    pub(super) fn terminate(
+        &mut self,
+        key: ProcessKey,
+        process: &mut Process,
+        judged: &mut Judged,
+        context: &mut Context<'_>,
+        is_unlimited: bool,
+    ) {
+        if !context.victims.has_capacity() {
+            self.tally.postponed += 1;
+            return;
+        }
+        let handle = match self.sampler.open(key.pid) {
+            Ok(handle) => handle,
+            // Without a descriptor or without memory it is tried again; else it has ended.
+            Err(error) => {
+                let is_passing = matches!(
+                    error.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+                );
+                self.tally.postponed += usize::from(is_passing);
+                return;
+            }
+        };
+        let memory = &self.snapshot.memory;
+        let is_short = memory.is_short();
+        let wants_share = !is_short && process.rss <= LARGEST_SHARE;
+        self.sampler.ask_words(process, &handle, wants_share);
+        if !is_short {
+            self.sampler.wait_for_words(key);
+        }
+        let held = self.sampler.read_held(context.policy, &handle);
+        let Some(held) = held.filter(|held| held.key() == Some(key)) else {
+            return;
+        };
+        *process = held;
+        judged.decision = match self.decide(process, context) {
+            Decision::KillLimitReached(breach)
+            | Decision::Delay(breach, Delay::Sustained(_), _)
+                if is_unlimited =>
+            {
+                Decision::Terminate(breach)
+            }
+            decision => decision,
+        };
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        match (judged.decision, process.facts) {
+            (Decision::Terminate(breach), Ok(facts)) => {
+                let is_same = || self.sampler.is_still(key);
+                let signaller = Victims::signaller(policy);
+                let outcome = signaller.terminate(&handle, facts.state, &is_same);
+                let mut found = None;
+                if matches!(outcome, SignalOutcome::Sent) {
+                    found = victims.ledger.record_kill(key, *process, breach, now);
+                    victims.hold(key, handle);
+                }
+                judged.report = Some(Report::Signal(outcome, found));
+            }
+            // Only of a process that is held it is known which unit it belongs to.
+            (Decision::Delay(_, _, until), _) => {
+                let over = &mut victims.ledger.over;
+                over.record(key, now.monotonic, Some(until));
+                judged.report = Some(Report::Decision);
+            }
+            _ => {}
+        }
+    }
+
+    fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        policy.decide(process, &self.snapshot.memory, &victims.ledger, now)
+    }
+}
+
+/// The largest by anonymous memory of the processes over their thresholds, where the limit of kills spares it.
+#[derive(Default)]
+pub(super) struct Spared {
+    process: Option<(Process, Judged)>,
+    memory: Bytes,
+}
+
+impl Spared {
+    pub(super) fn look_at(&mut self, process: &Process, judged: &Judged) {
+        let details = &process.details;
+        let swap = details.swap.unwrap_or_default();
+        let memory = details.anon.unwrap_or_default().saturating_add(swap);
+        if !judged.decision.is_over() || memory < self.memory {
+            return;
+        }
+        self.memory = memory;
+        self.process = match judged.decision {
+            Decision::KillLimitReached(_) => {
+                let decision = judged.decision;
+                let report = None;
+                Some((*process, Judged { decision, report }))
+            }
+            _ => None,
+        };
+    }
+
+    /// None where it was killed, or is killed later.
+    pub(super) fn largest(self) -> Option<(Process, Judged)> {
+        self.process
+    }
+}

@@ -1,0 +1,77 @@
+//! Makes the daemon of its parts, before its first scan.
+
+use super::exemptions::ExemptionReader;
+use super::main_loop::Daemon;
+use super::scan::{Machine, ScanOutcome};
+use super::schedule::Schedules;
+use super::state;
+use super::victims::Victims;
+use crate::Error;
+use crate::cli::RunOptions;
+use crate::config::Loaded;
+use crate::events::{Event, Reporter};
+use crate::policy::{Exemptions, Policy};
+use crate::proc::{ProcRoot, Reader, Sampler};
+use crate::quantities::ProcessKey;
+use crate::state::status::StatusFile;
+use crate::sys::process::may_signal_anybody;
+use crate::systemd::Service;
+use std::io;
+
+/// So many processes over their thresholds at once cost no heap allocation.
+const CAPACITY: usize = 32;
+
+impl<'o> Daemon<'o> {
+    pub(super) fn start(
+        options: &'o RunOptions,
+        only: Option<ProcessKey>,
+        loaded: Loaded,
+        reader: io::Result<Reader>,
+    ) -> Result<Self, Error> {
+        let sampler = Sampler::new(ProcRoot::system()?);
+        let (sampler, unavailable) = match reader {
+            Ok(reader) => (sampler.with_reader(reader), None),
+            Err(error) => (sampler, Some(error)),
+        };
+        let own = sampler.root().own_pid()?;
+        let log = &loaded.config.log;
+        let stderr = options.console.level(log.level);
+        let status = state::at_start(options, &sampler, own);
+        let status_file = StatusFile::usual(sampler.is_hidepid());
+        let reporter = Reporter::install(log, stderr, status, status_file)?;
+        let policy = Policy {
+            config: loaded.config.clone(),
+            pinned: Vec::new(),
+            own,
+            exemptions: Exemptions::default(),
+        };
+        let mut daemon = Self {
+            options,
+            policy,
+            machine: Machine::with_capacity(CAPACITY, sampler, only),
+            outcome: ScanOutcome::none(),
+            victims: Victims::with_capacity(CAPACITY),
+            early: None,
+            exemptions: ExemptionReader::new(),
+            schedules: Schedules::default(),
+            reporter,
+            service: Service::from_environment(),
+            is_rescan_due: false,
+            unreadable: None,
+        };
+        daemon.enforce(loaded, false);
+        if let Some(error) = unavailable {
+            let what = "arguments and PSS of processes";
+            daemon
+                .reporter
+                .emit(&Event::FeatureUnavailable(what, &error));
+        }
+        if !may_signal_anybody() {
+            daemon.reporter.emit(&Event::OnlyOwnProcesses);
+        }
+        if daemon.machine.sampler.hides_processes() {
+            daemon.reporter.emit(&Event::Hidepid);
+        }
+        Ok(daemon)
+    }
+}

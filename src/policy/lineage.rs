@@ -1,0 +1,160 @@
+//! The descendants of victims: a process that forks before its grace period is over, and exits, would never be sent
+//! SIGKILL. What it has forked inherits its deadline. Pure: times are handed in.
+
+use crate::proc::{Name, Process};
+use crate::quantities::{Now, Pid, ProcessKey, StartTime, Uid};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// So many victims are remembered, the oldest of which is forgotten first.
+const CAPACITY: usize = 128;
+/// How long after its SIGTERM a victim is remembered: longer than any of its descendants has to be found.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// A victim, and while it lived after its SIGTERM.
+#[derive(Clone, Copy, Debug)]
+struct Ancestor {
+    key: ProcessKey,
+    uid: Uid,
+    /// Its unit or control group: no user can leave that without being permitted to.
+    unit: Option<Name>,
+    /// When the first of its line was sent SIGTERM.
+    terminated: Instant,
+    from: StartTime,
+    /// None while it lives.
+    until: Option<StartTime>,
+}
+
+/// The victims of the last minutes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lineage(VecDeque<Ancestor>);
+
+impl Lineage {
+    pub(super) fn with_capacity(victims: usize) -> Self {
+        Self(VecDeque::with_capacity(victims.min(CAPACITY)))
+    }
+
+    /// A process was sent SIGTERM at `now`, the first of its line at `terminated`.
+    pub(super) fn add(
+        &mut self,
+        key: ProcessKey,
+        process: &Process,
+        terminated: Instant,
+        now: &Now,
+    ) {
+        let Ok(facts) = &process.facts else { return };
+        let is_old = |own: &Ancestor| now.monotonic.duration_since(own.terminated) >= REMEMBERED;
+        while self.0.len() >= CAPACITY || self.0.front().is_some_and(is_old) {
+            self.0.pop_front();
+        }
+        self.0.push_back(Ancestor {
+            key,
+            uid: facts.uid,
+            unit: process.details.unit,
+            terminated,
+            from: now.ticks,
+            until: None,
+        });
+    }
+
+    /// A victim has ended.
+    pub(super) fn end(&mut self, key: ProcessKey, now: &Now) {
+        if let Some(own) = self.0.iter_mut().find(|own| own.key == key) {
+            own.until = Some(now.ticks);
+        }
+    }
+
+    /// The kill of a victim was cancelled.
+    pub(super) fn forget(&mut self, key: ProcessKey) {
+        self.0.retain(|own| own.key != key);
+    }
+
+    /// Whether this was a victim that has ended.
+    pub(super) fn has_ended(&self, key: ProcessKey) -> bool {
+        self.0
+            .iter()
+            .any(|own| own.key == key && own.until.is_some())
+    }
+
+    /// Whether this process can descend from a victim, by what is known of it before it is held.
+    pub(super) fn may_be_heir(&self, process: &Process) -> bool {
+        self.0.iter().any(|own| own.may_be_ancestor(process))
+    }
+
+    /// When the victim that this process descends from was sent SIGTERM; None where it descends from none. Its parent is
+    /// a victim, or it has user and control group of one and was started while that one lived after its SIGTERM: what a
+    /// service manager starts again, it starts after the exit.
+    pub(super) fn inherited(&self, process: &Process, unit: Option<&Name>) -> Option<Instant> {
+        let parent = process.facts.as_ref().ok()?.parent;
+        let mut all = self.0.iter();
+        let own = all.find(|own| own.is_ancestor(process, parent, unit))?;
+        Some(own.terminated)
+    }
+}
+
+impl Ancestor {
+    fn may_be_ancestor(&self, process: &Process) -> bool {
+        let Ok(facts) = &process.facts else {
+            return false;
+        };
+        facts.uid == self.uid
+            && facts.start_time >= self.from
+            && self.until.is_none_or(|until| facts.start_time <= until)
+    }
+
+    fn is_ancestor(&self, process: &Process, parent: Option<Pid>, unit: Option<&Name>) -> bool {
+        let is_child = self.until.is_none() && parent == Some(self.key.pid);
+        self.may_be_ancestor(process)
+            && (is_child || (unit.is_some() && unit == self.unit.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tests::{at, process};
+
+    fn started(pid: u32, ticks: u64, parent: u32) -> Process {
+        let mut process = process(pid);
+        let facts = process.facts.as_mut().unwrap();
+        facts.start_time = StartTime(ticks);
+        facts.parent = Pid::new(parent);
+        process.details.unit = Some(Name::new(b"session-1.scope"));
+        process
+    }
+
+    #[test]
+    fn what_a_victim_forks_inherits_its_deadline_and_what_starts_after_it_does_not() {
+        let start = Instant::now();
+        let mut lineage = Lineage::default();
+        let victim = started(5, 1, 1);
+        // The clock of start times is at 10.
+        lineage.add(victim.key().unwrap(), &victim, start, &at(start));
+        let inherited = |lineage: &Lineage, process: Process| {
+            lineage.inherited(&process, process.details.unit.as_ref())
+        };
+        assert_eq!(inherited(&lineage, started(6, 10, 5)), Some(start));
+        assert_eq!(
+            inherited(&lineage, started(6, 10, 1)),
+            Some(start),
+            "reparented"
+        );
+        assert_eq!(inherited(&lineage, started(6, 9, 5)), None, "forked before");
+        let mut other = started(6, 10, 1);
+        other.details.unit = Some(Name::new(b"session-2.scope"));
+        assert_eq!(inherited(&lineage, other), None);
+        let mut now = at(start);
+        now.ticks = StartTime(20);
+        lineage.end(victim.key().unwrap(), &now);
+        assert_eq!(inherited(&lineage, started(6, 20, 1)), Some(start));
+        assert_eq!(
+            inherited(&lineage, started(6, 21, 1)),
+            None,
+            "started again"
+        );
+        // A PID can be another process's by then.
+        assert_eq!(inherited(&lineage, started(6, 21, 5)), None);
+        assert!(lineage.may_be_heir(&started(6, 15, 1)));
+        assert!(!lineage.may_be_heir(&started(6, 21, 1)));
+    }
+}
