@@ -163,9 +163,7 @@ pub(super) struct Spared {
 
 impl Spared {
     pub(super) fn look_at(&mut self, process: &Process, judged: &Judged) {
-        let details = &process.details;
-        let swap = details.swap.unwrap_or_default();
-        let memory = details.anon.unwrap_or_default().saturating_add(swap);
+        let memory = process.anonymous();
         if !judged.decision.is_over() || memory < self.memory {
             return;
         }

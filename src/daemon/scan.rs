@@ -150,7 +150,10 @@ impl Machine {
         }
         // The limit is there against mistakes, not to shelter the one process that has it all.
         if let Some((mut process, mut judged)) = spared.largest() {
-            if let Some(key) = process.key() {
+            let (policy, ledger) = (context.policy, &context.victims.ledger);
+            let key = process.key();
+            let is_above = policy.is_above_limit(&process, ledger, context.now);
+            if let Some(key) = key.filter(|_| is_above) {
                 self.terminate(key, &mut process, &mut judged, &mut context, true);
                 self.keep(&process, judged);
             }
@@ -190,7 +193,9 @@ impl Machine {
         let is_reported = |judged: &Judged| judged.report.is_some();
         sampler.begin_words();
         for (process, judged) in snapshot.near.iter().zip(&*judged) {
-            if is_reported(judged) && !matches!(judged.report, Some(Report::Signal(..))) {
+            let is_signalled = matches!(judged.report, Some(Report::Signal(..)));
+            let is_known = |key| victims.ledger.is_known(key);
+            if is_reported(judged) && !is_signalled && !process.key().is_some_and(is_known) {
                 sampler.ask_name(process);
             }
         }

@@ -84,7 +84,7 @@ pub(super) fn write_victims(
     });
     let waiting = waiting.collect();
     let kills = ledger.kills_within_minute(now.monotonic);
-    let kills = kills.map(|(then, _)| now.wall - now.monotonic.saturating_duration_since(then));
+    let kills = kills.map(|kill| now.wall - now.monotonic.saturating_duration_since(kill.at));
     let victims = ledger.victims().iter().map(|victim| {
         let stage = match victim.stage {
             Stage::Terminating => "sent SIGTERM",

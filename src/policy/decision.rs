@@ -131,6 +131,16 @@ impl Policy {
         })
     }
 
+    /// Whether a process that the limit spares is killed all the same, if it is the largest: it has more than twice the
+    /// anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
+    pub fn is_above_limit(&self, process: &Process, ledger: &Ledger, now: &Now) -> bool {
+        let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
+        let kills = ledger.kills_within_minute(now.monotonic);
+        let own = kills.filter(|kill| Some(kill.uid) == uid);
+        let largest = own.map(|kill| kill.anonymous).max().unwrap_or_default();
+        process.anonymous() > largest.saturating_add(largest)
+    }
+
     /// The limit counts the processes of each user apart, so that no user can use up that of another; and it protects
     /// nothing while memory is short.
     fn is_limit_reached(
@@ -144,7 +154,7 @@ impl Policy {
         let limit = self.config.max_kills_per_minute;
         limit.filter(|_| !memory.is_short()).is_some_and(|limit| {
             let kills = ledger.kills_within_minute(now.monotonic);
-            let own = kills.filter(|(_, killed)| Some(*killed) == uid);
+            let own = kills.filter(|kill| Some(kill.uid) == uid);
             own.count() >= limit.get() as usize
         })
     }

@@ -7,7 +7,7 @@ use super::restart_loop::{RestartLoop, RestartLoops};
 use super::sustained::OverSince;
 use super::verdict::Breach;
 use crate::proc::{Name, Process};
-use crate::quantities::{Now, ProcessKey, Signal, Uid};
+use crate::quantities::{Bytes, Now, ProcessKey, Signal, Uid};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,17 @@ pub enum Stage {
     Surviving,
 }
 
+/// What the limit of kills in a minute counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// When it was sent SIGTERM.
+    pub at: Instant,
+    /// Its user.
+    pub uid: Uid,
+    /// Its anonymous memory, in RAM and in swap.
+    pub anonymous: Bytes,
+}
+
 /// What is due for a victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -87,8 +98,8 @@ pub struct Ledger {
     /// The same, to be found by.
     keys: HashSet<ProcessKey>,
     lineage: Lineage,
-    /// When processes were sent SIGTERM within the last minute, and whose they were; the oldest first.
-    kills: VecDeque<(Instant, Uid)>,
+    /// The processes that were sent SIGTERM within the last minute, the oldest first.
+    kills: VecDeque<Kill>,
     noted: Noted,
     /// Since when processes have been over their thresholds.
     pub over: OverSince,
@@ -120,10 +131,10 @@ impl Ledger {
         &self.victims
     }
 
-    /// When processes were sent SIGTERM in the minute before `now`, the oldest first, each with its user.
-    pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = (Instant, Uid)> {
+    /// The processes that were sent SIGTERM in the minute before `now`, the oldest first.
+    pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = Kill> {
         let kills = self.kills.iter().copied();
-        kills.filter(move |(then, _)| now.duration_since(*then) < MINUTE)
+        kills.filter(move |kill| now.duration_since(kill.at) < MINUTE)
     }
 
     /// A process was sent SIGTERM. Returns the restart loop where it is one of a unit that was killed before.
@@ -138,13 +149,17 @@ impl Ledger {
         let inherited = self.inherited(&process, process.details.unit.as_ref());
         let terminated = inherited.unwrap_or(now.monotonic);
         self.lineage.add(key, &process, terminated, now);
-        let is_old = |(then, _): &(Instant, Uid)| now.monotonic.duration_since(*then) >= MINUTE;
+        let is_old = |kill: &Kill| now.monotonic.duration_since(kill.at) >= MINUTE;
         while self.kills.len() >= KILLS || self.kills.front().is_some_and(is_old) {
             self.kills.pop_front();
         }
         // A victim and what it forks count once.
         if let (None, Ok(facts)) = (inherited, &process.facts) {
-            self.kills.push_back((now.monotonic, facts.uid));
+            self.kills.push_back(Kill {
+                at: now.monotonic,
+                uid: facts.uid,
+                anonymous: process.anonymous(),
+            });
         }
         self.keys.insert(key);
         self.victims.push(Victim {
@@ -174,6 +189,11 @@ impl Ledger {
     /// one that goes up and down all the time.
     pub fn record_near(&mut self, key: ProcessKey, now: Instant) -> bool {
         self.noted.warn(key, now)
+    }
+
+    /// Whether something was said of this process, so that it need not be known better.
+    pub fn is_known(&self, key: ProcessKey) -> bool {
+        self.noted.is_known(key)
     }
 
     /// A process was read in a scan.
@@ -268,7 +288,7 @@ mod tests {
     use super::*;
     use crate::policy::Threshold;
     use crate::policy::tests::{at, process};
-    use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime};
+    use crate::quantities::{Metric, Percent, Pid, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
         ProcessKey {

@@ -20,7 +20,7 @@ pub use criteria::{Criteria, Policy};
 pub use decision::Decision;
 pub use early_scan::{Next, Tick};
 pub use exemptions::{Exemption, Exemptions};
-pub use ledger::{Due, Ledger, Stage, Victim};
+pub use ledger::{Due, Kill, Ledger, Stage, Victim};
 pub use noted::Reported;
 pub use protections::{BuiltIn, Protection, ProtectionTest, ShownProtection, built_in};
 pub use restart_loop::{QUIET, RestartLoop, RestartLoops, is_restart};

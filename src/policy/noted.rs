@@ -71,6 +71,11 @@ impl Noted {
         Some(said)
     }
 
+    pub(super) fn is_known(&self, key: ProcessKey) -> bool {
+        let said = self.0.get(&key);
+        said.is_some_and(|said| said.reported != 0)
+    }
+
     /// The same, without anything to say.
     pub(super) fn touch(&mut self, key: ProcessKey, now: Instant) {
         if let Some(said) = self.0.get_mut(&key) {

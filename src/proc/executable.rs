@@ -6,7 +6,7 @@
 
 use super::ProcRoot;
 use super::blocking::Arguments;
-use super::exe_link::{DELETED, path_of_link};
+use super::exe_link::DELETED;
 use super::name::{Name, base_name};
 use super::procfile::{self, BUFFER, Unreadable};
 use super::questions::Questions;

@@ -100,6 +100,13 @@ impl Process {
         share.or(own.map(|own| own.saturating_add(swap.unwrap_or_default())))
     }
 
+    /// Its anonymous memory, in RAM and in swap; zero where it is not known.
+    pub fn anonymous(&self) -> Bytes {
+        let Details { anon, swap, .. } = self.details;
+        let swap = swap.unwrap_or_default();
+        anon.map_or(Bytes::ZERO, |anon| anon.saturating_add(swap))
+    }
+
     /// The unit that systemd may start again when this process is killed: the one of a system service whose process was
     /// started by pid 1. A user's session, a container or a control group of the service's own is none: there a process
     /// that comes back was not started by the service manager, and waiting would shelter it.
