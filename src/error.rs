@@ -35,6 +35,8 @@ pub enum Error {
     Start(PathBuf, io::Error),
     /// Only root may run this command.
     NotRoot(&'static str),
+    /// Another daemon runs: which one, as far as its status file says.
+    AlreadyRunning(String),
     /// No daemon runs, and why that is so.
     NotRunning(String),
     /// How many steps of the selftest failed.
@@ -64,6 +66,7 @@ impl Error {
             | Self::Start(..)
             | Self::NotRoot(_)
             | Self::NotRunning(_)
+            | Self::AlreadyRunning(_)
             | Self::Selftest(_)
             | Self::Sandboxed
             | Self::Unit(_)
@@ -102,6 +105,11 @@ impl fmt::Display for Error {
             Self::Start(path, error) => {
                 write!(f, "can't start {:?}: {error}", path.to_string_lossy())
             }
+            Self::AlreadyRunning(which) => write!(
+                f,
+                "a memory-monitor runs already ({which}): stop it first, or run with --dry-run, with --once, or with \
+                 RUNTIME_DIRECTORY set to a directory of its own"
+            ),
             Self::NotRoot(command) => {
                 write!(
                     f,

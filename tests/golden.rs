@@ -56,7 +56,8 @@ fn agrees(directory: &Path) -> Result<(), Failed> {
 
 fn scan(directory: &Path) -> Result<String, Failed> {
     let config = Config::load(Some(&directory.join("config.toml")))?.config;
-    let mut sampler = Sampler::new(ProcRoot::open(&directory.join("proc"), PAGE_SIZE)?);
+    let mut sampler =
+        Sampler::new(ProcRoot::open(&directory.join("proc"), PAGE_SIZE)?).for_command();
     let pins = config.whitelist.pids.iter();
     let pinned = pins
         .filter_map(|&pid| sampler.identify(pid).ok().flatten())

@@ -81,7 +81,7 @@ pub(super) static TABLES: [Table; 4] = [
 
 /// The keys of `[[rule]]`.
 #[rustfmt::skip]
-pub(super) static RULE: [Key<Rule>; 10] = [
+pub(super) static RULE: [Key<Rule>; 11] = [
     key("name", "", Slot::Pattern(|r| &mut r.matcher.name),
         "Matches the full name"),
     key("user", "", Slot::UserPattern(|r| &mut r.matcher.user),
@@ -102,6 +102,8 @@ pub(super) static RULE: [Key<Rule>; 10] = [
         "What counts as the memory of a process"),
     key("sustained", "", Slot::Seconds(0.0..=86_400.0, IfGiven(|r| &mut r.sustained)),
         "Seconds a process must be over a threshold before it is killed"),
+    key("term_timeout", "", Slot::Seconds(0.0..=300.0, IfGiven(|r| &mut r.term_timeout)),
+        "Seconds from SIGTERM to SIGKILL"),
 ];
 
 /// The keys of `[[schedule]]`.
@@ -123,7 +125,7 @@ pub(super) static SCHEDULE: [Key<Schedule>; 6] = [
 
 const NAMES: &str = r#"["systemd", "kernel", "init", "sshd", "docker", "systemd-*", "(sd-pam)", "sshd-*", "login",
     "agetty", "getty", "dockerd", "containerd", "containerd-shim*", "dbus-daemon", "dbus-broker", "dbus-broker-launch",
-    "NetworkManager", "wpa_supplicant", "Xorg", "Xwayland", "gnome-shell", "kwin_wayland"]"#;
+    "NetworkManager", "wpa_supplicant", "tmux: server", "screen", "Xorg", "Xwayland", "gnome-shell", "kwin_wayland"]"#;
 
 const fn key<T>(
     name: &'static str,

@@ -20,6 +20,8 @@ pub struct Rule {
     pub metric: Option<Metric>,
     /// How long a process must be over a threshold before it is killed.
     pub sustained: Option<Duration>,
+    /// How long a process has from SIGTERM to SIGKILL.
+    pub term_timeout: Option<Duration>,
     /// What is done with a process over its threshold.
     pub action: Action,
 }

@@ -2,7 +2,7 @@
 
 use super::configuration::Config;
 use super::error::{Location, Warning, WarningKind};
-use super::rule::{self, UserMatcher};
+use super::rule::{self, Action, UserMatcher};
 use super::value;
 use super::written::Written;
 use crate::quantities::Uid;
@@ -31,6 +31,12 @@ pub(super) fn resolve(
     for rule in &mut config.rules {
         let user = rule.matcher.user.as_mut();
         let kind = user.and_then(|user| resolve_matcher(user, lookup));
+        // Without its user there is no process that a rule for the service of this user would only report: the shipped
+        // rules are for services that few machines have all of.
+        let is_absent_service = rule.action == Action::Warn
+            && rule.matcher.name.is_some()
+            && matches!(kind, Some(WarningKind::UnknownRuleUser(_)));
+        let kind = kind.filter(|_| !is_absent_service);
         warnings.extend(kind.map(|kind| Warning {
             location: rule.location.clone(),
             kind,

@@ -1,6 +1,7 @@
 //! The decision about one process of a scan, and its SIGTERM. Touches /proc and sends signals.
 
-use super::scan::{Context, Judged, Machine, Report};
+use super::judged::{Judged, Report};
+use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
 use crate::policy::{Decision, Delay};
@@ -151,35 +152,5 @@ impl Machine {
             now,
         } = context;
         policy.decide(process, &self.snapshot.memory, &victims.ledger, now)
-    }
-}
-
-/// The largest by anonymous memory of the processes over their thresholds, where the limit of kills spares it.
-#[derive(Default)]
-pub(super) struct Spared {
-    process: Option<(Process, Judged)>,
-    memory: Bytes,
-}
-
-impl Spared {
-    pub(super) fn look_at(&mut self, process: &Process, judged: &Judged) {
-        let memory = process.anonymous();
-        if !judged.decision.is_over() || memory < self.memory {
-            return;
-        }
-        self.memory = memory;
-        self.process = match judged.decision {
-            Decision::KillLimitReached(_) => {
-                let decision = judged.decision;
-                let report = None;
-                Some((*process, Judged { decision, report }))
-            }
-            _ => None,
-        };
-    }
-
-    /// None where it was killed, or is killed later.
-    pub(super) fn largest(self) -> Option<(Process, Judged)> {
-        self.process
     }
 }

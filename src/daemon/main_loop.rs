@@ -3,8 +3,9 @@
 
 use super::early_scan::{self, EarlyScan};
 use super::exemptions::{self, ExemptionReader};
+use super::judged::{ScanKind, ScanOutcome};
 use super::report::{Lines, Reports};
-use super::scan::{self, Machine, ScanKind, ScanOutcome};
+use super::scan::{self, Machine};
 use super::schedule::Schedules;
 use super::victims::{self, Victims};
 use super::{hardening, reload, state};
@@ -13,8 +14,9 @@ use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
 use crate::policy::{OverSince, Policy, Stage, Victim};
-use crate::proc::{self, Unreadable};
+use crate::proc::{self, Name, Unreadable};
 use crate::quantities::Now;
+use crate::state::daemon_lock::DaemonLock;
 use crate::sys;
 use crate::sys::signals::{Request, Signals};
 use crate::systemd::Service;
@@ -43,6 +45,8 @@ pub(super) struct Daemon<'o> {
     pub(super) schedules: Schedules,
     pub(super) reporter: Reporter,
     pub(super) service: Service,
+    /// Held while this daemon runs.
+    pub(super) _lock: DaemonLock,
     /// Whether a scan is due at once: a victim has ended, and what it has forked may be over its threshold.
     pub(super) is_rescan_due: bool,
     /// Why a process could not be read, in the last scan.
@@ -144,13 +148,12 @@ impl Daemon<'_> {
     fn finish_kills(&mut self, signals: &Signals) {
         let mut now = sys::now();
         let end = now.monotonic + AFTER_STOP;
-        let timeout = |daemon: &Self| {
-            daemon
-                .victims
-                .ledger
-                .next_deadline(daemon.policy.config.term_timeout)
-        };
-        while timeout(self).is_some_and(|then| then <= end) {
+        while self
+            .victims
+            .ledger
+            .next_deadline()
+            .is_some_and(|then| then <= end)
+        {
             self.escalate(&now);
             self.sleep(signals, None, &now);
             now = sys::now();
@@ -270,7 +273,13 @@ impl Daemon<'_> {
         }
         for victim in &ended {
             let after = now.monotonic.duration_since(victim.terminated);
-            self.reporter.emit(&Event::Ended(victim, after));
+            let (unit, service) = (victim.process.details.unit, victim.process.details.service);
+            let group = service.as_ref().map(Name::as_bytes);
+            let is_empty = group.and_then(proc::cgroup::is_populated) == Some(false);
+            self.reporter.emit(&Event::Ended(victim, after, is_empty));
+            if let Some(unit) = unit.filter(|_| is_empty) {
+                self.reporter.emit(&Event::UnitEmpty(&unit));
+            }
         }
         if !self.options.once {
             self.write_victims(now);
@@ -280,12 +289,11 @@ impl Daemon<'_> {
     /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
     /// `next_scan`, a tick, the next step of a kill, a watchdog message.
     fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
-        let term_timeout = self.policy.config.term_timeout;
         let watchdog = self.service.watchdog_interval();
         let deadlines = [
             next_scan,
             self.early.as_ref().map(EarlyScan::next_tick),
-            self.victims.ledger.next_deadline(term_timeout),
+            self.victims.ledger.next_deadline(),
             watchdog.map(|interval| now.monotonic + interval),
             self.victims.next_read(now.monotonic),
             self.schedules.next(),

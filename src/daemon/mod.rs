@@ -5,6 +5,7 @@ mod early_scan;
 mod exemptions;
 mod hardening;
 mod judge;
+mod judged;
 mod main_loop;
 mod reload;
 mod report;

@@ -1,10 +1,11 @@
 //! What is reported of a scan, after its signals. Reads the decisions, decides nothing; touches the log.
 
 use super::exemptions::ExemptionReader;
-use super::scan::{Machine, Report, ScanKind, ScanOutcome};
+use super::judged::{Report, ScanKind, ScanOutcome};
+use super::scan::Machine;
 use crate::events::{Event, Reporter, Scan};
 use crate::kill::SignalOutcome;
-use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Reported};
+use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Repeated, Reported};
 use crate::proc::{Process, Unreadable};
 use crate::quantities::{Now, Percent, Signal, Uid};
 
@@ -98,9 +99,15 @@ impl Reports<'_> {
                         continue;
                     };
                     self.signal(process, breach, &outcome);
-                    if let Some(found) = found {
-                        let wait = found.until.saturating_duration_since(self.now.monotonic);
-                        self.reporter.emit(&Event::RestartLoop(&found, wait));
+                    match found {
+                        Some(Repeated::Restart(found)) => {
+                            let wait = found.until.saturating_duration_since(self.now.monotonic);
+                            self.reporter.emit(&Event::RestartLoop(&found, wait));
+                        }
+                        Some(Repeated::Workers(workers)) => {
+                            self.reporter.emit(&Event::WorkersReturn(&workers));
+                        }
+                        None => {}
                     }
                 }
                 None => {}

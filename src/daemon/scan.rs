@@ -2,11 +2,11 @@
 //! it, and SIGTERM is sent to the victims. Touches /proc and sends signals; reports nothing, so that no log and no user
 //! database keeps a signal waiting.
 
-use super::judge::Spared;
+use super::judged::{Judged, Report, ScanKind, ScanOutcome, Spared, Tally};
 use super::victims::Victims;
 use crate::kill::{SignalOutcome, Signaller};
-use crate::policy::{Decision, Policy, RestartLoop};
-use crate::proc::{Error, Process, Sampler, Snapshot, SystemMemory};
+use crate::policy::{Decision, Policy};
+use crate::proc::{Error, Process, Sampler, Snapshot};
 use crate::quantities::{Now, Percent, ProcessKey};
 use std::time::Duration;
 
@@ -15,62 +15,6 @@ use std::time::Duration;
 const KEPT: usize = 64;
 /// The same for those that are to be watched or killed.
 const KEPT_AT_MOST: usize = 4 * KEPT;
-
-/// What was decided about a process near a threshold.
-#[derive(Debug)]
-pub(super) struct Judged {
-    pub(super) decision: Decision,
-    /// What is still to be reported; None once it was, or where there is nothing.
-    pub(super) report: Option<Report>,
-}
-
-/// What is to be reported of a process.
-#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
-#[derive(Debug)]
-pub(super) enum Report {
-    /// The decision.
-    Decision,
-    /// The outcome of SIGTERM, and the restart loop that its unit is in.
-    Signal(SignalOutcome, Option<RestartLoop>),
-}
-
-/// Why a scan is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ScanKind {
-    /// The check interval is over.
-    Regular,
-    /// A process may have crossed its threshold since the last scan. It is reported only if it kills something.
-    Early,
-}
-
-/// The result of a scan in numbers: whatever is said of it later is from here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ScanOutcome {
-    pub(super) kind: ScanKind,
-    /// How long it took, with its signals.
-    pub(super) took: Duration,
-    pub(super) memory: SystemMemory,
-    /// How many processes there were.
-    pub(super) scanned: usize,
-    /// How many of them are over a threshold and not protected.
-    pub(super) over: usize,
-    /// How many were sent SIGTERM.
-    pub(super) killed: usize,
-}
-
-impl ScanOutcome {
-    /// Before the first scan.
-    pub(super) fn none() -> Self {
-        Self {
-            kind: ScanKind::Regular,
-            took: Duration::ZERO,
-            memory: SystemMemory::default(),
-            scanned: 0,
-            over: 0,
-            killed: 0,
-        }
-    }
-}
 
 /// What decisions need beside the machine, and what they change.
 pub(super) struct Context<'c> {
@@ -279,13 +223,4 @@ impl Machine {
             killed: self.tally.killed,
         }
     }
-}
-
-/// The processes of a scan in numbers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) over: usize,
-    pub(super) killed: usize,
-    pub(super) postponed: usize,
-    pub(super) unlisted: usize,
 }

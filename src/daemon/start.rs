@@ -1,8 +1,9 @@
 //! Makes the daemon of its parts, before its first scan.
 
 use super::exemptions::ExemptionReader;
+use super::judged::ScanOutcome;
 use super::main_loop::Daemon;
-use super::scan::{Machine, ScanOutcome};
+use super::scan::Machine;
 use super::schedule::Schedules;
 use super::state;
 use super::victims::Victims;
@@ -13,6 +14,7 @@ use crate::events::{Event, Reporter};
 use crate::policy::{Exemptions, Policy};
 use crate::proc::{ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
+use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
 use crate::sys::process::may_signal_anybody;
 use crate::systemd::Service;
@@ -37,7 +39,14 @@ impl<'o> Daemon<'o> {
         let log = &loaded.config.log;
         let stderr = options.console.level(log.level);
         let status = state::at_start(options, &sampler, own);
-        let status_file = StatusFile::usual(sampler.is_hidepid());
+        let mut status_file = StatusFile::usual(sampler.is_hidepid());
+        let lock = DaemonLock::take();
+        if matches!(lock, DaemonLock::Taken) {
+            if !options.once && !options.dry_run {
+                return Err(Error::AlreadyRunning(running(&status_file)));
+            }
+            status_file = status_file.of_another();
+        }
         let reporter = Reporter::install(log, stderr, status, status_file)?;
         let policy = Policy {
             config: loaded.config.clone(),
@@ -57,6 +66,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service: Service::from_environment(),
             is_rescan_due: false,
+            _lock: lock,
             unreadable: None,
         };
         daemon.enforce(loaded, false);
@@ -73,5 +83,16 @@ impl<'o> Daemon<'o> {
             daemon.reporter.emit(&Event::Hidepid);
         }
         Ok(daemon)
+    }
+}
+
+/// The daemon that holds the lock, as its status file has it.
+fn running(file: &StatusFile) -> String {
+    match file.read() {
+        Ok(status) if status.is_service => {
+            format!("PID {}, memory-monitor.service", status.pid)
+        }
+        Ok(status) => format!("PID {}", status.pid),
+        Err(_) => "its status can't be read".to_owned(),
     }
 }

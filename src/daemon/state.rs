@@ -1,7 +1,8 @@
 //! What the daemon writes for `status` and `explain`, after the signals: what the last scan decided, what is being
 //! killed, and what is killed later. Fills in the status; the reporter writes its file.
 
-use super::scan::{Machine, ScanOutcome};
+use super::judged::ScanOutcome;
+use super::scan::Machine;
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::events::Reporter;

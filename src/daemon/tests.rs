@@ -2,8 +2,8 @@
 //! tick to the signal, while a real process grows over its threshold; and over hundreds of thousands of
 //! scans.
 
+use super::judged::ScanKind;
 use super::main_loop::Daemon;
-use super::scan::ScanKind;
 use crate::cli::RunOptions;
 use crate::cli::Verbosity;
 use crate::config::Config;

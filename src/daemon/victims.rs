@@ -159,10 +159,9 @@ impl Victims {
 
     /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
     pub(super) fn escalate(&mut self, context: &Context<'_>, reporter: &mut Reporter) {
-        let timeout = context.policy.config.term_timeout;
         let now = context.now.monotonic;
         let mut killed = Vec::new();
-        while let Some((victim, due)) = self.ledger.next_due(timeout, now) {
+        while let Some((victim, due)) = self.ledger.next_due(now) {
             match due {
                 Due::Kill => {
                     if self.kill(&victim, context, reporter) {
@@ -200,13 +199,17 @@ impl Victims {
             self.ledger.record_stage(key, Stage::Surviving);
             return false;
         };
+        let mut reason = "dry_run is true".to_owned();
         let outcome = match policy.protection(&process, memory, now) {
             // It was read before, and what could be told then still holds: this is no protection, and tried again.
             Some(Protection::Unreadable(_)) => {
                 self.ledger.postpone(key, now.monotonic + PAUSE);
                 return false;
             }
-            Some(_) => SignalOutcome::DryRun,
+            Some(protection) => {
+                reason = policy.shown(&protection).to_string();
+                SignalOutcome::DryRun
+            }
             None => Self::signaller(policy).kill(&held.handle, &|| sampler.is_still(key)),
         };
         if process.rss > Bytes::ZERO {
@@ -221,7 +224,7 @@ impl Victims {
                 self.ledger.record_stage(key, Stage::Surviving);
                 return false;
             }
-            SignalOutcome::DryRun => Event::KillCancelled(victim),
+            SignalOutcome::DryRun => Event::KillCancelled(victim, &reason),
             SignalOutcome::NotPermitted => Event::NotPermitted(&victim.process, &victim.breach),
             SignalOutcome::Failed(error) => {
                 Event::SignalFailed(&victim.process, Signal::Kill, error)

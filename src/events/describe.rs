@@ -2,9 +2,9 @@
 
 use super::description::{Counter, Description, Failure, debug, error, info, warning};
 use super::event::Event;
-use super::text::{Exempt, Files, MemoryInUse, Optional, Shown, Thresholds};
+use super::text::{Exempt, Files, MemoryInUse, Optional, Own, Shown, Thresholds};
 use crate::escape::Escaped;
-use crate::policy::{Delay, Protection, Victim};
+use crate::policy::{Delay, Protection, Times, Victim};
 use crate::quantities::Span;
 use crate::sys::process::Signal;
 use crate::users::UserNames;
@@ -138,8 +138,9 @@ impl Event<'_> {
             Self::Reason(process, breach) => tell(
                 &info("reason", 0xdbb9de3a13a989f54f07a878a999bfc0).breach(process, breach),
                 format_args!(
-                    "Reason: PID={} is over {breach}{}",
+                    "Reason: PID={} is over {breach}{}{}",
                     process.pid,
+                    Own(process, breach),
                     Optional("; whitelist.names has its name, ", process.details.program)
                 ),
             ),
@@ -204,6 +205,24 @@ impl Event<'_> {
                     Shown::over(process, breach, users)
                 ),
             ),
+            Self::WorkersReturn(workers) => tell(
+                &warning("workers_return", 0x8acb7513b2bf4e6b8f2795c47f122857)
+                    .notified()
+                    .with(|data| data.pid = Some(workers.parent)),
+                format_args!(
+                    "Workers come back as often as they are killed: Parent={}, Name={}; their parent starts them again",
+                    workers.parent,
+                    Escaped(workers.name.as_bytes())
+                ),
+            ),
+            Self::UnitEmpty(unit) => tell(
+                &info("unit_empty", 0x6dc6752b805749e78bf09cd5c4dab891)
+                    .with(|data| data.unit = Some(unit)),
+                format_args!(
+                    "Unit has no process left: Unit={}",
+                    Escaped(unit.as_bytes())
+                ),
+            ),
             Self::RestartLoop(found, wait) => tell(
                 &warning("restart_loop", 0xf7a3331a00aaa10596421d546eb1e170)
                     .notified()
@@ -211,9 +230,10 @@ impl Event<'_> {
                     .with(|data| data.unit = Some(&found.unit))
                     .with(|data| data.duration = Some(wait)),
                 format_args!(
-                    "Restart loop: Unit={} was killed {} times and restarted each time; the next kill waits {:.0} s",
+                    "Restart loop: Name={} of Unit={} was killed {} and started again each time; the next kill waits {:.0} s",
+                    Escaped(found.name.as_bytes()),
                     Escaped(found.unit.as_bytes()),
-                    found.kills,
+                    Times(found.kills),
                     wait.as_secs_f64()
                 ),
             ),
@@ -261,12 +281,15 @@ impl Event<'_> {
                     Shown::over(process, breach, users)
                 ),
             ),
-            Self::KillCancelled(Victim {
-                process, breach, ..
-            }) => tell(
+            Self::KillCancelled(
+                Victim {
+                    process, breach, ..
+                },
+                reason,
+            ) => tell(
                 &info("kill_cancelled", 0x52a035558a14f8eae3550e029c5620f5).breach(process, breach),
                 format_args!(
-                    "Kill cancelled, the process is protected now: {}",
+                    "Kill cancelled, the process is protected now: {}, Reason: {reason}",
                     Shown::over(process, breach, users)
                 ),
             ),
@@ -288,7 +311,7 @@ impl Event<'_> {
                     after.as_secs_f64()
                 ),
             ),
-            Self::Ended(victim, after) => tell(
+            Self::Ended(victim, after, is_unit_empty) => tell(
                 &info("ended", 0xb05063b4ea513ee37c4af0f966cfeb89)
                     .notified()
                     .kept()
@@ -296,7 +319,8 @@ impl Event<'_> {
                     .breach(&victim.process, &victim.breach)
                     .with(|data| data.signal = Some(victim.signal()))
                     .with(|data| data.duration = Some(after))
-                    .with(|data| data.freed = victim.process.freed()),
+                    .with(|data| data.freed = victim.process.freed())
+                    .with(|data| data.is_unit_empty = is_unit_empty),
                 format_args!(
                     "Process ended: {}, Signal={}, After={:.2}s{}",
                     Shown::named(&victim.process),

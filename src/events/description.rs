@@ -40,6 +40,8 @@ pub(crate) struct Data<'e> {
     pub(crate) signal: Option<Signal>,
     pub(crate) duration: Option<Duration>,
     pub(crate) freed: Option<Bytes>,
+    /// Whether its unit has no process left.
+    pub(crate) is_unit_empty: bool,
 }
 
 /// What an event counts.

@@ -1,8 +1,8 @@
 //! What happens, as data. `describe` states each event once.
 
 use crate::config::{Change, Config, Warning};
-use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim};
-use crate::proc::{self, Process, SystemMemory};
+use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
+use crate::proc::{self, Name, Process, SystemMemory};
 use crate::quantities::{Percent, Pid};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
@@ -71,6 +71,8 @@ pub enum Event<'e> {
     Near(&'e Process, &'e Breach),
     /// A process is over its threshold and killed later, after this time.
     KillDelayed(&'e Process, &'e Breach, &'e Delay, Duration),
+    /// A process starts its workers again as often as they are killed.
+    WorkersReturn(&'e Workers),
     /// A unit is restarted as often as it is killed; its next kill waits this long.
     RestartLoop(&'e RestartLoop, Duration),
     /// A process is over a threshold, but this many were killed within the last minute.
@@ -81,12 +83,14 @@ pub enum Event<'e> {
     SignalFailed(&'e Process, Signal, &'e io::Error),
     /// The grace period of a victim is over.
     Escalating(&'e Victim),
-    /// A victim is protected by now and is not sent SIGKILL.
-    KillCancelled(&'e Victim),
+    /// A victim is protected by now, for this reason, and is not sent SIGKILL.
+    KillCancelled(&'e Victim, &'e str),
     /// A victim is there so long after SIGTERM and after SIGKILL.
     Survives(&'e Victim, Duration),
-    /// A victim has ended, so long after SIGTERM.
-    Ended(&'e Victim, Duration),
+    /// A victim has ended, so long after SIGTERM; and whether its unit has no process left.
+    Ended(&'e Victim, Duration, bool),
+    /// This unit has no process left after a kill.
+    UnitEmpty(&'e Name),
     /// So many further processes are what this says; they are not listed.
     More {
         /// How many.

@@ -7,7 +7,8 @@ use super::record::{Emitted, Record, Spelling};
 use super::sinks::each_field;
 use crate::config::{Config, Origin};
 use crate::policy::{
-    Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold, Victim,
+    Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold,
+    Victim, Workers,
 };
 use crate::proc::{self, Details, Facts, Name, Process, State, SystemMemory, Unreadable};
 use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, StartTime, Uid};
@@ -59,7 +60,7 @@ fn facts() -> Facts {
         oom_score_adj: 0,
         is_name_cut: false,
         alias: None,
-        parent: None,
+        parent: Pid::new(3),
     }
 }
 
@@ -74,6 +75,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     let key = process.key().unwrap();
     let breach = |threshold, rule| Breach {
         rss: process.rss,
+        rss_share: Percent::new(34.5).unwrap(),
         metric: Metric::Pss,
         memory: Bytes::new(7),
         share: Percent::new(12.345).unwrap(),
@@ -81,6 +83,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         threshold_bytes: Bytes::new(5),
         rule,
         sustained: Duration::from_secs(1),
+        term_timeout: Duration::from_secs(5),
     };
     let percent = breach(Threshold::Percent(Percent::new(1.0).unwrap()), None);
     let amount = breach(Threshold::Amount(Bytes::new(5)), Some(3));
@@ -95,6 +98,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     };
     let found = RestartLoop {
         unit: Name::new(HOSTILE),
+        name: Name::new(HOSTILE),
         kills: 3,
         until: now,
     };
@@ -196,9 +200,15 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         Event::NotPermitted(&process, &percent),
         Event::SignalFailed(&process, Signal::Terminate, &error),
         Event::Escalating(&victim(Stage::Terminating)),
-        Event::KillCancelled(&victim(Stage::Terminating)),
+        Event::KillCancelled(&victim(Stage::Terminating), "whitelist.users has bob"),
         Event::Survives(&victim(Stage::Surviving), second),
-        Event::Ended(&victim(Stage::Killed(now)), second),
+        Event::Ended(&victim(Stage::Killed(now)), second, true),
+        Event::WorkersReturn(&Workers {
+            parent: Pid::new(7).unwrap(),
+            name: Name::new(HOSTILE),
+            kills: 2,
+        }),
+        Event::UnitEmpty(&Name::new(HOSTILE)),
         Event::More {
             count: 7,
             what: "near",
@@ -265,6 +275,7 @@ fn json(record: Record) -> String {
     let read: Record = serde_json::from_str(&line).unwrap();
     let sent = Record {
         threshold: None,
+        rss_percent: None,
         ..record
     };
     assert_eq!(read, sent);

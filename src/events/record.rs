@@ -51,9 +51,12 @@ pub struct Record {
     /// How long it took, or how long is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
-    /// Resident memory when the process was last seen.
+    /// What came back: its anonymous memory in RAM and in swap, without what it shared with others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freed_bytes: Option<u64>,
+    /// True where its unit has no process left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_empty: Option<bool>,
     /// The name of the machine.
     pub host: String,
     /// The version of the daemon.
@@ -61,6 +64,9 @@ pub struct Record {
     /// The threshold in words, for the history; no program gets it.
     #[serde(skip)]
     pub threshold: Option<String>,
+    /// RSS, of MemTotal; for the history as well.
+    #[serde(skip)]
+    pub rss_percent: Option<f64>,
 }
 
 impl Record {
@@ -113,6 +119,7 @@ impl Emitted<'_> {
             signal,
             duration,
             freed,
+            is_unit_empty,
         } = self.description.data;
         let mut record = ProcessRecord::default();
         if let Some(process) = process {
@@ -135,6 +142,8 @@ impl Emitted<'_> {
             duration_seconds: duration.map(|duration| duration.as_secs_f64()),
             freed_bytes: freed.map(Bytes::get),
             threshold: breach.map(ToString::to_string),
+            rss_percent: breach.map(|breach| percent(breach.rss_share)),
+            unit_empty: is_unit_empty.then_some(true),
             ..Record::of_text(name, level, self.text, self.time)
         }
     }

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::escape::{Escaped, write_one_line};
 use crate::policy::{Breach, Exemption};
 use crate::proc::{Process, SystemMemory};
-use crate::quantities::{Bytes, Percent};
+use crate::quantities::{Bytes, Metric, Percent};
 use crate::users::UserNames;
 use std::cell::RefCell;
 use std::fmt::{self, Display, Formatter, Write};
@@ -85,8 +85,10 @@ impl Display for Exempt<'_> {
 pub(super) struct Shown<'a> {
     process: &'a Process,
     users: Option<&'a RefCell<UserNames>>,
-    /// By the metric in force, and as a share of MemTotal.
+    /// RSS, and as a share of MemTotal.
     memory: Option<(Bytes, Percent)>,
+    /// Its memory by the metric that decides, where that is another one.
+    measured: Option<(Metric, Bytes)>,
 }
 
 impl<'a> Shown<'a> {
@@ -95,6 +97,7 @@ impl<'a> Shown<'a> {
             process,
             users: None,
             memory: None,
+            measured: None,
         }
     }
 
@@ -112,9 +115,11 @@ impl<'a> Shown<'a> {
         breach: &Breach,
         users: &'a RefCell<UserNames>,
     ) -> Self {
-        let memory = Some((breach.memory, breach.share));
+        let memory = Some((breach.rss, breach.rss_share));
+        let measured = Some((breach.metric, breach.memory));
         Self {
             memory,
+            measured: measured.filter(|(metric, _)| *metric != Metric::Rss),
             ..Self::owned(process, users)
         }
     }
@@ -125,8 +130,7 @@ impl<'a> Shown<'a> {
         share: Percent,
         users: &'a RefCell<UserNames>,
     ) -> Self {
-        let memory = process.memory().unwrap_or(process.rss);
-        let memory = process.facts.is_ok().then_some((memory, share));
+        let memory = process.facts.is_ok().then_some((process.rss, share));
         Self {
             memory,
             ..Self::owned(process, users)
@@ -143,8 +147,30 @@ impl Display for Shown<'_> {
                 write!(f, ", User={}", Escaped(users.borrow_mut().name(facts.uid)))?;
             }
         }
-        match self.memory {
-            Some((memory, share)) => write!(f, ", RAM={memory} ({share})"),
+        if let Some((memory, share)) = self.memory {
+            write!(f, ", RAM={memory} ({share})")?;
+        }
+        match self.measured {
+            Some((Metric::Pss, memory)) => write!(f, ", PSS={memory}"),
+            Some((Metric::Anon, memory)) => write!(f, ", Anon={memory}"),
+            Some((Metric::Rss, _)) | None => Ok(()),
+        }
+    }
+}
+
+/// What a process that is over its threshold by RSS has of its own, where that alone is not over it: the rest it shares,
+/// or it is of files.
+pub(super) struct Own<'a>(pub(super) &'a Process, pub(super) &'a Breach);
+
+impl Display for Own<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(process, breach) = self;
+        match process.own_share(breach.metric, breach.threshold_bytes) {
+            Some(own) => write!(
+                f,
+                "; of its {}, {own} are its own: others share the rest",
+                process.rss
+            ),
             None => Ok(()),
         }
     }

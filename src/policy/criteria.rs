@@ -29,6 +29,8 @@ pub struct Criteria {
     pub metric: Metric,
     /// How long it must be over one of them before it is killed.
     pub sustained: Duration,
+    /// How long it has from SIGTERM to SIGKILL.
+    pub term_timeout: Duration,
 }
 
 impl Criteria {
@@ -40,6 +42,7 @@ impl Criteria {
             thresholds: rule.thresholds.unwrap_or(self.thresholds),
             metric: rule.metric.unwrap_or(self.metric),
             sustained: rule.sustained.unwrap_or(self.sustained),
+            term_timeout: rule.term_timeout.unwrap_or(self.term_timeout),
         }
     }
 }
@@ -63,6 +66,7 @@ impl Policy {
             thresholds: self.config.thresholds,
             metric: self.config.metric,
             sustained: self.config.sustained,
+            term_timeout: self.config.term_timeout,
         }
     }
 

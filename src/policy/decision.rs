@@ -107,6 +107,7 @@ impl Policy {
             thresholds,
             metric,
             sustained,
+            term_timeout,
         } = self.criteria(process);
         let memory = process.memory().ok()?;
         let is_over =
@@ -121,13 +122,16 @@ impl Policy {
         let (threshold, threshold_bytes) = both.find(|(_, bytes)| is_over(*bytes))?;
         Some(Breach {
             rss: process.rss,
-            metric,
+            rss_share: Percent::share(process.rss, total),
+            // Where one could not be read in time, another one stands in for it.
+            metric: process.details.memory.map_or(metric, |(metric, _)| metric),
             memory,
             share: Percent::share(memory, total),
             threshold,
             threshold_bytes,
             rule: self.rule(process).map(|(number, _)| number),
             sustained,
+            term_timeout,
         })
     }
 

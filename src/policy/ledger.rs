@@ -6,6 +6,7 @@ use super::noted::{Noted, Reported};
 use super::restart_loop::{RestartLoop, RestartLoops};
 use super::sustained::OverSince;
 use super::verdict::Breach;
+use super::workers::{Pools, Workers};
 use crate::proc::{Name, Process};
 use crate::quantities::{Bytes, Now, ProcessKey, Signal, Uid};
 use std::collections::{HashSet, VecDeque};
@@ -60,6 +61,16 @@ pub struct Kill {
     pub anonymous: Bytes,
 }
 
+/// What comes back as often as it is killed.
+#[allow(clippy::large_enum_variant)] // names in arrays cost no allocation
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// The process of a unit, which the service manager starts again.
+    Restart(RestartLoop),
+    /// The workers of a process, which it starts again.
+    Workers(Workers),
+}
+
 /// What is due for a victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -79,10 +90,10 @@ impl Victim {
     }
 
     /// What is due next, and when; None where nothing is.
-    fn next(&self, term_timeout: Duration) -> Option<(Due, Instant)> {
+    fn next(&self) -> Option<(Due, Instant)> {
         match self.stage {
             Stage::Terminating => {
-                let then = self.terminated + term_timeout;
+                let then = self.terminated + self.breach.term_timeout;
                 Some((Due::Kill, then.max(self.not_before)))
             }
             Stage::Killed(then) => Some((Due::Survives, then + SURVIVAL)),
@@ -105,6 +116,7 @@ pub struct Ledger {
     pub over: OverSince,
     /// The units that are started again as often as they are killed.
     pub restarts: RestartLoops,
+    pools: Pools,
 }
 
 impl Ledger {
@@ -118,6 +130,7 @@ impl Ledger {
             noted: Noted::with_capacity(victims),
             over: OverSince::with_capacity(victims),
             restarts: RestartLoops::with_capacity(victims),
+            pools: Pools::with_capacity(victims),
         }
     }
 
@@ -137,14 +150,14 @@ impl Ledger {
         kills.filter(move |kill| now.duration_since(kill.at) < MINUTE)
     }
 
-    /// A process was sent SIGTERM. Returns the restart loop where it is one of a unit that was killed before.
+    /// A process was sent SIGTERM. Returns what comes back as often as it is killed, where it is that.
     pub fn record_kill(
         &mut self,
         key: ProcessKey,
         process: Process,
         breach: Breach,
         now: &Now,
-    ) -> Option<RestartLoop> {
+    ) -> Option<Repeated> {
         self.over.forget(key);
         let inherited = self.inherited(&process, process.details.unit.as_ref());
         let terminated = inherited.unwrap_or(now.monotonic);
@@ -170,9 +183,13 @@ impl Ledger {
             stage: Stage::Terminating,
             not_before: now.monotonic,
         });
+        if let Some(workers) = self.pools.record(&process, now) {
+            return Some(Repeated::Workers(workers));
+        }
         let unit = process.restarted_unit()?;
         let name = process.facts.ok()?.name;
-        self.restarts.record(unit, name, key.start_time, now)
+        let found = self.restarts.record(unit, name, key.start_time, now)?;
+        Some(Repeated::Restart(found))
     }
 
     /// Whether this process can descend from a victim; then its unit decides.
@@ -260,20 +277,18 @@ impl Ledger {
     }
 
     /// A victim for which something is due.
-    pub fn next_due(&self, term_timeout: Duration, now: Instant) -> Option<(Victim, Due)> {
-        self.victims
-            .iter()
-            .find_map(|victim| match victim.next(term_timeout) {
-                Some((due, then)) if then <= now => Some((*victim, due)),
-                _ => None,
-            })
+    pub fn next_due(&self, now: Instant) -> Option<(Victim, Due)> {
+        self.victims.iter().find_map(|victim| match victim.next() {
+            Some((due, then)) if then <= now => Some((*victim, due)),
+            _ => None,
+        })
     }
 
     /// When the next thing is due for a victim; None where nothing is.
-    pub fn next_deadline(&self, term_timeout: Duration) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<Instant> {
         self.victims
             .iter()
-            .filter_map(|victim| Some(victim.next(term_timeout)?.1))
+            .filter_map(|victim| Some(victim.next()?.1))
             .min()
     }
 
@@ -301,6 +316,7 @@ mod tests {
         let share = Percent::new(50.0).unwrap();
         Breach {
             rss: Bytes::new(1),
+            rss_share: share,
             metric: Metric::Rss,
             memory: Bytes::new(1),
             share,
@@ -308,6 +324,7 @@ mod tests {
             threshold_bytes: Bytes::new(1),
             rule: None,
             sustained: Duration::ZERO,
+            term_timeout: seconds(5),
         }
     }
 
@@ -325,17 +342,17 @@ mod tests {
             start_time: StartTime(2),
             ..key(5)
         }));
-        assert_eq!(ledger.next_deadline(seconds(5)), Some(start + seconds(5)));
-        assert!(ledger.next_due(seconds(5), start + seconds(4)).is_none());
-        let (victim, due) = ledger.next_due(seconds(5), start + seconds(5)).unwrap();
+        assert_eq!(ledger.next_deadline(), Some(start + seconds(5)));
+        assert!(ledger.next_due(start + seconds(4)).is_none());
+        let (victim, due) = ledger.next_due(start + seconds(5)).unwrap();
         assert_eq!((victim.key, due), (key(5), Due::Kill));
         assert_eq!(victim.signal(), Signal::Terminate);
         ledger.record_stage(key(5), Stage::Killed(start + seconds(5)));
-        assert!(ledger.next_due(seconds(5), start + seconds(9)).is_none());
-        let (victim, due) = ledger.next_due(seconds(5), start + seconds(10)).unwrap();
+        assert!(ledger.next_due(start + seconds(9)).is_none());
+        let (victim, due) = ledger.next_due(start + seconds(10)).unwrap();
         assert_eq!((victim.signal(), due), (Signal::Kill, Due::Survives));
         ledger.record_stage(key(5), Stage::Surviving);
-        assert_eq!(ledger.next_deadline(seconds(5)), None);
+        assert_eq!(ledger.next_deadline(), None);
         assert!(ledger.end(key(5), &at(start)).is_some());
         assert!(ledger.end(key(5), &at(start)).is_none());
     }

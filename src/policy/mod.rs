@@ -15,15 +15,17 @@ mod sustained;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod workers;
 
 pub use criteria::{Criteria, Policy};
 pub use decision::Decision;
 pub use early_scan::{Next, Tick};
 pub use exemptions::{Exemption, Exemptions};
-pub use ledger::{Due, Kill, Ledger, Stage, Victim};
+pub use ledger::{Due, Kill, Ledger, Repeated, Stage, Victim};
 pub use noted::Reported;
 pub use protections::{BuiltIn, Protection, ProtectionTest, ShownProtection, built_in};
 pub use restart_loop::{QUIET, RestartLoop, RestartLoops, is_restart};
 pub use rules::{NamedBy, name_of};
 pub use sustained::OverSince;
-pub use verdict::{Breach, Delay, Threshold, Verdict};
+pub use verdict::{Breach, Delay, Threshold, Times, Verdict};
+pub use workers::Workers;

@@ -42,9 +42,11 @@ struct Killed {
 /// A unit that was started again after its process was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartLoop {
-    /// The systemd unit or control group.
+    /// The systemd unit.
     pub unit: Name,
-    /// How often its process was killed so far.
+    /// The name of its process that is killed.
+    pub name: Name,
+    /// How often that was killed so far.
     pub kills: u32,
     /// When it may be killed again.
     pub until: Instant,
@@ -105,6 +107,7 @@ impl Killed {
         let factor = 1_u32.checked_shl(self.kills - 1).unwrap_or(u32::MAX);
         RestartLoop {
             unit: self.unit,
+            name: self.name,
             kills: self.kills,
             until: self.last + FIRST.saturating_mul(factor).min(LONGEST),
         }

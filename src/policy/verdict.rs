@@ -24,6 +24,8 @@ pub enum Verdict {
 pub struct Breach {
     /// Its resident memory.
     pub rss: Bytes,
+    /// The same as a share of MemTotal.
+    pub rss_share: Percent,
     /// How its memory is measured.
     pub metric: Metric,
     /// Its memory by that metric.
@@ -38,6 +40,8 @@ pub struct Breach {
     pub rule: Option<usize>,
     /// How long it must be over.
     pub sustained: Duration,
+    /// How long it has from SIGTERM to SIGKILL.
+    pub term_timeout: Duration,
 }
 
 /// `ram_gb_threshold = 2.00GB (metric pss, rule 2, for 60 s)`.
@@ -79,10 +83,25 @@ impl fmt::Display for Delay {
             Self::Sustained(time) => write!(f, "sustained = {}", time.as_secs_f64()),
             Self::Restart(found) => write!(
                 f,
-                "restart loop, unit {} was killed {} times",
+                "restart loop, {} of unit {} was killed {} and started again",
+                Escaped(found.name.as_bytes()),
                 Escaped(found.unit.as_bytes()),
-                found.kills
+                Times(found.kills)
             ),
+        }
+    }
+}
+
+/// `once`, `twice`, `3 times`.
+#[derive(Clone, Copy, Debug)]
+pub struct Times(pub u32);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("once"),
+            2 => f.write_str("twice"),
+            times => write!(f, "{times} times"),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ends a scan.
 
 mod blocking;
+pub mod cgroup;
 mod context;
 mod error;
 mod exe_link;
@@ -22,6 +23,7 @@ mod relatives;
 mod root;
 mod rule_inputs;
 mod scan;
+mod seen;
 mod snapshot;
 pub mod unit;
 mod watch;
@@ -40,7 +42,8 @@ pub use process_details::ProcessDetails;
 pub use procfile::Unreadable;
 pub use questions::{NoQuestions, Questions, RuleFiles, RuleInput, RuleMatch, Text};
 pub use root::ProcRoot;
-pub use scan::{Sampler, Seen};
+pub use scan::Sampler;
+pub use seen::Seen;
 pub use snapshot::{Snapshot, UnreadableProcesses};
 pub use watch::{Ceiling, Watch};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest file name Linux allows (NAME_MAX); what is longer is cut.
-const LONGEST: usize = 255;
+pub(super) const LONGEST: usize = 255;
 
 /// A process name of at most 255 bytes.
 #[derive(Clone, Copy)]

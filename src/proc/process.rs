@@ -34,8 +34,8 @@ pub struct Details {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
     pub unit: Option<Name>,
-    /// Whether that is a system service.
-    pub is_service: bool,
+    /// Where that is a system service, the path of its control group, if that has 255 bytes at most.
+    pub service: Option<Name>,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
     /// Its arguments with spaces between them, cut at 255 bytes; read after the signals.
@@ -107,12 +107,24 @@ impl Process {
         anon.map_or(Bytes::ZERO, |anon| anon.saturating_add(swap))
     }
 
+    /// What it has of its own, where it is measured by RSS, which is over `threshold`, and that alone is not: anonymous
+    /// memory in RAM and in swap. None where that is over it as well, or is not known.
+    pub fn own_share(&self, metric: Metric, threshold: Bytes) -> Option<Bytes> {
+        self.details.anon?;
+        let own = self.details.share.unwrap_or(self.anonymous());
+        let own = own.saturating_add(self.details.huge.unwrap_or_default());
+        (metric == Metric::Rss && own <= threshold).then_some(own)
+    }
+
     /// The unit that systemd may start again when this process is killed: the one of a system service whose process was
     /// started by pid 1. A user's session, a container or a control group of the service's own is none: there a process
     /// that comes back was not started by the service manager, and waiting would shelter it.
     pub fn restarted_unit(&self) -> Option<Name> {
         let parent = self.facts.as_ref().ok()?.parent;
-        let unit = self.details.unit.filter(|_| self.details.is_service)?;
+        let unit = self
+            .details
+            .unit
+            .filter(|_| self.details.service.is_some())?;
         (parent == Some(Pid::INIT)).then_some(unit)
     }
 
@@ -192,7 +204,7 @@ fn read_details(
         rule_match: Some(rule_match),
         memory,
         unit: unit.map(|(unit, _)| unit),
-        is_service: unit.is_some_and(|(_, is_service)| is_service),
+        service: unit.and_then(|(_, service)| service),
         exe: is_held.then(|| exe_link::exe(directory)).flatten(),
         cmdline: None,
         anon: status.anonymous,

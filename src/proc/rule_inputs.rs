@@ -5,7 +5,7 @@ use super::blocking::Arguments;
 use super::context::Context;
 use super::exe_link::read_exe;
 use super::facts::Facts;
-use super::name::Name;
+use super::name::{LONGEST, Name};
 use super::parse::{self, CgroupPath};
 use super::procfile::{self, BUFFER, Failure, Unreadable};
 use super::questions::{RuleFiles, RuleInput, RuleMatch};
@@ -48,12 +48,13 @@ pub(super) fn match_rule(
     Ok(context.questions.match_rule(&input))
 }
 
-/// The systemd unit, or else the control group; and whether it is a system service.
-pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, bool)> {
+/// The systemd unit, or else the control group; and where it is a system service, the path of that one's control group.
+pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, Option<Name>)> {
     let mut buffer = [0; BUFFER];
     let path = read_cgroup(directory, &mut buffer).ok()?;
     let unit = unit::of_cgroup(path)?;
-    Some((Name::new(unit), unit::is_system_service(path)))
+    let is_service = unit::is_system_service(path) && path.len() <= LONGEST;
+    Some((Name::new(unit), is_service.then(|| Name::new(path))))
 }
 
 /// The path of the control group in the unified hierarchy or, where that is the root, in systemd's own.

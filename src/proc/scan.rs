@@ -9,6 +9,7 @@ use super::process::{self, Process};
 use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};
 use super::questions::Questions;
+use super::seen::{Seen, see};
 use super::snapshot::{Snapshot, UnreadableProcesses};
 use super::{Error, ProcRoot, facts_reader, memory, parse};
 use crate::quantities::{Bytes, Pid, ProcessKey};
@@ -16,7 +17,6 @@ use crate::sys::fs;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::cell::Cell;
 use std::cmp::Reverse;
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 
@@ -48,19 +48,6 @@ struct Sieve {
     rss: Bytes,
     /// None where nothing is measured by that.
     anonymous: Option<Bytes>,
-}
-
-/// What the walk sees of one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// Its resident memory.
-    Rss(Bytes),
-    /// No memory of its own, but more than one thread: its main thread has exited.
-    DeadLeader,
-    /// A kernel thread or a zombie.
-    Nothing,
-    /// Its size can't be read.
-    Unreadable(Unreadable),
 }
 
 impl Sampler {
@@ -376,37 +363,5 @@ impl Sieve {
     fn is_over(self, rss: Bytes, anonymous: Option<Bytes>) -> bool {
         let is_over = |sieve: Bytes| anonymous.is_some_and(|memory| memory > sieve);
         rss > self.rss || self.anonymous.is_some_and(is_over)
-    }
-}
-
-/// The size of one process by its statm; None if it has ended.
-fn see(root: &ProcRoot, number: &CStr, statm: &CStr) -> Option<Seen> {
-    let mut buffer = [0; 256];
-    let text = match fs::read_at(root.as_fd(), statm, &mut buffer) {
-        Ok(text) => text,
-        Err(error) if procfile::is_gone(&error) => return None,
-        Err(error) => return Some(Seen::Unreadable(Unreadable::new("statm", &error))),
-    };
-    match parse::statm(text) {
-        Some((0, _)) => see_without_memory(root, number),
-        Some((_, pages)) => Some(Seen::Rss(Bytes::from_pages(pages, root.page_size()))),
-        None => Some(Seen::Unreadable(Unreadable {
-            file: "statm",
-            errno: None,
-        })),
-    }
-}
-
-/// Kernel threads and zombies have one thread; a process that goes on without its main thread has more, and the link
-/// count of its task directory, 2 + threads, says so with one more system call (`proc_task_getattr` in the kernel's
-/// fs/proc/base.c).
-fn see_without_memory(root: &ProcRoot, number: &CStr) -> Option<Seen> {
-    let mut buffer = [0; 32];
-    let task = procfile::path(number, b"/task", &mut buffer)?;
-    match fs::link_count_at(root.as_fd(), task) {
-        Ok(3) => Some(Seen::Nothing),
-        Ok(_) => Some(Seen::DeadLeader),
-        Err(error) if procfile::is_gone(&error) => None,
-        Err(error) => Some(Seen::Unreadable(Unreadable::new("task", &error))),
     }
 }

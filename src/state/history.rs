@@ -4,9 +4,9 @@
 use super::atomic_file::{WriteErrors, directory, make_directory_of};
 use crate::paths;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// From this size on the file is moved to history.jsonl.1, which it replaces: about 3,000 entries each.
@@ -31,9 +31,18 @@ pub struct Entry {
     /// The systemd unit or control group.
     #[serde(default)]
     pub unit: Option<String>,
+    /// The PID of its parent; None in entries of earlier versions, as the next two are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    /// The path of its executable, the first 255 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+    /// Its arguments with spaces between them, the first 255 bytes. They may hold a password: only root reads the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<String>,
     /// Resident memory when it was sent SIGTERM.
     pub rss_bytes: u64,
-    /// The memory that was over the threshold, in percent of MemTotal.
+    /// The same in percent of MemTotal.
     pub rss_percent: f64,
     /// The threshold it was over, as the log has it.
     pub threshold: String,
@@ -41,8 +50,12 @@ pub struct Entry {
     pub signal: String,
     /// From SIGTERM to its end.
     pub seconds: f64,
-    /// Resident memory when it was last seen.
-    pub freed_bytes: u64,
+    /// What came back: anonymous memory that it shared with no other process. None where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed_bytes: Option<u64>,
+    /// Whether its unit had no process left then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unit_empty: bool,
 }
 
 /// The file, and what is to be said about it.
@@ -95,8 +108,10 @@ impl History {
             .read(true)
             .append(true)
             .create(true)
-            .mode(0o640)
+            .mode(0o600)
             .open(&self.path)?;
+        // Earlier versions kept no arguments in it, and let its group read it.
+        file.set_permissions(Permissions::from_mode(0o600))?;
         let mut line = if ends_torn(&mut file)? {
             vec![b'\n']
         } else {
@@ -171,7 +186,11 @@ mod tests {
             threshold: "ram_gb_threshold = 0.50GB".into(),
             signal: "SIGTERM".into(),
             seconds: 0.5,
-            freed_bytes: 1 << 30,
+            freed_bytes: Some(1 << 30),
+            unit_empty: false,
+            parent: Some(1),
+            exe: Some("/usr/bin/x".into()),
+            cmdline: Some("x y".into()),
         }
     }
 
@@ -230,6 +249,9 @@ mod tests {
         past.read(lines.as_bytes()).unwrap();
         let of_then = |time| Entry {
             started: None,
+            parent: None,
+            exe: None,
+            cmdline: None,
             ..entry(time)
         };
         let without_unit = Entry {

@@ -2,6 +2,7 @@
 //! which a process is written to files. Touches those files only; decides nothing.
 
 pub mod atomic_file;
+pub mod daemon_lock;
 pub mod exemptions;
 pub mod history;
 pub mod process_record;

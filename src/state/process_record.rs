@@ -4,7 +4,7 @@
 use crate::escape::Escaped;
 use crate::policy::Exemption;
 use crate::proc::{Name, Process};
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, Pid};
 use crate::users::UserNames;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -34,6 +34,9 @@ pub struct ProcessRecord {
     /// The real uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
+    /// The PID of its parent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
     /// The systemd unit, or failing that the control group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -92,6 +95,7 @@ impl ProcessRecord {
             exe: name(&details.exe),
             user: facts.map(|facts| spelling.text(users.name(facts.uid))),
             uid: facts.map(|facts| facts.uid.get()),
+            parent: facts.and_then(|facts| facts.parent).map(Pid::get),
             unit: name(&details.unit),
             rss_bytes: facts.map(|_| process.rss.get()),
             pss_bytes: details.pss().map(Bytes::get),

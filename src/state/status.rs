@@ -90,6 +90,8 @@ impl Waiting {
 pub struct StatusFile {
     file: AtomicFile,
     errors: WriteErrors,
+    /// Whether it is this daemon's to write.
+    is_own: bool,
 }
 
 impl StatusFile {
@@ -101,6 +103,16 @@ impl StatusFile {
         Self {
             file: AtomicFile::new(directory.join("status.json"), mode),
             errors: WriteErrors::default(),
+            is_own: true,
+        }
+    }
+
+    /// The same, of another daemon: it is only read.
+    #[must_use]
+    pub fn of_another(self) -> Self {
+        Self {
+            is_own: false,
+            ..self
         }
     }
 
@@ -111,6 +123,9 @@ impl StatusFile {
 
     /// Replaces the file; an error is logged, once for each reason.
     pub fn write(&mut self, status: &DaemonStatus) {
+        if !self.is_own {
+            return;
+        }
         let result = self.try_write(status);
         self.errors.report("status", self.file.path(), result);
     }

@@ -27,6 +27,16 @@ pub(crate) fn lock(file: &impl AsRawFd) -> io::Result<()> {
     }
 }
 
+/// Locks this file until it is closed, unless another process has locked it; whether it is locked now.
+pub(crate) fn try_lock(file: &impl AsRawFd) -> io::Result<bool> {
+    // SAFETY: the descriptor is borrowed for the call.
+    match check_int(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens the directory `name` below `directory`.
 pub(crate) fn open_directory_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.

@@ -27,7 +27,14 @@ impl Conclusion {
         let config = &policy.config;
         let (verdict, sentence, line) = match policy.judge(process, memory, now) {
             Verdict::Breach(breach) => {
-                let over = format!("it is over {breach}");
+                let own = process.own_share(breach.metric, breach.threshold_bytes);
+                let own = own.map_or(String::new(), |own| {
+                    format!(
+                        "; of its {}, {own} are its own: others share the rest",
+                        process.rss
+                    )
+                });
+                let over = format!("it is over {breach}{own}");
                 let rule = policy.rule(process).map(|(_, rule)| rule);
                 let line =
                     config_line::of_limit(&breach.threshold, rule, evidence.schedule, written);

@@ -2,6 +2,7 @@
 
 use crate::commands::bar::bar;
 use crate::escape::OneLine;
+use crate::events::ProcessRecord;
 use crate::policy::{QUIET, is_restart};
 use crate::quantities::{Bytes, Percent};
 use crate::state::history::{Entry, Past};
@@ -80,7 +81,8 @@ impl PastReport {
                 continue;
             };
             sum.count += 1;
-            sum.freed_bytes = sum.freed_bytes.saturating_add(entry.freed_bytes);
+            let freed = entry.freed_bytes.unwrap_or_default();
+            sum.freed_bytes = sum.freed_bytes.saturating_add(freed);
             if *restart_loop {
                 sum.restart_loop = true;
                 sum.unit = service(entry).map(str::to_owned);
@@ -97,7 +99,7 @@ impl PastReport {
 
     /// How many processes, and how much memory they freed.
     pub(crate) fn total(&self) -> (usize, Bytes) {
-        let freed = self.rows.iter().map(|row| row.entry.freed_bytes);
+        let freed = self.rows.iter().filter_map(|row| row.entry.freed_bytes);
         (self.rows.len(), Bytes::new(freed.sum()))
     }
 
@@ -157,10 +159,27 @@ impl PastReport {
                 Bytes::new(entry.rss_bytes).to_string(),
                 OneLine(&entry.signal).to_string(),
                 entry.seconds,
-                Bytes::new(entry.freed_bytes).to_string(),
+                ProcessRecord::amount(entry.freed_bytes),
                 OneLine(&entry.threshold),
                 if *restart_loop { ", restart loop" } else { "" }
             )?;
+            let command = entry.cmdline.as_ref().or(entry.exe.as_ref());
+            if let Some(command) = command {
+                let parent = entry
+                    .parent
+                    .map_or(String::new(), |parent| format!(", child of {parent}"));
+                let exe = entry.exe.as_deref().unwrap_or("?");
+                writeln!(
+                    out,
+                    "{:19}  {}{parent}: {}",
+                    "",
+                    OneLine(exe),
+                    OneLine(command)
+                )?;
+            }
+            if let (true, Some(unit)) = (entry.unit_empty, &entry.unit) {
+                writeln!(out, "{:19}  {} has no process left", "", OneLine(unit))?;
+            }
         }
         Ok(())
     }
@@ -232,7 +251,11 @@ mod tests {
             threshold: "ram_gb_threshold = 0.50GB".into(),
             signal: "SIGTERM".into(),
             seconds: 0.5,
-            freed_bytes: 2 << 30,
+            freed_bytes: Some(2 << 30),
+            unit_empty: false,
+            parent: None,
+            exe: None,
+            cmdline: None,
         }
     }
 

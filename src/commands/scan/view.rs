@@ -217,7 +217,13 @@ impl Row {
         users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
-            Verdict::Breach(breach) => (Word::Over, format!("over {breach}")),
+            Verdict::Breach(breach) => {
+                let own = process.own_share(breach.metric, breach.threshold_bytes);
+                let own = own.map_or(String::new(), |own| {
+                    format!("; {own} are its own, others share the rest")
+                });
+                (Word::Over, format!("over {breach}{own}"))
+            }
             Verdict::Protected(protection) => {
                 (Word::Protected, policy.shown(protection).to_string())
             }

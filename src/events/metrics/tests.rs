@@ -38,6 +38,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
         process,
         breach: Breach {
             rss: process.rss,
+            rss_share: Percent::new(1.0).unwrap(),
             metric: Metric::Rss,
             memory: process.rss,
             share: Percent::new(1.0).unwrap(),
@@ -45,6 +46,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             threshold_bytes: Bytes::new(5),
             rule,
             sustained: Duration::ZERO,
+            term_timeout: Duration::from_secs(5),
         },
         terminated: Instant::now(),
         not_before: Instant::now(),
@@ -54,7 +56,10 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
 
 fn ended(metrics: &mut Metrics, name: &[u8], rule: Option<usize>, stage: Stage) {
     let victim = victim(name, rule, stage);
-    count(metrics, &Event::Ended(&victim, Duration::from_secs(1)));
+    count(
+        metrics,
+        &Event::Ended(&victim, Duration::from_secs(1), false),
+    );
 }
 
 fn count(metrics: &mut Metrics, event: &Event<'_>) {

@@ -19,11 +19,15 @@ pub(crate) fn entry(record: Record, time: u64) -> Entry {
         user: process.user.unwrap_or_default(),
         uid: process.uid.unwrap_or_default(),
         unit: process.unit,
+        parent: process.parent,
+        exe: process.exe,
+        cmdline: process.cmdline,
         rss_bytes: process.rss_bytes.unwrap_or_default(),
-        rss_percent: record.percent.unwrap_or_default(),
+        rss_percent: record.rss_percent.unwrap_or_default(),
         threshold: record.threshold.unwrap_or_default(),
         signal: record.signal.unwrap_or_default(),
         seconds: record.duration_seconds.unwrap_or_default(),
-        freed_bytes: record.freed_bytes.unwrap_or_default(),
+        freed_bytes: record.freed_bytes,
+        unit_empty: record.unit_empty.unwrap_or_default(),
     }
 }

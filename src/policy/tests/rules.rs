@@ -313,7 +313,7 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
     process.details.unit = Some(Name::new(b"a.service"));
-    process.details.is_service = true;
+    process.details.service = Some(Name::new(b"/system.slice/a.service"));
     process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
     let mut ledger = Ledger::default();
     let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, &at(start))
@@ -321,7 +321,11 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
         panic!("not to be killed");
     };
     let key = process.key().unwrap();
-    assert_eq!(ledger.record_kill(key, process, breach, &at(start)), None);
+    assert!(
+        ledger
+            .record_kill(key, process, breach, &at(start))
+            .is_none()
+    );
     let mut again = process;
     again.pid = Pid::new(43).unwrap();
     again.facts.as_mut().unwrap().start_time = StartTime(11);
@@ -358,7 +362,7 @@ fn what_a_user_starts_again_is_not_sheltered_by_a_restart_loop() {
     process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
     assert_eq!(process.restarted_unit(), None);
     process.details.unit = Some(Name::new(b"a.service"));
-    process.details.is_service = true;
+    process.details.service = Some(Name::new(b"/system.slice/a.service"));
     assert!(process.restarted_unit().is_some());
     // A worker that its service starts again itself.
     process.facts.as_mut().unwrap().parent = Pid::new(40);

@@ -158,8 +158,11 @@ impl Blocking {
     /// The words of a process that was asked for them, as far as there is an answer.
     pub(super) fn take_words(&self, key: ProcessKey) -> Words {
         let mut state = self.0.borrow_mut();
+        let mut left = state.left;
         let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
-        while state.words.iter().any(is_open) && state.receive(None).is_ok() {}
+        // A helper that is late here is not replaced: a decision finds out whether it is stuck.
+        while state.words.iter().any(is_open) && state.take(&mut left).is_some() {}
+        state.left = left;
         let mut all = Words::default();
         state.words.retain(|asked| {
             let words = asked.words.filter(|_| asked.key == key).unwrap_or_default();
@@ -252,7 +255,7 @@ impl State {
         }
         let number = self.send(request, directory.as_fd());
         let number = number.map_err(|error| Failure::new(file, &error))?;
-        match self.receive(Some((number, key))) {
+        match self.receive((number, key)) {
             Ok((0, length)) if length < LARGEST => {
                 let answer = self.packet.get(HEADER..HEADER + length);
                 text.clear();
@@ -265,9 +268,8 @@ impl State {
         }
     }
 
-    /// Waits for the answer to this request, or for one to any of those for words: its error number, and the length of
-    /// its text in the packet.
-    fn receive(&mut self, wanted: Option<(u32, ProcessKey)>) -> Result<(i32, usize), Late> {
+    /// Waits for the answer to this request: its error number, and the length of its text in the packet.
+    fn receive(&mut self, (wanted, key): (u32, ProcessKey)) -> Result<(i32, usize), Late> {
         loop {
             let mut left = self.left;
             let taken = self.take(&mut left);
@@ -275,14 +277,11 @@ impl State {
             let Some((number, errno)) = taken else {
                 // It answers in the order of the requests, so the oldest is the one that it waits for.
                 let oldest = self.words.iter().find(|asked| asked.words.is_none());
-                let oldest = oldest.map(|asked| asked.key);
-                if let Some(key) = oldest.or(wanted.map(|(_, key)| key)) {
-                    self.remember(key);
-                }
+                self.remember(oldest.map_or(key, |asked| asked.key));
                 self.replace();
                 return Err(Late);
             };
-            if wanted.is_none_or(|(wanted, _)| wanted == number) {
+            if wanted == number {
                 return Ok((errno, self.packet.len() - HEADER));
             }
         }

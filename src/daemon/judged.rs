@@ -1,0 +1,102 @@
+//! What a scan has decided, and what of it is still to be reported. Pure.
+
+use crate::kill::SignalOutcome;
+use crate::policy::{Decision, Repeated};
+use crate::proc::{Process, SystemMemory};
+use crate::quantities::Bytes;
+use std::time::Duration;
+
+/// What was decided about a process near a threshold.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) decision: Decision,
+    /// What is still to be reported; None once it was, or where there is nothing.
+    pub(super) report: Option<Report>,
+}
+
+/// What is to be reported of a process.
+#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The decision.
+    Decision,
+    /// The outcome of SIGTERM, and what comes back as often as it is killed.
+    Signal(SignalOutcome, Option<Repeated>),
+}
+
+/// Why a scan is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScanKind {
+    /// The check interval is over.
+    Regular,
+    /// A process may have crossed its threshold since the last scan. It is reported only if it kills something.
+    Early,
+}
+
+/// The result of a scan in numbers: whatever is said of it later is from here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScanOutcome {
+    pub(super) kind: ScanKind,
+    /// How long it took, with its signals.
+    pub(super) took: Duration,
+    pub(super) memory: SystemMemory,
+    /// How many processes there were.
+    pub(super) scanned: usize,
+    /// How many of them are over a threshold and not protected.
+    pub(super) over: usize,
+    /// How many were sent SIGTERM.
+    pub(super) killed: usize,
+}
+
+impl ScanOutcome {
+    /// Before the first scan.
+    pub(super) fn none() -> Self {
+        Self {
+            kind: ScanKind::Regular,
+            took: Duration::ZERO,
+            memory: SystemMemory::default(),
+            scanned: 0,
+            over: 0,
+            killed: 0,
+        }
+    }
+}
+
+/// The processes of a scan in numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) over: usize,
+    pub(super) killed: usize,
+    pub(super) postponed: usize,
+    pub(super) unlisted: usize,
+}
+
+/// The largest by anonymous memory of the processes over their thresholds, where the limit of kills spares it.
+#[derive(Default)]
+pub(super) struct Spared {
+    process: Option<(Process, Judged)>,
+    memory: Bytes,
+}
+
+impl Spared {
+    pub(super) fn look_at(&mut self, process: &Process, judged: &Judged) {
+        let memory = process.anonymous();
+        if !judged.decision.is_over() || memory < self.memory {
+            return;
+        }
+        self.memory = memory;
+        self.process = match judged.decision {
+            Decision::KillLimitReached(_) => {
+                let decision = judged.decision;
+                let report = None;
+                Some((*process, Judged { decision, report }))
+            }
+            _ => None,
+        };
+    }
+
+    /// None where it was killed, or is killed later.
+    pub(super) fn largest(self) -> Option<(Process, Judged)> {
+        self.process
+    }
+}
