@@ -1,6 +1,7 @@
 //! The machine as a whole: its memory, and whether /proc shows all processes. Touches meminfo below the proc root and
 //! the mounts of this process.
 
+use super::procfile::BUFFER;
 use super::{Error, ProcRoot, parse};
 use crate::quantities::{Bytes, Percent};
 use crate::sys::fs;
@@ -26,7 +27,7 @@ pub struct SystemMemory {
 impl SystemMemory {
     /// Reads it, without heap allocation unless it fails.
     pub(super) fn read(root: &ProcRoot) -> Result<Self, Error> {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; BUFFER];
         let text =
             fs::read_at(root.as_fd(), c"meminfo", &mut buffer).map_err(|source| Error::Read {
                 path: root.path_of("meminfo"),
@@ -38,9 +39,12 @@ impl SystemMemory {
             swap_total,
             swap_free,
             huge_used,
-        } = parse::meminfo(text).ok_or_else(|| Error::Format {
-            path: root.path_of("meminfo"),
-        })?;
+        } = Some(text)
+            .filter(|text| text.len() < BUFFER)
+            .and_then(parse::meminfo)
+            .ok_or_else(|| Error::Format {
+                path: root.path_of("meminfo"),
+            })?;
         Ok(Self {
             total,
             available,

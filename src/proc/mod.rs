@@ -25,6 +25,8 @@ mod rule_inputs;
 mod scan;
 mod seen;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 pub mod unit;
 mod watch;
 mod words;

@@ -65,12 +65,18 @@ pub(super) fn complete(comm: &[u8], cmdline: &[u8]) -> Option<Name> {
 }
 
 /// Whether the process has given itself this name: it is neither that of its executable, nor argv[0]'s, nor that of the
-/// script that it runs. Where there are no arguments that can't be ruled out.
+/// script that it runs, the first argument that is no option. Where there are no arguments that can't be ruled out.
 pub(super) fn is_renamed(comm: &[u8], exe: &[u8], cmdline: &[u8]) -> bool {
     let is_it = |name: &[u8]| {
         name.get(..FULL_COMM).unwrap_or(name) == comm.get(..FULL_COMM).unwrap_or(comm)
     };
-    !is_it(exe) && !names_of(cmdline).any(is_it)
+    let (first, rest) = split_first(cmdline);
+    let first = base_name(first);
+    let mut rest = rest.split(|&byte| byte == 0);
+    let script = rest.find(|word| !word.is_empty() && !word.starts_with(b"-"));
+    !is_it(exe)
+        && !is_it(first.strip_prefix(b"-").unwrap_or(first))
+        && !is_it(base_name(script.unwrap_or_default()))
 }
 
 /// The base names of argv[0], without the `-` of a login shell, and of the arguments behind it.

@@ -24,7 +24,8 @@ pub enum Seen {
 pub(super) fn see(root: &ProcRoot, number: &CStr, statm: &CStr) -> Option<Seen> {
     let mut buffer = [0; 256];
     let text = match fs::read_at(root.as_fd(), statm, &mut buffer) {
-        Ok(text) => text,
+        Ok(text) if text.len() < 256 => text,
+        Ok(_) => return Some(Seen::Unreadable(Unreadable::too_long("statm"))),
         Err(error) if procfile::is_gone(&error) => return None,
         Err(error) => return Some(Seen::Unreadable(Unreadable::new("statm", &error))),
     };

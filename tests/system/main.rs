@@ -28,6 +28,7 @@ mod names;
 mod notify;
 mod old_kernels;
 mod policy;
+mod protected_names;
 mod protection;
 mod records;
 mod rotation;
@@ -77,6 +78,7 @@ fn main() {
         notify::terminals::CASES,
         old_kernels::CASES,
         policy::CASES,
+        protected_names::CASES,
         protection::CASES,
         records::CASES,
         rotation::CASES,
