@@ -13,7 +13,7 @@ use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::{Config, Loaded};
 use crate::events::{Event, Reporter};
-use crate::policy::{OverSince, Policy, Stage, Victim};
+use crate::policy::Policy;
 use crate::proc::{self, Name, Unreadable};
 use crate::quantities::Now;
 use crate::state::daemon_lock::DaemonLock;
@@ -22,9 +22,6 @@ use crate::sys::signals::{Request, Signals};
 use crate::systemd::Service;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-/// How long the daemon stays for its victims when it is stopped: the service has 10 s (TimeoutStopSec=).
-const AFTER_STOP: Duration = Duration::from_secs(8);
 
 /// After a failing poll(2), which only a kernel without memory has: long enough to use no processor,
 /// short enough to miss nothing.
@@ -121,53 +118,6 @@ impl Daemon<'_> {
         }
     }
 
-    pub(super) fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
-        let mut now = sys::now();
-        self.service.ready();
-        self.follow_schedule(&now);
-        self.scan_and_report(ScanKind::Regular, &now)?;
-        // A delayed kill needs more than one read.
-        self.victims.ledger.over = OverSince::default();
-        now = sys::now();
-        let may_end = |victim: &Victim| victim.stage != Stage::Surviving;
-        while self.victims.ledger.victims().iter().any(may_end) {
-            self.escalate(&now);
-            self.sleep(signals, None, &now);
-            now = sys::now();
-            self.machine.sampler.begin_turn();
-            self.report_ended(&now);
-            if let Some(Request::Stop(signal)) = signals.next() {
-                self.reporter.emit(&Event::Stopping(signal));
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The daemon stops: what is due for its victims soon enough is still done. A second signal ends that.
-    fn finish_kills(&mut self, signals: &Signals) {
-        let mut now = sys::now();
-        let end = now.monotonic + AFTER_STOP;
-        while self
-            .victims
-            .ledger
-            .next_deadline()
-            .is_some_and(|then| then <= end)
-        {
-            self.escalate(&now);
-            self.sleep(signals, None, &now);
-            now = sys::now();
-            self.machine.sampler.begin_turn();
-            self.report_ended(&now);
-            if let Some(Request::Stop(_)) = signals.next() {
-                break;
-            }
-        }
-        for victim in self.victims.ledger.victims() {
-            self.reporter.emit(&Event::LeftBehind(victim));
-        }
-    }
-
     /// One scan; whether it is one to be reported, which an early one that kills nothing is not. A scan that fails is
     /// reported, and the next one is made all the same.
     pub(super) fn scan(&mut self, kind: ScanKind, now: &Now) -> bool {
@@ -186,9 +136,10 @@ impl Daemon<'_> {
         !is_in_vain
     }
 
-    fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), proc::Error> {
+    pub(super) fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), proc::Error> {
         self.scan_and_signal(now)?;
         let took = sys::now().monotonic - now.monotonic;
+        self.machine.add_words(&mut self.victims);
         self.outcome = self.machine.outcome(kind, took);
         let mut reports = Reports {
             reporter: &mut self.reporter,
@@ -233,6 +184,7 @@ impl Daemon<'_> {
             victims: &mut self.victims,
             now,
         });
+        self.machine.add_words(&mut self.victims);
         let mut reports = Reports {
             reporter: &mut self.reporter,
             ledger: &mut self.victims.ledger,
@@ -245,7 +197,7 @@ impl Daemon<'_> {
     }
 
     /// Sends SIGKILL to the victims whose grace period is over.
-    fn escalate(&mut self, now: &Now) {
+    pub(super) fn escalate(&mut self, now: &Now) {
         if self.victims.ledger.victims().is_empty() {
             return;
         }
@@ -261,7 +213,7 @@ impl Daemon<'_> {
     }
 
     /// Reports the victims that have ended during the last sleep.
-    fn report_ended(&mut self, now: &Now) {
+    pub(super) fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
         let ended = self.victims.take_ended(policy, sampler, now);
         if ended.is_empty() {
@@ -288,7 +240,7 @@ impl Daemon<'_> {
 
     /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
     /// `next_scan`, a tick, the next step of a kill, a watchdog message.
-    fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
+    pub(super) fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
         let watchdog = self.service.watchdog_interval();
         let deadlines = [
             next_scan,
@@ -312,7 +264,7 @@ impl Daemon<'_> {
     }
 
     /// Follows the schedules; whether another one is in force now, which is reported.
-    fn follow_schedule(&mut self, now: &Now) -> bool {
+    pub(super) fn follow_schedule(&mut self, now: &Now) -> bool {
         let config = &mut self.policy.config;
         let Some(switch) = self.schedules.follow(config, now) else {
             return false;
@@ -372,6 +324,8 @@ impl Daemon<'_> {
         reload::enforce(context, loaded, is_reload);
         // What was decided is by the previous one.
         self.machine.forget();
+        self.victims
+            .renew_timeouts(&self.policy, &self.machine.sampler);
         // Which schedule is in force is found out again, and reported.
         self.schedules = Schedules::default();
     }

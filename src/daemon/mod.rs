@@ -3,6 +3,7 @@
 
 mod early_scan;
 mod exemptions;
+mod finish;
 mod hardening;
 mod judge;
 mod judged;

@@ -102,7 +102,6 @@ impl Machine {
                 self.keep(&process, judged);
             }
         }
-        self.add_words(context.victims);
         Ok(())
     }
 
@@ -127,7 +126,7 @@ impl Machine {
     }
 
     /// The signals are sent: what the log says of the processes can be read now, as it may take a while.
-    fn add_words(&mut self, victims: &mut Victims) {
+    pub(super) fn add_words(&mut self, victims: &mut Victims) {
         let Self {
             sampler,
             snapshot,
@@ -176,7 +175,6 @@ impl Machine {
                 context.victims.ledger.over.forget(key);
             }
         }
-        self.add_words(context.victims);
     }
 
     /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind

@@ -16,7 +16,7 @@ use crate::proc::{ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
 use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
-use crate::sys::process::may_signal_anybody;
+use crate::sys::process::{against_hidepid, may_signal_anybody};
 use crate::systemd::Service;
 use std::io;
 
@@ -80,7 +80,7 @@ impl<'o> Daemon<'o> {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
         if daemon.machine.sampler.hides_processes() {
-            daemon.reporter.emit(&Event::Hidepid);
+            daemon.reporter.emit(&Event::Hidepid(against_hidepid()));
         }
         Ok(daemon)
     }

@@ -157,6 +157,16 @@ impl Victims {
         ended.filter_map(|key| self.ledger.end(key, now)).collect()
     }
 
+    /// Another configuration is in force: the victims have the grace period that it gives them.
+    pub(super) fn renew_timeouts(&mut self, policy: &Policy, sampler: &Sampler) {
+        for held in &self.held {
+            if let Some(process) = sampler.read_held(policy, &held.handle) {
+                let timeout = policy.criteria(&process).term_timeout;
+                self.ledger.record_timeout(held.key, timeout);
+            }
+        }
+    }
+
     /// Does what is due for the victims: SIGKILL first, to all, and then the rest.
     pub(super) fn escalate(&mut self, context: &Context<'_>, reporter: &mut Reporter) {
         let now = context.now.monotonic;

@@ -84,10 +84,10 @@ impl Event<'_> {
                     "Not running as root: only processes of this user can be killed, others are reported"
                 ),
             ),
-            Self::Hidepid => tell(
+            Self::Hidepid(fix) => tell(
                 &warning("hidepid", 0x6e8a655f071687a28961dea4e4f9a581),
                 format_args!(
-                    "/proc is mounted with hidepid: other users' processes can't be seen, run as root"
+                    "/proc is mounted with hidepid: other users' processes can't be seen, {fix}"
                 ),
             ),
             Self::FeatureUnavailable(what, cause) => tell(

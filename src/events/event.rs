@@ -31,8 +31,8 @@ pub enum Event<'e> {
     PidEnded(Pid),
     /// This user may only signal its own processes.
     OnlyOwnProcesses,
-    /// The mount option hidepid hides other users' processes.
-    Hidepid,
+    /// The mount option hidepid hides other users' processes, and what is against that.
+    Hidepid(&'static str),
     /// The kernel does not offer or permit something that would help when memory is short; a plural.
     FeatureUnavailable(&'static str, &'e io::Error),
     /// A scan begins.

@@ -166,7 +166,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         Event::PidUnused(process.pid),
         Event::PidEnded(process.pid),
         Event::OnlyOwnProcesses,
-        Event::Hidepid,
+        Event::Hidepid("run as root"),
         Event::FeatureUnavailable("PSI notifications", &error),
         Event::Memory(&memory),
         Event::Memory(&used),

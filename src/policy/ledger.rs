@@ -246,6 +246,13 @@ impl Ledger {
         }
     }
 
+    /// A victim has another grace period by now.
+    pub fn record_timeout(&mut self, key: ProcessKey, timeout: Duration) {
+        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+            victim.breach.term_timeout = timeout;
+        }
+    }
+
     /// What the log says of a victim is known by now.
     pub fn record_words(&mut self, key: ProcessKey, process: &Process) {
         if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
@@ -282,6 +289,12 @@ impl Ledger {
             Some((due, then)) if then <= now => Some((*victim, due)),
             _ => None,
         })
+    }
+
+    /// When the last of the victims is due for SIGKILL; None without one.
+    pub fn last_deadline(&self) -> Option<Instant> {
+        let deadline = |victim: &Victim| victim.terminated + victim.breach.term_timeout;
+        self.victims.iter().map(deadline).max()
     }
 
     /// When the next thing is due for a victim; None where nothing is.

@@ -220,6 +220,15 @@ pub fn has_capability(capability: Capability) -> bool {
             .is_some_and(|effective| effective & (1 << capability as u32) != 0)
 }
 
+/// What shows this process what hidepid hides: for root only the capability can be missing.
+pub fn against_hidepid() -> &'static str {
+    if super::effective_uid() == Uid::ROOT {
+        "it takes CAP_SYS_PTRACE"
+    } else {
+        "run as root"
+    }
+}
+
 /// Whether this process may signal every user's processes.
 pub fn may_signal_anybody() -> bool {
     has_capability(Capability::Kill)

@@ -10,6 +10,7 @@ use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
+use crate::sys::process::against_hidepid;
 use crate::sys::trust::Doubt;
 use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
@@ -139,10 +140,10 @@ impl CheckReport {
         self.notes
             .extend(untrusted.map(|doubt| format!("the notifier runs no such command: {doubt}")));
         if checked.hidepid {
-            self.notes.push(
-                "/proc is mounted with hidepid: other users' processes are not seen here, run it as root"
-                    .to_owned(),
-            );
+            self.notes.push(format!(
+                "/proc is mounted with hidepid: other users' processes are not seen here, {}",
+                against_hidepid()
+            ));
         }
         let is_unreadable = |process: &&Process| process.facts.is_err();
         let unreadable = checked.snapshot.near.iter().filter(is_unreadable).count();

@@ -2,11 +2,12 @@
 
 use super::evidence::Evidence;
 use crate::commands::progress::ago;
-use crate::escape::Escaped;
+use crate::escape::{Escaped, OneLine};
 use crate::events::ProcessRecord;
 use crate::proc::Unreadable;
-use crate::quantities::{Bytes, Percent, Pid};
+use crate::quantities::{Bytes, Percent, Pid, Span};
 use crate::sys::clock::local_time;
+use crate::systemd::Unit;
 use crate::users::UserNames;
 use serde::Serialize;
 use std::time::SystemTime;
@@ -19,6 +20,12 @@ pub(super) struct Subject {
     #[serde(skip)]
     pub(super) age: Option<String>,
     pub(super) rss_percent: f64,
+    /// Reserved huge pages, which are in its RSS here.
+    pub(super) huge_bytes: Option<u64>,
+    /// How long it has after SIGTERM, and what its unit allows.
+    pub(super) grace_period: String,
+    #[serde(skip)]
+    pub(super) parent: String,
     /// What can't be read, and why.
     pub(super) unreadable: Vec<String>,
     #[serde(skip)]
@@ -61,9 +68,41 @@ impl Subject {
             process: record,
             started: evidence.started.map(|start| local_time(start).to_string()),
             age: evidence.started.map(|start| ago(start, SystemTime::now())),
+            huge_bytes: facts
+                .ok()
+                .map(|_| process.details.huge.unwrap_or_default().get()),
+            grace_period: grace_period(evidence),
+            parent: match facts.ok().map(|facts| facts.parent) {
+                Some(Some(parent)) => parent.to_string(),
+                Some(None) => "none".to_owned(),
+                None => "?".to_owned(),
+            },
             rss_percent: Percent::share(process.rss, evidence.memory.total).get(),
             unreadable: unreadable.map(Unreadable::to_string).collect(),
             thread_of: details.thread_of,
         }
     }
+}
+
+/// `5 s after SIGTERM; mariadb.service itself has 15 min (TimeoutStopUSec)`.
+fn grace_period(evidence: &Evidence<'_>) -> String {
+    let own = evidence.policy.criteria(evidence.process).term_timeout;
+    let own = format!("{} after SIGTERM", Span(own));
+    let unit = evidence.details.unit.as_deref();
+    let unit = unit.and_then(|unit| std::str::from_utf8(unit).ok());
+    let Some(name) = unit.filter(|unit| unit.ends_with(".service")) else {
+        return own;
+    };
+    // Where no systemd runs there is nothing to compare with.
+    let allowed = Unit::ask(name).ok();
+    let allowed = allowed
+        .as_ref()
+        .and_then(|unit| unit.value("TimeoutStopUSec"));
+    allowed.map_or(own.clone(), |allowed| {
+        format!(
+            "{own}; {} allows {} (TimeoutStopUSec)",
+            Escaped(name.as_bytes()),
+            OneLine(allowed)
+        )
+    })
 }

@@ -87,12 +87,16 @@ impl Explanation {
         let lines = [
             ("user", user),
             ("executable", text(&process.exe)),
+            ("arguments", text(&process.cmdline)),
+            ("parent", subject.parent.clone()),
             ("unit", process.unit.clone().unwrap_or("none".to_owned())),
             ("started", text(&subject.age)),
             ("RSS", rss),
             ("PSS", amount(process.pss_bytes)),
             ("anonymous", amount(process.anon_bytes)),
             ("swap", amount(process.swap_bytes)),
+            ("huge pages", amount(subject.huge_bytes)),
+            ("SIGKILL", subject.grace_period.clone()),
         ];
         for (what, value) in lines {
             writeln!(out, "  {what:<10}  {value}")?;

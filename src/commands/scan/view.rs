@@ -6,6 +6,7 @@ use crate::events::{MemoryInUse, ProcessRecord};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
+use crate::sys::process::against_hidepid;
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -192,10 +193,10 @@ impl ScanReport {
             ));
         }
         if self.hidepid {
-            lines.push(
-                "/proc is mounted with hidepid: other users' processes can't be seen, run as root."
-                    .to_owned(),
-            );
+            lines.push(format!(
+                "/proc is mounted with hidepid: other users' processes can't be seen, {}.",
+                against_hidepid()
+            ));
         }
         lines
     }

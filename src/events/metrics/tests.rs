@@ -155,7 +155,7 @@ fn says_what_happened_and_how_things_are() {
     );
     let over = victim(b"chrome", Some(1), Stage::Terminating);
     count(&mut metrics, &Event::WouldKill(&over.process, &over.breach));
-    count(&mut metrics, &Event::Hidepid);
+    count(&mut metrics, &Event::Hidepid("run as root"));
     count(
         &mut metrics,
         &Event::Unreadable {
