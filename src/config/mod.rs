@@ -3,7 +3,7 @@
 //!
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
 //! parsed as far as it can be (`document`) and read key by key (`layer`) by the table of keys (`keys`), so that all that
-//! is wrong with it is reported at once (`error`). A key is a row (`slot`); its value is read by `value`, stored in
+//! is wrong with it is reported at once (`error`), and all that has no effect (`no_effect`, `suspect`). A key is a row (`slot`); its value is read by `value`, stored in
 //! `configuration`, `whitelist`, `rule` or `schedule`, and kept as it was written, with its location (`written`).
 
 mod changes;
@@ -12,16 +12,20 @@ mod document;
 mod error;
 mod files;
 mod glob;
+mod hints;
 pub mod keys;
 mod layer;
 mod load;
+mod no_effect;
 mod pattern;
 mod rule;
 pub mod schedule;
 mod slot;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod typed;
 mod users;
 mod value;
 mod whitelist;

@@ -103,6 +103,43 @@ pub fn next_switch(
         .find(|(_, then)| *then != now)
 }
 
+/// What a schedule does to the values of a week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// At some time they are others than without it.
+    Changes,
+    /// It is in force, and they are the same as without it.
+    Same,
+    /// It never is in force: the ones before it take all of its time.
+    Covered,
+}
+
+/// What each schedule does; `values` returns what applies with a schedule, and without one.
+pub(super) fn effects<V: PartialEq>(
+    schedules: &[Schedule],
+    values: impl Fn(Option<&Schedule>) -> V,
+) -> Vec<Effect> {
+    let mut effects = vec![Effect::Covered; schedules.len()];
+    for minute in 0..WEEK {
+        let at = WeekMinute(minute);
+        let mut active = schedules.iter().enumerate();
+        let mut next = || active.find(|(_, schedule)| schedule.is_in_force(at));
+        let Some((index, schedule)) = next() else {
+            continue;
+        };
+        let Some(effect) = effects.get_mut(index).filter(|e| **e != Effect::Changes) else {
+            continue;
+        };
+        let without = next().map(|(_, schedule)| schedule);
+        *effect = if values(Some(schedule)) == values(without) {
+            Effect::Same
+        } else {
+            Effect::Changes
+        };
+    }
+    effects
+}
+
 /// A stretch of the week in which one schedule, or none, is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {

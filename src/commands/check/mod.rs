@@ -28,7 +28,7 @@ struct Rejected {
 
 pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     if options.names {
-        let loaded = Config::load(options.config.as_deref())?;
+        let loaded = Config::load_once(options.config.as_deref())?;
         return crate::commands::print(&names(&loaded.config));
     }
     let context = Context::open(options.config.as_deref());
