@@ -150,7 +150,7 @@ pub struct Notify {
     pub email_to: Vec<String>,
     /// The address it comes from; None for memory-monitor on this machine.
     pub email_from: Option<String>,
-    /// The mail server, `host:port`.
+    /// The mail server, `host:port`, an IPv6 address in brackets.
     pub smtp: String,
     /// Absolute paths of programs to run for each event.
     pub command: Vec<PathBuf>,

@@ -121,7 +121,9 @@ impl<T> Slot<T> {
                 });
             }
             Self::Sender(_) => Items::<T>::ADDRESS,
-            Self::Server(_) => "a mail server and its port, such as \"localhost:25\"",
+            Self::Server(_) => {
+                "a mail server, with its port where that is not 25, such as \"localhost:25\" or \"[::1]:2525\""
+            }
             Self::Pattern(_) | Self::UnitPattern(_) => "text in quotes",
             Self::UserPattern(_) => "a user name in quotes, or a number from 0 to 4294967294",
             Self::Minute(_) => "a time of day such as \"09:00\"",
