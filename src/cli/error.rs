@@ -41,7 +41,7 @@ impl fmt::Display for Error {
                 match (owners.as_slice(), *name) {
                     ([], "") => f.write_str(", see --help"),
                     ([], name) => write!(f, ", see {name} --help"),
-                    (owners, _) => write!(f, ", it is one of {}", owners.join(" and ")),
+                    (owners, _) => write!(f, ", \"{}\" has it", owners.join("\" and \"")),
                 }
             }
             Self::Exclusive(one, other) => {

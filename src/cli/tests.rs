@@ -197,11 +197,11 @@ fn a_word_that_is_an_option_is_told_as_one() {
         ),
         (
             "--suggest 5m",
-            "option \"--suggest\" needs a command, it is one of scan",
+            "option \"--suggest\" needs a command, \"scan\" has it",
         ),
         (
             "status --watch",
-            "\"status\" has no option \"--watch\", it is one of scan",
+            "\"status\" has no option \"--watch\", \"scan\" has it",
         ),
     ] {
         assert_eq!(typed(line), Err(message.into()), "{line}");

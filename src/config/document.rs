@@ -2,7 +2,7 @@
 
 use super::error::{Cause, Location};
 use super::hints;
-use super::value::shown;
+use super::shown::shown;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Why a configuration was rejected, and what is doubtful about one that was accepted: every cause with its
 //! file, line and column. No I/O.
 
-use super::schedule::Effect;
 use super::suspect::{Compared, Suspicion};
 use std::fmt;
 use std::io;
@@ -86,6 +85,17 @@ pub(super) enum WarningKind {
     MailPort(u16),
     /// `users` names root, but nothing says whether root is to be protected.
     RootNotProtected,
+}
+
+/// What a schedule does to the values of a week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// At some time they are others than without it.
+    Changes,
+    /// It is in force, and they are the same as without it.
+    Same,
+    /// It never is in force: the ones before it take all of its time.
+    Covered,
 }
 
 /// Where something is in a configuration file, displayed as `FILE:LINE:COLUMN`.

@@ -61,6 +61,15 @@ pub(super) struct DropIns {
     pub(super) ignored: Vec<PathBuf>,
 }
 
+impl DropIns {
+    /// The paths of those that have an effect.
+    pub(super) fn with_content(self) -> Vec<PathBuf> {
+        let files = self.files.into_iter();
+        let with_content = files.filter(|drop_in| !is_blank(&drop_in.text));
+        with_content.map(|drop_in| drop_in.file).collect()
+    }
+}
+
 /// The bytes of `file`.
 pub(super) fn read(file: &Path, streams: Streams) -> Result<Vec<u8>, Error> {
     let inherited = ["/dev/fd", "/proc/self/fd"];

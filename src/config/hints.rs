@@ -1,8 +1,8 @@
 //! What was probably meant by a line that is not TOML. Pure.
 
 use super::keys::{RULE, SCHEDULE, TABLES};
+use super::shown::shown;
 use super::slot::Key;
-use super::value::shown;
 use crate::nearest::nearest;
 
 /// What is wrong with a line, and at which of its bytes.
@@ -91,7 +91,7 @@ fn foreign(line: &str) -> Option<Hint> {
         Some(table @ ("rule" | "schedule")) => format!("a table begins with [[{table}]]"),
         Some(table) => format!("a table begins with [{table}]"),
         None => {
-            let meant = meant(key, value).unwrap_or_else(|| shortened(value));
+            let meant = meant(key, value).unwrap_or_else(|| as_typed(value));
             format!("\":\" is not what TOML has between key and value, write {key} = {meant}")
         }
     };
@@ -143,7 +143,7 @@ fn meant(key: &str, value: &str) -> Option<String> {
         .or_else(|| of(&SCHEDULE, key, value))
 }
 
-fn shortened(value: &str) -> String {
+fn as_typed(value: &str) -> String {
     let shown = shown(value);
     let is_plain = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if is_plain && value.len() <= 60 {

@@ -13,7 +13,7 @@ use super::written::Written;
 use crate::paths;
 use crate::quantities::Uid;
 use crate::sys;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A valid configuration and what is doubtful about it.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct NotifierConfig {
     /// What is wrong with the configuration. What could be read of it is used all the same, because that it was
     /// rejected is one of the things to tell.
     pub rejected: Option<Error>,
+    origin: Origin,
+    drop_ins: Vec<PathBuf>,
 }
 
 /// The texts of a configuration.
@@ -83,7 +85,7 @@ impl Config {
     /// As `load`; and where the file, or a drop-in, was not empty when this configuration was loaded, and is now.
     pub fn reload(&self, file: Option<&Path>) -> Result<Loaded, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let lost = texts.lost(self);
+        let lost = texts.lost(&self.origin, &self.drop_ins);
         if !lost.is_empty() {
             return Err(Error::new(lost));
         }
@@ -120,11 +122,35 @@ impl Loaded {
 impl NotifierConfig {
     /// Reads the same files as [`Config::load`], as far as they can be read.
     pub fn load(file: Option<&Path>) -> Self {
-        let (mut draft, unreadable) = match Texts::read(file, Streams::Reject) {
-            Ok(texts) => (texts.draft(), None),
-            Err(error) => (Draft::defaults(), Some(error)),
-        };
-        let causes = std::mem::take(&mut draft.causes);
+        match Texts::read(file, Streams::Reject) {
+            Ok(texts) => Self::of(texts),
+            Err(error) => Self::new(Draft::defaults(), Some(error)),
+        }
+    }
+
+    /// Reads them again, to replace this configuration.
+    ///
+    /// # Errors
+    /// As [`Config::reload`].
+    pub fn reload(&self, file: Option<&Path>) -> Result<Self, Error> {
+        let texts = Texts::read(file, Streams::Reject)?;
+        let lost = texts.lost(&self.origin, &self.drop_ins);
+        if !lost.is_empty() {
+            return Err(Error::new(lost));
+        }
+        let mut new = Self::of(texts);
+        new.rejected.take().map_or(Ok(new), Err)
+    }
+
+    fn of(texts: Texts) -> Self {
+        let mut new = Self::new(texts.draft(), None);
+        new.drop_ins = texts.drop_ins.with_content();
+        new.origin = texts.origin;
+        new
+    }
+
+    fn new(draft: Draft, unreadable: Option<Error>) -> Self {
+        let causes = draft.causes;
         Self {
             notify: draft.config.notify,
             log: LogSettings {
@@ -133,6 +159,8 @@ impl NotifierConfig {
                 ..draft.config.log
             },
             rejected: unreadable.or_else(|| (!causes.is_empty()).then(|| Error::new(causes))),
+            origin: Origin::default(),
+            drop_ins: Vec::new(),
         }
     }
 }
@@ -183,11 +211,7 @@ impl Texts {
         warnings.extend(no_effect::find(&config, &written));
         warnings.extend(users::resolve(&mut config, &written, lookup));
         config.origin = self.origin;
-        let drop_ins = self.drop_ins.files.into_iter();
-        config.drop_ins = drop_ins
-            .filter(|drop_in| !files::is_blank(&drop_in.text))
-            .map(|drop_in| drop_in.file)
-            .collect();
+        config.drop_ins = self.drop_ins.with_content();
         config.thresholds = config.base_thresholds;
         config.check_interval = config.base_check_interval;
         Ok(Loaded {
@@ -219,10 +243,10 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content when `before` was loaded, and have none now.
-    fn lost(&self, before: &Config) -> Vec<Cause> {
+    /// The files that had content in an earlier configuration, with this origin and these drop-ins, and have none now.
+    fn lost(&self, origin: &Origin, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
-        if let Origin::File(_) = before.origin {
+        if let Origin::File(_) = origin {
             match &self.origin {
                 Origin::File(_) => {}
                 Origin::BuiltIn(file) => {
@@ -232,7 +256,7 @@ impl Texts {
             }
         }
         for drop_in in &self.drop_ins.files {
-            if files::is_blank(&drop_in.text) && before.drop_ins.contains(&drop_in.file) {
+            if files::is_blank(&drop_in.text) && drop_ins.contains(&drop_in.file) {
                 lost.push(Cause::Lost(drop_in.file.clone(), "is empty now"));
             }
         }

@@ -2,13 +2,13 @@
 //! ones, with the fix. Pure: what files are is handed in.
 
 use super::configuration::Config;
-use super::error::{Warning, WarningKind};
+use super::error::{Effect, Warning, WarningKind};
 use super::keys::RULE;
 use super::rule::{Action, Rule};
 use super::schedule;
+use super::shown::shown;
 use super::slot::Slot;
 use super::suspect::{Compared, Suspicion};
-use super::value::shown;
 use super::written::Written;
 
 /// Those of the whitelist, the schedules and the mail server.
@@ -42,7 +42,7 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
     };
     let effects = schedule::effects(&config.schedules, values);
     for (index, (schedule, effect)) in config.schedules.iter().zip(effects).enumerate() {
-        if effect != schedule::Effect::Changes {
+        if effect != Effect::Changes {
             found.push(Warning {
                 location: schedule.location.clone(),
                 kind: WarningKind::IdleSchedule(index + 1, effect),

@@ -1,6 +1,6 @@
 //! Schedules: other values at some times of the week. Pure: local time is handed in.
 
-use super::error::Location;
+use super::error::{Effect, Location};
 use super::thresholds::Thresholds;
 use std::fmt;
 use std::time::Duration;
@@ -101,17 +101,6 @@ pub fn next_switch(
     (1..=u32::from(WEEK + DAY))
         .map(|minutes| (minutes, in_force(schedules, local(minutes))))
         .find(|(_, then)| *then != now)
-}
-
-/// What a schedule does to the values of a week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// At some time they are others than without it.
-    Changes,
-    /// It is in force, and they are the same as without it.
-    Same,
-    /// It never is in force: the ones before it take all of its time.
-    Covered,
 }
 
 /// What each schedule does; `values` returns what applies with a schedule, and without one.

@@ -1,7 +1,7 @@
 //! Texts that no process can have where they are written, with the text that was probably meant: what was copied from
 //! another program's configuration. Pure.
 
-use super::value::shown;
+use super::shown::shown;
 use std::fmt;
 
 /// What a text is compared with.

@@ -2,7 +2,7 @@
 //! the value as it is to be written; None where nothing is probably meant. Pure.
 
 use super::schedule::DAYS;
-use super::value::shown;
+use super::shown::shown;
 
 /// Words for a value that is off or without a limit.
 const OFF: [&str; 8] = [

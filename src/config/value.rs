@@ -6,6 +6,7 @@
 use super::configuration::LogFormat;
 use super::pattern::{NamePattern, PatternError};
 use super::rule::{Action, UserMatcher};
+use super::shown::{shortened, shown};
 use super::whitelist::User;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
@@ -275,18 +276,5 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
         }
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// Text from the file in quotes: what could write to a terminal or forge a line is escaped.
-pub(super) fn shown(text: &str) -> String {
-    format!("{:?}", shortened(text))
-}
-
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or(text)),
     }
 }

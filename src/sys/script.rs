@@ -1,7 +1,7 @@
 //! The first line of a script, and why the kernel could not start it: of that it says no more than that a file is missing,
 //! and not which.
 
-use super::fs::open_to_read;
+use super::regular_file::open_to_read;
 use crate::escape::Escaped;
 use std::ffi::OsStr;
 use std::fmt;

@@ -13,6 +13,7 @@
 mod adversity;
 mod check;
 mod commands;
+mod configuration;
 mod exempt;
 mod explain;
 mod faults;
@@ -56,6 +57,7 @@ fn main() {
         adversity::CASES,
         check::CASES,
         commands::CASES,
+        configuration::CASES,
         killing::CASES,
         exempt::CASES,
         explain::CASES,

@@ -224,10 +224,7 @@ fn no_name_makes_the_text_invalid_or_grow_without_end() {
         &text,
         r#"memory_monitor_ended_by_name_total{name="a\"} 1\\x0ax 2"} 1"#,
     );
-    has(
-        &text,
-        r#"memory_monitor_ended_by_name_total{name=""} 1"#,
-    );
+    has(&text, r#"memory_monitor_ended_by_name_total{name=""} 1"#);
 }
 
 #[test]
