@@ -20,13 +20,13 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
         let Some(location) = location else {
             continue;
         };
-        let text = name.text().to_string_lossy();
+        let text = name.text();
         found.extend(
-            Suspicion::of(&text, Compared::Name).map(|suspicion| Warning {
+            Suspicion::of(text, Compared::Name).map(|suspicion| Warning {
                 location: Some(location),
                 kind: WarningKind::Suspect {
                     key: "names",
-                    text: shown(&text),
+                    text: shown(text),
                     suspicion,
                 },
             }),
@@ -75,12 +75,12 @@ pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
         let Some(pattern) = pattern else {
             continue;
         };
-        let text = pattern.text().to_string_lossy();
-        found.extend(Suspicion::of(&text, compared).map(|suspicion| Warning {
+        let text = pattern.text();
+        found.extend(Suspicion::of(text, compared).map(|suspicion| Warning {
             location: location(key),
             kind: WarningKind::Suspect {
                 key,
-                text: shown(&text),
+                text: shown(text),
                 suspicion,
             },
         }));
@@ -91,7 +91,7 @@ pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
         for key in &RULE {
             let is_about_killing = !matches!(
                 key.slot,
-                Slot::Pattern(_) | Slot::UserPattern(_) | Slot::Action(_)
+                Slot::Pattern(_) | Slot::UnitPattern(_) | Slot::UserPattern(_) | Slot::Action(_)
             );
             if is_about_killing && key.slot.show(rule).is_some() {
                 found.push(Warning {
