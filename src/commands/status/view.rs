@@ -3,7 +3,7 @@
 use crate::commands::progress::{Processes, ago};
 use crate::escape::OneLine;
 use crate::quantities::Bytes;
-use crate::quantities::{Rounded, Span};
+use crate::quantities::Span;
 use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
 use serde::Serialize;
 use std::fmt::Write;
@@ -99,7 +99,7 @@ impl StatusReport {
             )?,
         }
         match time(status.next_check).duration_since(now) {
-            Ok(left) => writeln!(out, "Next scan: in {}", Rounded(left))?,
+            Ok(left) => writeln!(out, "Next scan: in {}", Span(left))?,
             Err(late) if self.stale => writeln!(
                 out,
                 "Next scan: was due {} ago. This is stale: the daemon hangs, or the machine was suspended",
@@ -121,11 +121,7 @@ impl StatusReport {
         }
         write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
-            note: format!(
-                "{}, {} left",
-                waiting.process.note,
-                Rounded(waiting.left(now))
-            ),
+            note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
             ..waiting.process.clone()
         };
         let waiting: Vec<_> = status.waiting.iter().map(waits).collect();
