@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use std::str;
 
 /// A name of any bytes: plain as it is, anything else in double quotes with `\xNN` for the bytes that
-/// could mislead. Reversible, because a backslash is always written as `\x5c`.
+/// could mislead. Reversible, because a backslash that could be read as the beginning of an escape is written as `\x5c`; the
+/// one of `CORP\bob` stays.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
@@ -15,18 +16,7 @@ impl fmt::Display for Escaped<'_> {
             return f.write_str(plain);
         }
         f.write_char('"')?;
-        for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if matches!(character, '"' | '\\') || misleads(character) {
-                    write_escaped(f, character)?;
-                } else {
-                    f.write_char(character)?;
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
+        write_reversible(f, self.0, true)?;
         f.write_char('"')
     }
 }
@@ -41,12 +31,10 @@ pub fn unescaped(shown: &str) -> Vec<u8> {
     };
     let mut bytes = Vec::with_capacity(quoted.len());
     let mut rest = quoted;
-    while let Some(at) = rest.find("\\x") {
+    while let Some(at) = rest.find('\\') {
         let (plain, escape) = rest.split_at(at);
         bytes.extend_from_slice(plain.as_bytes());
-        let digits = escape.get(2..4);
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        // A backslash that begins no escape was not written by us.
+        let byte = escape.as_bytes().get(1..).and_then(escaped_byte);
         bytes.push(byte.unwrap_or(b'\\'));
         rest = escape
             .get(if byte.is_some() { 4 } else { 1 }..)
@@ -54,6 +42,54 @@ pub fn unescaped(shown: &str) -> Vec<u8> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     bytes
+}
+
+/// The same without quotes, for what has its own: a label of Prometheus.
+#[derive(Clone, Copy, Debug)]
+pub struct Unquoted<'a>(pub &'a [u8]);
+
+impl fmt::Display for Unquoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_reversible(f, self.0, false)
+    }
+}
+
+fn write_reversible(f: &mut fmt::Formatter<'_>, name: &[u8], in_quotes: bool) -> fmt::Result {
+    let mut rest = name;
+    for chunk in name.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+            let is_escaped = match character {
+                '"' => in_quotes,
+                '\\' => !is_readable(rest),
+                _ => misleads(character),
+            };
+            if is_escaped {
+                write_escaped(f, character)?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        for byte in chunk.invalid() {
+            rest = rest.get(1..).unwrap_or_default();
+            write!(f, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a backslash before this is read as one: not before another, a quote or an escape, nor where `\xNN` would stand.
+fn is_readable(rest: &[u8]) -> bool {
+    rest.first().is_some_and(u8::is_ascii_alphanumeric) && escaped_byte(rest).is_none()
+}
+
+/// The byte that a backslash and this stand for; None where it begins no escape.
+fn escaped_byte(rest: &[u8]) -> Option<u8> {
+    let [b'x', high, low, ..] = rest else {
+        return None;
+    };
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 /// `name` as text if it needs no quotes.
@@ -158,7 +194,11 @@ mod tests {
         assert_eq!(shown("größe".as_bytes()), r#""größe""#);
         assert_eq!(shown(b"a\nb"), r#""a\x0ab""#);
         assert_eq!(shown(b"\x1b[2J\x7f"), r#""\x1b[2J\x7f""#);
-        assert_eq!(shown(br#"a"b\c"#), r#""a\x22b\x5cc""#);
+        assert_eq!(shown(br#"a"b\c"#), r#""a\x22b\c""#);
+        assert_eq!(shown(br"CORP\bob"), r#""CORP\bob""#);
+        assert_eq!(shown(br"a\x2db\"), r#""a\x5cx2db\x5c""#);
+        assert_eq!(shown(b"a\\\x1b\\\\b"), r#""a\x5c\x1b\x5c\b""#);
+        assert_eq!(Unquoted(b"a \"b\"\n\\c").to_string(), r#"a "b"\x0a\c"#);
         assert_eq!(shown(b"\xff\xc3"), r#""\xff\xc3""#);
         assert_eq!(shown("\u{9b}1m".as_bytes()), r#""\xc2\x9b1m""#);
         assert_eq!(shown("\u{202e}gpj".as_bytes()), r#""\xe2\x80\xaegpj""#);
@@ -182,6 +222,7 @@ mod tests {
             any::<u8>().prop_map(|byte| vec![byte]),
             any::<char>().prop_map(|character| character.to_string().into_bytes()),
             "[\"\\\\ ,=\n\u{80}-\u{9f}\u{2000}-\u{206f}]".prop_map(String::into_bytes),
+            "[\\\\x2b\n]{4}".prop_map(String::into_bytes),
             "[A-Za-z0-9._+:@/-]".prop_map(String::into_bytes),
             Just(b"\", User=root\n".to_vec()),
         ];
@@ -196,6 +237,13 @@ mod tests {
             prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
             prop_assert!(matches!(shown.matches('"').count(), 0 | 2), "{shown:?}");
             prop_assert_eq!(unescaped(&shown), name);
+        }
+
+        #[test]
+        fn two_names_have_two_labels(one in names(), other in names()) {
+            let labels = [Unquoted(&one).to_string(), Unquoted(&other).to_string()];
+            prop_assert_eq!(one == other, labels[0] == labels[1]);
+            prop_assert!(!labels[0].chars().any(misleads), "{labels:?}");
         }
 
         #[test]

@@ -243,6 +243,22 @@ impl Signal {
     }
 }
 
+/// A span for people, rounded: `0.3 s`, `30 s`, then as [`Span`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rounded(pub Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0.saturating_add(Duration::from_millis(50)).as_millis() / 100;
+        if (1..10).contains(&tenths) {
+            write!(f, "0.{tenths} s")
+        } else {
+            let seconds = self.0.saturating_add(Duration::from_millis(500)).as_secs();
+            Span(Duration::from_secs(seconds)).fmt(f)
+        }
+    }
+}
+
 /// A span in its two largest units: `45 s`, `12 min`, `2 h 3 min`, `3 d 4 h`.
 #[derive(Clone, Copy, Debug)]
 pub struct Span(pub Duration);

@@ -5,12 +5,13 @@ use std::fmt;
 /// Why the arguments are rejected. The text has the whole cause, so [`source`](std::error::Error::source) has none.
 #[derive(Debug)]
 pub enum Error {
-    /// Unknown command, and the nearest known one.
-    UnknownCommand(String, Option<&'static str>),
+    /// Unknown command, and the nearest known one, or the option that is called so.
+    UnknownCommand(String, Option<String>),
     /// Unknown option, and the nearest known one.
-    UnknownOption(String, Option<&'static str>),
-    /// An option, as typed, that the command of this name does not have.
-    Misplaced(&'static str, &'static str),
+    UnknownOption(String, Option<String>),
+    /// An option, as typed, that the command of this name does not have; the commands that have it, empty where they are
+    /// many.
+    Misplaced(&'static str, &'static str, Vec<&'static str>),
     /// Two options or operands that exclude each other.
     Exclusive(&'static str, &'static str),
     /// The option or operand, the value that was given, and which ones are allowed.
@@ -26,20 +27,22 @@ impl fmt::Display for Error {
         match self {
             Self::UnknownCommand(typed, nearest) => {
                 write!(f, "unknown command {typed:?}")?;
-                suggest(f, *nearest)
+                suggest(f, nearest.as_deref())
             }
             Self::UnknownOption(typed, nearest) => {
                 write!(f, "unknown option {typed:?}")?;
-                suggest(f, *nearest)
+                suggest(f, nearest.as_deref())
             }
-            Self::Misplaced(option, "") => {
-                write!(f, "option \"{option}\" needs a command, see --help")
-            }
-            Self::Misplaced(option, name) => {
-                write!(
-                    f,
-                    "\"{name}\" has no option \"{option}\", see {name} --help"
-                )
+            Self::Misplaced(option, name, owners) => {
+                match *name {
+                    "" => write!(f, "option \"{option}\" needs a command")?,
+                    name => write!(f, "\"{name}\" has no option \"{option}\"")?,
+                }
+                match (owners.as_slice(), *name) {
+                    ([], "") => f.write_str(", see --help"),
+                    ([], name) => write!(f, ", see {name} --help"),
+                    (owners, _) => write!(f, ", \"{}\" has it", owners.join("\" and \"")),
+                }
             }
             Self::Exclusive(one, other) => {
                 write!(f, "\"{one}\" and \"{other}\" exclude each other")

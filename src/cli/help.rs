@@ -1,7 +1,8 @@
 //! The help texts, made from the table of commands.
 
 use super::error::Error;
-use super::table::{self, COMMANDS, Command, RUN};
+use super::lookup;
+use super::table::{COMMANDS, Command, RUN};
 use std::fmt::Write;
 
 /// The help of the command of this name; the general one where that is empty.
@@ -12,7 +13,7 @@ pub fn of(name: &str) -> Result<String, Error> {
     let command = if name.is_empty() {
         &RUN
     } else {
-        table::command(name)?
+        lookup::command(name)?
     };
     let mut text = String::new();
     if command.name.is_empty() {

@@ -5,6 +5,7 @@ mod error;
 mod given;
 pub mod help;
 mod invocation;
+mod lookup;
 pub mod synopsis;
 pub mod table;
 #[cfg(test)]
@@ -35,11 +36,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let mut command: Option<&'static Command> = None;
     while let Some(argument) = parser.next()? {
         let option = match argument {
-            Long(long) => table::long_option(&format!("--{long}"))?,
-            Short(short) => table::short_option(short)?,
+            Long(long) => lookup::long_option(&format!("--{long}"))?,
+            Short(short) => lookup::short_option(short)?,
             Value(word) => {
                 match command.map(|command| command.operand) {
-                    None => command = Some(table::command(&word.to_string_lossy())?),
+                    None => command = Some(lookup::command(&word.to_string_lossy())?),
                     Some(Some(operand)) if !given.has(operand.name) => {
                         given.arguments.push((operand.name, word));
                     }

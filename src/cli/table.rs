@@ -8,7 +8,6 @@ use super::invocation::{
     CheckOptions, ExemptOptions, ExplainOptions, HistoryOptions, Invocation, NotifyOptions,
     RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
-use crate::nearest::nearest;
 
 /// A command.
 #[derive(Debug)]
@@ -208,7 +207,7 @@ whether the process may be signalled. Kills nothing.",
         about: "\
 Reads a configuration and shows each value with the line that sets it, then what it
 matches on this machine now. If it is rejected, prints all errors and exits with
-status 78.",
+status 78. For - it reads standard input.",
         options: &[&CONFIG, &JSON, &NAMES],
         exclusive: &[&["--config", "FILE"], &["--json", "--names"]],
         required: &[],
@@ -309,7 +308,7 @@ impl Command {
     pub(super) fn check(&self, given: &Given) -> Result<(), Error> {
         for &(word, _) in &given.arguments {
             if word.starts_with("--") && !self.has(word) {
-                return Err(Error::Misplaced(word, self.name));
+                return Err(Error::Misplaced(word, self.name, owners(word)));
             }
         }
         for set in self.exclusive {
@@ -360,28 +359,9 @@ pub fn all_commands() -> impl Iterator<Item = &'static Command> {
     std::iter::once(&RUN).chain(&COMMANDS)
 }
 
-/// The command of this name.
-pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
-    let known = COMMANDS.iter().find(|command| command.name == name);
-    known.ok_or_else(|| {
-        let names = COMMANDS.iter().map(|command| command.name);
-        Error::UnknownCommand(name.to_owned(), nearest(name, names))
-    })
-}
-
-/// The option that is typed as `--json`; the same word is the same option everywhere.
-pub(super) fn long_option(typed: &str) -> Result<&'static Opt, Error> {
-    let options = || all_commands().flat_map(Command::all_options);
-    let known = options().find(|option| option.long == typed);
-    known.ok_or_else(|| {
-        let near = nearest(typed, options().map(|option| option.long));
-        Error::UnknownOption(typed.to_owned(), near)
-    })
-}
-
-/// The option with this letter.
-pub(super) fn short_option(letter: char) -> Result<&'static Opt, Error> {
-    let mut options = all_commands().flat_map(Command::all_options);
-    let known = options.find(|option| option.short == Some(letter));
-    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), None))
+/// The commands that have an option, where they are few enough to be named.
+fn owners(long: &str) -> Vec<&'static str> {
+    let owners = COMMANDS.iter().filter(|command| command.has(long));
+    let owners: Vec<_> = owners.map(|command| command.name).collect();
+    if owners.len() > 2 { Vec::new() } else { owners }
 }

@@ -173,6 +173,42 @@ fn mistakes_are_named_with_their_fix() {
 }
 
 #[test]
+fn a_word_that_is_an_option_is_told_as_one() {
+    for (line, message) in [
+        (
+            "suggest",
+            "unknown command \"suggest\", did you mean \"scan --suggest\"?",
+        ),
+        (
+            "watch",
+            "unknown command \"watch\", did you mean \"scan --watch\"?",
+        ),
+        (
+            "dryrun",
+            "unknown command \"dryrun\", did you mean \"--dry-run\"?",
+        ),
+        (
+            "version",
+            "unknown command \"version\", did you mean \"--version\"?",
+        ),
+        (
+            "--status",
+            "unknown option \"--status\", did you mean \"status\"?",
+        ),
+        (
+            "--suggest 5m",
+            "option \"--suggest\" needs a command, \"scan\" has it",
+        ),
+        (
+            "status --watch",
+            "\"status\" has no option \"--watch\", \"scan\" has it",
+        ),
+    ] {
+        assert_eq!(typed(line), Err(message.into()), "{line}");
+    }
+}
+
+#[test]
 fn every_command_has_a_help_that_names_its_options() {
     let general = help::of("").unwrap();
     for command in table::all_commands() {
@@ -212,7 +248,7 @@ fn the_table_names_only_what_it_has() {
             assert!(is_operand || command.has(word), "{word}: {command:?}");
         }
         for option in command.all_options() {
-            let same = table::long_option(option.long).unwrap();
+            let same = lookup::long_option(option.long).unwrap();
             assert_eq!(same.does, option.does, "two options of one name");
         }
     }

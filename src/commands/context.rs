@@ -28,7 +28,7 @@ impl Context {
             mut config,
             warnings,
             written,
-        } = Config::load(config)?;
+        } = Config::load_once(config)?;
         let schedule = crate::commands::follow_schedule(&mut config);
         let sampler = Sampler::new(ProcRoot::system()?).for_command();
         // The daemon protects itself, not this command.

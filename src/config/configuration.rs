@@ -10,7 +10,7 @@ use crate::quantities::{Metric, Percent};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The policy in force, and how to report. `load` returns valid ones only. The default is what they are filled from:
@@ -64,6 +64,16 @@ pub enum Origin {
     File(PathBuf),
     /// The built-in defaults, because this file does not exist.
     BuiltIn(PathBuf),
+    /// The built-in defaults, because this file has no content.
+    Empty(PathBuf),
+}
+
+impl Origin {
+    /// The path of the file, whether it exists or not.
+    pub fn path(&self) -> &Path {
+        let (Self::File(file) | Self::BuiltIn(file) | Self::Empty(file)) = self;
+        file
+    }
 }
 
 impl Default for Origin {
@@ -80,6 +90,10 @@ impl fmt::Display for Origin {
             Self::BuiltIn(file) => {
                 let file = Escaped(file.as_os_str().as_bytes());
                 write!(f, "built-in defaults, as {file} does not exist")
+            }
+            Self::Empty(file) => {
+                let file = Escaped(file.as_os_str().as_bytes());
+                write!(f, "built-in defaults, as {file} is empty")
             }
         }
     }
@@ -136,7 +150,7 @@ pub struct Notify {
     pub email_to: Vec<String>,
     /// The address it comes from; None for memory-monitor on this machine.
     pub email_from: Option<String>,
-    /// The mail server, `host:port`.
+    /// The mail server, `host:port`, an IPv6 address in brackets.
     pub smtp: String,
     /// Absolute paths of programs to run for each event.
     pub command: Vec<PathBuf>,

@@ -1,7 +1,8 @@
 //! One TOML text: its tree as far as it can be parsed, its syntax errors, and the locations in it. Pure.
 
 use super::error::{Cause, Location};
-use super::value::shown;
+use super::hints;
+use super::shown::shown;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -98,14 +99,15 @@ impl<'t> Document<'t> {
                 _ => format!("{} is no value, text needs quotes", shown(word)),
             },
         };
-        self.fault(at, format!("{NOT_TOML}: {message}"));
         let line = self.line_starts.partition_point(|start| *start <= at);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let end = self.line_starts.get(line).copied();
-        let is_header = self
-            .text
-            .get(start..)
-            .is_some_and(|line| line.trim_start().starts_with('['));
+        let text = self.text.get(start..end.unwrap_or(self.text.len()));
+        let text = text.unwrap_or("").trim_end();
+        let is_header = text.trim_start().starts_with('[');
+        let hint = hints::of_line(text);
+        let (at, message) = hint.map_or((at, message), |hint| (start + hint.at, hint.message));
+        self.fault(at, format!("{NOT_TOML}: {message}"));
         if is_header {
             // Which table the lines after it belong to is not known.
             self.guess_from(start);

@@ -1,6 +1,7 @@
 //! Why a configuration was rejected, and what is doubtful about one that was accepted: every cause with its
 //! file, line and column. No I/O.
 
+use super::suspect::{Compared, Suspicion};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub enum Cause {
         /// What the system said.
         error: io::Error,
     },
+    /// At a reload: the file had content, and what happened to it.
+    Lost(PathBuf, &'static str),
     /// The file can be read, but its content is wrong.
     Invalid {
         /// None where it is about the file as a whole.
@@ -58,8 +61,41 @@ pub(super) enum WarningKind {
         earlier: usize,
         earlier_location: Option<Location>,
     },
+    /// A text that no process can have; `text` in quotes.
+    Suspect {
+        key: &'static str,
+        text: String,
+        suspicion: Suspicion,
+    },
+    /// A key of a rule that protects whatever the key says.
+    BesideProtect(&'static str),
+    /// The schedule with this number, from 1, changes nothing.
+    IdleSchedule(usize, Effect),
+    /// The configuration file has no content.
+    EmptyFile(PathBuf),
+    /// A drop-in has no content.
+    EmptyDropIn(PathBuf),
+    /// A file in the directory of the drop-ins that is not read.
+    IgnoredFile(PathBuf),
+    /// A file to be written is a directory; its key.
+    IsDirectory(&'static str, PathBuf),
+    /// The directory of a file to be written does not exist; the key of the file.
+    NoDirectory(&'static str, PathBuf),
+    /// The mail server's port is one where the notifier can't send.
+    MailPort(u16),
     /// `users` names root, but nothing says whether root is to be protected.
     RootNotProtected,
+}
+
+/// What a schedule does to the values of a week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// At some time they are others than without it.
+    Changes,
+    /// It is in force, and they are the same as without it.
+    Same,
+    /// It never is in force: the ones before it take all of its time.
+    Covered,
 }
 
 /// Where something is in a configuration file, displayed as `FILE:LINE:COLUMN`.
@@ -105,7 +141,7 @@ impl Cause {
     /// None where it is about a file as a whole.
     pub fn location(&self) -> Option<&Location> {
         match self {
-            Self::Unreadable { .. } => None,
+            Self::Unreadable { .. } | Self::Lost(..) => None,
             Self::Invalid { location, .. } => location.as_ref(),
         }
     }
@@ -115,6 +151,13 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { file, error } => write!(f, "cannot read {}: {error}", quoted(file)),
+            Self::Lost(file, what) => {
+                write!(
+                    f,
+                    "{} {what}, and only a restart takes that for the built-in defaults",
+                    quoted(file)
+                )
+            }
             Self::Invalid { location, message } => {
                 write_location(f, location.as_ref())?;
                 f.write_str(message)
@@ -127,14 +170,20 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_location(f, self.location.as_ref())?;
         match &self.kind {
-            WarningKind::UnknownUser(user) => write!(
-                f,
-                "user {user:?} does not exist; the entry has no effect until it does"
-            ),
-            WarningKind::UnknownRuleUser(user) => write!(
-                f,
-                "user {user:?} does not exist; this rule matches nothing until it does"
-            ),
+            WarningKind::UnknownUser(user) => {
+                write!(
+                    f,
+                    "user {user:?} does not exist; the entry has no effect until it does"
+                )?;
+                write_suspicion(f, user)
+            }
+            WarningKind::UnknownRuleUser(user) => {
+                write!(
+                    f,
+                    "user {user:?} does not exist; this rule matches nothing until it does"
+                )?;
+                write_suspicion(f, user)
+            }
             WarningKind::UserLookup(user, error) => write!(
                 f,
                 "user {user:?} can't be looked up and has no effect: {error}"
@@ -155,6 +204,62 @@ impl fmt::Display for Warning {
                 }
                 f.write_str(" comes first and takes all that it would, put the narrower one first")
             }
+            WarningKind::Suspect {
+                key,
+                text,
+                suspicion,
+            } => write!(f, "{key} has {text}, which {suspicion}"),
+            WarningKind::BesideProtect(key) => write!(
+                f,
+                "\"{key}\" has no effect beside action = \"protect\", which protects whatever the \
+                 process uses: remove one of the two"
+            ),
+            WarningKind::IdleSchedule(number, Effect::Covered) => write!(
+                f,
+                "schedule {number} is never in force: the schedules before it take all of its time, \
+                 put the narrower one first"
+            ),
+            WarningKind::IdleSchedule(number, _) => write!(
+                f,
+                "schedule {number} changes nothing: it has the values that are in force without it, \
+                 give it another check_interval or threshold"
+            ),
+            WarningKind::EmptyFile(file) => write!(
+                f,
+                "{} is empty: the built-in defaults are in force",
+                quoted(file)
+            ),
+            WarningKind::EmptyDropIn(file) => {
+                write!(f, "{} is empty and has no effect", quoted(file))
+            }
+            WarningKind::IgnoredFile(file) => write!(
+                f,
+                "{} is not read: the name of a drop-in must end in .toml",
+                quoted(file)
+            ),
+            WarningKind::IsDirectory(key, path) => write!(
+                f,
+                "{key} is {}, which is a directory: nothing is written there, name a file in it",
+                quoted(path)
+            ),
+            WarningKind::NoDirectory(key, path) => {
+                let directory = quoted(path.parent().unwrap_or(path));
+                write!(
+                    f,
+                    "{key} is {}, whose directory does not exist: nothing is written until \
+                     mkdir -p {directory}",
+                    quoted(path)
+                )
+            }
+            WarningKind::MailPort(465) => f.write_str(
+                "port 465 speaks TLS from the start, which the notifier does not: \
+                 give a relay on this machine, such as \"localhost:25\"",
+            ),
+            WarningKind::MailPort(port) => write!(
+                f,
+                "port {port} usually wants a login, which the notifier does not have: \
+                 give a relay on this machine, such as \"localhost:25\""
+            ),
             WarningKind::RootNotProtected => f.write_str(
                 "\"users\" names root, but root's processes are not protected: \
                  set \"protect_root\" in [whitelist] to true or false",
@@ -183,6 +288,14 @@ impl fmt::Display for Location {
 /// A path in quotes: what could write to a terminal or forge a line is escaped.
 fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
+}
+
+/// What is suspect about the name of a user that does not exist.
+fn write_suspicion(f: &mut fmt::Formatter<'_>, user: &str) -> fmt::Result {
+    match Suspicion::of(user, Compared::User) {
+        Some(suspicion) => write!(f, "; it {suspicion}"),
+        None => Ok(()),
+    }
 }
 
 fn write_location(f: &mut fmt::Formatter<'_>, location: Option<&Location>) -> fmt::Result {

@@ -1,6 +1,11 @@
 //! Reading the files of a configuration, bounded: the main file, and the drop-ins of the directory config.d beside it.
+//! Also tells whether there is a directory for the files that it names.
 
-use super::error::{Cause, Error};
+use super::configuration::Config;
+use super::error::{Cause, Error, Warning, WarningKind};
+use super::written::Written;
+use crate::paths;
+use crate::sys::fs::open_to_read;
 use crate::sys::trust;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,6 +17,34 @@ const DIRECTORY: &str = "config.d";
 const MAIN_FILE: &str = "config.toml";
 /// More than any configuration needs: a larger file is a mistake, such as a log file.
 const LARGEST_FILE: u64 = 1 << 20;
+/// Standard input.
+const STDIN: &str = "/dev/stdin";
+/// The ends of names that editors and package managers give to what they leave behind, and administrators to what is
+/// switched off.
+const LEFT_BEHIND: [&str; 14] = [
+    "~",
+    ".bak",
+    ".old",
+    ".orig",
+    ".rej",
+    ".save",
+    ".swp",
+    ".tmp",
+    ".disabled",
+    ".off",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".pacnew",
+];
+
+/// Whether a file may also be a stream that this process was given: standard input, or a pipe such as the shell's
+/// `<(...)`. It may wait for what is written there, and can be read once only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streams {
+    Accept,
+    Reject,
+}
 
 #[derive(Debug)]
 pub(super) struct DropIn {
@@ -19,9 +52,35 @@ pub(super) struct DropIn {
     pub(super) text: Vec<u8>,
 }
 
+/// What is in the directory of the drop-ins.
+#[derive(Debug, Default)]
+pub(super) struct DropIns {
+    /// In the order of their names.
+    pub(super) files: Vec<DropIn>,
+    /// What is not read, and probably meant to be.
+    pub(super) ignored: Vec<PathBuf>,
+}
+
+impl DropIns {
+    /// The paths of those that have an effect.
+    pub(super) fn with_content(self) -> Vec<PathBuf> {
+        let files = self.files.into_iter();
+        let with_content = files.filter(|drop_in| !is_blank(&drop_in.text));
+        with_content.map(|drop_in| drop_in.file).collect()
+    }
+}
+
 /// The bytes of `file`.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = File::open(file).and_then(|mut open| read_open(&mut open));
+pub(super) fn read(file: &Path, streams: Streams) -> Result<Vec<u8>, Error> {
+    let inherited = ["/dev/fd", "/proc/self/fd"];
+    let is_inherited = inherited.iter().any(|start| file.starts_with(start));
+    let bytes = match streams {
+        Streams::Accept if file == Path::new(STDIN) => read_open(&mut io::stdin().lock()),
+        Streams::Accept if is_inherited => {
+            File::open(file).and_then(|mut open| read_open(&mut open))
+        }
+        _ => open_to_read(file).and_then(|mut open| read_open(&mut open)),
+    };
     bytes.map_err(|error| Error::unreadable(file, error))
 }
 
@@ -29,27 +88,36 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Error> {
 pub(super) fn read_if_exists(file: &Path) -> Result<Option<Vec<u8>>, Error> {
     match file.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => read(file).map(Some),
+        _ => read(file, Streams::Reject).map(Some),
     }
 }
 
-/// All drop-ins of the configuration `main`, in the order of their names. With `is_root`, one that others than root
-/// can write is an error: a drop-in says which processes root's daemon kills.
-pub(super) fn drop_ins(main: &Path, is_root: bool) -> Result<Vec<DropIn>, Error> {
+/// Whether a text has nothing in it, not even a comment.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    text.iter()
+        .all(|byte| byte.is_ascii_whitespace() || *byte == 0)
+}
+
+/// All drop-ins of the configuration `main`. With `is_root`, one that others than root can write is an error: a drop-in
+/// says which processes root's daemon kills.
+pub(super) fn drop_ins(main: &Path, is_root: bool) -> Result<DropIns, Error> {
     if main.file_name().is_none_or(|name| name != MAIN_FILE) {
-        return Ok(Vec::new());
+        return Ok(DropIns::default());
     }
     let directory = main.with_file_name(DIRECTORY);
     let unreadable = |error| Error::unreadable(&directory, error);
     let entries: Vec<fs::DirEntry> = match fs::read_dir(&directory).and_then(Iterator::collect) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(DropIns::default()),
         entries => entries.map_err(unreadable)?,
     };
-    let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
-    files.retain(|path| is_drop_in(path));
-    files.sort_unstable();
+    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    paths.sort_unstable();
+    let (paths, mut ignored): (Vec<_>, Vec<_>) =
+        paths.into_iter().partition(|path| is_drop_in(path));
+    ignored.retain(|path| !is_left_behind(path));
     let mut causes = Vec::new();
-    if is_root && !files.is_empty() {
+    if is_root && !paths.is_empty() {
         let status = fs::metadata(&directory).map_err(unreadable)?;
         causes.extend(
             trust::check_status(&directory, &status)
@@ -57,25 +125,38 @@ pub(super) fn drop_ins(main: &Path, is_root: bool) -> Result<Vec<DropIn>, Error>
                 .map(|doubt| untrusted(&doubt)),
         );
     }
-    let mut drop_ins = Vec::new();
-    for file in files {
+    let mut files = Vec::new();
+    for file in paths {
         match read_drop_in(&file, is_root) {
-            Ok(text) => drop_ins.push(DropIn { file, text }),
+            Ok(text) => files.push(DropIn { file, text }),
             Err(cause) => causes.push(cause),
         }
     }
     if causes.is_empty() {
-        Ok(drop_ins)
+        Ok(DropIns { files, ignored })
     } else {
         Err(Error::new(causes))
     }
 }
 
-/// As the shell's `*.toml`: what editors and package managers leave behind has another ending or a leading dot.
+/// As the shell's `*.toml`.
 fn is_drop_in(path: &Path) -> bool {
+    !is_hidden(path) && path.extension().is_some_and(|ending| ending == "toml")
+}
+
+fn is_hidden(path: &Path) -> bool {
     let name = path.file_name();
-    let is_hidden = name.is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    !is_hidden && path.extension().is_some_and(|ending| ending == "toml")
+    name.is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether nobody expects this file to be read.
+fn is_left_behind(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_packaged = [".dpkg-", ".ucf-", ".toml~", ".toml.sw"];
+    is_hidden(path)
+        || name.starts_with("README")
+        || LEFT_BEHIND.iter().any(|ending| name.ends_with(ending))
+        || is_packaged.iter().any(|part| name.contains(part))
 }
 
 fn read_drop_in(file: &Path, is_root: bool) -> Result<Vec<u8>, Cause> {
@@ -83,7 +164,7 @@ fn read_drop_in(file: &Path, is_root: bool) -> Result<Vec<u8>, Cause> {
         file: file.to_owned(),
         error,
     };
-    let mut open = File::open(file).map_err(unreadable)?;
+    let mut open = open_to_read(file).map_err(unreadable)?;
     if is_root {
         // The status is that of the open file, so that it can't be replaced between the check and the reading.
         let status = open.metadata().map_err(unreadable)?;
@@ -99,7 +180,7 @@ fn untrusted(doubt: &trust::Doubt) -> Cause {
     }
 }
 
-fn read_open(file: &mut File) -> io::Result<Vec<u8>> {
+fn read_open(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
@@ -109,4 +190,36 @@ fn read_open(file: &mut File) -> io::Result<Vec<u8>> {
         ));
     }
     Ok(bytes)
+}
+
+/// The files that can't be written because they are directories, or their directories are missing.
+pub(super) fn unwritable(config: &Config, written: &Written) -> Vec<Warning> {
+    let files = [
+        ("log_file", &config.log.file),
+        ("metrics_file", &config.metrics_file),
+    ];
+    let warnings = files.into_iter().filter_map(|(key, path)| {
+        let path = path.as_deref()?;
+        let directory = path.parent().unwrap_or(path);
+        // systemd makes these when it starts the service.
+        let made = [paths::RUNTIME_DIRECTORY, paths::STATE_DIRECTORY];
+        let is_missing = |path: &Path| {
+            let error = path.metadata().err().map(|error| error.kind());
+            error == Some(io::ErrorKind::NotFound)
+                && !made.iter().any(|made| path.starts_with(made))
+        };
+        let kind = if path.is_dir() {
+            WarningKind::IsDirectory(key, path.to_owned())
+        } else if is_missing(directory) {
+            WarningKind::NoDirectory(key, path.to_owned())
+        } else {
+            return None;
+        };
+        let entry = written.entry("settings", key);
+        Some(Warning {
+            location: entry.and_then(|entry| entry.location.clone()),
+            kind,
+        })
+    });
+    warnings.collect()
 }

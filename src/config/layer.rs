@@ -3,13 +3,15 @@
 
 use super::configuration::Config;
 use super::document::Document;
-use super::error::{Cause, Location};
+use super::error::{Cause, Location, Warning};
 use super::keys::{KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
+use super::no_effect;
 use super::rule::Rule;
 use super::schedule::Schedule;
+use super::shown::shown;
 use super::slot::{Key, Merge, Slot};
 use super::thresholds::Thresholds;
-use super::value::{found, shown};
+use super::value::found;
 use super::written::{Entry, Item, Written};
 use crate::nearest::nearest;
 use std::path::Path;
@@ -30,6 +32,7 @@ pub(super) enum Source {
 struct Layer<'t> {
     document: Document<'t>,
     source: Source,
+    warnings: Vec<Warning>,
 }
 
 /// What a table `[[...]]` holds.
@@ -43,16 +46,21 @@ struct Given {
     read: Written,
 }
 
-/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it.
+/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it, and what has no effect in
+/// its rules.
 pub(super) fn read(
     file: &Path,
     text: &str,
     source: Source,
     config: &mut Config,
     written: &mut Written,
-) -> Vec<Cause> {
+) -> (Vec<Cause>, Vec<Warning>) {
     let (document, mut root) = Document::parse(file, text);
-    let mut layer = Layer { document, source };
+    let mut layer = Layer {
+        document,
+        source,
+        warnings: Vec::new(),
+    };
     let mut take = |name| {
         let (key, value) = root.remove_entry(name)?;
         Some((key.span().start, value.into_inner()))
@@ -76,7 +84,7 @@ pub(super) fn read(
     for (key, value) in &root {
         layer.unknown("", key, value);
     }
-    layer.document.into_causes()
+    (layer.document.into_causes(), layer.warnings)
 }
 
 impl<'t> Layer<'t> {
@@ -109,6 +117,10 @@ impl<'t> Layer<'t> {
         owner: &mut T,
         written: &mut Written,
     ) {
+        if value.span().is_empty() {
+            // A syntax error, which is reported as that.
+            return;
+        }
         let mut entry = Entry {
             table,
             key: key.name,
@@ -179,11 +191,13 @@ impl<'t> Layer<'t> {
     fn rule(&mut self, given: &Given, rule: &mut Rule) {
         rule.location = self.location(given.at);
         self.check_thresholds(given, rule.thresholds);
-        if given.count(&["name", "user", "exe", "cmdline", "unit"]) == 0 {
+        let matchers = ["name", "names", "user", "users", "exe", "cmdline", "unit"];
+        if given.count(&matchers) == 0 {
             let message = "must say which processes it matches: name, user, exe, cmdline or unit \
                            (name = \"*\" for all)";
             self.reject(given, message);
         }
+        self.warnings.extend(no_effect::in_rule(rule, &given.read));
     }
 
     /// Checks a schedule as a whole.
@@ -250,7 +264,9 @@ impl<'t> Layer<'t> {
             }
             _ => false,
         };
-        self.document.fault(at, unknown(table, key, is_table));
+        let is_list = value.get_ref().is_array();
+        self.document
+            .fault(at, unknown(table, key, is_table, is_list));
     }
 
     /// None in the built-in defaults.
@@ -268,7 +284,7 @@ impl Given {
 }
 
 /// What is wrong with an unknown key or table, and what was probably meant.
-fn unknown(table: &str, key: &str, is_table: bool) -> String {
+fn unknown(table: &str, key: &str, is_table: bool, is_list: bool) -> String {
     let rows = rows();
     let mut tables: Vec<_> = rows
         .iter()
@@ -285,7 +301,21 @@ fn unknown(table: &str, key: &str, is_table: bool) -> String {
         };
     }
     let own = |row: &&KeyRow| row.table == table;
-    let hint = if tables.contains(&key) {
+    // `names` of [whitelist] is `name` in a rule.
+    let singular = key.strip_suffix('s').unwrap_or(key);
+    let plural = format!("{key}s");
+    let plural = rows.iter().filter(own).find(|row| row.name == plural);
+    let singular = rows.iter().filter(own).find(|row| row.name == singular);
+    let hint = if let Some(row) = singular {
+        let one = if is_list {
+            ", which is one pattern, not a list"
+        } else {
+            ""
+        };
+        format!(", did you mean \"{}\"{one}?", row.name)
+    } else if let Some(row) = plural {
+        format!(", did you mean \"{}\", which is a list?", row.name)
+    } else if tables.contains(&key) {
         format!(", did you mean the table [{key}]?")
     } else if let Some(row) = rows.iter().find(|row| !own(row) && row.name == key) {
         format!(", it belongs in [{}]", row.table)

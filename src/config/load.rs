@@ -3,16 +3,17 @@
 
 use super::configuration::{Config, LogSettings, Notify, Origin};
 use super::document;
-use super::error::{Cause, Error, Warning};
-use super::files::{self, DropIn};
+use super::error::{Cause, Error, Warning, WarningKind};
+use super::files::{self, DropIns, Streams};
 use super::keys;
 use super::layer::{self, Source};
+use super::no_effect;
 use super::users::{self, UserLookup};
 use super::written::Written;
 use crate::paths;
 use crate::quantities::Uid;
 use crate::sys;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A valid configuration and what is doubtful about it.
 #[derive(Debug)]
@@ -35,12 +36,14 @@ pub struct NotifierConfig {
     /// What is wrong with the configuration. What could be read of it is used all the same, because that it was
     /// rejected is one of the things to tell.
     pub rejected: Option<Error>,
+    origin: Origin,
+    drop_ins: Vec<PathBuf>,
 }
 
 /// The texts of a configuration.
 struct Texts {
     main: Vec<u8>,
-    drop_ins: Vec<DropIn>,
+    drop_ins: DropIns,
     origin: Origin,
 }
 
@@ -50,16 +53,43 @@ struct Draft {
     config: Config,
     written: Written,
     causes: Vec<Cause>,
+    warnings: Vec<Warning>,
 }
 
 impl Config {
     /// Reads the file, which must exist, or without one [`paths::CONFIG`], in whose absence the built-in defaults are
-    /// used; then the drop-ins beside it.
+    /// used; then the drop-ins beside it. Waits for no FIFO and no device: each must be a regular file.
     ///
     /// # Errors
     /// All that is wrong with them, as far as that can be told at once.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
-        Texts::read(file)?.load(&sys::users::uid_of)
+        Ok(Texts::read(file, Streams::Reject)?
+            .load(&sys::users::uid_of)?
+            .with_files())
+    }
+
+    /// The same for a command: the file may also be standard input or a pipe, which is read to its end.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn load_once(file: Option<&Path>) -> Result<Loaded, Error> {
+        Ok(Texts::read(file, Streams::Accept)?
+            .load(&sys::users::uid_of)?
+            .with_files())
+    }
+
+    /// Reads the files again, to replace this configuration. A file that has lost its content must not put the built-in
+    /// defaults into force: what it protected would be killed.
+    ///
+    /// # Errors
+    /// As `load`; and where the file, or a drop-in, was not empty when this configuration was loaded, and is now.
+    pub fn reload(&self, file: Option<&Path>) -> Result<Loaded, Error> {
+        let texts = Texts::read(file, Streams::Reject)?;
+        let lost = texts.lost(&self.origin, &self.drop_ins);
+        if !lost.is_empty() {
+            return Err(Error::new(lost));
+        }
+        Ok(texts.load(&sys::users::uid_of)?.with_files())
     }
 
     /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name.
@@ -69,7 +99,7 @@ impl Config {
     pub fn parse(text: &[u8], origin: Origin, lookup: UserLookup<'_>) -> Result<Loaded, Error> {
         let texts = Texts {
             main: text.to_owned(),
-            drop_ins: Vec::new(),
+            drop_ins: DropIns::default(),
             origin,
         };
         texts.load(lookup)
@@ -77,6 +107,12 @@ impl Config {
 }
 
 impl Loaded {
+    fn with_files(mut self) -> Self {
+        let unwritable = files::unwritable(&self.config, &self.written);
+        self.warnings.extend(unwritable);
+        self
+    }
+
     /// Gives a user that is not found now the uid that it had when `before` was loaded, with a warning.
     pub fn keep_users(&mut self, before: &Config) {
         users::keep(&mut self.config, &mut self.warnings, before);
@@ -86,11 +122,35 @@ impl Loaded {
 impl NotifierConfig {
     /// Reads the same files as [`Config::load`], as far as they can be read.
     pub fn load(file: Option<&Path>) -> Self {
-        let (mut draft, unreadable) = match Texts::read(file) {
-            Ok(texts) => (texts.draft(), None),
-            Err(error) => (Draft::defaults(), Some(error)),
-        };
-        let causes = std::mem::take(&mut draft.causes);
+        match Texts::read(file, Streams::Reject) {
+            Ok(texts) => Self::of(texts),
+            Err(error) => Self::new(Draft::defaults(), Some(error)),
+        }
+    }
+
+    /// Reads them again, to replace this configuration.
+    ///
+    /// # Errors
+    /// As [`Config::reload`].
+    pub fn reload(&self, file: Option<&Path>) -> Result<Self, Error> {
+        let texts = Texts::read(file, Streams::Reject)?;
+        let lost = texts.lost(&self.origin, &self.drop_ins);
+        if !lost.is_empty() {
+            return Err(Error::new(lost));
+        }
+        let mut new = Self::of(texts);
+        new.rejected.take().map_or(Ok(new), Err)
+    }
+
+    fn of(texts: Texts) -> Self {
+        let mut new = Self::new(texts.draft(), None);
+        new.drop_ins = texts.drop_ins.with_content();
+        new.origin = texts.origin;
+        new
+    }
+
+    fn new(draft: Draft, unreadable: Option<Error>) -> Self {
+        let causes = draft.causes;
         Self {
             notify: draft.config.notify,
             log: LogSettings {
@@ -99,20 +159,23 @@ impl NotifierConfig {
                 ..draft.config.log
             },
             rejected: unreadable.or_else(|| (!causes.is_empty()).then(|| Error::new(causes))),
+            origin: Origin::default(),
+            drop_ins: Vec::new(),
         }
     }
 }
 
 impl Texts {
-    fn read(file: Option<&Path>) -> Result<Self, Error> {
+    fn read(file: Option<&Path>, streams: Streams) -> Result<Self, Error> {
         let default = Path::new(paths::CONFIG);
         let text = match file {
-            Some(file) => Some(files::read(file)?),
+            Some(file) => Some(files::read(file, streams)?),
             None => files::read_if_exists(default)?,
         };
         let file = file.unwrap_or(default).to_owned();
         let drop_ins = files::drop_ins(&file, sys::effective_uid() == Uid::ROOT)?;
         let (main, origin) = match text {
+            Some(text) if files::is_blank(&text) => (Vec::new(), Origin::Empty(file)),
             Some(text) => (text, Origin::File(file)),
             None => (Vec::new(), Origin::BuiltIn(file)),
         };
@@ -125,9 +188,8 @@ impl Texts {
 
     fn draft(&self) -> Draft {
         let mut draft = Draft::defaults();
-        let (Origin::File(file) | Origin::BuiltIn(file)) = &self.origin;
-        draft.add(file, &self.main, Source::File);
-        for drop_in in &self.drop_ins {
+        draft.add(self.origin.path(), &self.main, Source::File);
+        for drop_in in &self.drop_ins.files {
             draft.add(&drop_in.file, &drop_in.text, Source::DropIn);
         }
         draft.check_thresholds();
@@ -139,17 +201,17 @@ impl Texts {
             mut config,
             written,
             causes,
+            warnings: in_rules,
         } = self.draft();
         if !causes.is_empty() {
             return Err(Error::new(causes));
         }
-        let warnings = users::resolve(&mut config, &written, lookup);
+        let mut warnings = self.about_files();
+        warnings.extend(in_rules);
+        warnings.extend(no_effect::find(&config, &written));
+        warnings.extend(users::resolve(&mut config, &written, lookup));
         config.origin = self.origin;
-        config.drop_ins = self
-            .drop_ins
-            .into_iter()
-            .map(|drop_in| drop_in.file)
-            .collect();
+        config.drop_ins = self.drop_ins.with_content();
         config.thresholds = config.base_thresholds;
         config.check_interval = config.base_check_interval;
         Ok(Loaded {
@@ -157,6 +219,48 @@ impl Texts {
             warnings,
             written,
         })
+    }
+}
+
+impl Texts {
+    /// What is doubtful about the files as a whole.
+    fn about_files(&self) -> Vec<Warning> {
+        let mut kinds = Vec::new();
+        if let Origin::Empty(file) = &self.origin {
+            kinds.push(WarningKind::EmptyFile(file.clone()));
+        }
+        let drop_ins = self.drop_ins.files.iter();
+        let empty = drop_ins.filter(|drop_in| files::is_blank(&drop_in.text));
+        kinds.extend(empty.map(|drop_in| WarningKind::EmptyDropIn(drop_in.file.clone())));
+        let ignored = self.drop_ins.ignored.iter().cloned();
+        kinds.extend(ignored.map(WarningKind::IgnoredFile));
+        let kinds = kinds.into_iter();
+        kinds
+            .map(|kind| Warning {
+                location: None,
+                kind,
+            })
+            .collect()
+    }
+
+    /// The files that had content in an earlier configuration, with this origin and these drop-ins, and have none now.
+    fn lost(&self, origin: &Origin, drop_ins: &[PathBuf]) -> Vec<Cause> {
+        let mut lost = Vec::new();
+        if let Origin::File(_) = origin {
+            match &self.origin {
+                Origin::File(_) => {}
+                Origin::BuiltIn(file) => {
+                    lost.push(Cause::Lost(file.clone(), "does not exist any more"));
+                }
+                Origin::Empty(file) => lost.push(Cause::Lost(file.clone(), "is empty now")),
+            }
+        }
+        for drop_in in &self.drop_ins.files {
+            if files::is_blank(&drop_in.text) && drop_ins.contains(&drop_in.file) {
+                lost.push(Cause::Lost(drop_in.file.clone(), "is empty now"));
+            }
+        }
+        lost
     }
 }
 
@@ -173,11 +277,12 @@ impl Draft {
     }
 
     fn add(&mut self, file: &Path, text: &[u8], source: Source) {
-        let causes = match document::utf8(file, text) {
+        let (causes, warnings) = match document::utf8(file, text) {
             Ok(text) => layer::read(file, text, source, &mut self.config, &mut self.written),
-            Err(cause) => vec![cause],
+            Err(cause) => (vec![cause], Vec::new()),
         };
         self.causes.extend(causes);
+        self.warnings.extend(warnings);
     }
 
     fn check_thresholds(&mut self) {

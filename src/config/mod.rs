@@ -1,10 +1,11 @@
-//! Configuration text -> [`Config`], valid by construction. May read the files of a configuration and the user
-//! database; touches neither /proc nor signals nor the log.
+//! Configuration text -> [`Config`], valid by construction. May read the files of a configuration, ask whether there is a
+//! directory for those that it names, and ask the user database; touches neither /proc nor signals nor the log.
 //!
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
-//! parsed as far as it can be (`document`) and read key by key (`layer`) by the table of keys (`keys`), so that all that
-//! is wrong with it is reported at once (`error`). A key is a row (`slot`); its value is read by `value`, stored in
-//! `configuration`, `whitelist`, `rule` or `schedule`, and kept as it was written, with its location (`written`).
+//! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so that
+//! all that is wrong with it is reported at once (`error`), and so is all that has no effect (`no_effect`, `suspect`). A
+//! key is a row (`slot`); its value is read by `value`, stored in `configuration`, `whitelist`, `rule` or `schedule`, and
+//! kept as it was written, with its location (`written`). `typed` knows what people write instead of a value.
 
 mod changes;
 mod configuration;
@@ -12,16 +13,21 @@ mod document;
 mod error;
 mod files;
 mod glob;
+mod hints;
 pub mod keys;
 mod layer;
 mod load;
+mod no_effect;
 mod pattern;
 mod rule;
 pub mod schedule;
+mod shown;
 mod slot;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod typed;
 mod users;
 mod value;
 mod whitelist;

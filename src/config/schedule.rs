@@ -1,6 +1,6 @@
 //! Schedules: other values at some times of the week. Pure: local time is handed in.
 
-use super::error::Location;
+use super::error::{Effect, Location};
 use super::thresholds::Thresholds;
 use std::fmt;
 use std::time::Duration;
@@ -101,6 +101,32 @@ pub fn next_switch(
     (1..=u32::from(WEEK + DAY))
         .map(|minutes| (minutes, in_force(schedules, local(minutes))))
         .find(|(_, then)| *then != now)
+}
+
+/// What each schedule does; `values` returns what applies with a schedule, and without one.
+pub(super) fn effects<V: PartialEq>(
+    schedules: &[Schedule],
+    values: impl Fn(Option<&Schedule>) -> V,
+) -> Vec<Effect> {
+    let mut effects = vec![Effect::Covered; schedules.len()];
+    for minute in 0..WEEK {
+        let at = WeekMinute(minute);
+        let mut active = schedules.iter().enumerate();
+        let mut next = || active.find(|(_, schedule)| schedule.is_in_force(at));
+        let Some((index, schedule)) = next() else {
+            continue;
+        };
+        let Some(effect) = effects.get_mut(index).filter(|e| **e != Effect::Changes) else {
+            continue;
+        };
+        let without = next().map(|(_, schedule)| schedule);
+        *effect = if values(Some(schedule)) == values(without) {
+            Effect::Same
+        } else {
+            Effect::Changes
+        };
+    }
+    effects
 }
 
 /// A stretch of the week in which one schedule, or none, is in force.

@@ -4,7 +4,8 @@
 use super::configuration::LogFormat;
 use super::pattern::NamePattern;
 use super::rule::{Action, UserMatcher};
-use super::value::{self, Choice, found, shown, words};
+use super::typed;
+use super::value::{self, Choice, found, words};
 use super::whitelist::User;
 use crate::nearest::nearest;
 use crate::quantities::{Bytes, Metric, Percent, Pid};
@@ -120,7 +121,9 @@ impl<T> Slot<T> {
                 });
             }
             Self::Sender(_) => Items::<T>::ADDRESS,
-            Self::Server(_) => "a mail server and its port, such as \"localhost:25\"",
+            Self::Server(_) => {
+                "a mail server, with its port where that is not 25, such as \"localhost:25\" or \"[::1]:2525\""
+            }
             Self::Pattern(_) | Self::UnitPattern(_) => "text in quotes",
             Self::UserPattern(_) => "a user name in quotes, or a number from 0 to 4294967294",
             Self::Minute(_) => "a time of day such as \"09:00\"",
@@ -183,14 +186,47 @@ impl<T> Slot<T> {
                     | Self::Count(_)
             );
             let fix = match (self, value) {
-                (Self::List(..), DeValue::String(text)) => format!(", write [{}]", shown(text)),
+                (Self::List(..), DeValue::String(text)) => self
+                    .meant(text)
+                    .map_or(String::new(), |meant| format!(", write {meant}")),
                 (Self::List(..), DeValue::Integer(integer)) => format!(", write [{integer}]"),
-                _ if is_bare => without_quotes(value).to_owned(),
+                _ if is_bare => match (without_quotes(value), value.as_str()) {
+                    ("", Some(text)) => self
+                        .meant(text)
+                        .map_or(String::new(), |meant| format!(", write {meant}")),
+                    (fix, _) => fix.to_owned(),
+                },
                 _ => nearest(value.as_str().unwrap_or_default(), self.words().into_iter())
                     .map_or(String::new(), |near| format!(", did you mean \"{near}\"?")),
             };
             format!("must be {}, found {}{fix}", self.allowed(), found(value))
         })
+    }
+
+    /// What is to be written where `text` was typed: an allowed value, in quotes where it needs them. None where nothing is
+    /// probably meant.
+    pub(super) fn meant(&self, text: &str) -> Option<String> {
+        let meant = match self {
+            Self::Flag(_) => typed::flag(text),
+            Self::Seconds(..) => typed::seconds(text),
+            Self::Percent(none, _) => typed::percent(text, *none),
+            Self::Gb(_) => typed::gb(text),
+            Self::Count(_) => typed::count(text),
+            Self::List(_, Items::Days(_)) => {
+                return typed::days(text).map(|days| format!("[{days}]"));
+            }
+            Self::List(..) => return typed::list(text),
+            _ => return None,
+        }?;
+        let value = DeValue::parse(&meant).ok()?;
+        let value = value.get_ref();
+        let is_allowed = match self {
+            Self::Seconds(range, _) => value::seconds(value, range).is_some(),
+            Self::Percent(none, _) => value::percent(value, *none).is_some(),
+            Self::Gb(_) => value::gb(value).is_some(),
+            _ => true,
+        };
+        is_allowed.then_some(meant)
     }
 
     /// The value for people. None where it is off or the key is not given, and for what is shown otherwise: the times and
@@ -263,9 +299,12 @@ impl<T> Items<T> {
             }
         };
         read.ok_or_else(|| {
-            let fix = match self {
-                Self::Pids(_) => without_quotes(value),
-                _ => "",
+            let fix = match (self, value.as_str()) {
+                (Self::Pids(_), _) => without_quotes(value).to_owned(),
+                (Self::Days(_), Some(text)) => {
+                    typed::days(text).map_or(String::new(), |days| format!(", write {days}"))
+                }
+                _ => String::new(),
             };
             format!("must be {}, found {}{fix}", self.allowed(), found(value))
         })

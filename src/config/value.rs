@@ -6,9 +6,11 @@
 use super::configuration::LogFormat;
 use super::pattern::{NamePattern, PatternError};
 use super::rule::{Action, UserMatcher};
+use super::shown::{shortened, shown};
 use super::whitelist::User;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
+use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -128,14 +130,34 @@ pub(super) fn sender(value: &DeValue<'_>) -> Option<Option<String>> {
     }
 }
 
-/// `host:port`.
+/// The port of a mail server where none is given.
+const SMTP_PORT: &str = "25";
+/// The ports that mail servers use.
+const SMTP_PORTS: [&str; 4] = ["25", "465", "587", "2525"];
+
+/// A host and its port as `host:port`, an IPv6 address in brackets. Without a port, it is 25.
 pub(super) fn server(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?;
-    let (host, port) = text.rsplit_once(':')?;
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-    let is_host = !host.is_empty() && host.chars().all(is_allowed);
+    let is_ipv6 = |host: &str| host.parse::<Ipv6Addr>().is_ok();
+    // `::1:25` is an address; it was always read as a port.
+    let with_port = text
+        .rsplit_once(':')
+        .filter(|(host, port)| !is_ipv6(text) || (is_ipv6(host) && SMTP_PORTS.contains(port)));
+    let is_bracketed = text.starts_with('[') && text.ends_with(']');
+    let (host, port) = with_port
+        .filter(|_| !is_bracketed)
+        .unwrap_or((text, SMTP_PORT));
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-    (is_host && is_port).then(|| text.to_owned())
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let host = match inner.unwrap_or(host) {
+        host if is_ipv6(host) => format!("[{host}]"),
+        host if inner.is_none() && !host.is_empty() && host.chars().all(is_name) => host.to_owned(),
+        _ => return None,
+    };
+    is_port.then(|| format!("{host}:{port}"))
 }
 
 /// A time of day in minutes. 24:00 is the end of the day.
@@ -254,18 +276,5 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
         }
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// Text from the file in quotes: what could write to a terminal or forge a line is escaped.
-pub(super) fn shown(text: &str) -> String {
-    format!("{:?}", shortened(text))
-}
-
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or(text)),
     }
 }

@@ -11,7 +11,7 @@ use super::victims::{self, Victims};
 use super::{hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::{self, Name, Unreadable};
@@ -292,7 +292,7 @@ impl Daemon<'_> {
     /// Reloads the configuration; whether the new one is in force.
     fn reload(&mut self, now: &Now) -> bool {
         self.service.reloading(sys::monotonic_clock());
-        let loaded = Config::load(self.options.config.as_deref());
+        let loaded = self.policy.config.reload(self.options.config.as_deref());
         let is_valid = loaded.is_ok();
         match loaded {
             Ok(loaded) => {

@@ -43,8 +43,8 @@ fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     let reader = Reader::start();
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
-    // Until the signals are blocked they end the program, as it must be possible where it waits for a FIFO without a
-    // writer or for a slow directory server.
+    // Until the signals are blocked they end the program, as it must be possible where it waits for a slow directory
+    // server.
     let loaded = Config::load(options.config.as_deref())?;
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut daemon = Daemon::start(options, only, loaded, reader)?;

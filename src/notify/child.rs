@@ -3,6 +3,7 @@
 
 use memory_monitor::sys::poll::Poll;
 use memory_monitor::sys::process::{Signal, group_exists, open_pidfd, signal_group};
+use memory_monitor::sys::script::PATH;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +19,6 @@ const LAST: Duration = Duration::from_secs(20);
 const GROUP_POLL: Duration = Duration::from_millis(100);
 /// Bytes of its output that are kept.
 const KEPT: usize = 4096;
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why a program no longer runs.
 #[derive(Debug)]

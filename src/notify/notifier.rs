@@ -36,6 +36,7 @@ pub(crate) fn run(options: &NotifyOptions) -> Result<(), Error> {
     let sinks = LogSinks::install(&config.log, options.console.level(config.log.level))?;
     let mut notifier = Notifier {
         options,
+        config,
         host: host_name(),
         channels: None,
         replaced: Vec::new(),
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &NotifyOptions) -> Result<(), Error> {
         listener,
         sinks,
     };
-    notifier.enforce(&config)?;
+    notifier.enforce()?;
     let reason = notifier.listen(&signals);
     log::info!("Notifier stopping: Reason={reason}");
     notifier.finish(&signals);
@@ -52,6 +53,8 @@ pub(crate) fn run(options: &NotifyOptions) -> Result<(), Error> {
 
 struct Notifier<'o> {
     options: &'o NotifyOptions,
+    /// The one in force.
+    config: NotifierConfig,
     host: String,
     channels: Option<Channels>,
     /// Those of earlier configurations that still have something to send.
@@ -62,7 +65,8 @@ struct Notifier<'o> {
 }
 
 impl Notifier<'_> {
-    fn enforce(&mut self, config: &NotifierConfig) -> Result<(), Error> {
+    fn enforce(&mut self) -> Result<(), Error> {
+        let config = &self.config;
         for cause in config.rejected.iter().flat_map(config::Error::causes) {
             log::error!("Configuration rejected, what could be read of it is in force: {cause}");
         }
@@ -139,17 +143,21 @@ impl Notifier<'_> {
     }
 
     fn reload(&mut self) {
-        let config = NotifierConfig::load(self.options.config.as_deref());
-        if let Some(rejected) = &config.rejected {
-            for cause in rejected.causes() {
-                log::error!("Configuration rejected, the previous one stays in force: {cause}");
+        let config = match self.config.reload(self.options.config.as_deref()) {
+            Ok(config) => config,
+            Err(rejected) => {
+                for cause in rejected.causes() {
+                    log::error!("Configuration rejected, the previous one stays in force: {cause}");
+                }
+                return;
             }
-            return;
-        }
+        };
         let stderr = self.options.console.level(config.log.level);
         self.sinks.apply(&config.log, stderr);
-        if let Err(error) = self.enforce(&config) {
+        let before = std::mem::replace(&mut self.config, config);
+        if let Err(error) = self.enforce() {
             log::error!("Reload failed, the previous configuration stays in force: {error}");
+            self.config = before;
         }
     }
 

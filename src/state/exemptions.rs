@@ -5,11 +5,12 @@ use super::atomic_file::{AtomicFile, directory, make_directory_of};
 use crate::paths;
 use crate::policy::Exemption;
 use crate::quantities::{Pid, ProcessKey, StartTime, Uid};
-use crate::sys::{self, fs::lock, trust};
+use crate::sys::fs::{Links, lock, open_directory, open_regular};
+use crate::sys::{self, trust};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,11 +89,7 @@ impl ExemptionsFile {
     /// The file can't be read, others could have written it, or it is not what this program writes.
     pub fn read(&self) -> io::Result<Vec<Exemption>> {
         let mut options = OpenOptions::new();
-        // A FIFO or a device must not block: only its type is read.
-        options
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = match options.open(&self.path) {
+        let file = match open_regular(&self.path, Links::Reject, options.read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             file => file?,
         };
@@ -112,7 +109,7 @@ impl ExemptionsFile {
     /// The directory or the file can't be written.
     pub fn change(&self, change: impl FnOnce(&mut Vec<Exemption>)) -> io::Result<()> {
         make_directory_of(&self.path)?;
-        let lock_of_directory = File::open(self.path.parent().unwrap_or(Path::new("/")))?;
+        let lock_of_directory = open_directory(self.path.parent().unwrap_or(Path::new("/")))?;
         lock(&lock_of_directory)?;
         let mut exemptions = self.read().unwrap_or_default();
         change(&mut exemptions);
@@ -151,9 +148,7 @@ impl Stored {
 /// A user who can write there could protect any process.
 fn check_owner(metadata: &Metadata) -> io::Result<()> {
     let owner = Uid::new(metadata.uid());
-    if !metadata.is_file() {
-        Err(rejected("it is no regular file"))
-    } else if owner != Uid::ROOT && owner != sys::effective_uid() {
+    if owner != Uid::ROOT && owner != sys::effective_uid() {
         Err(rejected(&format!("it belongs to uid {owner}, not to root")))
     } else if trust::others_write(metadata.mode()) {
         Err(rejected("it can be written by others than root"))

@@ -3,6 +3,7 @@
 
 use super::atomic_file::{WriteErrors, directory, make_directory_of};
 use crate::paths;
+use crate::sys::fs::{Links, open_regular, open_to_read};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -104,12 +105,9 @@ impl History {
         if fs::metadata(&self.path).is_ok_and(|file| file.len() >= LARGEST) {
             fs::rename(&self.path, self.older())?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = open_regular(&self.path, Links::Follow, &mut options)?;
         // Earlier versions kept no arguments in it, and let its group read it.
         file.set_permissions(Permissions::from_mode(0o600))?;
         let mut line = if ends_torn(&mut file)? {
@@ -133,7 +131,7 @@ impl History {
     pub fn read(&self) -> io::Result<Past> {
         let mut past = Past::default();
         for path in [self.older(), self.path.clone()] {
-            match File::open(path) {
+            match open_to_read(&path) {
                 Ok(file) => past.read(BufReader::new(file))?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

@@ -4,11 +4,14 @@ use super::atomic_file::{AtomicFile, WriteErrors, directory, make_directory_of};
 use super::process_record::ProcessRecord;
 use crate::paths;
 use crate::sys::clock::unix_seconds;
+use crate::sys::fs::open_to_read;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+/// In bytes; a hundred thousand processes fit.
+const LARGEST: u64 = 64 << 20;
 
 /// How the daemon runs and what it does. Times are seconds since 1970, names escaped as in the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -149,7 +152,9 @@ impl StatusFile {
     /// # Errors
     /// It is missing, may not be read, or is of another program.
     pub fn read(&self) -> io::Result<DaemonStatus> {
-        let text = fs::read(self.path())?;
+        let mut text = Vec::new();
+        let file = open_to_read(self.path())?;
+        file.take(LARGEST).read_to_end(&mut text)?;
         serde_json::from_slice(&text).map_err(io::Error::from)
     }
 }

@@ -16,6 +16,8 @@ pub(crate) mod memory;
 pub mod poll;
 pub(crate) mod pressure;
 pub mod process;
+mod regular_file;
+pub mod script;
 pub mod signals;
 pub mod terminal;
 pub mod trust;

@@ -1,6 +1,7 @@
-//! Whether only root can write a file: its owner, its mode, each directory above it, and the target of a link. Reads
-//! the status of files, and nothing else.
+//! Whether only root can write a file: its owner, its mode, each directory above it, and the target of a link; and of a
+//! program, whether it can be started. Reads the status of files, and the first line of a program.
 
+use super::script;
 use crate::escape::Escaped;
 use crate::quantities::Uid;
 use std::fmt;
@@ -22,6 +23,8 @@ pub enum Doubt {
     Missing(PathBuf, io::Error),
     /// It is not a regular file with an execute bit.
     NoProgram(PathBuf),
+    /// It is a script that can't be started.
+    Script(PathBuf, script::Fault),
     /// It, or a directory above it, belongs to this user.
     Owner(PathBuf, Uid),
     /// It, or a directory above it, has this mode, by which others than root can write it.
@@ -32,6 +35,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Missing(path, _)
         | Self::NoProgram(path)
+        | Self::Script(path, _)
         | Self::Owner(path, _)
         | Self::Writable(path, _)) = self;
         let path = Escaped(path.as_os_str().as_bytes());
@@ -39,6 +43,13 @@ impl fmt::Display for Doubt {
         match self {
             Self::Missing(_, error) => write!(f, "can't be accessed: {error}"),
             Self::NoProgram(_) => write!(f, "is not a file that can be run: chmod 755 {path}"),
+            Self::Script(_, fault) => {
+                write!(f, "{fault}")?;
+                match fault {
+                    script::Fault::CarriageReturn => write!(f, ": sed -i 's/\\r$//' {path}"),
+                    _ => Ok(()),
+                }
+            }
             Self::Owner(_, uid) => {
                 write!(
                     f,
@@ -53,8 +64,8 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// Checks that only root could have put or changed the program at this absolute path. A symbolic link is checked
-/// where it is and where it leads.
+/// Checks that only root could have put or changed the program at this absolute path, and that it can be started. A
+/// symbolic link is checked where it is and where it leads.
 ///
 /// # Errors
 /// The first doubt.
@@ -69,7 +80,11 @@ pub fn check(program: &Path) -> Result<(), Doubt> {
     if !status.is_file() || status.mode() & EXECUTE == 0 {
         return Err(Doubt::NoProgram(file));
     }
-    check_status(&file, &status)
+    check_status(&file, &status)?;
+    match script::fault(&file) {
+        Some(fault) => Err(Doubt::Script(file, fault)),
+        None => Ok(()),
+    }
 }
 
 fn check_directories(program: &Path) -> Result<(), Doubt> {

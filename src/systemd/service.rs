@@ -1,6 +1,7 @@
 //! What the daemon tells systemd, by the protocol of sd_notify(3): a datagram to the socket named in the environment.
 //! Without that socket nothing is sent and nothing fails.
 
+use crate::quantities::Rounded;
 use std::env;
 use std::fmt::Write;
 use std::os::linux::net::SocketAddrExt;
@@ -76,10 +77,10 @@ impl Service {
     /// The line that `systemctl status` shows after a scan.
     pub fn status(&mut self, processes: usize, over: usize, next_scan: Duration) {
         self.message.clear();
-        let seconds = next_scan.as_secs_f64();
+        let next_scan = Rounded(next_scan);
         let _ = write!(
             self.message,
-            "STATUS={processes} processes, {over} over, next scan in {seconds} s"
+            "STATUS={processes} processes, {over} over, next scan in {next_scan}"
         );
         self.send(&self.message);
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// The settings that are asked for.
 const PROPERTIES: &str = "LoadState,Restart,ProtectSystem,ProtectHome,ReadWritePaths,LogsDirectory,StateDirectory,\
-    RuntimeDirectory,CacheDirectory";
+    RuntimeDirectory,CacheDirectory,ActiveState,Result,ExecMainStatus";
 
 /// The settings that make up the sandbox of a service. `systemctl show` prints each of them as systemd-run(1) takes it.
 const SANDBOX: &str = "AmbientCapabilities,AppArmorProfile,BindPaths,BindReadOnlyPaths,CapabilityBoundingSet,\
@@ -85,6 +85,28 @@ impl Unit {
     /// A setting with one value; None where systemd does not know it.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.properties.get(key).map(String::as_str)
+    }
+
+    /// What became of the service, as the end of a sentence that begins with its name. None while it runs, and where
+    /// systemd does not tell.
+    pub fn fate(&self) -> Option<String> {
+        let status = self.value("ExecMainStatus").unwrap_or("0");
+        let state = self.value("ActiveState")?;
+        Some(match (state, self.value("Result")?) {
+            ("active" | "reloading", _) => return None,
+            (_, "success") => format!("is {state}"),
+            (_, "exit-code") => match status {
+                "78" => "has failed: it exited with status 78, as its configuration was rejected"
+                    .to_owned(),
+                status => format!("has failed: it exited with status {status}"),
+            },
+            (_, "signal" | "core-dump") => format!("has failed: signal {status} killed it"),
+            (_, "oom-kill") => "has failed: the kernel's OOM killer killed it".to_owned(),
+            (_, "start-limit-hit") => {
+                "has failed: it was started too often, see systemctl reset-failed".to_owned()
+            }
+            (_, result) => format!("has failed: {result}"),
+        })
     }
 
     fn list(&self, key: &str) -> Vec<String> {
@@ -217,6 +239,34 @@ mod tests {
         assert!(!unit("ProtectHome=yes\n").may_write(Path::new("/root")));
         assert!(!unit("ProtectSystem=full\n").may_write(Path::new("/etc/x")));
         assert!(unit("ProtectSystem=yes\n").may_write(Path::new("/etc/x")));
+    }
+
+    #[test]
+    fn the_fate_of_a_service_is_told() {
+        let fate = |text: &str| Unit::parse(text).fate();
+        assert_eq!(fate(SHOWN), None);
+        assert_eq!(fate("ActiveState=active\nResult=success\n"), None);
+        for (text, told) in [
+            ("ActiveState=inactive\nResult=success\n", "is inactive"),
+            (
+                "ActiveState=failed\nResult=exit-code\nExecMainStatus=78\n",
+                "has failed: it exited with status 78, as its configuration was rejected",
+            ),
+            (
+                "ActiveState=activating\nResult=exit-code\nExecMainStatus=1\n",
+                "has failed: it exited with status 1",
+            ),
+            (
+                "ActiveState=failed\nResult=signal\nExecMainStatus=9\n",
+                "has failed: signal 9 killed it",
+            ),
+            (
+                "ActiveState=failed\nResult=timeout\n",
+                "has failed: timeout",
+            ),
+        ] {
+            assert_eq!(fate(text).as_deref(), Some(told), "{text}");
+        }
     }
 
     #[test]

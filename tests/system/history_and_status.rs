@@ -5,6 +5,7 @@ use crate::harness::hog::Hog;
 use crate::harness::machine::{Daemon, Machine, program, quoted, run, until};
 use std::fs;
 use std::io::Write;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     history_shows_what_was_killed,
     status_shows_the_daemon,
     a_daemon_that_was_killed_is_not_running,
+    times_are_rounded_for_people,
     the_daemon_works_without_its_directories,
 ];
 
@@ -77,6 +79,34 @@ fn history_shows_what_was_killed() {
     assert_eq!(said.out.matches("SIGTERM").count(), 1, "{said:?}");
 }
 
+/// Writes a file as if that were two seconds later.
+fn set_later(file: &str, text: &str) {
+    fs::write(file, text).expect("a directory of ours");
+    let later = SystemTime::now() + Duration::from_secs(2);
+    let written = fs::File::options().write(true).open(file);
+    let done = written.and_then(|file| file.set_modified(later));
+    done.expect("a file of ours");
+}
+
+/// A long interval makes what is left of it no whole number.
+fn times_are_rounded_for_people() {
+    let machine = Machine::new().with("thresholds.check_interval", "30");
+    let socket = machine.path("systemd");
+    let receiver = UnixDatagram::bind(&socket).expect("a directory of ours");
+    let mut command = machine.command();
+    command.env("NOTIFY_SOCKET", &socket);
+    let mut daemon = machine.launch(command);
+    let mut line = String::new();
+    until("systemd is told of a scan", || {
+        let mut buffer = [0; 4096];
+        let length = receiver.recv(&mut buffer).expect("it sends");
+        line = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        line.starts_with("STATUS=")
+    });
+    assert!(line.ends_with(", next scan in 30 s"), "{line}");
+    daemon.stop();
+}
+
 fn status_shows_the_daemon() {
     let (machine, mut daemon) = after_a_kill();
     let file = machine.config_file();
@@ -91,16 +121,27 @@ fn status_shows_the_daemon() {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }
 
-    let changed = format!("{CONFIG}nonsense = 1\n");
-    fs::write(&file, changed).expect("a directory of ours");
-    let later = SystemTime::now() + Duration::from_secs(2);
-    let written = fs::File::options().write(true).open(&file);
-    let done = written.and_then(|file| file.set_modified(later));
-    done.expect("a file of ours");
+    set_later(&file, &format!("{CONFIG}nonsense = 1\n"));
     let said = run(&["status"]);
-    assert!(said.out.contains("on disk is newer"), "{said:?}");
-    let rejected = format!("would be rejected: {file}:7:1: unknown key");
+    let not_in_force = "the file on disk is not what is in force";
+    let rejected = format!(
+        "\n  {not_in_force}, a reload (SIGHUP) would reject it:\n    {file}:7:1: unknown key"
+    );
     assert!(said.out.contains(&rejected), "{said:?}");
+    assert_eq!(
+        said.out.matches("on disk").count(),
+        1,
+        "said once: {said:?}"
+    );
+    set_later(&file, &format!("{CONFIG}dry_run = false\n"));
+    let said = run(&["status"]);
+    let newer = format!("{not_in_force}: it is newer, a reload (SIGHUP) puts it in force\n");
+    assert!(said.out.contains(&newer), "{said:?}");
+    assert_eq!(
+        said.out.matches("on disk").count(),
+        1,
+        "said once: {said:?}"
+    );
 
     daemon.pause();
     let status = in_directory("RUNTIME_DIRECTORY", "status.json");

@@ -4,7 +4,7 @@
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::Log;
-use crate::harness::machine::{Daemon, Machine, quoted, until};
+use crate::harness::machine::{Daemon, Machine, program, quoted, until};
 use crate::harness::os;
 use crate::harness::syslog::{Syslog, own_dev};
 use std::fs;
@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = cases![
     full_disk,
     always_full,
     is_a_pipe,
+    is_standard_error,
     none,
     syslog_comes_and_goes,
 ];
@@ -164,6 +165,41 @@ fn always_full() {
     let path = Path::new("/dev/full");
     let machine = with_log_file(path);
     works_without(&machine, path).stop();
+}
+
+/// Each record once, whatever standard error is, and none is lost where one of the two would leave it out.
+fn is_standard_error() {
+    let once = |text: &str| {
+        for line in ["INFO - memory-monitor ", "INFO - Scan complete. "] {
+            assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
+        }
+    };
+    for path in ["/dev/stderr", "/proc/self/fd/2"] {
+        let machine = with_log_file(Path::new(path));
+        for quiet in [&[][..], &["--quiet"]] {
+            let words = [&["--once"][..], quiet].concat();
+            // A pipe, which takes each record once, and a file, which the log is written to.
+            once(&machine.run(&words).err);
+            let mut daemon = machine.launch(machine.given(program(&words)));
+            assert!(daemon.wait().success());
+            once(&daemon.stderr());
+        }
+    }
+    // A log file that standard error was led to by the shell, which is rotated while the daemon runs.
+    let machine = Machine::new();
+    let path = machine.path("stderr");
+    let machine = machine.with("settings.log_file", &quoted(&path));
+    let mut daemon = machine.launch(machine.command());
+    let log = Log::at(&path);
+    log.wait_for_scans(2);
+    let records = log.records();
+    let starts = records
+        .iter()
+        .filter(|record| record.message.contains(" started: "));
+    assert_eq!(starts.count(), 1);
+    fs::rename(&path, machine.path("stderr.1")).expect("a directory of ours");
+    log.wait_for_scans(2);
+    daemon.stop();
 }
 
 fn is_a_pipe() {

@@ -13,6 +13,7 @@
 mod adversity;
 mod check;
 mod commands;
+mod configuration;
 mod exempt;
 mod explain;
 mod faults;
@@ -57,6 +58,7 @@ fn main() {
         adversity::CASES,
         check::CASES,
         commands::CASES,
+        configuration::CASES,
         killing::CASES,
         exempt::CASES,
         explain::CASES,

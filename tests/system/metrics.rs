@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = cases![
     another_file,
     always_whole,
     stays_after_the_end,
+    names_have_no_quotes_of_ours,
 ];
 
 fn with_metrics() -> (Machine, PathBuf) {
@@ -41,6 +42,30 @@ fn value(path: &Path, series: &str) -> Option<f64> {
 
 fn wait_for(path: &Path, series: &str, wanted: f64) {
     until(series, || value(path, series) == Some(wanted));
+}
+
+/// What Prometheus shows between its own quotes is the name; in the log it is in ours, with the backslash as it is.
+fn names_have_no_quotes_of_ours() {
+    let (machine, path) = with_metrics();
+    let mut daemon = machine.start();
+    for (name, shown, label) in [
+        ("a (b)", "\"a (b)\"", "a (b)"),
+        ("a \"b\"", "\"a \\x22b\\x22\"", "a \\\"b\\\""),
+        ("CORP\\bob", "\"CORP\\bob\"", "CORP\\\\bob"),
+        ("a\u{1b}[2J", "\"a\\x1b[2J\"", "a\\\\x1b[2J"),
+    ] {
+        let mut hog = Hog::new().comm(name).argv0(name).start();
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        machine
+            .log()
+            .wait_for_words(&["Killing process: ", &format!("Name={shown}, ")]);
+        wait_for(
+            &path,
+            &format!("ended_by_name_total{{name=\"{label}\"}}"),
+            1.0,
+        );
+    }
+    daemon.stop();
 }
 
 /// systemd's status line, the metrics and the status file count the same processes: over a threshold, not protected.
@@ -98,7 +123,7 @@ fn killed_processes() {
         "ended_total{signal=\"SIGKILL\",rule=\"general\"}",
         1.0,
     );
-    let escaped = r#"ended_by_name_total{name="\"a\\x22\\x0a} 1\""}"#;
+    let escaped = r#"ended_by_name_total{name="a\"\\x0a} 1"}"#;
     wait_for(&path, escaped, 1.0);
     wait_for(&path, "ended_by_name_total{name=\"stubborn\"}", 1.0);
     let now = |series| value(&path, series).expect(series);

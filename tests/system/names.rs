@@ -21,7 +21,7 @@ const HOSTILE: &[(&[u8], &str)] = &[
     (b"\x1b[31mred\x1b[0m", r#""\x1B[31mred\x1B[0m""#),
     (b"a, User=root", r#""a, User=root""#),
     (b"\"quoted\"", r#""\x22quoted\x22""#),
-    (b"back\\slash", r#""back\x5Cslash""#),
+    (b"back\\slash", r#""back\slash""#),
     (b" ", r#"" ""#),
     (b"\t\r\n", r#""\x09\x0D\x0A""#),
     (b"\x7f\xc2\x9b", r#""\x7F\xC2\x9B""#),

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     kills_its_own_processes_and_no_other,
     says_what_a_normal_user_lacks: [Needs::Users],
     fails_for_root_without_the_right_to_signal: [Needs::Users],
+    without_memory_it_fails_with_words,
     a_role_without_its_process_is_rejected,
 ];
 
@@ -112,6 +113,26 @@ fn fails_for_root_without_the_right_to_signal() {
     assert_eq!(said.err, error, "{said:?}");
     assert_ne!(said.status, Some(0));
     assert!(bystander.is_alive());
+}
+
+/// Less address space than its processes use.
+fn without_memory_it_fails_with_words() {
+    let machine = Machine::new();
+    for size in [12_000_000, 20_000_000, 40_000_000] {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--as={size}")).arg(binary());
+        command.args(["selftest", "--json"]);
+        command
+            .env("TMPDIR", machine.path(""))
+            .env("RUST_BACKTRACE", "1");
+        let said = said(command);
+        assert_eq!(said.status, Some(1), "{said:?}");
+        let start = "start a process that obeys SIGTERM";
+        let detail = "it got no 0.03GB of memory, see ulimit -v";
+        assert!(has(&steps(&said), "failed", start, detail), "{said:?}");
+        let error = "memory-monitor: error: 3 steps of the selftest failed\n";
+        assert_eq!(said.err, error, "no backtrace and no panic: {said:?}");
+    }
 }
 
 fn a_role_without_its_process_is_rejected() {

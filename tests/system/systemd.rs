@@ -3,11 +3,14 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::machine::{Machine, Said, binary, program, said};
+use crate::harness::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 pub(crate) const CASES: &[Case] = cases![
     check_asks_which_files_the_service_may_write,
+    status_tells_why_the_service_does_not_run,
     the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings,
 ];
 
@@ -69,6 +72,60 @@ fn check_asks_which_files_the_service_may_write() {
         let note = format!("whether the service may write to /srv/mm.prom: {reason}");
         assert!(said.out.contains(&note), "{note}: {said:?}");
     }
+}
+
+fn status_tells_why_the_service_does_not_run() {
+    let machine = Machine::new();
+    let etc = machine.path("etc");
+    fs::create_dir_all(etc.join("memory-monitor")).expect("a directory of ours");
+    os::mount(&etc, Path::new("/etc"), "", libc::MS_BIND, "");
+    let config = Path::new("/etc/memory-monitor/config.toml");
+    fs::write(config, "[thresholds]\nram_gb_threshold = 2GB\n").expect("ours");
+    let failed = format!("{SHOWN}\nActiveState=failed\nResult=exit-code\nExecMainStatus=78");
+    let scripts = [("systemctl", prints(&failed))];
+    let said = run_with(&scripts, &["status"]);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    let lines: Vec<_> = said.err.lines().collect();
+    assert_eq!(lines.len(), 3, "{said:?}");
+    assert!(lines[0].contains("no daemon runs"), "{said:?}");
+    for (line, told) in [
+        (
+            lines[1],
+            "memory-monitor.service has failed: it exited with status 78, as its configuration was rejected",
+        ),
+        (
+            lines[2],
+            "the configuration is rejected: /etc/memory-monitor/config.toml:2:20: not valid TOML: \"2GB\" is no value, write 2",
+        ),
+    ] {
+        assert_eq!(line, format!("memory-monitor: error: {told}"));
+    }
+    let json = run_with(&scripts, &["status", "--json"]).json();
+    assert_eq!(json["running"], false);
+    assert!(
+        json["service"]
+            .as_str()
+            .expect("text")
+            .ends_with("was rejected"),
+        "{json}"
+    );
+    assert_eq!(
+        json["rejected"].as_array().expect("a list").len(),
+        1,
+        "{json}"
+    );
+
+    fs::remove_file(config).expect("ours");
+    let stopped = format!("{SHOWN}\nActiveState=inactive\nResult=success\nExecMainStatus=0");
+    let said = run_with(&[("systemctl", prints(&stopped))], &["status"]);
+    let lines: Vec<_> = said.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{said:?}");
+    assert_eq!(
+        lines[1],
+        "memory-monitor: error: memory-monitor.service is inactive"
+    );
+    // Without systemd, nothing is said of it.
+    assert_eq!(run_with(&[], &["status"]).err.lines().count(), 1);
 }
 
 fn the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings() {

@@ -17,7 +17,11 @@ use crate::sys::trust;
 use crate::systemd::Unit;
 use names::names;
 use serde::Serialize;
+use std::path::Path;
 use view::{CheckReport, Checked};
+
+/// What `-` means.
+const STDIN: &str = "/dev/stdin";
 
 /// What `--json` shows of a configuration that is rejected.
 #[derive(Serialize)]
@@ -27,11 +31,19 @@ struct Rejected {
 }
 
 pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
+    let config = options.config.as_deref();
+    let config = config.map(|file| {
+        if file == Path::new("-") {
+            Path::new(STDIN)
+        } else {
+            file
+        }
+    });
     if options.names {
-        let loaded = Config::load(options.config.as_deref())?;
+        let loaded = Config::load_once(config)?;
         return crate::commands::print(&names(&loaded.config));
     }
-    let context = Context::open(options.config.as_deref());
+    let context = Context::open(config);
     if let (Err(Error::Config(error)), true) = (&context, options.json) {
         let errors = error.causes().map(ToString::to_string).collect();
         crate::commands::print_json(&Rejected {

@@ -17,9 +17,6 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
-/// The longest name a process can have here: that of a file (NAME_MAX).
-const LONGEST_NAME: usize = 255;
-
 /// What the check is made from.
 #[derive(Debug)]
 pub(super) struct Checked<'c> {
@@ -115,17 +112,6 @@ impl CheckReport {
     }
 
     fn add_notes(&mut self, checked: &Checked<'_>) {
-        for entry in &self.whitelist {
-            let Listed {
-                key, entry, from, ..
-            } = entry;
-            if *key == "names" && entry.len() > LONGEST_NAME + 2 {
-                self.notes.push(format!(
-                    "{from}: names has an entry that is longer than a process name can be ({LONGEST_NAME} bytes), it never matches: {}...",
-                    entry.chars().take(20).collect::<String>()
-                ));
-            }
-        }
         for threshold in &self.thresholds {
             if threshold.over * 2 > self.processes {
                 self.notes.push(format!(

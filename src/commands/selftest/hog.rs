@@ -45,7 +45,12 @@ impl Hog {
             _ => {
                 drop(child.stdin.take());
                 child.wait()?;
-                Err(io::Error::other("it did not start"))
+                // Without memory it has said why.
+                let why = match line.trim() {
+                    "" | "ready" => "it did not start",
+                    why => why,
+                };
+                Err(io::Error::other(why.to_owned()))
             }
         }
     }
@@ -71,10 +76,20 @@ pub(super) fn run(ignores: bool) -> Result<(), Error> {
     }
     // The unit may have set -1000, which protects; raising it is always permitted, and if it fails the test shows that.
     let _ = fs::write("/proc/self/oom_score_adj", "0");
-    // Each page is written to, so that it is resident.
-    let memory = vec![1_u8; usize::try_from(SIZE.get()).unwrap_or(0)];
+    let mut memory = Vec::new();
+    let size = usize::try_from(SIZE.get()).unwrap_or(0);
+    let ready = match memory.try_reserve_exact(size) {
+        Ok(()) => {
+            // Each page is written to, so that it is resident.
+            memory.resize(size, 1_u8);
+            "ready\n".to_owned()
+        }
+        Err(_) => {
+            format!("it got no {SIZE} of memory, see ulimit -v and the limits of its cgroup\n")
+        }
+    };
     let result = io::stdout()
-        .write_all(b"ready\n")
+        .write_all(ready.as_bytes())
         .and_then(|()| io::stdout().flush())
         .and_then(|()| io::stdin().read_to_end(&mut Vec::new()));
     std::hint::black_box(&memory);

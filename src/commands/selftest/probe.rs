@@ -9,6 +9,7 @@ use crate::quantities::{Bytes, Pid, Uid};
 use crate::sys;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -167,7 +168,12 @@ pub(super) fn sinks() -> Vec<Step> {
 /// Whether the log file can be appended to; leaves no new file behind.
 fn may_append(file: &Path) -> io::Result<()> {
     if file.exists() {
-        return OpenOptions::new().append(true).open(file).map(drop);
+        // A FIFO without a reader fails, and does not wait for one.
+        let mut options = OpenOptions::new();
+        options
+            .append(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+        return options.open(file).map(drop);
     }
     let probe = file.with_extension(format!("selftest-{}", std::process::id()));
     OpenOptions::new()

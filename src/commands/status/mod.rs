@@ -6,7 +6,7 @@ use crate::Error;
 use crate::cli::StatusOptions;
 use crate::commands::history;
 use crate::commands::history::PastReport;
-use crate::config::Config;
+use crate::config::{Cause, Config, Origin};
 use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
@@ -14,29 +14,44 @@ use crate::state::history::History;
 use crate::state::status::{DaemonStatus, StatusFile};
 use crate::sys::clock::unix_seconds;
 use crate::sys::process;
+use crate::systemd::Unit;
 use serde::Serialize;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use view::{Situation, StatusReport};
+
+const SERVICE: &str = "memory-monitor.service";
 
 /// What `--json` prints where no daemon runs.
 #[derive(Serialize)]
 struct NotRunning {
     running: bool,
     reason: String,
+    /// What became of the service; None where systemd does not tell.
+    service: Option<String>,
+    /// Why the configuration would be rejected.
+    rejected: Vec<String>,
 }
 
 pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
     let status = match running()? {
         Ok(status) => status,
         Err(reason) => {
+            let service = Unit::ask(SERVICE).ok().and_then(|unit| unit.fate());
+            let service = service.map(|fate| format!("{SERVICE} {fate}"));
+            let rejected = rejected();
+            let mut lines = vec![reason.clone()];
+            lines.extend(service.clone());
+            lines.extend(rejected.clone());
             if options.json {
                 crate::commands::print_json(&NotRunning {
                     running: false,
-                    reason: reason.clone(),
+                    reason,
+                    service,
+                    rejected,
                 })?;
             }
-            return Err(Error::NotRunning(reason));
+            return Err(Error::NotRunning(lines.join("\n")));
         }
     };
     let report = StatusReport::new(Situation {
@@ -104,26 +119,50 @@ fn is_running(status: &DaemonStatus) -> Result<bool, Error> {
     })
 }
 
+/// Why a start would fail; empty where it would not, and where this user can't tell.
+fn rejected() -> Vec<String> {
+    let Err(error) = Config::load(None) else {
+        return Vec::new();
+    };
+    let is_denied = |cause: &Cause| matches!(cause, Cause::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied);
+    let causes = error.causes().filter(|cause| !is_denied(cause));
+    causes
+        .map(|cause| format!("the configuration is rejected: {cause}"))
+        .collect()
+}
+
 /// How the configuration file on disk differs from the one in force.
 fn file_on_disk(status: &DaemonStatus) -> Vec<String> {
     let named = status.config_file.as_deref();
     let path = named.unwrap_or(Path::new(paths::CONFIG));
-    let changed = path.metadata().and_then(|file| file.modified());
-    let mut lines = Vec::new();
-    match changed {
-        Ok(changed) if unix_seconds(changed) > status.config_loaded => {
-            lines.push("the file on disk is newer, a reload (SIGHUP) puts it in force".to_owned());
-        }
-        Err(error) if named.is_some() || error.kind() != io::ErrorKind::NotFound => {
-            lines.push(format!("the file on disk can't be read: {error}"));
+    let not_in_force = "the file on disk is not what is in force";
+    let loaded = match Config::load(named) {
+        Ok(loaded) => loaded.config,
+        Err(error) => {
+            let mut lines = vec![format!(
+                "{not_in_force}, a reload (SIGHUP) would reject it:"
+            )];
+            lines.extend(error.causes().map(|cause| format!("  {cause}")));
             return lines;
         }
-        _ => {}
+    };
+    // As at a reload: what had content does not become the built-in defaults.
+    let was_file = status.configuration.starts_with("configuration ");
+    if was_file && !matches!(loaded.origin, Origin::File(_)) {
+        let origin = &loaded.origin;
+        return vec![format!(
+            "{not_in_force}, a reload (SIGHUP) would reject it: a restart would take {origin}"
+        )];
     }
-    if let Err(error) = Config::load(named) {
-        let causes = error.to_string();
-        let causes = causes.lines();
-        lines.extend(causes.map(|cause| format!("the file on disk would be rejected: {cause}")));
+    let files = std::iter::once(path).chain(loaded.drop_ins.iter().map(PathBuf::as_path));
+    let changed = files.filter_map(|file| file.metadata().ok()?.modified().ok());
+    if changed
+        .max()
+        .is_some_and(|changed| unix_seconds(changed) > status.config_loaded)
+    {
+        return vec![format!(
+            "{not_in_force}: it is newer, a reload (SIGHUP) puts it in force"
+        )];
     }
-    lines
+    Vec::new()
 }

@@ -219,5 +219,87 @@ fn root_takes_only_what_root_alone_can_write() {
     );
     // Run by another user, memory-monitor may trust that user's files.
     let main = etc.path("config.toml");
-    assert_eq!(files::drop_ins(&main, false).unwrap().len(), 1);
+    assert_eq!(files::drop_ins(&main, false).unwrap().files.len(), 1);
+}
+
+#[test]
+fn what_is_not_read_is_told_unless_it_was_left_behind() {
+    let etc = Etc::new("#");
+    for name in [
+        "10.conf",
+        "20",
+        "30.toml.bak",
+        ".40",
+        "README.md",
+        "50.toml~",
+        "60.toml.dpkg-old",
+        "70.TOML",
+        "80.toml.disabled",
+    ] {
+        etc.write(&format!("config.d/{name}"), "nonsense");
+    }
+    let loaded = etc.load().unwrap();
+    let told: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (told, name) in told.iter().zip(["10.conf", "20", "70.TOML"]) {
+        let end = format!("config.d/{name}\" is not read: the name of a drop-in must end in .toml");
+        assert!(told.ends_with(&end), "{told}");
+    }
+}
+
+#[test]
+fn a_reload_that_loses_what_a_file_said_is_rejected() {
+    let etc = Etc::new("[whitelist]\nnames = [\"a\"]\n");
+    etc.write("config.d/10.toml", "[whitelist]\nnames = [\"b\"]\n");
+    let main = etc.path("config.toml");
+    let before = etc.config();
+    let reload = |before: &Config| {
+        let result = before.reload(Some(&main));
+        result.map_err(|error| error.to_string())
+    };
+    assert!(reload(&before).is_ok());
+    for text in ["", " \n\t\n", "\u{feff}\n", "\0\0\0"] {
+        etc.write("config.toml", text);
+        let error = reload(&before).unwrap_err();
+        assert!(error.contains("config.toml\" is empty now"), "{error}");
+        let loaded = etc.load().unwrap();
+        assert_eq!(loaded.config.origin, Origin::Empty(main.clone()));
+        let told = loaded.warnings[0].to_string();
+        assert!(
+            told.ends_with("is empty: the built-in defaults are in force"),
+            "{told}"
+        );
+        // What was empty at the start may stay so.
+        assert!(reload(&loaded.config).is_ok());
+    }
+    // A comment says that it is meant.
+    etc.write("config.toml", "# all defaults\n");
+    assert!(reload(&before).is_ok());
+    etc.write("config.d/10.toml", "\n");
+    let error = reload(&before).unwrap_err();
+    assert!(error.contains("10.toml\" is empty now"), "{error}");
+    fs::remove_file(etc.path("config.d/10.toml")).unwrap();
+    assert!(reload(&before).is_ok());
+    fs::remove_file(&main).unwrap();
+    assert!(reload(&before).unwrap_err().contains("No such file"));
+}
+
+#[test]
+fn files_that_can_not_be_written_are_told() {
+    let told = |settings: &str| {
+        let etc = Etc::new(&format!("[settings]\n{settings}\n"));
+        let loaded = etc.load().unwrap();
+        let told: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+        told.join("\n")
+    };
+    assert!(told("log_file = '/var'").contains(":2:1: log_file is \"/var\", which is a directory"));
+    let missing = told("log_file = '/no/such/x.log'");
+    assert!(
+        missing.ends_with("nothing is written until mkdir -p \"/no/such\""),
+        "{missing}"
+    );
+    let missing = told("metrics_file = '/no/such/x.prom'");
+    assert!(missing.contains(":2:1: metrics_file is "), "{missing}");
+    assert_eq!(told("log_file = ''"), "");
+    assert_eq!(told("metrics_file = '/run/memory-monitor/x.prom'"), "");
 }

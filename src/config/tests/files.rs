@@ -18,7 +18,10 @@ fn a_file_that_is_named_must_be_readable() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     unreadable(&file, "No such file or directory (os error 2)");
-    unreadable(directory.path(), "Is a directory (os error 21)");
+    unreadable(
+        directory.path(),
+        "it is a directory and must be a regular file",
+    );
     fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
     unreadable(
         &file,
@@ -28,7 +31,7 @@ fn a_file_that_is_named_must_be_readable() {
     assert!(Config::load(Some(&file)).is_ok());
     unreadable(
         Path::new("/dev/zero"),
-        "it is larger than 1 MiB, which no configuration needs",
+        "it is a device and must be a regular file",
     );
 }
 

@@ -5,6 +5,7 @@ mod changes;
 mod dropins;
 mod files;
 mod keys;
+mod no_effect;
 mod rejected;
 mod rules;
 mod syntax;

@@ -31,6 +31,18 @@ fn unknown_keys_and_tables_are_rejected_with_what_was_probably_meant() {
             "c.toml:1:1: unknown key \"dry_run\" outside of any table, it belongs in [settings]",
         ),
         (
+            "[[rule]]\nnames = ['a', 'b']",
+            "c.toml:2:1: unknown key \"names\" in [[rule]], did you mean \"name\", which is one pattern, not a list?",
+        ),
+        (
+            "[[rule]]\nusers = 'john'",
+            "c.toml:2:1: unknown key \"users\" in [[rule]], did you mean \"user\"?",
+        ),
+        (
+            "[whitelist]\nname = 'a'",
+            "c.toml:2:1: unknown key \"name\" in [whitelist], did you mean \"names\", which is a list?",
+        ),
+        (
             "[setings]",
             "c.toml:1:1: unknown table [setings], did you mean [settings]?",
         ),
@@ -129,7 +141,7 @@ fn wrong_values_are_rejected_with_what_is_allowed() {
         (
             "[whitelist]\nverify_names = \"yes\"",
             "c.toml:2:16: \"verify_names\" in [whitelist] must be true or false, \
-             found the string \"yes\"",
+             found the string \"yes\", write true",
         ),
         (
             "[settings]\nterm_timeout = 301",

@@ -7,7 +7,7 @@ fn syntax_errors_are_placed_in_lines_and_characters() {
     for (text, cause) in [
         (
             "[thresholds]\ncheck_interval = 30 s",
-            "c.toml:2:18: not valid TOML: \"30 s\" is no value, text needs quotes",
+            "c.toml:2:18: not valid TOML: \"30 s\" is no value, write 30",
         ),
         (
             "[settings]\nlog_level =\n",
@@ -42,6 +42,138 @@ fn syntax_errors_are_placed_in_lines_and_characters() {
     }
 }
 
+/// What people type who know other formats is told with what to write, in its column.
+#[test]
+fn what_is_typed_instead_of_toml_is_told_with_what_to_write() {
+    for (line, told) in [
+        ("ram_gb_threshold = 2GB", "20: \"2GB\" is no value, write 2"),
+        (
+            "ram_gb_threshold = 512 MB # x",
+            "20: \"512 MB\" is no value, write 0.5",
+        ),
+        (
+            "ram_gb_threshold = 2,5",
+            "20: \"2,5\" is no value, write 2.5",
+        ),
+        (
+            "ram_gb_threshold = infinity",
+            "20: \"infinity\" is no value, write inf",
+        ),
+        (
+            "ram_percent_threshold = 10%",
+            "25: \"10%\" is no value, write 10",
+        ),
+        ("check_interval = 30s", "18: \"30s\" is no value, write 30"),
+        ("check_interval = 1h", "18: \"1h\" is no value, write 3600"),
+        ("early_scan = yes", "14: \"yes\" is no value, write true"),
+        ("early_scan = off", "14: \"off\" is no value, write false"),
+        ("metric = rss", "10: \"rss\" is no value, text needs quotes"),
+        (
+            "check_interval: 2",
+            "15: \":\" is not what TOML has between key and value, write check_interval = 2",
+        ),
+        (
+            "check_interval: 30s",
+            "15: \":\" is not what TOML has between key and value, write check_interval = 30",
+        ),
+        ("; comment", "1: a comment begins with \"#\""),
+        ("// comment", "1: a comment begins with \"#\""),
+        (
+            "check_interval = 30;",
+            "20: remove \";\" at the end of the line",
+        ),
+        (
+            "check_interval\u{a0}= 30",
+            "15: this is a no-break space (U+00A0), write a space",
+        ),
+        (
+            "check_interval =\u{a0}30",
+            "17: this is a no-break space (U+00A0), write a space",
+        ),
+        (
+            "metric = \u{201c}rss\u{201d}",
+            "10: this is a typographic quote (U+201C), write \"",
+        ),
+        (
+            "\u{feff}metric = \"rss\"",
+            "1: this is a byte order mark (U+FEFF) within the file, remove it",
+        ),
+        (
+            "check_interval =\u{200b} 30",
+            "17: this is an invisible character (U+200B), remove it",
+        ),
+    ] {
+        rejected(
+            &format!("[thresholds]\n{line}\n"),
+            &[&format!(
+                "c.toml:2:{}",
+                told.replacen(": ", ": not valid TOML: ", 1)
+            )],
+        );
+    }
+    rejected(
+        "whitelist:\n",
+        &["c.toml:1:10: not valid TOML: a table begins with [whitelist]"],
+    );
+    let list = "c.toml:2:9: not valid TOML: \"sshd, bash\" is no value, write [\"sshd\", \"bash\"]";
+    rejected("[whitelist]\nnames = sshd, bash\n", &[list]);
+    let list =
+        "c.toml:2:9: not valid TOML: \"[sshd, bash]\" is no value, write [\"sshd\", \"bash\"]";
+    rejected("[whitelist]\nnames = [sshd, bash]\n", &[list]);
+    rejected(
+        "[thresholds]\ncheck_interval= =3\n",
+        &["c.toml:2:17: not valid TOML: extra `=`, expected nothing"],
+    );
+}
+
+/// A fix that is followed must not lead to the next error.
+#[test]
+fn values_in_quotes_are_told_with_what_to_write() {
+    for (table, line, fix) in [
+        ("thresholds", "ram_gb_threshold = \"2GB\"", "write 2"),
+        (
+            "thresholds",
+            "ram_gb_threshold = \"unlimited\"",
+            "write inf",
+        ),
+        ("thresholds", "ram_percent_threshold = \"10%\"", "write 10"),
+        ("thresholds", "ram_percent_threshold = \"off\"", "write 100"),
+        ("thresholds", "check_interval = \"5 min\"", "write 300"),
+        ("thresholds", "early_scan = \"on\"", "write true"),
+        (
+            "settings",
+            "max_kills_per_minute = \"unlimited\"",
+            "write 0",
+        ),
+        (
+            "whitelist",
+            "names = \"sshd, bash\"",
+            "write [\"sshd\", \"bash\"]",
+        ),
+        ("whitelist", "pids = \"1, 2\"", "write [1, 2]"),
+        (
+            "[schedule]",
+            "from = \"1:00\"\nto = \"2:00\"\ncheck_interval = 5\ndays = [\"mon-fri\"]",
+            "write \"mon\", \"tue\", \"wed\", \"thu\", \"fri\"",
+        ),
+        (
+            "[schedule]",
+            "from = \"1:00\"\nto = \"2:00\"\ncheck_interval = 5\ndays = \"weekend\"",
+            "write [\"sat\", \"sun\"]",
+        ),
+    ] {
+        let error = parse(&format!("[{table}]\n{line}\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.ends_with(&format!(", {fix}")), "{line}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let error = parse("[thresholds]\ncheck_interval = \"0s\"\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("found the string \"0s\""), "{error}");
+}
+
 #[test]
 fn every_error_that_does_not_follow_from_another_is_reported() {
     rejected(
@@ -54,11 +186,11 @@ fn every_error_that_does_not_follow_from_another_is_reported() {
          log_level = 1\n\
          term_timeout 5\n",
         &[
-            "c.toml:2:25: not valid TOML: \"50%\" is no value, text needs quotes",
+            "c.toml:2:25: not valid TOML: \"50%\" is no value, write 50",
             "c.toml:3:20: \"ram_gb_threshold\" in [thresholds] must be a number of GB over 0, \
              or inf to switch it off, found 0",
             "c.toml:4:1: unknown key \"interval\" in [thresholds]",
-            "c.toml:6:11: not valid TOML: \"yes\" is no value, text needs quotes",
+            "c.toml:6:11: not valid TOML: \"yes\" is no value, write true",
             "c.toml:7:13: \"log_level\" in [settings] must be \"error\", \"warn\", \"info\" or \
              \"debug\", found 1",
             "c.toml:8:14: not valid TOML: key with no value, expected `=`",

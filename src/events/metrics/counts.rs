@@ -1,7 +1,7 @@
 //! What has happened since the daemon was started, counted from the descriptions of events. Pure.
 
 use super::page::Page;
-use crate::escape::Escaped;
+use crate::escape::Unquoted;
 use crate::events::description::{Counter, Data, Failure};
 use crate::quantities::Bytes;
 use crate::sys::process::Signal;
@@ -108,7 +108,7 @@ impl Counts {
             "The same by name: the first 50 names, and all others as one.",
         );
         for (name, count) in &self.names {
-            page.sample(&[("name", &Escaped(name))], count);
+            page.sample(&[("name", &Unquoted(name))], count);
         }
         page.sample(&[("name", &OTHER)], self.other_names);
         page.counter(

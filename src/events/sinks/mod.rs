@@ -26,6 +26,7 @@ use log::{LevelFilter, Record, SetLoggerError};
 use member::Member;
 use simplelog::CombinedLogger;
 use sink::{Reporting, Sink};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use syslog::Syslog;
@@ -81,11 +82,22 @@ impl LogSinks {
         (sinks, logger)
     }
 
-    /// Puts other settings in force; a sink that stays the same keeps its state.
+    /// Puts other settings in force; a sink that stays the same keeps its state. Where the log file and standard error are
+    /// one file, each record is written there once: by the log file where it is a regular one, which can be rotated.
     pub fn apply(&self, settings: &LogSettings, stderr: LevelFilter) {
+        let mut path = settings.file.as_deref();
+        let (mut level, mut stderr) = (settings.level, stderr);
+        let console = self.stderr.lock();
+        let shared = path.filter(|path| console.output.as_ref().is_some_and(|out| out.is_at(path)));
+        drop(console);
+        let louder = level.max(stderr);
+        match shared.map(Path::is_file) {
+            Some(true) => (level, stderr) = (louder, LevelFilter::Off),
+            Some(false) => (path, stderr) = (None, louder),
+            None => {}
+        }
         let mut file = self.file.lock();
-        (file.level, file.format) = (settings.level, settings.format);
-        let path = settings.file.as_deref();
+        (file.level, file.format) = (level, settings.format);
         if file.output.as_ref().map(LogFile::path) != path {
             file.output = path.map(LogFile::open);
         }
@@ -102,7 +114,7 @@ impl LogSinks {
         }
         drop(syslog);
         let stderr = if is_open { stderr } else { LevelFilter::Off };
-        log::set_max_level(settings.level.max(stderr));
+        log::set_max_level(level.max(settings.level).max(stderr));
         self.report_changes();
     }
 

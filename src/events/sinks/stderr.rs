@@ -12,7 +12,7 @@ use crate::sys::terminal::wants_colour;
 use crate::sys::writable::wait_writable;
 use log::{Level, Record};
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -95,6 +95,13 @@ impl Stderr {
     pub(super) fn telling(self, in_journal: &Arc<AtomicBool>) -> Self {
         let in_journal = Arc::clone(in_journal);
         Self { in_journal, ..self }
+    }
+
+    /// Whether what is at this path is this very file, such as /dev/stderr.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let id = |file: Metadata| (file.dev(), file.ino());
+        let own = self.out.metadata().ok().map(id);
+        own.is_some() && own == path.metadata().ok().map(id)
     }
 
     fn try_write(&mut self, record: &Record<'_>, format: LogFormat) -> io::Result<()> {

@@ -14,6 +14,7 @@ use lettre::{Address, Message, SmtpTransport, Transport};
 use memory_monitor::escape::OneLine;
 use memory_monitor::events::notifier_test::Delivery;
 use std::error::Error;
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 /// For each step of the conversation with the server.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// TLS from the start (RFC 8314).
+const TLS_PORT: u16 = 465;
 /// While no mail waits; the queue ends the wait.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -124,8 +127,38 @@ fn send_to(message: &Message, addresses: &Addresses, to: Vec<Address>) -> Result
     let sent = server.send_raw(&envelope, &message.formatted());
     sent.map(drop).map_err(|error| Failure {
         is_permanent: error.is_permanent(),
-        text: with_sources(&error),
+        text: with_sources(&error) + demand(&error, addresses.port),
     })
+}
+
+/// Whether the server was reached and did not answer: a socket whose time is over is one that would block.
+fn is_silence(error: &dyn Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let io = cause.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::WouldBlock) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+/// What a server demands that does not take mail from here, by its answer (RFC 4954, RFC 3207) or by its silence. The
+/// notifier has no password and speaks no TLS: that is what a relay on this machine is for.
+fn demand(error: &lettre::transport::smtp::Error, port: u16) -> &'static str {
+    let code = error.status().map(|code| code.to_string());
+    match code.as_deref() {
+        Some("530" | "534" | "535" | "538" | "523") => {
+            "; the server wants a login or TLS, which the notifier does not have: \
+             give a relay on this machine as smtp"
+        }
+        None if port == TLS_PORT || is_silence(error) => {
+            "; it gave no answer: a server that speaks TLS from the start, as on port 465, sends no greeting: \
+             give a relay on this machine as smtp"
+        }
+        _ => "",
+    }
 }
 
 fn permanent(error: impl Error) -> Failure {

@@ -3,7 +3,7 @@
 use super::NOBODY;
 use super::notifier::{Notifier, Place, ended};
 use crate::harness::confine::{Case, Needs, cases};
-use crate::harness::machine::{program, quoted, until};
+use crate::harness::machine::{program, quoted, run, until};
 use crate::harness::os;
 use crate::harness::trusted;
 use std::fs::{self, Permissions};
@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_program_that_takes_too_long_is_killed_with_all_it_started: [Needs::Users],
     a_few_programs_run_at_once_and_the_others_wait: [Needs::Users],
     a_program_that_others_could_have_written_is_not_run: [Needs::Users],
+    a_script_that_can_not_be_started_is_told_with_its_reason: [Needs::Users],
 ];
 
 /// A program with this text, as a command of the configuration.
@@ -67,6 +68,40 @@ fn a_program_has_the_event_and_nothing_of_the_notifier() {
     let (pid, group) = group.split_once(' ').unwrap();
     assert_eq!(pid, group, "it leads a group of its own");
     notifier.stop();
+}
+
+/// The kernel says of both that there is no such file, although there is one.
+fn a_script_that_can_not_be_started_is_told_with_its_reason() {
+    for (text, told) in [
+        (
+            "#!/bin/sh\r\necho a\r\n",
+            "has lines that end in CR LF, so that its interpreter is not found",
+        ),
+        (
+            "#!/no/such/python3\n",
+            "has the interpreter /no/such/python3, which can't be accessed: No such file",
+        ),
+        (
+            "#!/usr/bin/env no-such-program\n",
+            "has the interpreter no-such-program, which is not in ",
+        ),
+    ] {
+        let directory = trusted::directory();
+        let hook = hook_in(&directory, "hook", text);
+        let file = directory.join("check.toml");
+        fs::write(&file, config(&[&hook])).expect("a directory of ours");
+        let checked = run(&["check", file.to_str().expect("UTF-8")]);
+        let note = format!(
+            "the notifier runs no such command: {} {told}",
+            hook.display()
+        );
+        assert!(checked.out.contains(&note), "{checked:?}");
+        let mut notifier = Notifier::start(&config(&[&hook]));
+        notifier.tell(&ended("a"));
+        let line = notifier.says("Result=");
+        assert!(line.contains(told), "{line}");
+        notifier.stop();
+    }
 }
 
 fn a_program_that_takes_too_long_is_killed_with_all_it_started() {

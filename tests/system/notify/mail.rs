@@ -6,9 +6,11 @@ use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::machine::{Daemon, until};
 use crate::harness::trusted;
 use serde_json::json;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 const AIOSMTPD: &str = "/usr/bin/aiosmtpd";
 /// What a mail server needs.
@@ -18,6 +20,9 @@ pub(crate) const CASES: &[Case] = cases![
     mail_arrives_as_one_and_no_name_gets_into_its_head: [Needs::Users, SERVER],
     a_server_that_does_not_answer_delays_no_other_channel: [Needs::Users],
     a_second_signal_does_not_wait_for_a_silent_server: [Needs::Users],
+    a_server_that_wants_a_login_is_told_as_one: [Needs::Users],
+    a_server_that_speaks_tls_from_the_start_is_told_as_one: [Needs::Users],
+    a_server_is_reached_by_its_ipv6_address: [Needs::Users],
 ];
 
 /// A mail server while it runs.
@@ -139,6 +144,65 @@ fn a_server_that_does_not_answer_delays_no_other_channel() {
         "{log}"
     );
     drop(connection);
+}
+
+/// Greets, and then demands a login, as servers on port 587 do.
+fn demand_login(listener: &TcpListener) {
+    let (stream, _) = listener.accept().expect("a client");
+    let mut out = stream.try_clone().expect("a socket");
+    let mut say = |text: &[u8]| out.write_all(text).expect("it listens");
+    say(b"220 here\r\n");
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { return };
+        match line.get(..4).unwrap_or_default() {
+            "EHLO" => say(b"250 AUTH PLAIN\r\n"),
+            "QUIT" => return,
+            _ => say(b"530 5.7.0 Authentication required\r\n"),
+        }
+    }
+}
+
+const RELAY: &str = "give a relay on this machine as smtp";
+
+/// The error says what the server wants, and what to do instead.
+fn a_server_that_wants_a_login_is_told_as_one() {
+    let (server, port) = listener();
+    let server = thread::spawn(move || demand_login(&server));
+    let mut notifier = notifier(port, "");
+    notifier.tell(&ended("a"));
+    notifier.process.signal(libc::SIGTERM);
+    let line = notifier.says("Mail rejected by the server");
+    let told = format!(
+        "Authentication required; the server wants a login or TLS, which the notifier does not have: {RELAY}"
+    );
+    assert!(line.contains(&told), "{line}");
+    notifier.exits();
+    server.join().expect("it ends");
+}
+
+/// A server that speaks TLS from the start waits for the client, which waits for its greeting.
+fn a_server_that_speaks_tls_from_the_start_is_told_as_one() {
+    let (_silent, port) = listener();
+    let mut notifier = notifier(port, "");
+    notifier.tell(&ended("a"));
+    notifier.process.signal(libc::SIGTERM);
+    let line = notifier.says("Mail not sent, it will be sent again");
+    let told = format!(
+        "; it gave no answer: a server that speaks TLS from the start, as on port 465, sends no greeting: {RELAY}"
+    );
+    assert!(line.contains(&told), "{line}");
+    notifier.exits();
+}
+
+fn a_server_is_reached_by_its_ipv6_address() {
+    let listener = TcpListener::bind("[::1]:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    let config = format!("[notify]\nemail_to = [\"a@example.com\"]\nsmtp = \"[::1]:{port}\"\n");
+    let notifier = Notifier::start(&config);
+    notifier.tell(&test_event(0));
+    let (connection, _) = listener.accept().expect("a client");
+    drop((connection, listener));
+    notifier.stop();
 }
 
 fn a_second_signal_does_not_wait_for_a_silent_server() {

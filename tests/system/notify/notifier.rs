@@ -106,6 +106,12 @@ impl Notifier {
         self.process.signal(libc::SIGHUP);
     }
 
+    /// Takes its configuration away, and lets it read that.
+    pub(super) fn remove_configuration(&self) {
+        fs::remove_file(&self.config).expect("a file of ours");
+        self.process.signal(libc::SIGHUP);
+    }
+
     /// Stops it; the rest of its log.
     pub(super) fn stop(mut self) -> String {
         self.process.stop();

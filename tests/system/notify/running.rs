@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_test_uses_every_channel_and_reports_each: [Needs::Users, SERVER, BUS, MONITOR, BUSCTL],
     a_test_without_a_notifier_or_without_channels_says_so: [Needs::Users],
     a_reload_changes_the_channels_and_a_rejected_one_changes_nothing: [Needs::Users],
+    a_lost_configuration_changes_nothing: [Needs::Users],
     a_configuration_that_is_rejected_elsewhere_is_reported: [Needs::Users],
     both_programs_take_the_same_options,
 ];
@@ -88,6 +89,24 @@ fn a_reload_changes_the_channels_and_a_rejected_one_changes_nothing() {
     notifier.says("Notifier ready");
     notifier.tell(&ended("a"));
     notifier.says("Path=/bin/false, Result=exit status: 1");
+    notifier.stop();
+}
+
+/// Without its channels it could not tell that the daemon rejects the file.
+fn a_lost_configuration_changes_nothing() {
+    let mut notifier = Notifier::start("[notify]\ncommand = [\"/bin/true\"]\n");
+    for text in ["", " \n\n"] {
+        notifier.reload(text);
+        let rejected = notifier.says("Configuration rejected, the previous one stays in force");
+        assert!(rejected.contains("is empty now"), "{rejected}");
+        notifier.tell(&ended("a"));
+        notifier.says("Path=/bin/true, Result=exit status: 0");
+    }
+    notifier.remove_configuration();
+    let rejected = notifier.says("Configuration rejected, the previous one stays in force");
+    assert!(rejected.contains("No such file"), "{rejected}");
+    notifier.tell(&ended("a"));
+    notifier.says("Path=/bin/true, Result=exit status: 0");
     notifier.stop();
 }
 

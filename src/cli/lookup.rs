@@ -1,0 +1,48 @@
+//! What is typed -> a row of the table; what has no row is an error that names the nearest one.
+
+use super::error::Error;
+use super::table::{COMMANDS, Command, Opt, all_commands};
+use crate::nearest::nearest;
+
+/// The command of this name.
+pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
+    let known = COMMANDS.iter().find(|command| command.name == name);
+    known.ok_or_else(|| Error::UnknownCommand(name.to_owned(), nearest_words(name)))
+}
+
+/// The command or the option that was probably meant by a word, as it is typed: `scan`, `scan --suggest`. None where none
+/// is near.
+fn nearest_words(word: &str) -> Option<String> {
+    let commands = COMMANDS.iter().map(|command| command.name);
+    let options = || all_commands().flat_map(Command::all_options);
+    let words = commands.chain(options().map(|option| option.long.trim_start_matches('-')));
+    let near = nearest(word.trim_start_matches('-'), words)?;
+    if COMMANDS.iter().any(|command| command.name == near) {
+        return Some(near.to_owned());
+    }
+    let option = options().find(|option| option.long.trim_start_matches('-') == near)?;
+    let owner = all_commands().find(|command| command.has(option.long))?;
+    let command = match owner.name {
+        "" => String::new(),
+        name => format!("{name} "),
+    };
+    Some(format!("{command}{}", option.long))
+}
+
+/// The option that is typed as `--json`; the same word is the same option everywhere.
+pub(super) fn long_option(typed: &str) -> Result<&'static Opt, Error> {
+    let options = || all_commands().flat_map(Command::all_options);
+    let known = options().find(|option| option.long == typed);
+    known.ok_or_else(|| {
+        let near = nearest(typed, options().map(|option| option.long));
+        let near = near.map(str::to_owned).or_else(|| nearest_words(typed));
+        Error::UnknownOption(typed.to_owned(), near)
+    })
+}
+
+/// The option with this letter.
+pub(super) fn short_option(letter: char) -> Result<&'static Opt, Error> {
+    let mut options = all_commands().flat_map(Command::all_options);
+    let known = options.find(|option| option.short == Some(letter));
+    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), None))
+}

@@ -1,0 +1,105 @@
+//! Entries of a configuration that have no effect, or not the one that was meant: `check` and the daemon report the same
+//! ones, with the fix. Pure: what files are is handed in.
+
+use super::configuration::Config;
+use super::error::{Effect, Warning, WarningKind};
+use super::keys::RULE;
+use super::rule::{Action, Rule};
+use super::schedule;
+use super::shown::shown;
+use super::slot::Slot;
+use super::suspect::{Compared, Suspicion};
+use super::written::Written;
+
+/// Those of the whitelist, the schedules and the mail server.
+pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
+    let mut found = Vec::new();
+    for (index, name) in config.whitelist.names.iter().enumerate() {
+        let location = written.item("whitelist", "names", index).cloned();
+        // The built-in names are right.
+        let Some(location) = location else {
+            continue;
+        };
+        let text = name.text();
+        found.extend(
+            Suspicion::of(text, Compared::Name).map(|suspicion| Warning {
+                location: Some(location),
+                kind: WarningKind::Suspect {
+                    key: "names",
+                    text: shown(text),
+                    suspicion,
+                },
+            }),
+        );
+    }
+    let values = |schedule: Option<&schedule::Schedule>| {
+        let thresholds = schedule.and_then(|schedule| schedule.thresholds);
+        let interval = schedule.and_then(|schedule| schedule.check_interval);
+        (
+            thresholds.unwrap_or(config.base_thresholds),
+            interval.unwrap_or(config.base_check_interval),
+        )
+    };
+    let effects = schedule::effects(&config.schedules, values);
+    for (index, (schedule, effect)) in config.schedules.iter().zip(effects).enumerate() {
+        if effect != Effect::Changes {
+            found.push(Warning {
+                location: schedule.location.clone(),
+                kind: WarningKind::IdleSchedule(index + 1, effect),
+            });
+        }
+    }
+    let port = config.notify.smtp.rsplit_once(':').map(|(_, port)| port);
+    let port = port.and_then(|port| port.parse().ok());
+    if let (Some(port @ (465 | 587)), false) = (port, config.notify.email_to.is_empty()) {
+        let entry = written.entry("notify", "smtp");
+        found.push(Warning {
+            location: entry.and_then(|entry| entry.location.clone()),
+            kind: WarningKind::MailPort(port),
+        });
+    }
+    found
+}
+
+/// Those of one rule; `read` has its keys as they were written.
+pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let location = |key| read.entry("[rule]", key)?.location.clone();
+    let matcher = &rule.matcher;
+    for (key, pattern, compared) in [
+        ("name", &matcher.name, Compared::Name),
+        ("exe", &matcher.exe, Compared::Exe),
+        ("cmdline", &matcher.cmdline, Compared::Cmdline),
+        ("unit", &matcher.unit, Compared::Unit),
+    ] {
+        let Some(pattern) = pattern else {
+            continue;
+        };
+        let text = pattern.text();
+        found.extend(Suspicion::of(text, compared).map(|suspicion| Warning {
+            location: location(key),
+            kind: WarningKind::Suspect {
+                key,
+                text: shown(text),
+                suspicion,
+            },
+        }));
+    }
+    if rule.action == Action::Protect {
+        // The rows reach a value by a mutable reference only, and may make one.
+        let rule = &mut rule.clone();
+        for key in &RULE {
+            let is_about_killing = !matches!(
+                key.slot,
+                Slot::Pattern(_) | Slot::UnitPattern(_) | Slot::UserPattern(_) | Slot::Action(_)
+            );
+            if is_about_killing && key.slot.show(rule).is_some() {
+                found.push(Warning {
+                    location: location(key.name),
+                    kind: WarningKind::BesideProtect(key.name),
+                });
+            }
+        }
+    }
+    found
+}
