@@ -2,6 +2,7 @@
 //! file, line and column. No I/O.
 
 use super::suspect::{Compared, Suspicion};
+use crate::quantities::Bytes;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,20 @@ pub(super) enum WarningKind {
     IsDirectory(&'static str, PathBuf),
     /// The directory of a file to be written does not exist; the key of the file.
     NoDirectory(&'static str, PathBuf),
+    /// Built-in names that a list replaces.
+    NamesGone(Vec<String>),
+    /// A threshold that the other one always comes before on this machine, at so many bytes.
+    IdleThreshold {
+        key: &'static str,
+        other: &'static str,
+        decides: Bytes,
+    },
+    /// The executable of a rule, which no path is.
+    ExeWithoutSlash(String),
+    /// The executable of a rule, and where its symbolic link leads.
+    ExeLink(String, String),
+    /// The unit of a rule, which is a part of a path.
+    UnitPath(String),
     /// The mail server's port is one where the notifier can't send.
     MailPort(u16),
     /// `users` names root, but nothing says whether root is to be protected.
@@ -167,6 +182,7 @@ impl fmt::Display for Cause {
 }
 
 impl fmt::Display for Warning {
+    #[allow(clippy::too_many_lines)] // one arm for each kind
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_location(f, self.location.as_ref())?;
         match &self.kind {
@@ -251,6 +267,40 @@ impl fmt::Display for Warning {
                     quoted(path)
                 )
             }
+            WarningKind::NamesGone(names) => {
+                let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+                write!(
+                    f,
+                    "names replaces the built-in list, of which {} are no longer protected: add \
+                     them, or put your names into a drop-in in config.d, which adds to the list",
+                    names.join(", ")
+                )
+            }
+            WarningKind::IdleThreshold {
+                key,
+                other,
+                decides,
+            } => write!(
+                f,
+                "{key} never decides on this machine: {other} decides, at {decides}; change that \
+                 one, or switch it off"
+            ),
+            WarningKind::ExeWithoutSlash(exe) => write!(
+                f,
+                "exe = {exe:?} has no slash and can never match the path of an executable: write \
+                 its whole path, or name = {exe:?}"
+            ),
+            WarningKind::ExeLink(exe, real) => write!(
+                f,
+                "exe = {exe:?} is behind a symbolic link and can never match: what runs is \
+                 {real:?}, write {real:?}"
+            ),
+            WarningKind::UnitPath(unit) => write!(
+                f,
+                "unit = {unit:?} has a slash and is compared with the whole path of the control \
+                 group, which begins with a slash and ends with none: write the unit alone, or \
+                 begin with \"*/\""
+            ),
             WarningKind::MailPort(465) => f.write_str(
                 "port 465 speaks TLS from the start, which the notifier does not: \
                  give a relay on this machine, such as \"localhost:25\"",

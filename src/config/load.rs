@@ -8,6 +8,7 @@ use super::files::{self, DropIns, Streams};
 use super::keys;
 use super::layer::{self, Source};
 use super::no_effect;
+use super::this_machine;
 use super::users::{self, UserLookup};
 use super::written::Written;
 use crate::paths;
@@ -110,6 +111,10 @@ impl Loaded {
     fn with_files(mut self) -> Self {
         let unwritable = files::unwritable(&self.config, &self.written);
         self.warnings.extend(unwritable);
+        self.warnings
+            .extend(this_machine::executables(&self.config));
+        let gone = this_machine::names_gone(&self.config, &self.written);
+        self.warnings.extend(gone);
         self
     }
 

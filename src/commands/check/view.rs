@@ -5,7 +5,7 @@ use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
-use crate::config::{Entry, Warning, Written};
+use crate::config::{Entry, Warning, Written, idle_threshold};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
 use crate::proc::{Process, Snapshot};
@@ -107,6 +107,8 @@ impl CheckReport {
             week: Week::new(config, checked.now),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };
+        let idle = idle_threshold(config, written, snapshot.memory.total);
+        report.notes.extend(idle.map(|idle| idle.to_string()));
         report.add_notes(checked);
         report
     }
