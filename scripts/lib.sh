@@ -102,11 +102,13 @@ debian_root_at() {
 	debian_root "$suite" "$directory/root" "$packages" "${@:3:$#-3}"
 }
 
-# in_root ROOT COMMAND...: runs COMMAND in that root, with its own PID namespace and /proc.
+# in_root ROOT COMMAND...: runs COMMAND in that root, with its own PID namespace, /proc and /tmp; in the network of
+# process $network if that is set.
 in_root() {
-	unshare --mount --pid --fork --kill-child -- sh -euc '
+	${network:+nsenter --net="/proc/$network/ns/net"} unshare --mount --pid --fork --kill-child -- sh -euc '
 		mount -t proc proc "$1/proc"
 		mount -t tmpfs tmpfs "$1/run"
+		mount -t tmpfs tmpfs "$1/tmp"
 		mount --bind /dev "$1/dev"
 		root=$1
 		shift

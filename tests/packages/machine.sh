@@ -14,8 +14,8 @@ dpkg=(dpkg --force-confold --force-downgrade)
 
 # use_repository DIRECTORY: makes the signed repository in that directory the machine's.
 use_repository() {
-	sed "s|file://.*|file:$packages/apt|; s|Signed-By: .*|Signed-By: $packages/apt/memory-monitor.asc|" \
-		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
+	# The machine has no network.
+	sed "s|^URIs: .*|URIs: file:$packages/apt|" "$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
 	rm -rf "$packages"
 	cp -r "$1" "$packages"
 	# apt would reject an index with an older signature.
