@@ -69,7 +69,7 @@ hog() {
 	disown "$hog"
 	until_ok grown "$hog"
 }
-grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status")" -gt 125000 ] 2>/dev/null; }
+grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt 125000 ] 2>/dev/null; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
