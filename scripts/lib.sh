@@ -6,6 +6,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-/var/tmp}/memory-monitor-test
 mkdir -p "$cache"
 
+# The script that sources this file.
+script=$(realpath "$0")
+
+# confined ARGUMENT...: continues this script within scripts/confined, unless it runs there already.
+confined() { [ -n "${CONFINED:-}" ] || exec "$root/scripts/confined" "$script" "$@"; }
+
 say() { echo "[$(date +%T)] $*" >&2; }
 
 # need PACKAGE...: installs those of these Debian packages that are missing.
@@ -15,23 +21,30 @@ need() {
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	say "installing ${missing[*]}"
+	say "installing the Debian packages: ${missing[*]}"
 	[ "$(id -u)" = 0 ] || sudo=(sudo)
 	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
 	# apt waits for the lock of dpkg, but not for that of its package lists.
 	{ flock 9 && "${apt[@]}" update && "${apt[@]}" --no-install-recommends install "${missing[@]}"; } \
-		</dev/null >/dev/null 9>"$cache/.apt.lock"
+		</dev/null >/dev/null 9>"$cache/.apt.lock" && return
+	say "could not install them"
+	return 1
 }
+
+# needed_by FILE...: the Debian packages that these scripts need, from their lines `need PACKAGE...`.
+needed_by() { sed -nE 's/^[[:space:]]*need ([a-z0-9].*)/\1/p' "$@" | xargs -n 1 | sort -u; }
 
 # need_cargo_tool NAME VERSION: installs a cargo subcommand into the cache, and adds it to the PATH.
 need_cargo_tool() {
-	local tools=$cache/tools/$1-$2
-	[ -x "$tools/bin/$1" ] || {
-		say "building $1 $2"
-		cargo install --quiet --locked --root "$tools" --target-dir "$cache/tools/build-$1" "$1@$2" </dev/null
-		rm -rf "$cache/tools/build-$1"
-	}
-	PATH=$tools/bin:$PATH
+	once "tools/$1-$2" "$2" install_cargo_tool "$1" "$2"
+	PATH=$cache/tools/$1-$2/bin:$PATH
+}
+# Built quickly rather than well: it runs once or twice.
+install_cargo_tool() {
+	say "building $1 $2"
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo install --quiet --locked --root "$3" --target-dir "$3/build" "$1@$2" </dev/null
+	rm -rf "$3/build"
 }
 
 # The Debian mirror of this machine.
@@ -89,11 +102,13 @@ debian_root_at() {
 	debian_root "$suite" "$directory/root" "$packages" "${@:3:$#-3}"
 }
 
-# in_root ROOT COMMAND...: runs COMMAND in that root, with its own PID namespace and /proc.
+# in_root ROOT COMMAND...: runs COMMAND in that root, with its own PID namespace, /proc and /tmp; in the network of
+# process $network if that is set.
 in_root() {
-	unshare --mount --pid --fork --kill-child -- sh -euc '
+	${network:+nsenter --net="/proc/$network/ns/net"} unshare --mount --pid --fork --kill-child -- sh -euc '
 		mount -t proc proc "$1/proc"
 		mount -t tmpfs tmpfs "$1/run"
+		mount -t tmpfs tmpfs "$1/tmp"
 		mount --bind /dev "$1/dev"
 		root=$1
 		shift

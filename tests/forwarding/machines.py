@@ -22,7 +22,7 @@ users = []
 log_file = "{log}"
 log_format = "json"
 enable_syslog = false
-term_timeout = 0.5
+term_timeout = 60
 """
 # An authority, and who is certified by it.
 CERTIFICATES = """

@@ -21,7 +21,7 @@ import urllib.request
 
 PROMETHEUS, EXPORTER = 9090, 9100
 # Nothing takes so long; only a failure waits for it.
-LIMIT = 60
+LIMIT = 300
 # Whatever the environment says: all of it is on this machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -37,7 +37,8 @@ users = []
 metrics_file = "{metrics}"
 log_file = "{log}"
 enable_syslog = false
-term_timeout = 0.5
+# A process that ends by SIGTERM may take a while on a loaded machine.
+term_timeout = 5
 max_kills_per_minute = 0
 """
 

@@ -1,13 +1,17 @@
 # Sourced by the tests of the packages, on the host and in machines.
 # shellcheck shell=bash
 
+ok=0 bad=0
+
 # check DESCRIPTION COMMAND...: one test, counted by the line that it prints.
 check() {
 	local description=$1 output begin=$SECONDS
 	shift
 	if output=$("$@" 2>&1 </dev/null); then
 		echo "ok: $description ($((SECONDS - begin)) s)"
+		ok=$((ok + 1))
 	else
+		bad=$((bad + 1))
 		echo "FAILED: $description ($((SECONDS - begin)) s)"
 		sed 's/^/    /' <<<"$output" | tail -n 40
 		return 1
@@ -33,15 +37,10 @@ needs_at_most() {
 	[ -n "$newest" ] && printf '%s\n' "$newest" "$1" | sort -CV
 }
 
-# phase NAME: the phase machine-NAME in the booted machine $name.
-phase() {
-	local last=
-	while IFS= read -r line; do
-		last=$line
-		[ "$line" = finished ] || echo "$line"
-	done < <(scripts/boot run "$name" 1200 "bash /srv/tests/machine-$1 2>&1")
-	[ "$last" = finished ] || echo "FAILED: the phase $1 was aborted"
-}
-
-# The last line of a test that was not aborted.
+# The last line of a phase that was not aborted.
 finished() { echo finished; }
+# The last line of a test of one process: its counts.
+counts() {
+	echo "$ok passed, $bad failed"
+	[ $bad = 0 ]
+}

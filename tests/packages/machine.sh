@@ -14,8 +14,8 @@ dpkg=(dpkg --force-confold --force-downgrade)
 
 # use_repository DIRECTORY: makes the signed repository in that directory the machine's.
 use_repository() {
-	sed "s|file://.*|file:$packages/apt|; s|Signed-By: .*|Signed-By: $packages/apt/memory-monitor.asc|" \
-		"$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
+	# The machine has no network.
+	sed "s|^URIs: .*|URIs: file:$packages/apt|" "$1/apt/memory-monitor.sources" >/etc/apt/sources.list.d/memory-monitor.sources
 	rm -rf "$packages"
 	cp -r "$1" "$packages"
 	# apt would reject an index with an older signature.
@@ -69,7 +69,7 @@ hog() {
 	disown "$hog"
 	until_ok grown "$hog"
 }
-grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status")" -gt 125000 ] 2>/dev/null; }
+grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt 125000 ] 2>/dev/null; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
