@@ -54,7 +54,7 @@ _memory_monitor() {
     "exempt") if [[ $cur == -* ]]; then _memory_monitor_words "--for --end --reason --list --json -h --help -V --version"; else _memory_monitor_processes; fi ;;
     "history") _memory_monitor_words "--json --since --user --name -h --help -V --version" ;;
     "notify") _memory_monitor_words "-c --config -v --verbose -q --quiet -h --help -V --version" ;;
-    "status") _memory_monitor_words "--json -h --help -V --version" ;;
+    "status") _memory_monitor_words "-c --config --json -h --help -V --version" ;;
     "help") if [[ $cur == -* ]]; then _memory_monitor_words "-h --help -V --version"; else _memory_monitor_words "scan explain check selftest exempt history notify status help"; fi ;;
     esac
 }

@@ -29,7 +29,7 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from explain" -a '(__fish_
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -F
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -a '(__fish_complete_pids)'
 complete -c memory-monitor -n "__fish_seen_subcommand_from help" -a "$commands"
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify" -s c -l config -r -F -d 'Read this configuration instead of /etc/memory-monitor/config.toml'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify status" -s c -l config -r -F -d 'Read this configuration instead of /etc/memory-monitor/config.toml'
 complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but send no signal'
 complete -c memory-monitor -n $none -l once -d 'Scan once, exit when the processes it killed are gone'
 complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Print debug messages too'

@@ -266,14 +266,17 @@ impl HistoryOptions {
 /// The options of `status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusOptions {
+    /// The configuration file to compare with the one in force; None for that one's own file.
+    pub config: Option<PathBuf>,
     /// Print JSON.
     pub json: bool,
 }
 
 impl StatusOptions {
-    pub(super) fn read(given: &Given) -> Self {
-        Self {
+    pub(super) fn read(given: &Given) -> Result<Self, Error> {
+        Ok(Self {
+            config: given.get("--config")?,
             json: given.has("--json"),
-        }
+        })
     }
 }

@@ -276,10 +276,10 @@ it runs until Ctrl-C.",
         about: "\
 Reads the status file that the daemon writes after each scan to /run/memory-monitor,
 and says so if that is stale. Exits with status 1 if no daemon runs.",
-        options: &[&JSON],
+        options: &[&CONFIG, &JSON],
         exclusive: &[],
         required: &[],
-        read: |given| Ok(Invocation::Status(StatusOptions::read(given))),
+        read: |given| Ok(Invocation::Status(StatusOptions::read(given)?)),
     },
     Command {
         name: "help",

@@ -39,6 +39,8 @@ fn machine(schedule: &str) -> Machine {
 fn launch(machine: &Machine, zone: Option<&str>, seconds: u64) -> Daemon {
     let mut command = machine.command();
     command.env_remove("TZ").envs(zone.map(|zone| ("TZ", zone)));
+    // Several run at once.
+    command.env("RUNTIME_DIRECTORY", machine.path("run"));
     begin_at(&mut command, seconds);
     machine.launch(command)
 }

@@ -14,6 +14,7 @@ use crate::sys::process::against_hidepid;
 use crate::sys::trust::Doubt;
 use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
@@ -133,6 +134,7 @@ impl CheckReport {
                 against_hidepid()
             ));
         }
+        self.notes.extend(shared(checked));
         let is_unreadable = |process: &&Process| process.facts.is_err();
         let unreadable = checked.snapshot.near.iter().filter(is_unreadable).count();
         if unreadable > 0 {
@@ -199,6 +201,35 @@ impl CheckReport {
         }
         Ok(())
     }
+}
+
+/// The programs that are over a threshold by what they share with others, by name; None where there are none.
+fn shared(checked: &Checked<'_>) -> Option<String> {
+    let memory = &checked.snapshot.memory;
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for process in &checked.snapshot.near {
+        let breach = checked.policy.breach(process, memory.total, None);
+        let own = breach.and_then(|b| process.own_share(b.metric, b.threshold_bytes));
+        if let (Some(_), Ok(facts)) = (own, &process.facts) {
+            *names
+                .entry(Escaped(facts.name.as_bytes()).to_string())
+                .or_default() += 1;
+        }
+    }
+    let names: Vec<_> = names
+        .iter()
+        .map(|(name, count)| match count {
+            1 => name.clone(),
+            count => format!("{name} ({count} processes)"),
+        })
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "over a threshold by rss, but not by what is their own: {}; metric = \"pss\" would \
+             decide otherwise",
+            names.join(", ")
+        )
+    })
 }
 
 /// Where a value is set; for a list that several files add to, where it begins in each.

@@ -55,7 +55,7 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
         }
     };
     let report = StatusReport::new(Situation {
-        file: file_on_disk(&status),
+        file: file_on_disk(&status, options.config.as_deref()),
         today: history::today(&History::usual())
             .as_ref()
             .map(PastReport::total),
@@ -132,8 +132,8 @@ fn rejected() -> Vec<String> {
 }
 
 /// How the configuration file on disk differs from the one in force.
-fn file_on_disk(status: &DaemonStatus) -> Vec<String> {
-    let named = status.config_file.as_deref();
+fn file_on_disk(status: &DaemonStatus, given: Option<&Path>) -> Vec<String> {
+    let named = given.or(status.config_file.as_deref());
     let path = named.unwrap_or(Path::new(paths::CONFIG));
     let not_in_force = "the file on disk is not what is in force";
     let loaded = match Config::load(named) {
