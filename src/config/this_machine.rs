@@ -60,11 +60,14 @@ pub fn idle_threshold(config: &Config, written: &Written, total: Bytes) -> Optio
             is_default,
         )
     };
-    // One of the two defaults decides nothing on any machine.
-    let entry = written.entry("thresholds", key).filter(|_| !is_default)?;
-    let location: Option<Location> = entry.location.clone();
+    // One of the two decides nothing on any machine: that is said where the other one is a default, which no file sets.
+    let location =
+        |key: &str| -> Option<Location> { written.entry("thresholds", key)?.location.clone() };
+    if is_default || location(other).is_some() {
+        return None;
+    }
     Some(Warning {
-        location: Some(location?),
+        location: Some(location(key)?),
         kind: WarningKind::IdleThreshold {
             key,
             other,

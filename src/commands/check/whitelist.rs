@@ -6,9 +6,11 @@ use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
 use crate::policy::{Policy, name_of};
 use crate::proc::{Facts, Process};
-use crate::quantities::Uid;
+use crate::quantities::{Pid, Uid};
 use serde::Serialize;
 use std::fmt::Write;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
@@ -20,6 +22,9 @@ pub(super) struct Listed {
     protects: bool,
     /// With `verify_names`: how many processes have the name, which their executables do not verify.
     refuted: usize,
+    /// Where it matches nothing: the processes whose executable has such a name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by_executable: Vec<Pid>,
 }
 
 pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) -> Vec<Listed> {
@@ -41,8 +46,10 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
             matches,
             protects,
             refuted: 0,
+            by_executable: Vec::new(),
         }
     };
+    let mut executables = None;
     let mut entries = Vec::new();
     for (index, pid) in pids.iter().enumerate() {
         let is_match = |process: &Process, _: &Facts| process.pid == *pid;
@@ -55,9 +62,19 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         let is_refuted = |process: &Process, facts: &Facts| {
             name_of(name, facts).is_some() && policy.refuted_name(process).is_some()
         };
+        let matches = matching(processes, is_match);
+        let by_executable = if matches.is_empty() {
+            executables.get_or_insert_with(|| base_names(processes));
+            let named = executables.iter().flatten();
+            let named = named.filter(|(_, exe)| name.matches(exe));
+            named.map(|(pid, _)| *pid).collect()
+        } else {
+            Vec::new()
+        };
         entries.push(Listed {
+            by_executable,
             refuted: matching(processes, is_refuted).len(),
-            ..entry("names", index, matching(processes, is_match), true)
+            ..entry("names", index, matches, true)
         });
     }
     for (index, user) in users.iter().enumerate() {
@@ -84,6 +101,14 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                 ", {} of that name not protected: another program",
                 entry.refuted
             ),
+            _ if !entry.by_executable.is_empty() => {
+                let pids = entry.by_executable.iter().take(4);
+                let pids: Vec<_> = pids.map(ToString::to_string).collect();
+                format!(
+                    ", but the executable of {} has that name: they are called by their scripts",
+                    pids.join(", ")
+                )
+            }
             _ => String::new(),
         };
         writeln!(
@@ -93,4 +118,14 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// The names of the executables, where they can be read.
+fn base_names(processes: &[Process]) -> Vec<(Pid, Vec<u8>)> {
+    let names = processes.iter().filter_map(|process| {
+        let link = fs::read_link(format!("/proc/{}/exe", process.pid)).ok()?;
+        let name = link.file_name()?.as_bytes().to_vec();
+        Some((process.pid, name))
+    });
+    names.collect()
 }
