@@ -43,6 +43,9 @@ impl Questions for Policy {
                     return found;
                 }
                 Match::No => {}
+                // A process that keeps its arguments from being read in time gains nothing by it.
+                Match::Doubt(unreadable) if unreadable.is_late() && rule.action == Action::Kill => {
+                }
                 Match::Doubt(unreadable) => found.doubt = found.doubt.or(Some((index, unreadable))),
             }
         }
