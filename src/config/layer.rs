@@ -5,7 +5,7 @@ use super::configuration::Config;
 use super::document::Document;
 use super::error::{Cause, Location};
 use super::keys::{KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
-use super::rule::Rule;
+use super::rule::{Action, Rule};
 use super::schedule::Schedule;
 use super::slot::{Key, Merge, Slot};
 use super::thresholds::Thresholds;
@@ -59,7 +59,12 @@ pub(super) fn read(
     };
     for Table { name, keys } in &TABLES {
         match take(*name) {
-            Some((_, DeValue::Table(table))) => layer.table(name, keys, table, config, written),
+            Some((_, DeValue::Table(table))) => {
+                if source != Source::Default {
+                    written.note_table(name);
+                }
+                layer.table(name, keys, table, config, written);
+            }
             Some((at, other)) => layer.not_a_table(at, "a table that begins", name, &other),
             None => {}
         }
@@ -182,6 +187,11 @@ impl<'t> Layer<'t> {
         if given.count(&["name", "user", "exe", "cmdline", "unit"]) == 0 {
             let message = "must say which processes it matches: name, user, exe, cmdline or unit \
                            (name = \"*\" for all)";
+            self.reject(given, message);
+        }
+        if rule.when_short.is_some() && rule.action == Action::Protect {
+            let message = "has when_short beside action = \"protect\", which already protects \
+                           its processes: remove one of the two";
             self.reject(given, message);
         }
     }

@@ -4,7 +4,7 @@
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
 //! parsed as far as it can be (`document`) and read key by key (`layer`) by the table of keys (`keys`), so that all that
 //! is wrong with it is reported at once (`error`). A key is a row (`slot`); its value is read by `value`, stored in
-//! `configuration`, `whitelist`, `rule` or `schedule`, and kept as it was written, with its location (`written`).
+//! `configuration`, `system`, `whitelist`, `rule` or `schedule`, and kept as it was written, with its location (`written`).
 
 mod changes;
 mod configuration;
@@ -19,6 +19,7 @@ mod pattern;
 mod rule;
 pub mod schedule;
 mod slot;
+mod system;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -34,6 +35,7 @@ pub use load::{Loaded, NotifierConfig};
 pub use pattern::{NamePattern, PatternError};
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
+pub use system::{System, SystemAction, WhenShort};
 pub use thresholds::Thresholds;
 pub use users::UserLookup;
 pub use whitelist::{User, UserMatch, Whitelist};

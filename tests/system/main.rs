@@ -36,6 +36,7 @@ mod running;
 mod scan;
 mod schedule;
 mod selftest;
+mod shortage;
 mod sinks;
 mod systemd;
 mod traced;
@@ -90,6 +91,7 @@ fn main() {
         sinks::file::CASES,
         sinks::full_disk::CASES,
         sinks::syslog::CASES,
+        shortage::CASES,
         systemd::CASES,
         traced::CASES,
         users::CASES,
