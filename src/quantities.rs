@@ -98,7 +98,7 @@ impl fmt::Display for Metric {
 }
 
 /// A share in percent; finite and not negative, but possibly over 100.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, serde::Serialize)]
 pub struct Percent(f64);
 
 impl Percent {
@@ -106,6 +106,9 @@ impl Percent {
     pub fn new(percent: f64) -> Option<Self> {
         (percent.is_finite() && percent >= 0.0).then_some(Self(percent))
     }
+
+    /// All of a whole.
+    pub const ALL: Self = Self(100.0);
 
     /// The share of `part` in `whole`; zero for an empty whole.
     #[allow(clippy::cast_precision_loss)]

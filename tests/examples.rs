@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use memory_monitor::config::{Action, Config, Loaded, Origin};
-use memory_monitor::quantities::{Metric, Uid};
+use memory_monitor::config::{Action, Config, Loaded, Origin, SystemAction, WhenShort};
+use memory_monitor::quantities::{Metric, Percent, Uid};
 use std::io;
 use std::path::Path;
 
@@ -52,7 +52,8 @@ fn every_example_is_accepted() {
             "database-server.toml",
             "desktop.toml",
             "login-node.toml",
-            "server.toml"
+            "server.toml",
+            "small-machine.toml"
         ]
     );
     for name in names {
@@ -76,6 +77,20 @@ fn examples_mean_what_they_say() {
     let tab = desktop.rules[0].matcher.cmdline.as_ref().unwrap();
     assert!(tab.matches(b"/usr/lib/chromium/chromium --type=renderer --crashpad-handler-pid=0"));
     assert!(!tab.matches(b"/usr/lib/chromium/chromium --type=gpu-process"));
+
+    assert_eq!(desktop.rules[0].when_short, Some(WhenShort::First));
+    assert_eq!(desktop.only_below_available, Percent::new(20.0).unwrap());
+    for name in [
+        "ci-runner",
+        "database-server",
+        "desktop",
+        "login-node",
+        "server",
+        "small-machine",
+    ] {
+        let system = example(&format!("{name}.toml")).system;
+        assert_eq!(system.action, SystemAction::Kill, "{name}");
+    }
 
     let login = example("login-node.toml");
     let everybody = login.rules.last().unwrap().matcher.unit.as_ref().unwrap();

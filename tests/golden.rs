@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::commands::scan::{Layout, ScanReport, View};
 use memory_monitor::config::Config;
 use memory_monitor::policy::{Exemptions, Policy};
-use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
+use memory_monitor::proc::{ProcRoot, Sampler, Snapshot, SystemFiles};
 use memory_monitor::quantities::Pid;
 use memory_monitor::sys;
 use memory_monitor::users::UserNames;
@@ -71,9 +71,11 @@ fn scan(directory: &Path) -> Result<String, Failed> {
     };
     let mut snapshot = Snapshot::default();
     sampler.scan_all(&policy, &mut snapshot)?;
+    let system = SystemFiles::open(sampler.root())?.read();
     let report = ScanReport::new(
         &policy,
         &snapshot,
+        &system,
         false,
         &View::default(),
         &sys::now(),

@@ -37,6 +37,9 @@ pub(crate) fn of_limit(
     schedule: Option<&Schedule>,
     written: &Written,
 ) -> Option<ConfigLine> {
+    if limit.is_of_system() {
+        return of_key("system", limit.key(), written);
+    }
     if let Some(rule) = rule.filter(|rule| rule.thresholds.is_some()) {
         return Some(of_rule(rule));
     }
@@ -46,11 +49,7 @@ pub(crate) fn of_limit(
             text: format!("[[schedule]] {schedule}"),
         });
     }
-    let key = match limit {
-        Threshold::Percent(_) => "ram_percent_threshold",
-        Threshold::Amount(_) => "ram_gb_threshold",
-    };
-    of_key("thresholds", key, written)
+    of_key("thresholds", limit.key(), written)
 }
 
 /// The line of one key; None where there is no such key.

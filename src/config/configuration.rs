@@ -3,6 +3,7 @@
 
 use super::rule::Rule;
 use super::schedule::{self, Schedule, WeekMinute};
+use super::system::System;
 use super::thresholds::Thresholds;
 use super::whitelist::Whitelist;
 use crate::escape::Escaped;
@@ -35,6 +36,10 @@ pub struct Config {
     pub sustained: Duration,
     /// What counts as the memory of a process.
     pub metric: Metric,
+    /// Processes over a threshold are killed only while less than this share of MemTotal is available; 100 for always.
+    pub only_below_available: Percent,
+    /// The guard of the machine as a whole.
+    pub system: System,
     /// The share of a threshold at which there is an early warning; None for no warning.
     pub warn_percent: Option<Percent>,
     /// In the order in which they are tried.

@@ -5,7 +5,7 @@ use super::configuration::Config;
 use super::rule::Rule;
 use super::schedule::Schedule;
 use super::slot::At::{Always, IfGiven};
-use super::slot::{Items, Key, Merge, Slot};
+use super::slot::{Items, Key, Merge, OVER_ZERO, Slot};
 
 /// A table that can be given once.
 pub(super) struct Table {
@@ -16,7 +16,7 @@ pub(super) struct Table {
 /// The tables that can be given once, and their keys, in the order in which they are shown. A row has the name, the
 /// default, the type with its range and where it is stored, and one line for the page.
 #[rustfmt::skip]
-pub(super) static TABLES: [Table; 4] = [
+pub(super) static TABLES: [Table; 5] = [
     Table { name: "thresholds", keys: &[
         key("ram_percent_threshold", "10.0", Slot::Percent(100.0, |c| &mut c.base_thresholds.percent),
             "Percent of MemTotal that a process must not exceed"),
@@ -30,6 +30,18 @@ pub(super) static TABLES: [Table; 4] = [
             "Seconds a process must be over a threshold before it is killed"),
         key("metric", "\"rss\"", Slot::Metric(Always(|c| &mut c.metric)),
             "What counts as the memory of a process"),
+        key("only_below_available_percent", "100.0", Slot::Share(0.0..=100.0, Always(|c| &mut c.only_below_available)),
+            "Kill only while less than this percent of MemTotal is available; 100 for always"),
+    ] },
+    Table { name: "system", keys: &[
+        key("action", "\"kill\"", Slot::SystemAction(|c| &mut c.system.action),
+            "What is done when the machine is short of memory; warn where a file has no table [system]"),
+        key("available_percent_threshold", "4.0", Slot::Share(OVER_ZERO..=50.0, Always(|c| &mut c.system.available_percent)),
+            "Percent of MemTotal below which memory is short"),
+        key("available_gb_threshold", "1.0", Slot::Gb(|c| &mut c.system.available),
+            "GB of 1024^3 bytes; memory is short below the smaller of the two"),
+        key("stall_seconds", "4.0", Slot::SecondsOrNone(0.5..=10.0, |c| &mut c.system.stall),
+            "Memory is short when all work waited for it for so many of the last ten seconds"),
     ] },
     Table { name: "whitelist", keys: &[
         key("pids", "[1]", Slot::List(Merge::Add, Items::Pids(|c| &mut c.whitelist.pids)),
@@ -81,7 +93,7 @@ pub(super) static TABLES: [Table; 4] = [
 
 /// The keys of `[[rule]]`.
 #[rustfmt::skip]
-pub(super) static RULE: [Key<Rule>; 11] = [
+pub(super) static RULE: [Key<Rule>; 13] = [
     key("name", "", Slot::Pattern(|r| &mut r.matcher.name),
         "Matches the full name"),
     key("user", "", Slot::UserPattern(|r| &mut r.matcher.user),
@@ -104,6 +116,10 @@ pub(super) static RULE: [Key<Rule>; 11] = [
         "Seconds a process must be over a threshold before it is killed"),
     key("term_timeout", "", Slot::Seconds(0.0..=300.0, IfGiven(|r| &mut r.term_timeout)),
         "Seconds from SIGTERM to SIGKILL"),
+    key("only_below_available_percent", "", Slot::Share(0.0..=100.0, IfGiven(|r| &mut r.only_below_available)),
+        "Kill only while less than this percent of MemTotal is available; 100 for always"),
+    key("when_short", "", Slot::WhenShort(|r| &mut r.when_short),
+        "Its place in the order in which victims are chosen while memory is short"),
 ];
 
 /// The keys of `[[schedule]]`.
@@ -180,6 +196,9 @@ fn row<T>(table: &'static str, key: &Key<T>) -> KeyRow {
         summary: key.summary,
     }
 }
+
+/// What a configuration file without the table `[system]` means: files of earlier versions kill nothing new.
+pub(super) const WITHOUT_SYSTEM: &str = "[system]\naction = \"warn\"\n";
 
 /// A configuration that gives every key of `TABLES` its default.
 pub(super) fn defaults() -> String {

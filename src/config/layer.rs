@@ -6,7 +6,7 @@ use super::document::Document;
 use super::error::{Cause, Location, Warning};
 use super::keys::{KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
 use super::no_effect;
-use super::rule::Rule;
+use super::rule::{Action, Rule};
 use super::schedule::Schedule;
 use super::shown::shown;
 use super::slot::{Key, Merge, Slot};
@@ -67,7 +67,12 @@ pub(super) fn read(
     };
     for Table { name, keys } in &TABLES {
         match take(*name) {
-            Some((_, DeValue::Table(table))) => layer.table(name, keys, table, config, written),
+            Some((_, DeValue::Table(table))) => {
+                if source != Source::Default {
+                    written.note_table(name);
+                }
+                layer.table(name, keys, table, config, written);
+            }
             Some((at, other)) => layer.not_a_table(at, "a table that begins", name, &other),
             None => {}
         }
@@ -198,6 +203,11 @@ impl<'t> Layer<'t> {
             self.reject(given, message);
         }
         self.warnings.extend(no_effect::in_rule(rule, &given.read));
+        if rule.when_short.is_some() && rule.action == Action::Protect {
+            let message = "has when_short beside action = \"protect\", which already protects \
+                           its processes: remove one of the two";
+            self.reject(given, message);
+        }
     }
 
     /// Checks a schedule as a whole.

@@ -197,6 +197,10 @@ impl Texts {
         for drop_in in &self.drop_ins.files {
             draft.add(&drop_in.file, &drop_in.text, Source::DropIn);
         }
+        let is_file = matches!(self.origin, Origin::File(_));
+        if is_file && !draft.written.has_table("system") {
+            draft.add_default(keys::WITHOUT_SYSTEM);
+        }
         draft.check_thresholds();
         draft
     }
@@ -272,13 +276,13 @@ impl Texts {
 impl Draft {
     fn defaults() -> Self {
         let mut draft = Self::default();
-        let defaults = keys::defaults();
-        draft.add(
-            Path::new("built-in defaults"),
-            defaults.as_bytes(),
-            Source::Default,
-        );
+        draft.add_default(&keys::defaults());
         draft
+    }
+
+    fn add_default(&mut self, text: &str) {
+        let file = Path::new("built-in defaults");
+        self.add(file, text.as_bytes(), Source::Default);
     }
 
     fn add(&mut self, file: &Path, text: &[u8], source: Source) {

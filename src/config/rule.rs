@@ -3,8 +3,9 @@
 
 use super::error::{Location, Warning, WarningKind};
 use super::pattern::NamePattern;
+use super::system::WhenShort;
 use super::thresholds::Thresholds;
-use crate::quantities::{Metric, Uid};
+use crate::quantities::{Metric, Percent, Uid};
 use std::time::Duration;
 
 /// What applies to a process that a rule matches. For None, it is as without the rule.
@@ -22,8 +23,12 @@ pub struct Rule {
     pub sustained: Option<Duration>,
     /// How long a process has from SIGTERM to SIGKILL.
     pub term_timeout: Option<Duration>,
+    /// It is killed only while less than this share of MemTotal is available; 100 for always.
+    pub only_below_available: Option<Percent>,
     /// What is done with a process over its threshold.
     pub action: Action,
+    /// When it is chosen as a victim while memory is short; None for the usual order.
+    pub when_short: Option<WhenShort>,
 }
 
 /// What is done with a process over the threshold of its rule.

@@ -4,6 +4,7 @@
 use super::configuration::LogFormat;
 use super::pattern::NamePattern;
 use super::rule::{Action, UserMatcher};
+use super::system::{SystemAction, WhenShort};
 use super::typed;
 use super::value::{self, Choice, found, words};
 use super::whitelist::User;
@@ -42,6 +43,10 @@ pub(super) enum At<T, V> {
 pub(super) enum Slot<T: 'static> {
     Flag(In<T, bool>),
     Seconds(RangeInclusive<f64>, At<T, Duration>),
+    /// 0 is off.
+    SecondsOrNone(RangeInclusive<f64>, In<T, Duration>),
+    /// From [`OVER_ZERO`] on where 0 is not allowed.
+    Share(RangeInclusive<f64>, At<T, Percent>),
     /// The first is what stands for None: 0.0 or 100.0.
     Percent(f64, In<T, Option<Percent>>),
     /// inf for None.
@@ -54,6 +59,8 @@ pub(super) enum Slot<T: 'static> {
     Format(In<T, LogFormat>),
     Metric(At<T, Metric>),
     Action(In<T, Action>),
+    SystemAction(In<T, SystemAction>),
+    WhenShort(In<T, Option<WhenShort>>),
     /// "" for None.
     Sender(In<T, Option<String>>),
     Server(In<T, String>),
@@ -63,6 +70,9 @@ pub(super) enum Slot<T: 'static> {
     Minute(In<T, u16>),
     List(Merge, Items<T>),
 }
+
+/// The least number over 0.
+pub(super) const OVER_ZERO: f64 = f64::MIN_POSITIVE;
 
 /// What the list of a drop-in does to that of the files before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +116,18 @@ impl<T> Slot<T> {
                 let (from, to) = (range.start(), range.end());
                 return format!("a number of seconds from {from} to {to}");
             }
+            Self::SecondsOrNone(range, _) => {
+                let (from, to) = (range.start(), range.end());
+                return format!("a number of seconds from {from} to {to} (0 switches it off)");
+            }
+            Self::Share(range, _) => {
+                let (from, to) = (*range.start(), range.end());
+                return if from > 0.0 {
+                    format!("a number over 0, up to {to}")
+                } else {
+                    format!("a number from {from} to {to}")
+                };
+            }
             Self::Percent(none, _) if *none > 0.0 => {
                 "a number over 0, up to 100 (100 switches it off)"
             }
@@ -113,7 +135,12 @@ impl<T> Slot<T> {
             Self::Gb(_) => "a number of GB over 0, or inf to switch it off",
             Self::Count(_) => "a whole number, 0 for no limit",
             Self::File(_) => "a path that begins with \"/\", or \"\" for none",
-            Self::Level(_) | Self::Format(_) | Self::Metric(_) | Self::Action(_) => {
+            Self::Level(_)
+            | Self::Format(_)
+            | Self::Metric(_)
+            | Self::Action(_)
+            | Self::SystemAction(_)
+            | Self::WhenShort(_) => {
                 let words = self.words();
                 let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 return quoted.split_last().map_or(String::new(), |(last, first)| {
@@ -139,6 +166,8 @@ impl<T> Slot<T> {
             Self::Format(_) => words::<LogFormat>(),
             Self::Metric(_) => words::<Metric>(),
             Self::Action(_) => words::<Action>(),
+            Self::SystemAction(_) => words::<SystemAction>(),
+            Self::WhenShort(_) => words::<WhenShort>(),
             _ => Vec::new(),
         }
     }
@@ -151,6 +180,10 @@ impl<T> Slot<T> {
         let read = match self {
             Self::Flag(at) => value.as_bool().map(|flag| *at(owner) = flag),
             Self::Seconds(range, at) => value::seconds(value, range).map(|v| at.set(owner, v)),
+            Self::SecondsOrNone(range, at) => {
+                value::seconds_or_none(value, range).map(|v| *at(owner) = v)
+            }
+            Self::Share(range, at) => value::share(value, range).map(|v| at.set(owner, v)),
             Self::Percent(none, at) => value::percent(value, *none).map(|v| *at(owner) = v),
             Self::Gb(at) => value::gb(value).map(|v| *at(owner) = v),
             Self::Count(at) => value::count(value).map(|v| *at(owner) = v),
@@ -159,6 +192,8 @@ impl<T> Slot<T> {
             Self::Format(at) => value::choice(value).map(|v| *at(owner) = v),
             Self::Metric(at) => value::choice(value).map(|v| at.set(owner, v)),
             Self::Action(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::SystemAction(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::WhenShort(at) => value::choice(value).map(|v| *at(owner) = Some(v)),
             Self::Sender(at) => value::sender(value).map(|v| *at(owner) = v),
             Self::Server(at) => value::server(value).map(|v| *at(owner) = v),
             Self::Pattern(at) => {
@@ -181,6 +216,8 @@ impl<T> Slot<T> {
                 self,
                 Self::Flag(_)
                     | Self::Seconds(..)
+                    | Self::SecondsOrNone(..)
+                    | Self::Share(..)
                     | Self::Percent(..)
                     | Self::Gb(_)
                     | Self::Count(_)
@@ -235,6 +272,8 @@ impl<T> Slot<T> {
         match self {
             Self::Flag(at) => Some(at(owner).to_string()),
             Self::Seconds(_, at) => at.get(owner).map(|time| time.as_secs_f64().to_string()),
+            Self::SecondsOrNone(_, at) => Some(at(owner).as_secs_f64().to_string()),
+            Self::Share(_, at) => at.get(owner).map(|share| share.get().to_string()),
             Self::Percent(_, at) => at(owner).map(|share| share.get().to_string()),
             Self::Gb(at) => at(owner).map(|amount| amount.to_string()),
             Self::Count(at) => at(owner).map(|count| count.to_string()),
@@ -243,6 +282,8 @@ impl<T> Slot<T> {
             Self::Format(at) => word(*at(owner)),
             Self::Metric(at) => at.get(owner).copied().and_then(word),
             Self::Action(at) => word(*at(owner)),
+            Self::SystemAction(at) => word(*at(owner)),
+            Self::WhenShort(at) => at(owner).and_then(word),
             Self::Sender(at) => at(owner).as_ref().map(|sender| format!("{sender:?}")),
             Self::Server(at) => Some(format!("{:?}", at(owner))),
             Self::Pattern(at) | Self::UnitPattern(at) => at(owner).as_ref().map(text),

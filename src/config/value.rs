@@ -7,6 +7,7 @@ use super::configuration::LogFormat;
 use super::pattern::{NamePattern, PatternError};
 use super::rule::{Action, UserMatcher};
 use super::shown::{shortened, shown};
+use super::system::{SystemAction, WhenShort};
 use super::whitelist::User;
 use crate::quantities::{Bytes, Metric, Percent, Pid, Uid};
 use log::LevelFilter;
@@ -54,6 +55,22 @@ impl Choice for Action {
     ];
 }
 
+impl Choice for SystemAction {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Kill.name(), Self::Kill),
+        (Self::Warn.name(), Self::Warn),
+        (Self::Off.name(), Self::Off),
+    ];
+}
+
+impl Choice for WhenShort {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::First.name(), Self::First),
+        (Self::Last.name(), Self::Last),
+        (Self::Spare.name(), Self::Spare),
+    ];
+}
+
 /// The words of a choice as they are written.
 pub(super) fn words<T: Choice>() -> Vec<&'static str> {
     T::WORDS.iter().map(|(word, _)| *word).collect()
@@ -77,6 +94,13 @@ pub(super) fn percent(value: &DeValue<'_>, none: f64) -> Option<Option<Percent>>
     (share > 0.0 && share < 100.0).then(|| Percent::new(share))
 }
 
+/// A share within these.
+pub(super) fn share(value: &DeValue<'_>, range: &RangeInclusive<f64>) -> Option<Percent> {
+    let share = number(value).filter(|share| range.contains(share))?;
+    // -0.0 is within 0.0 and more, too.
+    Percent::new(share.abs())
+}
+
 /// An amount of memory; None for inf. What is less than a byte counts as one.
 pub(super) fn gb(value: &DeValue<'_>) -> Option<Option<Bytes>> {
     match number(value)? {
@@ -89,6 +113,14 @@ pub(super) fn gb(value: &DeValue<'_>) -> Option<Option<Bytes>> {
 pub(super) fn seconds(value: &DeValue<'_>, range: &RangeInclusive<f64>) -> Option<Duration> {
     let seconds = number(value).filter(|seconds| range.contains(seconds))?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A time within these, or none at all.
+pub(super) fn seconds_or_none(
+    value: &DeValue<'_>,
+    range: &RangeInclusive<f64>,
+) -> Option<Duration> {
+    seconds(value, &(0.0..=0.0)).or_else(|| seconds(value, range))
 }
 
 /// A whole number; None for 0.

@@ -7,6 +7,8 @@ use super::error::Location;
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     entries: Vec<Entry>,
+    /// The tables that a file has, whatever is in them.
+    tables: Vec<&'static str>,
 }
 
 /// One key and its value.
@@ -43,6 +45,15 @@ impl Written {
     pub fn entry(&self, table: &str, key: &str) -> Option<&Entry> {
         let mut entries = self.entries.iter();
         entries.find(|entry| (entry.table, entry.key) == (table, key))
+    }
+
+    /// Whether a file has this table, even an empty one.
+    pub fn has_table(&self, table: &str) -> bool {
+        self.tables.contains(&table)
+    }
+
+    pub(super) fn note_table(&mut self, table: &'static str) {
+        self.tables.push(table);
     }
 
     /// Where an item of a list is; None in the built-in defaults.

@@ -61,6 +61,8 @@ pub(super) struct EarlyScan {
     available: Option<Bytes>,
     /// How far the nearest process that is not watched is from its threshold.
     unwatched: Bytes,
+    /// Below so much available memory a process that is over its threshold is killed; None where there is none such.
+    killed_below: Option<Bytes>,
     /// The processes that could be watched; the memory is kept.
     candidates: Vec<Candidate>,
     ticked: Instant,
@@ -87,6 +89,7 @@ impl EarlyScan {
             lowest: Bytes::new(u64::MAX),
             available: None,
             unwatched: Bytes::new(u64::MAX),
+            killed_below: None,
             candidates: Vec::with_capacity(2 * Watch::CAPACITY),
             ticked: now,
             used: sys::cpu_time(),
@@ -113,13 +116,20 @@ impl EarlyScan {
         self.available = None;
     }
 
+    /// No tick for a while.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.next_tick = self.next_tick.max(now + early_scan::SHORTEST);
+    }
+
     /// A tick; whether it calls for a scan. Under pressure what grows may be swapped out meanwhile, which hides its
-    /// growth, so that pressure calls for one as well.
-    pub(super) fn tick(&mut self, is_pressed: bool, now: Instant) -> bool {
+    /// growth, so that pressure calls for one as well. The levels are read where they were not read already.
+    pub(super) fn tick(&mut self, is_pressed: bool, levels: Option<&Levels>, now: Instant) -> bool {
         let Levels {
             occupied,
             available,
-        } = self.watch.levels();
+            available_memory,
+            ..
+        } = levels.copied().unwrap_or_else(|| self.watch.levels());
         let elapsed = now.saturating_duration_since(self.ticked);
         let used = sys::cpu_time();
         let mut tick = Tick::after(elapsed, used.saturating_sub(self.used), available);
@@ -140,6 +150,9 @@ impl EarlyScan {
         }
         if let Some(available) = available {
             tick.add_available(available, *self.available.get_or_insert(available));
+        }
+        if let Some((available, below)) = available_memory.zip(self.killed_below) {
+            tick.add_plenty(available, below);
         }
         match tick.next() {
             Next::Crossed | Next::Possible => true,
@@ -167,7 +180,7 @@ impl EarlyScan {
         (self.occupied, self.lowest) = (None, Bytes::new(u64::MAX));
         self.available = None;
         (self.ticked, self.used) = (scanned, sys::cpu_time());
-        let is_over = self.tick(false, now.monotonic);
+        let is_over = self.tick(false, None, now.monotonic);
         if let Some(cost) = cost {
             self.paid_until = self.paid_until.max(scanned) + cost * PRICE;
             // The process that made it necessary may be watched only now: a tick shows how fast it grows.
@@ -187,6 +200,9 @@ impl EarlyScan {
         let memory = &snapshot.memory;
         self.watch.clear();
         self.candidates.clear();
+        let near = snapshot.near.iter();
+        let killed_below = near.filter_map(|process| policy.killed_below(process, memory, now));
+        self.killed_below = killed_below.max();
         let candidate = |process: &Process| {
             let is_delayed = process.key().is_some_and(|key| over.until(key).is_some());
             let ceiling = policy.ceiling(process, memory, is_delayed, now)?;

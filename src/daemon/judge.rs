@@ -4,9 +4,9 @@ use super::judged::{Judged, Report};
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
-use crate::policy::{Decision, Delay};
-use crate::proc::Process;
-use crate::quantities::{Bytes, ProcessKey};
+use crate::policy::{Decision, Delay, Policy};
+use crate::proc::{Process, SystemMemory};
+use crate::quantities::{Bytes, Percent, ProcessKey};
 
 /// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
 /// and visits 100,000 pages in a millisecond.
@@ -35,7 +35,7 @@ impl Machine {
         ledger.record_seen(key, now);
         match judged.decision {
             Decision::Delay(_, _, until) => ledger.over.record(key, now, Some(until)),
-            Decision::Terminate(_) | Decision::KillLimitReached(_) => {
+            Decision::Terminate(_) | Decision::KillLimitReached(_) | Decision::Plentiful(..) => {
                 ledger.over.record(key, now, None);
             }
             _ => ledger.over.forget(key),
@@ -59,7 +59,7 @@ impl Machine {
                 let is_due = ledger.record_near(key, now);
                 judged.report = is_due.then_some(Report::Decision);
             }
-            Decision::Delay(..) | Decision::KillLimitReached(_) => {
+            Decision::Delay(..) | Decision::KillLimitReached(_) | Decision::Plentiful(..) => {
                 ledger.record_near(key, now);
                 judged.report = Some(Report::Decision);
             }
@@ -109,7 +109,8 @@ impl Machine {
             return;
         };
         *process = held;
-        judged.decision = match self.decide(process, context) {
+        let memory = self.memory_now(process, context.policy);
+        judged.decision = match decide(&memory, process, context) {
             Decision::KillLimitReached(breach)
             | Decision::Delay(breach, Delay::Sustained(_), _)
                 if is_unlimited =>
@@ -135,6 +136,7 @@ impl Machine {
                 }
                 judged.report = Some(Report::Signal(outcome, found));
             }
+            (Decision::Plentiful(..), _) => judged.report = Some(Report::Decision),
             // Only of a process that is held it is known which unit it belongs to.
             (Decision::Delay(_, _, until), _) => {
                 let over = &mut victims.ledger.over;
@@ -145,12 +147,25 @@ impl Machine {
         }
     }
 
-    fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {
-        let Context {
-            policy,
-            victims,
-            now,
-        } = context;
-        policy.decide(process, &self.snapshot.memory, &victims.ledger, now)
+    /// The machine's memory as it was at the scan, or as it is now where a kill of this process depends on that.
+    fn memory_now(&self, process: &Process, policy: &Policy) -> SystemMemory {
+        let memory = self.snapshot.memory;
+        if policy.criteria(process).only_below_available >= Percent::ALL {
+            return memory;
+        }
+        self.sampler.memory().unwrap_or(memory)
     }
+
+    fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {
+        decide(&self.snapshot.memory, process, context)
+    }
+}
+
+fn decide(memory: &SystemMemory, process: &Process, context: &Context<'_>) -> Decision {
+    let Context {
+        policy,
+        victims,
+        now,
+    } = context;
+    policy.decide(process, memory, &victims.ledger, now)
 }

@@ -7,6 +7,7 @@ use super::judged::{ScanKind, ScanOutcome};
 use super::report::{Lines, Reports};
 use super::scan::{self, Machine};
 use super::schedule::Schedules;
+use super::system_guard::{self, SystemGuard};
 use super::victims::{self, Victims};
 use super::{hardening, reload, state};
 use crate::Error;
@@ -14,7 +15,7 @@ use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
-use crate::proc::{self, Name, Unreadable};
+use crate::proc::{self, KernelKills, Levels, Name, Unreadable};
 use crate::quantities::Now;
 use crate::state::daemon_lock::DaemonLock;
 use crate::sys;
@@ -38,6 +39,9 @@ pub(super) struct Daemon<'o> {
     pub(super) victims: Victims,
     /// None where early scan is off.
     pub(super) early: Option<EarlyScan>,
+    /// None where the guard is off, and where only one scan is made or only one process may be signalled.
+    pub(super) guard: Option<SystemGuard>,
+    pub(super) kernel_kills: KernelKills,
     pub(super) exemptions: ExemptionReader,
     pub(super) schedules: Schedules,
     pub(super) reporter: Reporter,
@@ -65,9 +69,12 @@ impl Daemon<'_> {
                 // A process that is over its threshold now does not wait for the interval of before.
                 next_scan = now.monotonic;
             }
+            // On each occasion to be awake, and first: nothing is as urgent.
+            let levels = self.guard(&now);
             if now.monotonic >= next_scan {
                 let began = now.monotonic;
                 self.scan(ScanKind::Regular, &now);
+                self.note_scan(&now);
                 let interval = self.policy.config.check_interval;
                 // A scan takes time, which counts for what follows.
                 now = sys::now();
@@ -80,7 +87,7 @@ impl Daemon<'_> {
                 }
                 self.write_state(next_scan, &now);
             } else if std::mem::take(&mut self.is_rescan_due)
-                || self.is_early_scan_due(now.monotonic)
+                || self.is_early_scan_due(levels.as_ref(), now.monotonic)
             {
                 let has_killed = self.scan(ScanKind::Early, &now);
                 now = sys::now();
@@ -165,10 +172,15 @@ impl Daemon<'_> {
     }
 
     /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.
-    pub(super) fn is_early_scan_due(&mut self, now: Instant) -> bool {
+    pub(super) fn is_early_scan_due(&mut self, levels: Option<&Levels>, now: Instant) -> bool {
         let is_pressed = self.victims.is_pressed();
+        let is_short = self.victims.ledger.is_short;
         self.early.as_mut().is_some_and(|early| {
-            (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, now)
+            if is_short {
+                // A scan waits for processes, and the guard must not wait.
+                early.postpone(now);
+            }
+            (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, levels, now)
         })
     }
 
@@ -246,6 +258,7 @@ impl Daemon<'_> {
             next_scan,
             self.early.as_ref().map(EarlyScan::next_tick),
             self.victims.ledger.next_deadline(),
+            self.guard.as_ref().map(|guard| guard.shortage.next_tick()),
             watchdog.map(|interval| now.monotonic + interval),
             self.victims.next_read(now.monotonic),
             self.schedules.next(),
@@ -276,17 +289,23 @@ impl Daemon<'_> {
 
     /// Prepares for a shortage of memory.
     pub(super) fn harden(&mut self, now: &Now) {
-        self.set_early_scan(now);
+        self.set_between_scans(now);
         let early = self.early.as_mut();
         let over = &self.victims.ledger.over;
         hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
+        self.rehearse_guard();
         hardening::lock(&mut self.reporter);
         self.victims.renew_capacity();
     }
 
-    fn set_early_scan(&mut self, now: &Now) {
+    /// Switches what works between two scans on or off, as configured.
+    fn set_between_scans(&mut self, now: &Now) {
         let (config, sampler) = (&self.policy.config, &self.machine.sampler);
         early_scan::set(&mut self.early, config, sampler, &mut self.reporter, now);
+        // For the selftest no other process is signalled, whatever is short.
+        if !self.machine.is_confined() {
+            system_guard::set(&mut self.guard, config, sampler, &mut self.reporter, now);
+        }
     }
 
     /// Reloads the configuration; whether the new one is in force.
@@ -300,7 +319,7 @@ impl Daemon<'_> {
                 let stderr = self.options.console.level(log.level);
                 self.reporter.apply(log, stderr);
                 self.enforce(loaded, true);
-                self.set_early_scan(now);
+                self.set_between_scans(now);
             }
             Err(rejected) => {
                 for (index, cause) in rejected.to_string().lines().enumerate() {
@@ -344,7 +363,7 @@ impl Daemon<'_> {
     }
 
     /// Writes the victims and the delayed kills for `status`, and the rest as it was.
-    fn write_victims(&mut self, now: &Now) {
+    pub(super) fn write_victims(&mut self, now: &Now) {
         state::write_victims(&mut self.reporter, &self.machine, &self.victims.ledger, now);
     }
 }

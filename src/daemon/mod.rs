@@ -1,6 +1,7 @@
 //! The daemon: read -> decide -> kill -> report, in a loop. Each part is in a file of its own, and is handed what it may
 //! touch.
 
+mod candidates;
 mod early_scan;
 mod exemptions;
 mod finish;
@@ -12,8 +13,10 @@ mod reload;
 mod report;
 mod scan;
 mod schedule;
+mod shortage;
 mod start;
 mod state;
+mod system_guard;
 #[cfg(test)]
 mod tests;
 mod victims;

@@ -3,7 +3,7 @@
 use super::exemptions::ExemptionReader;
 use super::judged::{Report, ScanKind, ScanOutcome};
 use super::scan::Machine;
-use crate::events::{Event, Reporter, Scan};
+use crate::events::{Event, Reporter, Scan, SystemEvent};
 use crate::kill::SignalOutcome;
 use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Repeated, Reported};
 use crate::proc::{Process, Unreadable};
@@ -162,6 +162,12 @@ impl Reports<'_> {
                     let left = until.saturating_duration_since(self.now.monotonic);
                     let event = Event::KillDelayed(process, breach, delay, left);
                     self.reporter.emit(&event);
+                }
+            }
+            Decision::Plentiful(breach, share) => {
+                if self.is_first(process, Reported::Plentiful) {
+                    let event = SystemEvent::Plentiful(process, breach, *share);
+                    self.reporter.emit(&Event::System(event));
                 }
             }
             Decision::Leave | Decision::Await { .. } | Decision::Terminate(_) => {}

@@ -60,6 +60,11 @@ impl Machine {
         self.tally.unlisted
     }
 
+    /// Whether only one process may be signalled.
+    pub(super) fn is_confined(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// Forgets the processes of the last scan.
     pub(super) fn forget(&mut self) {
         self.snapshot.near.clear();

@@ -12,7 +12,7 @@ use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, Reporter};
 use crate::policy::{Exemptions, Policy};
-use crate::proc::{ProcRoot, Reader, Sampler};
+use crate::proc::{KernelKills, ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
 use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
@@ -48,6 +48,7 @@ impl<'o> Daemon<'o> {
             status_file = status_file.of_another();
         }
         let reporter = Reporter::install(log, stderr, status, status_file)?;
+        let kernel_kills = KernelKills::new(sampler.root());
         let policy = Policy {
             config: loaded.config.clone(),
             pinned: Vec::new(),
@@ -61,6 +62,8 @@ impl<'o> Daemon<'o> {
             outcome: ScanOutcome::none(),
             victims: Victims::with_capacity(CAPACITY),
             early: None,
+            guard: None,
+            kernel_kills,
             exemptions: ExemptionReader::new(),
             schedules: Schedules::default(),
             reporter,

@@ -6,10 +6,11 @@ use super::scan::Machine;
 use crate::cli::RunOptions;
 use crate::config::Config;
 use crate::events::Reporter;
+use crate::policy::system_guard::Level;
 use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::{Now, Pid};
-use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
+use crate::state::status::{DaemonStatus, ProcessNote, ShortageNote, Waiting};
 use crate::sys;
 use crate::sys::clock::unix_seconds;
 use std::path::absolute;
@@ -40,6 +41,27 @@ pub(super) fn note_config(status: &mut DaemonStatus, config: &Config) {
     status.dry_run = config.dry_run;
 }
 
+/// Processes were killed because the machine is short of memory.
+pub(super) fn note_shortage(status: &mut DaemonStatus, level: &Level, now: u64, killed: usize) {
+    let goes_on = |note: &ShortageNote| note.over.is_none();
+    let before = status.shortage.take().filter(goes_on);
+    let began = before.as_ref().map_or(now, |note| note.began);
+    status.shortage = Some(ShortageNote {
+        began,
+        over: None,
+        reason: level.to_string(),
+        left_bytes: level.left.get(),
+        killed: before.map_or(0, |note| note.killed) + killed,
+    });
+}
+
+/// It no longer is.
+pub(super) fn note_shortage_over(status: &mut DaemonStatus, now: u64) {
+    if let Some(note) = &mut status.shortage {
+        note.over.get_or_insert(now);
+    }
+}
+
 /// A scan was made, and the next one is due then. Written with [`write_victims`].
 pub(super) fn note_scan(
     reporter: &mut Reporter,
@@ -52,6 +74,7 @@ pub(super) fn note_scan(
     let protected = machine.judged().filter_map(|(process, judged)| {
         let note = match &judged.decision {
             Decision::Protected(protection) => policy.shown(protection).to_string(),
+            Decision::Plentiful(_, share) => format!("memory is plentiful ({share:.0} available)"),
             Decision::KillLimitReached(_) => "the limit of kills a minute is reached".to_owned(),
             _ => return None,
         };

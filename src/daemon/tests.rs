@@ -11,6 +11,7 @@ use crate::proc::Reader;
 use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,10 +33,13 @@ fn is_inside(test: &str) -> bool {
         println!("skipped: needs root for a pid namespace");
         return false;
     }
+    // Two daemons at once would be in each other's way.
+    let directory = tempfile::tempdir().unwrap();
     let output = confined(std::env::current_exe().unwrap().as_os_str())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .arg("--include-ignored")
         .env(INSIDE, "1")
+        .env("RUNTIME_DIRECTORY", directory.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -54,7 +58,7 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
     let text = format!(
         "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 0.2\n\
          [whitelist]\nnames = []\nusers = []\n\
-         [settings]\n{settings}\nenable_syslog = false\n"
+         [system]\n[settings]\n{settings}\nenable_syslog = false\n"
     );
     std::fs::write(&file, text).unwrap();
     let options = RunOptions {
@@ -95,7 +99,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
         loop {
             let now = sys::now();
             let before = (ALLOCATIONS.get(), faults());
-            let is_due = daemon.is_early_scan_due(now.monotonic);
+            let is_due = daemon.is_early_scan_due(None, now.monotonic);
             if is_due {
                 daemon.scan_and_signal(&now).unwrap();
             }
@@ -114,6 +118,79 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
         assert!(!hog.wait().unwrap().success());
         daemon.victims.clear();
         daemon.scan(ScanKind::Regular, &sys::now());
+    }
+}
+
+/// Lets /proc/meminfo be this file, in the mount namespace of the test.
+fn show_memory(directory: &std::path::Path, available_mib: u64) {
+    let file = directory.join("meminfo");
+    let is_new = !file.exists();
+    let text = format!(
+        "MemTotal: 1048576 kB\nMemAvailable: {} kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\nAnonPages: 1 kB\nMapped: 1 kB\n",
+        available_mib << 10
+    );
+    std::fs::write(&file, text).unwrap();
+    if is_new {
+        let mut mount = Command::new("mount");
+        let status = mount.arg("--bind").arg(&file).arg("/proc/meminfo").status();
+        assert!(status.unwrap().success());
+    }
+}
+
+#[test]
+fn nothing_is_allocated_and_no_page_is_missing_from_a_shortage_to_its_signal() {
+    let test =
+        "daemon::tests::nothing_is_allocated_and_no_page_is_missing_from_a_shortage_to_its_signal";
+    if !is_inside(test) {
+        return;
+    }
+    let (directory, options) = options("log_file = ''\nlog_level = 'error'");
+    show_memory(directory.path(), 700);
+    let mut daemon = start(&options);
+    for _ in 0..3 {
+        // Over no threshold of its own, which is 200 MiB.
+        let mut hog = Command::new("tail")
+            .args(["-c", "100000000"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It keeps all that comes, as there may be more.
+        let input = hog.stdin.as_mut().unwrap();
+        input.write_all(&vec![b'x'; 100_000_000]).unwrap();
+        let statm = format!("/proc/{}/statm", hog.id());
+        let resident = || {
+            let sizes = std::fs::read_to_string(&statm).unwrap();
+            sizes.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * sys::page_size()
+        };
+        while resident() < 100_000_000 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        show_memory(directory.path(), 700);
+        daemon.scan(ScanKind::Regular, &sys::now());
+        daemon.note_scan(&sys::now());
+        show_memory(directory.path(), 30);
+        let mut steps = Vec::with_capacity(1000);
+        while daemon.victims.len() == 0 {
+            let now = sys::now();
+            let mut guard = daemon.guard.take().unwrap();
+            let before = (ALLOCATIONS.get(), faults());
+            daemon.guard_and_signal(&mut guard, &now);
+            steps.push((ALLOCATIONS.get() - before.0, faults() - before.1));
+            daemon.guard = Some(guard);
+            assert!(steps.len() < 1000, "no victim");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(ALLOCATIONS.get() > 0, "the counter counts");
+        assert!(steps.iter().all(|step| *step == (0, 0)), "{steps:?}");
+        assert!(!hog.wait().unwrap().success());
+        daemon.victims.clear();
+        daemon.victims.ledger = crate::policy::Ledger::with_capacity(8);
+        show_memory(directory.path(), 700);
+        for _ in 0..3 {
+            daemon.guard(&sys::now());
+            std::thread::sleep(Duration::from_millis(30));
+        }
     }
 }
 

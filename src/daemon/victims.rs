@@ -4,7 +4,7 @@
 use crate::events::{Event, Reporter};
 use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::{Due, Ledger, Policy, Protection, Stage, Victim};
-use crate::proc::{Sampler, SystemMemory};
+use crate::proc::{Details, Facts, Process, Sampler, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey, Signal};
 use crate::sys::process::ProcessHandle;
 use crate::sys::{memory, poll::Poll};
@@ -193,6 +193,28 @@ impl Victims {
         }
     }
 
+    /// Sends SIGKILL at once to those of these victims that were only sent SIGTERM.
+    pub(super) fn kill_now(
+        &mut self,
+        keys: &[ProcessKey],
+        context: &Context<'_>,
+        reporter: &mut Reporter,
+    ) {
+        for key in keys {
+            let is_due =
+                |victim: &&Victim| victim.key == *key && victim.stage == Stage::Terminating;
+            let Some(victim) = self.ledger.victims().iter().find(is_due).copied() else {
+                continue;
+            };
+            if self.kill(&victim, context, reporter) {
+                if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
+                    context.sampler.reclaim(&held.handle);
+                }
+                reporter.emit(&Event::Escalating(&victim));
+            }
+        }
+    }
+
     /// Sends SIGKILL if the victim still exists and is not protected by now; whether it was sent.
     fn kill(&mut self, victim: &Victim, context: &Context<'_>, reporter: &mut Reporter) -> bool {
         let Context {
@@ -203,7 +225,7 @@ impl Victims {
         } = *context;
         let key = victim.key;
         let held = self.held.iter().find(|held| held.key == key);
-        let read = held.and_then(|held| Some((held, sampler.read_held(policy, &held.handle)?)));
+        let read = held.and_then(|held| Some((held, read(victim, &held.handle, context)?)));
         let Some((held, process)) = read else {
             // It has ended; the next poll notices.
             self.ledger.record_stage(key, Stage::Surviving);
@@ -245,4 +267,32 @@ impl Victims {
         reporter.emit(&event);
         false
     }
+}
+
+/// A victim as it is now; None if it has ended. Where the machine is short of memory, without waiting for the victim.
+fn read(victim: &Victim, handle: &ProcessHandle, context: &Context<'_>) -> Option<Process> {
+    let Context {
+        policy, sampler, ..
+    } = context;
+    if !victim.breach.threshold.is_of_system() {
+        return sampler.read_held(*policy, handle);
+    }
+    let glance = sampler.glance_held(*policy, handle)?;
+    let (now, then) = (glance.process.facts.ok()?, victim.process.facts.ok()?);
+    Some(Process {
+        rss: glance.process.rss,
+        // What could not be read now was read before.
+        facts: Ok(Facts {
+            name: then.name,
+            is_name_cut: false,
+            alias: then.alias,
+            ..now
+        }),
+        details: Details {
+            anon: glance.process.details.anon,
+            swap: glance.process.details.swap,
+            ..victim.process.details
+        },
+        pid: victim.process.pid,
+    })
 }

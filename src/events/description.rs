@@ -52,6 +52,8 @@ pub(crate) enum Counter {
     /// A dry run would have killed a process.
     WouldKill,
     RestartLoop,
+    /// The kernel's OOM killer has killed so many.
+    KernelKills(u64),
     Failure(Failure),
 }
 

@@ -1,5 +1,6 @@
 //! What happens, as data. `describe` states each event once.
 
+use super::system::SystemEvent;
 use crate::config::{Change, Config, Warning};
 use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
 use crate::proc::{self, Name, Process, SystemMemory};
@@ -69,6 +70,8 @@ pub enum Event<'e> {
     ExemptionsRejected(&'e Path, &'e io::Error),
     /// A process is near its threshold: the early warning.
     Near(&'e Process, &'e Breach),
+    /// Something about the memory of the machine as a whole.
+    System(SystemEvent<'e>),
     /// A process is over its threshold and killed later, after this time.
     KillDelayed(&'e Process, &'e Breach, &'e Delay, Duration),
     /// A process starts its workers again as often as they are killed.

@@ -1,6 +1,8 @@
 //! Every event in all its forms, compared with tests/golden/events.txt. `GOLDEN=write cargo test --lib golden` rewrites
 //! that file, for a person to read before it is committed; tests/log_schema validates the JSON in it.
 
+mod system;
+
 use super::description::{Description, LOG};
 use super::event::Event;
 use super::record::{Emitted, Record, Spelling};
@@ -15,7 +17,6 @@ use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, StartTime, Uid}
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
 use crate::users::UserNames;
-use log::Level;
 use serde_json::Value;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -218,6 +219,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     ] {
         take(&event);
     }
+    system::each(&process, &percent, policy.shown(&only_reported), take);
 }
 
 fn emitted<'e>(
@@ -264,7 +266,7 @@ fn forms(
     out
 }
 
-fn heading(name: &str, level: Level, message_id: u128) -> String {
+fn heading(name: &str, level: log::Level, message_id: u128) -> String {
     format!("## {name}: {level}, {message_id:032x}")
 }
 
@@ -276,6 +278,7 @@ fn json(record: Record) -> String {
     let sent = Record {
         threshold: None,
         rss_percent: None,
+        cause: None,
         ..record
     };
     assert_eq!(read, sent);
@@ -296,10 +299,10 @@ fn journal(out: &mut String, log: &log::Record<'_>) {
 /// What is no event, but goes to the same sinks.
 fn of_log() -> String {
     let text = "Cannot write to log file: Path=/x, Error=No space left on device (os error 28)";
-    let mut out = heading(LOG.0, Level::Error, LOG.1);
+    let mut out = heading(LOG.0, log::Level::Error, LOG.1);
     let print = |text: fmt::Arguments<'_>, out: &mut String| {
         let mut log = log::Record::builder();
-        let log = log.level(Level::Error).args(text).build();
+        let log = log.level(log::Level::Error).args(text).build();
         write!(out, "\n{text}\n{}\n", json(Record::of_log(&log))).unwrap();
         journal(out, &log);
     };

@@ -11,10 +11,12 @@ pub mod notifier_test;
 mod record;
 mod reporter;
 pub mod sinks;
+mod system;
 mod text;
 
 pub use event::Event;
 pub use metrics::{Metrics, Scan};
 pub use record::{ProcessRecord, Record, Spelling};
 pub use reporter::Reporter;
+pub use system::{Reason, SystemEvent, Whereabouts};
 pub(crate) use text::MemoryInUse;

@@ -5,7 +5,6 @@ pub use crate::state::process_record::{ProcessRecord, Spelling};
 
 use super::description::{Data, Description, LOG};
 use super::text::Message;
-use crate::policy::Threshold;
 use crate::quantities::{Bytes, Percent};
 use crate::sys;
 use crate::sys::clock::rfc3339;
@@ -61,6 +60,9 @@ pub struct Record {
     pub host: String,
     /// The version of the daemon.
     pub version: String,
+    /// `shortage` where the machine was short of memory, for the history; no program gets it.
+    #[serde(skip)]
+    pub cause: Option<String>,
     /// The threshold in words, for the history; no program gets it.
     #[serde(skip)]
     pub threshold: Option<String>,
@@ -136,7 +138,7 @@ impl Emitted<'_> {
             process: record,
             percent: breach.map(|breach| breach.share).or(share).map(percent),
             threshold_bytes: breach.map(|breach| breach.threshold_bytes.get()),
-            threshold_key: breach.map(|breach| key(breach.threshold).to_owned()),
+            threshold_key: breach.map(|breach| breach.threshold.key().to_owned()),
             rule: breach.and_then(|breach| breach.rule),
             signal: signal.map(|signal| signal.name().to_owned()),
             duration_seconds: duration.map(|duration| duration.as_secs_f64()),
@@ -144,6 +146,9 @@ impl Emitted<'_> {
             threshold: breach.map(ToString::to_string),
             rss_percent: breach.map(|breach| percent(breach.rss_share)),
             unit_empty: is_unit_empty.then_some(true),
+            cause: breach
+                .filter(|breach| breach.threshold.is_of_system())
+                .map(|_| "shortage".to_owned()),
             ..Record::of_text(name, level, self.text, self.time)
         }
     }
@@ -206,14 +211,6 @@ impl<'kvs> VisitSource<'kvs> for Taken {
 /// Two digits after the point, as in the text.
 fn percent(share: Percent) -> f64 {
     (share.get() * 100.0).round() / 100.0
-}
-
-/// The configuration key of a threshold.
-fn key(threshold: Threshold) -> &'static str {
-    match threshold {
-        Threshold::Percent(_) => "ram_percent_threshold",
-        Threshold::Amount(_) => "ram_gb_threshold",
-    }
 }
 
 fn level_word(level: Level) -> &'static str {

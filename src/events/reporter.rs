@@ -1,12 +1,13 @@
 //! The one way of an event to the log, the notifier, the metrics, the history and the status. Decides nothing.
 
+use super::description::Counter;
 use super::event::Event;
 use super::metrics::Metrics;
 use super::record::{Emitted, ProcessRecord, Spelling};
 use super::sinks::{self, LogSinks, NotifierSink};
 use crate::config::LogSettings;
 use crate::proc::Process;
-use crate::state::history::History;
+use crate::state::history::{History, KernelKills};
 use crate::state::status::{DaemonStatus, StatusFile};
 use crate::sys::clock::unix_seconds;
 use crate::users::UserNames;
@@ -84,6 +85,13 @@ impl Reporter {
                 let record = event.record(Spelling::Escaped);
                 history.append(&sinks::entry(record, unix_seconds(time)));
                 status.ended += 1;
+            }
+            if let Some(Counter::KernelKills(kernel_oom_kills)) = description.counter {
+                let time = unix_seconds(time);
+                history.append_kernel(&KernelKills {
+                    time,
+                    kernel_oom_kills,
+                });
             }
         });
     }

@@ -31,9 +31,25 @@ pub struct Criteria {
     pub sustained: Duration,
     /// How long it has from SIGTERM to SIGKILL.
     pub term_timeout: Duration,
+    /// It is killed only while less than this share of MemTotal is available; 100 for always.
+    pub only_below_available: Percent,
 }
 
 impl Criteria {
+    /// The share that is available where that is so much that a process over its threshold stays; None where it is
+    /// killed, and where the kernel does not say.
+    pub fn plenty(&self, memory: &SystemMemory) -> Option<Percent> {
+        let is_always = self.only_below_available >= Percent::ALL;
+        let available = memory.available.filter(|_| !is_always)?;
+        (available >= self.plenty_from(memory.total))
+            .then(|| Percent::share(available, memory.total))
+    }
+
+    /// From so much available memory on a process over its threshold stays.
+    pub fn plenty_from(&self, total: Bytes) -> Bytes {
+        self.only_below_available.of(total)
+    }
+
     /// The same with what a rule has instead.
     #[must_use]
     pub fn of_rule(self, rule: Option<&Rule>) -> Self {
@@ -43,6 +59,9 @@ impl Criteria {
             metric: rule.metric.unwrap_or(self.metric),
             sustained: rule.sustained.unwrap_or(self.sustained),
             term_timeout: rule.term_timeout.unwrap_or(self.term_timeout),
+            only_below_available: rule
+                .only_below_available
+                .unwrap_or(self.only_below_available),
         }
     }
 }
@@ -67,6 +86,7 @@ impl Policy {
             metric: self.config.metric,
             sustained: self.config.sustained,
             term_timeout: self.config.term_timeout,
+            only_below_available: self.config.only_below_available,
         }
     }
 

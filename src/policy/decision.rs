@@ -23,6 +23,8 @@ pub enum Decision {
     },
     /// Nothing yet, but it is near its threshold; the one it is nearest to.
     Warn(Breach),
+    /// Nothing as long as so much of the memory is available.
+    Plentiful(Breach, Percent),
     /// Nothing before this time.
     Delay(Breach, Delay, Instant),
     /// Send it SIGTERM.
@@ -35,7 +37,10 @@ impl Decision {
     /// Whether the process is over a threshold and not protected.
     pub const fn is_over(&self) -> bool {
         match self {
-            Self::Delay(..) | Self::Terminate(_) | Self::KillLimitReached(_) => true,
+            Self::Plentiful(..)
+            | Self::Delay(..)
+            | Self::Terminate(_)
+            | Self::KillLimitReached(_) => true,
             Self::Await { is_over } => *is_over,
             Self::Leave | Self::Protected(_) | Self::Warn(_) => false,
         }
@@ -53,7 +58,7 @@ impl Policy {
     ) -> Decision {
         let verdict = self.judge(process, memory, now);
         if process.key().is_some_and(|key| ledger.is_victim(key)) {
-            let is_over = matches!(verdict, Verdict::Breach(_));
+            let is_over = matches!(verdict, Verdict::Breach(_) | Verdict::Plentiful(..));
             return Decision::Await { is_over };
         }
         match verdict {
@@ -61,6 +66,7 @@ impl Policy {
                 .near(process, memory, now)
                 .map_or(Decision::Leave, Decision::Warn),
             Verdict::Protected(protection) => Decision::Protected(protection),
+            Verdict::Plentiful(breach, share) => Decision::Plentiful(breach, share),
             Verdict::Breach(breach) => match delay(process, &breach, memory, ledger, now) {
                 Some((delay, until)) => Decision::Delay(breach, delay, until),
                 None if self.is_limit_reached(process, memory, ledger, now) => {
@@ -80,7 +86,10 @@ impl Policy {
         // Doubt is one of the protections: without a breach there is always one.
         match (self.protection(process, memory, now), breach) {
             (Some(protection), _) => Verdict::Protected(protection),
-            (None, Some(breach)) => Verdict::Breach(breach),
+            (None, Some(breach)) => match self.criteria(process).plenty(memory) {
+                Some(share) => Verdict::Plentiful(breach, share),
+                None => Verdict::Breach(breach),
+            },
             (None, None) => Verdict::Within,
         }
     }
@@ -108,6 +117,7 @@ impl Policy {
             metric,
             sustained,
             term_timeout,
+            ..
         } = self.criteria(process);
         let memory = process.memory().ok()?;
         let is_over =
@@ -156,11 +166,13 @@ impl Policy {
     ) -> bool {
         let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
         let limit = self.config.max_kills_per_minute;
-        limit.filter(|_| !memory.is_short()).is_some_and(|limit| {
-            let kills = ledger.kills_within_minute(now.monotonic);
-            let own = kills.filter(|kill| Some(kill.uid) == uid);
-            own.count() >= limit.get() as usize
-        })
+        limit
+            .filter(|_| !memory.is_short() && !ledger.is_short)
+            .is_some_and(|limit| {
+                let kills = ledger.kills_within_minute(now.monotonic);
+                let own = kills.filter(|kill| Some(kill.uid) == uid);
+                own.count() >= limit.get() as usize
+            })
     }
 }
 

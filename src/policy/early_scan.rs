@@ -2,6 +2,7 @@
 //! growth could take it there. Pure.
 
 use super::criteria::Policy;
+use super::verdict::Verdict;
 use crate::proc::{Ceiling, Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now};
 use std::time::Duration;
@@ -104,6 +105,13 @@ impl Tick {
         self.add(available.saturating_sub(half), Bytes::ZERO);
     }
 
+    /// So much of MemTotal is available, and a process over its threshold is killed below `below`. It may be taken by any
+    /// process.
+    pub fn add_plenty(&mut self, available: Bytes, below: Bytes) {
+        self.is_crossed |= available < below;
+        self.add(available.saturating_sub(below), Bytes::ZERO);
+    }
+
     /// Something is `headroom` below its threshold, and has grown by `risen` since the tick before.
     fn add(&mut self, headroom: Bytes, risen: Bytes) {
         self.wait = self.wait.min(at_the_fastest(headroom).max(self.shortest));
@@ -142,6 +150,19 @@ pub fn unwatched(sieve: Bytes, nearest: Bytes) -> Bytes {
 }
 
 impl Policy {
+    /// Below how much available memory a process over its threshold that stays now is killed; None for any other one.
+    pub fn killed_below(
+        &self,
+        process: &Process,
+        memory: &SystemMemory,
+        now: &Now,
+    ) -> Option<Bytes> {
+        match self.judge(process, memory, now) {
+            Verdict::Plentiful(..) => Some(self.criteria(process).plenty_from(memory.total)),
+            Verdict::Within | Verdict::Protected(_) | Verdict::Breach(_) => None,
+        }
+    }
+
     /// Up to what resident memory a scan would do nothing about this process. None for one about which it would do
     /// nothing beyond that either, because it is protected, can't be read, or is over its threshold and stays.
     /// `is_delayed` says that it is over its threshold and its kill is delayed.
@@ -159,9 +180,15 @@ impl Policy {
         let measured = process.memory().ok()?;
         let threshold = criteria.thresholds.lowest(memory.total);
         // Another metric than RSS grows by no more than RSS does, except by what is swapped out or no longer shared.
+        let is_plenty = criteria.plenty(memory).is_some();
         let (headroom, is_certain) = if measured <= threshold {
             let headroom = threshold.saturating_sub(measured);
-            (headroom, criteria.metric == Metric::Rss)
+            (headroom, criteria.metric == Metric::Rss && !is_plenty)
+        } else if is_plenty {
+            // Until less is available than its rule wants, and what it takes is no longer available.
+            let available = memory.available?;
+            let left = available.saturating_sub(criteria.plenty_from(memory.total));
+            (left, false)
         } else if is_delayed {
             // Until it has more than is available, which ends every delay: what it takes is no longer available.
             let available = memory.available?.saturating_sub(process.rss);

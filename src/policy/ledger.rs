@@ -117,6 +117,8 @@ pub struct Ledger {
     /// The units that are started again as often as they are killed.
     pub restarts: RestartLoops,
     pools: Pools,
+    /// Whether the machine is short of memory, so that no limit of kills holds.
+    pub is_short: bool,
 }
 
 impl Ledger {
@@ -131,6 +133,7 @@ impl Ledger {
             over: OverSince::with_capacity(victims),
             restarts: RestartLoops::with_capacity(victims),
             pools: Pools::with_capacity(victims),
+            is_short: false,
         }
     }
 
@@ -200,6 +203,13 @@ impl Ledger {
     /// When the victim that this process of this unit descends from was sent SIGTERM; None where it descends from none.
     pub fn inherited(&self, process: &Process, unit: Option<&Name>) -> Option<Instant> {
         self.lineage.inherited(process, unit)
+    }
+
+    /// The last kill is one with that before it, for the limit of kills.
+    pub fn join_last(&mut self) {
+        if self.kills.len() > 1 {
+            self.kills.pop_back();
+        }
     }
 
     /// A process is near its threshold, or over it. Whether an early warning is due: once for each rise, and not for

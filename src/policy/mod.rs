@@ -12,6 +12,7 @@ mod protections;
 mod restart_loop;
 mod rules;
 mod sustained;
+pub mod system_guard;
 #[cfg(test)]
 mod tests;
 mod verdict;

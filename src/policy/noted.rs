@@ -29,6 +29,8 @@ pub enum Reported {
     Delayed,
     /// It is near its threshold.
     Near,
+    /// It is over a threshold, but memory is plentiful.
+    Plentiful,
 }
 
 impl Reported {

@@ -15,6 +15,8 @@ pub enum Verdict {
     Within,
     /// Over a threshold or in doubt, and protected.
     Protected(Protection),
+    /// Over a threshold, and nothing protects it; but so much of the memory is available that it stays.
+    Plentiful(Breach, Percent),
     /// Over a threshold, and nothing protects it.
     Breach(Breach),
 }
@@ -106,20 +108,49 @@ impl fmt::Display for Times {
     }
 }
 
-/// One of the two thresholds.
+/// One of the two thresholds of a process, or one of those of the machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
     /// `ram_percent_threshold`.
     Percent(Percent),
     /// `ram_gb_threshold`.
     Amount(Bytes),
+    /// `available_percent_threshold`.
+    Available(Percent),
+    /// `available_gb_threshold`.
+    AvailableAmount(Bytes),
+    /// `stall_seconds`.
+    Stall(Duration),
+}
+
+impl Threshold {
+    /// Its key in the configuration.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Percent(_) => "ram_percent_threshold",
+            Self::Amount(_) => "ram_gb_threshold",
+            Self::Available(_) => "available_percent_threshold",
+            Self::AvailableAmount(_) => "available_gb_threshold",
+            Self::Stall(_) => "stall_seconds",
+        }
+    }
+
+    /// Whether it is one of the machine as a whole.
+    pub const fn is_of_system(self) -> bool {
+        match self {
+            Self::Percent(_) | Self::Amount(_) => false,
+            Self::Available(_) | Self::AvailableAmount(_) | Self::Stall(_) => true,
+        }
+    }
 }
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key();
         match self {
-            Self::Percent(percent) => write!(f, "ram_percent_threshold = {percent}"),
-            Self::Amount(bytes) => write!(f, "ram_gb_threshold = {bytes}"),
+            Self::Percent(percent) | Self::Available(percent) => write!(f, "{key} = {percent}"),
+            Self::Amount(bytes) | Self::AvailableAmount(bytes) => write!(f, "{key} = {bytes}"),
+            Self::Stall(time) => write!(f, "{key} = {}", time.as_secs_f64()),
         }
     }
 }

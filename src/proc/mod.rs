@@ -10,6 +10,7 @@ mod exe_link;
 mod executable;
 mod facts;
 mod facts_reader;
+mod glance;
 mod largest;
 mod meminfo;
 mod memory;
@@ -25,6 +26,8 @@ mod rule_inputs;
 mod scan;
 mod seen;
 mod snapshot;
+mod system_files;
+mod system_parse;
 #[cfg(test)]
 mod tests;
 pub mod unit;
@@ -35,6 +38,7 @@ pub use blocking::{Reader, Words};
 pub use error::Error;
 pub use executable::{Program, Standing};
 pub use facts::{Facts, State};
+pub use glance::Glance;
 pub use largest::Largest;
 pub use meminfo::SystemMemory;
 pub use name::Name;
@@ -47,6 +51,7 @@ pub use root::ProcRoot;
 pub use scan::Sampler;
 pub use seen::Seen;
 pub use snapshot::{Snapshot, UnreadableProcesses};
+pub use system_files::{KernelKills, OtherMemory, SystemFiles, SystemReading};
 pub use watch::{Ceiling, Watch};
 
 pub mod parsers {

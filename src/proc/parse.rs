@@ -162,11 +162,23 @@ pub struct Levels {
     /// What is available to them, MemAvailable + SwapFree. It shrinks by what one of them grows by, even if that is
     /// swapped out at once.
     pub available: Option<Bytes>,
+    /// MemAvailable alone.
+    pub available_memory: Option<Bytes>,
+    /// MemTotal.
+    pub total: Option<Bytes>,
+    /// SwapFree.
+    pub swap_free: Option<Bytes>,
 }
 
 /// The levels of /proc/meminfo, in one pass: it is read at every tick.
 pub fn levels(meminfo: &[u8]) -> Levels {
-    const NAMES: [&[u8]; 4] = [b"AnonPages", b"Mapped", b"MemAvailable", b"SwapFree"];
+    const NAMES: [&[u8]; 5] = [
+        b"AnonPages",
+        b"Mapped",
+        b"MemAvailable",
+        b"SwapFree",
+        b"MemTotal",
+    ];
     let mut found = [None; NAMES.len()];
     for line in lines(meminfo) {
         for (name, found) in NAMES.iter().zip(&mut found) {
@@ -178,13 +190,16 @@ pub fn levels(meminfo: &[u8]) -> Levels {
             }
         }
     }
-    let [anonymous, mapped, available, swap] = found;
-    let swap = swap.unwrap_or(Bytes::ZERO);
+    let [anonymous, mapped, available, swap_free, total] = found;
+    let swap = swap_free.unwrap_or(Bytes::ZERO);
     Levels {
         occupied: anonymous
             .zip(mapped)
             .map(|(anonymous, mapped)| anonymous.saturating_add(mapped)),
         available: available.map(|available| available.saturating_add(swap)),
+        available_memory: available,
+        total,
+        swap_free,
     }
 }
 
@@ -193,17 +208,17 @@ pub(super) fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&byte| byte == b'\n')
 }
 
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
 }
 
 /// Decimal digits only: no sign, no overflow.
-fn number(digits: &[u8]) -> Option<u64> {
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
@@ -310,13 +325,17 @@ mod tests {
         let text = b"MemTotal: 9 kB\nAnonPages:    3 kB\nMapped:  2 kB\nShmem: 1 kB\n";
         let expected = Levels {
             occupied: Some(Bytes::from_kib(5)),
-            available: None,
+            total: Some(Bytes::from_kib(9)),
+            ..Levels::default()
         };
         assert_eq!(levels(text), expected);
         let text = b"MemAvailable: 7 kB\nSwapFree:  4 kB\nAnonPages: 3 kB\n";
         let expected = Levels {
             occupied: None,
             available: Some(Bytes::from_kib(11)),
+            available_memory: Some(Bytes::from_kib(7)),
+            total: None,
+            swap_free: Some(Bytes::from_kib(4)),
         };
         assert_eq!(levels(text), expected);
         assert_eq!(

@@ -128,6 +128,13 @@ impl Process {
         (parent == Some(Pid::INIT)).then_some(unit)
     }
 
+    /// Its PSS as a share of its RSS; None where that was not needed or can't be read.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn pss_share(&self) -> Option<f64> {
+        let pss = self.details.pss()?;
+        (self.rss > Bytes::ZERO).then(|| pss.get() as f64 / self.rss.get() as f64)
+    }
+
     /// Its identity; None where the facts can't be read.
     pub fn key(&self) -> Option<ProcessKey> {
         let start_time = self.facts.as_ref().ok()?.start_time;

@@ -58,7 +58,7 @@ pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, Option<Na
 }
 
 /// The path of the control group in the unified hierarchy or, where that is the root, in systemd's own.
-fn read_cgroup<'b>(
+pub(super) fn read_cgroup<'b>(
     directory: &ProcessDirectory,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Failure> {

@@ -3,6 +3,7 @@
 
 use super::blocking::{Blocking, Reader};
 use super::context::Context;
+use super::glance::{self, Glance};
 use super::meminfo::{self, SystemMemory};
 use super::parse::Status;
 use super::process::{self, Process};
@@ -22,6 +23,9 @@ use std::os::fd::AsFd;
 
 /// getdents64 takes as much at once as it is given: 32 KiB hold about 1,300 processes.
 const ENTRIES: usize = 32 * 1024;
+
+/// Smaller ones are not among the largest, however few there are.
+const SMALLEST: Bytes = Bytes::new(1 << 20);
 
 /// So many processes over the sieve cost no heap allocation.
 const CANDIDATES: usize = 1024;
@@ -172,6 +176,7 @@ impl Sampler {
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
         snapshot.below.clear(Bytes::new(sieve.get() / 8));
+        snapshot.largest.clear(SMALLEST);
         let anonymous = questions.anonymous_sieve(snapshot.memory.total);
         self.sieve = Sieve {
             rss: sieve,
@@ -192,6 +197,9 @@ impl Sampler {
         hidden.clear();
         let walked = self.walk(|pid, seen| {
             snapshot.scanned += 1;
+            if let Seen::Rss(rss) = seen {
+                snapshot.largest.offer(pid, rss);
+            }
             match seen {
                 Seen::Rss(rss) if rss > sieve => candidates.push((rss, pid)),
                 // Its size is known when it is read.
@@ -304,6 +312,28 @@ impl Sampler {
     /// A held process as it is now; None if it has ended.
     pub fn read_held(&self, questions: &dyn Questions, handle: &ProcessHandle) -> Option<Process> {
         process::read(handle.directory(), self.context(questions, true))
+    }
+
+    /// One process as it can be read without waiting for it; None if it has ended or can't be read.
+    pub fn glance(&self, questions: &dyn Questions, pid: Pid) -> Option<Glance> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
+        glance::read(&self.root, &directory, questions)
+    }
+
+    /// The same of a process that is held from now on.
+    pub fn hold_at_a_glance(
+        &self,
+        questions: &dyn Questions,
+        pid: Pid,
+    ) -> Option<(Glance, ProcessHandle)> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
+        let handle = ProcessHandle::new(directory);
+        Some((self.glance_held(questions, &handle)?, handle))
+    }
+
+    /// The same of a process that is held already.
+    pub fn glance_held(&self, questions: &dyn Questions, handle: &ProcessHandle) -> Option<Glance> {
+        glance::read(&self.root, handle.directory(), questions)
     }
 
     fn context<'c>(&'c self, questions: &'c dyn Questions, is_held: bool) -> Context<'c> {

@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub near: Vec<Process>,
     /// The largest of those that are not over it, but over an eighth of it.
     pub below: Largest,
+    /// The largest of all with more than a MiB.
+    pub largest: Largest,
 }
 
 impl Snapshot {

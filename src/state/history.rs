@@ -57,6 +57,26 @@ pub struct Entry {
     /// Whether its unit had no process left then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unit_empty: bool,
+    /// `shortage` where the machine was short of memory; None where it was over a threshold of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What the kernel's OOM killer did between two scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelKills {
+    /// When it was noticed, in seconds since 1970.
+    pub time: u64,
+    /// How many processes it killed.
+    pub kernel_oom_kills: u64,
+}
+
+/// One line of the file.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Kernel(KernelKills),
+    Entry(Box<Entry>),
 }
 
 /// The file, and what is to be said about it.
@@ -71,6 +91,8 @@ pub struct History {
 pub struct Past {
     /// The entries, the oldest first.
     pub entries: Vec<Entry>,
+    /// What the kernel's OOM killer did, the oldest first.
+    pub kernel: Vec<KernelKills>,
     /// Lines that are no entries: torn by a crash, or not written by the daemon.
     pub skipped: usize,
 }
@@ -96,11 +118,20 @@ impl History {
 
     /// Appends an entry; an error is logged, once for each reason.
     pub fn append(&mut self, entry: &Entry) {
-        let result = self.try_append(entry);
+        self.append_line(entry);
+    }
+
+    /// Appends what the kernel's OOM killer did; as [`History::append`].
+    pub fn append_kernel(&mut self, kills: &KernelKills) {
+        self.append_line(kills);
+    }
+
+    fn append_line(&mut self, line: &impl Serialize) {
+        let result = self.try_append(line);
         self.errors.report("history", &self.path, result);
     }
 
-    fn try_append(&self, entry: &Entry) -> io::Result<()> {
+    fn try_append(&self, entry: &impl Serialize) -> io::Result<()> {
         make_directory_of(&self.path)?;
         if fs::metadata(&self.path).is_ok_and(|file| file.len() >= LARGEST) {
             fs::rename(&self.path, self.older())?;
@@ -146,7 +177,8 @@ impl Past {
         for line in reader.split(b'\n') {
             let line = line?;
             match serde_json::from_slice(&line) {
-                Ok(entry) => self.entries.push(entry),
+                Ok(Line::Entry(entry)) => self.entries.push(*entry),
+                Ok(Line::Kernel(kills)) => self.kernel.push(kills),
                 Err(_) if line.trim_ascii().is_empty() => {}
                 Err(_) => self.skipped += 1,
             }
@@ -189,6 +221,7 @@ mod tests {
             parent: Some(1),
             exe: Some("/usr/bin/x".into()),
             cmdline: Some("x y".into()),
+            cause: None,
         }
     }
 
@@ -204,8 +237,19 @@ mod tests {
             .unwrap();
         file.write_all(b"{\"time\":2,\"pi").unwrap();
         history.append(&entry(3));
+        let kills = KernelKills {
+            time: 4,
+            kernel_oom_kills: 2,
+        };
+        history.append_kernel(&kills);
+        let short = Entry {
+            cause: Some("shortage".into()),
+            ..entry(5)
+        };
+        history.append(&short);
         let past = history.read().unwrap();
-        assert_eq!(past.entries, [entry(1), entry(3)]);
+        assert_eq!(past.entries, [entry(1), entry(3), short]);
+        assert_eq!(past.kernel, [kills]);
         assert_eq!(past.skipped, 1);
     }
 

@@ -54,6 +54,9 @@ pub struct DaemonStatus {
     /// Processes over a threshold that are killed later.
     #[serde(default)]
     pub waiting: Vec<Waiting>,
+    /// The last time that the machine was short of memory; None where it never was, or an earlier daemon wrote this.
+    #[serde(default)]
+    pub shortage: Option<ShortageNote>,
     /// When processes were killed within the last minute.
     #[serde(default, alias = "asked")]
     pub recent_kills: Vec<u64>,
@@ -67,6 +70,21 @@ pub struct ProcessNote {
     pub process: ProcessRecord,
     /// Why it is protected, what it waits for, or which signal it was sent.
     pub note: String,
+}
+
+/// A time at which the machine was short of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShortageNote {
+    /// When it began.
+    pub began: u64,
+    /// When it was over; None while it is not.
+    pub over: Option<u64>,
+    /// What said so.
+    pub reason: String,
+    /// What was left.
+    pub left_bytes: u64,
+    /// How many processes were killed for it.
+    pub killed: usize,
 }
 
 /// A process that is killed later if it is still over its threshold then.

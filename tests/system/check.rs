@@ -23,8 +23,8 @@ fn shows_each_value_and_what_it_means_now() {
     let said = run(&["check", &file]);
     assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
     for line in [
-        format!("ram_gb_threshold      = 0.0001                          {file}:2\n"),
-        "term_timeout          = 5                               default\n".to_owned(),
+        format!("ram_gb_threshold             = 0.0001                          {file}:2\n"),
+        "term_timeout                 = 5                               default\n".to_owned(),
         format!(
             "\"sleeper-[c]\"   {} sleeper-c  ({file}:4)\n",
             sleeper.pid()
@@ -32,6 +32,8 @@ fn shows_each_value_and_what_it_means_now() {
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
         "user \"no-such-user\" does not exist; the entry has no effect until it does\n".to_owned(),
         "ram_gb_threshold = 0.00GB is low: ".to_owned(),
+        "memory is short with less than ".to_owned(),
+        "the file has no table [system], so a shortage of memory is only reported".to_owned(),
     ] {
         assert!(said.out.contains(&line), "{line}: {said:?}");
     }

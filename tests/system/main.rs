@@ -37,6 +37,7 @@ mod running;
 mod scan;
 mod schedule;
 mod selftest;
+mod shortage;
 mod sinks;
 mod systemd;
 mod traced;
@@ -92,6 +93,7 @@ fn main() {
         sinks::file::CASES,
         sinks::full_disk::CASES,
         sinks::syslog::CASES,
+        shortage::CASES,
         systemd::CASES,
         traced::CASES,
         users::CASES,

@@ -115,12 +115,12 @@ fn killed_processes() {
     assert_eq!(other.ended_by(), Some(libc::SIGKILL));
     wait_for(
         &path,
-        "ended_total{signal=\"SIGTERM\",rule=\"general\"}",
+        "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"threshold\"}",
         1.0,
     );
     wait_for(
         &path,
-        "ended_total{signal=\"SIGKILL\",rule=\"general\"}",
+        "ended_total{signal=\"SIGKILL\",rule=\"general\",cause=\"threshold\"}",
         1.0,
     );
     let escaped = r#"ended_by_name_total{name="a\"\\x0a} 1"}"#;
@@ -145,12 +145,16 @@ fn dry_run() {
     let mut daemon = machine.start();
     machine.log().wait_for_scans(3);
     // However often it is logged, it is one process.
-    wait_for(&path, "would_end_total{rule=\"general\"}", 1.0);
+    wait_for(
+        &path,
+        "would_end_total{rule=\"general\",cause=\"threshold\"}",
+        1.0,
+    );
     wait_for(&path, "processes_over_threshold", 1.0);
     wait_for(&path, "dry_run", 1.0);
     wait_for(
         &path,
-        "ended_total{signal=\"SIGTERM\",rule=\"general\"}",
+        "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"threshold\"}",
         0.0,
     );
     hog.kill();

@@ -5,9 +5,10 @@ use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
-use crate::config::{Entry, Warning, Written, idle_threshold};
+use crate::config::{Entry, Origin, System, Warning, Written, idle_threshold};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
+use crate::policy::system_guard::floor_threshold;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
 use crate::sys::process::against_hidepid;
@@ -50,6 +51,7 @@ pub(super) struct CheckReport {
     total_bytes: Bytes,
     processes: usize,
     thresholds: Vec<ThresholdReport>,
+    system: SystemReport,
     whitelist: Vec<Listed>,
     rules: Vec<Ruled>,
     week: Option<Week>,
@@ -73,6 +75,48 @@ struct ThresholdReport {
     bytes: Bytes,
     /// How many processes are over it now.
     over: usize,
+}
+
+/// When the machine as a whole is short of memory.
+#[derive(Debug, Serialize)]
+struct SystemReport {
+    action: &'static str,
+    short_below_bytes: Bytes,
+    stall_seconds: f64,
+    #[serde(skip)]
+    threshold: String,
+}
+
+impl SystemReport {
+    fn new(config: &System, total: Bytes) -> Self {
+        Self {
+            action: config.action.name(),
+            short_below_bytes: config.floor(total),
+            stall_seconds: config.stall.as_secs_f64(),
+            threshold: floor_threshold(config, total).to_string(),
+        }
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let does = match self.action {
+            "kill" => "a process is killed then",
+            "warn" => "it is reported then",
+            _ => return writeln!(out, "  the machine as a whole is not guarded"),
+        };
+        write!(
+            out,
+            "  memory is short with less than {} left ({})",
+            self.short_below_bytes, self.threshold
+        )?;
+        if self.stall_seconds > 0.0 {
+            write!(
+                out,
+                ", or when all work waits for memory for {} s of 10",
+                self.stall_seconds
+            )?;
+        }
+        writeln!(out, "; {does}")
+    }
 }
 
 impl CheckReport {
@@ -103,6 +147,7 @@ impl CheckReport {
             total_bytes: snapshot.memory.total,
             processes: snapshot.near.len(),
             thresholds: thresholds(policy, snapshot),
+            system: SystemReport::new(&config.system, snapshot.memory.total),
             whitelist: super::whitelist::list(policy, written, &snapshot.near),
             rules: super::rules::list(policy, snapshot),
             week: Week::new(config, checked.now),
@@ -122,6 +167,14 @@ impl CheckReport {
                     threshold.key, threshold.bytes, threshold.over, self.processes
                 ));
             }
+        }
+        let is_file = matches!(checked.policy.config.origin, Origin::File(_));
+        if is_file && !checked.written.has_table("system") {
+            self.notes.push(
+                "the file has no table [system], so a shortage of memory is only reported: write [system] with \
+                 action = \"kill\", \"warn\" or \"off\""
+                    .to_owned(),
+            );
         }
         let files = super::output_files::notes(&checked.policy.config, checked.unit);
         self.notes.extend(files);
@@ -186,6 +239,7 @@ impl CheckReport {
             let ThresholdReport { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
         }
+        self.system.write(out)?;
         super::whitelist::write(out, &self.whitelist)?;
         super::rules::write(out, &self.rules)?;
         if let Some(week) = &self.week {

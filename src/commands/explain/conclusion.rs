@@ -66,6 +66,19 @@ impl Conclusion {
                 };
                 ("over", sentence, line)
             }
+            Verdict::Plentiful(breach, share) => {
+                let rule = policy.rule(process).map(|(_, rule)| rule);
+                let rule = rule.filter(|rule| rule.only_below_available.is_some());
+                let key = "only_below_available_percent";
+                let line = rule.map_or_else(
+                    || config_line::of_key("thresholds", key, written),
+                    |rule| Some(config_line::of_rule(rule)),
+                );
+                let sentence = format!(
+                    "it stays as long as memory is plentiful ({share:.0} available), although it is over {breach}"
+                );
+                ("plentiful", sentence, line)
+            }
             Verdict::Protected(protection) => {
                 let shown = policy.shown(&protection);
                 let sentence = match protection {

@@ -69,7 +69,7 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     let policy = evidence.policy;
     let breach = match policy.judge(evidence.process, &evidence.memory, &evidence.now) {
         Verdict::Breach(breach) => Some(breach),
-        Verdict::Within | Verdict::Protected(_) => None,
+        Verdict::Within | Verdict::Protected(_) | Verdict::Plentiful(..) => None,
     };
     let delay = breach.as_ref().and_then(|breach| of(evidence, breach));
     let test = |name, answer, detail| Test {

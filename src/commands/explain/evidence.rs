@@ -1,5 +1,6 @@
 //! What an explanation is made from.
 
+use super::shortage::Candidates;
 use crate::config::{Schedule, Written};
 use crate::policy::Policy;
 use crate::proc::{Process, ProcessDetails, SystemMemory};
@@ -28,6 +29,8 @@ pub(super) struct Evidence<'e> {
     pub schedule: Option<&'e Schedule>,
     /// The status of the running daemon; None if there is none.
     pub daemon: Option<&'e DaemonStatus>,
+    /// What may be killed while memory is short; None where the guard is off.
+    pub candidates: Option<Candidates>,
     /// The moment it is made for.
     pub now: Now,
 }

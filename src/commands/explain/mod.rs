@@ -3,6 +3,7 @@
 mod conclusion;
 mod delay;
 mod evidence;
+mod shortage;
 mod subject;
 mod test;
 mod view;
@@ -22,7 +23,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     let Context {
         policy,
         written,
-        sampler,
+        mut sampler,
         schedule,
         daemon,
         ..
@@ -36,6 +37,8 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     let details = sampler.details(&handle).ok_or_else(ended)?;
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
+    let now = sys::now();
+    let candidates = shortage::Candidates::read(&policy, &mut sampler, &now)?;
     let evidence = Evidence {
         policy: &policy,
         written: &written,
@@ -46,7 +49,8 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         permission,
         schedule: schedule.and_then(|index| policy.config.schedules.get(index)),
         daemon: daemon.as_ref(),
-        now: sys::now(),
+        candidates,
+        now,
     };
     let explanation = Explanation::new(&evidence, &mut UserNames::default());
     if options.json {

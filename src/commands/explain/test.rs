@@ -143,6 +143,52 @@ fn rule_of(evidence: &Evidence<'_>) -> String {
     }
 }
 
+/// Whether it would be the first victim in a shortage.
+pub(super) fn shortage(evidence: &Evidence<'_>) -> Test {
+    let candidates = evidence.candidates.as_ref();
+    let place = candidates.map(|candidates| candidates.place(evidence.process.key()));
+    let (answer, detail) = match place {
+        None => (Answer::Off, String::new()),
+        Some((is_first, detail)) => (Answer::of(is_first), detail),
+    };
+    Test {
+        name: "first in a shortage",
+        answer,
+        detail,
+    }
+}
+
+/// Whether so little memory is available that a process over its threshold is killed.
+pub(super) fn availability(evidence: &Evidence<'_>) -> Test {
+    let criteria = evidence.policy.criteria(evidence.process);
+    let name = "little memory available";
+    let memory = &evidence.memory;
+    let (answer, detail) = match (criteria.plenty(memory), memory.available) {
+        _ if criteria.only_below_available >= Percent::ALL => (Answer::Off, String::new()),
+        (_, None) => (
+            Answer::Yes,
+            "the kernel does not say how much is available".to_owned(),
+        ),
+        (plenty, Some(available)) => {
+            let relation = if plenty.is_some() {
+                "not below"
+            } else {
+                "below"
+            };
+            let share = Percent::share(available, memory.total);
+            let from = criteria.plenty_from(memory.total);
+            let only = criteria.only_below_available;
+            let detail = format!("{available} ({share}) is {relation} {only} = {from}");
+            (Answer::of(plenty.is_none()), detail)
+        }
+    };
+    Test {
+        name,
+        answer,
+        detail,
+    }
+}
+
 pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let process = evidence.process;
     let limits = evidence.policy.criteria(process);

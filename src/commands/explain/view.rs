@@ -3,7 +3,7 @@
 use super::conclusion::Conclusion;
 use super::evidence::Evidence;
 use super::subject::Subject;
-use super::test::{Answer, Test, protections, thresholds};
+use super::test::{Answer, Test, availability, protections, shortage, thresholds};
 use crate::events::ProcessRecord;
 use crate::quantities::{Metric, Percent};
 use crate::users::UserNames;
@@ -33,7 +33,9 @@ impl Explanation {
         let protection = policy.protection(process, &evidence.memory, &evidence.now);
         let mut tests = protections(evidence, users);
         tests.extend(thresholds(evidence));
+        tests.push(availability(evidence));
         tests.extend(super::delay::tests(evidence));
+        tests.push(shortage(evidence));
         tests.push(Test {
             name: "dry run",
             answer: Answer::of(policy.config.dry_run),
@@ -117,7 +119,7 @@ impl Explanation {
         }
         let (on, off) = match self.verdict {
             "over" if coloured => ("\x1b[31m", "\x1b[0m"),
-            "protected" if coloured => ("\x1b[33m", "\x1b[0m"),
+            "protected" | "plentiful" if coloured => ("\x1b[33m", "\x1b[0m"),
             _ => ("", ""),
         };
         writeln!(out, "\nVerdict: {on}{}{off}", self.sentence)?;

@@ -21,7 +21,10 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
     let since = options.since.map_or(0, beginning);
     let wanted = |entry: &Entry| entry.time >= since && is_wanted(&options.filter, entry);
     let unknown = Cell::new(None);
-    let report = PastReport::new(past, wanted, |unit| restart(unit, &unknown));
+    // Of what the kernel killed neither the user nor the name is known.
+    let is_filtered = options.filter.user.is_some() || options.filter.name.is_some();
+    let kernel_since = if is_filtered { u64::MAX } else { since };
+    let report = PastReport::new(past, kernel_since, wanted, |unit| restart(unit, &unknown));
     if let Some(unknown) = unknown.take() {
         crate::commands::warn(&unknown.to_string());
     }
@@ -46,7 +49,8 @@ pub(crate) fn today(history: &History) -> Option<PastReport> {
     let today = local_time(SystemTime::now());
     let since = unix_seconds(start_of_day(today.year, today.month, today.day)?);
     let past = history.read().ok()?;
-    Some(PastReport::new(past, |entry| entry.time >= since, |_| None))
+    let wanted = |entry: &Entry| entry.time >= since;
+    Some(PastReport::new(past, since, wanted, |_| None))
 }
 
 /// Users are compared with the name and the uid in the entry: the user may be deleted by now.

@@ -5,8 +5,8 @@ use crate::escape::OneLine;
 use crate::events::ProcessRecord;
 use crate::policy::{QUIET, is_restart};
 use crate::quantities::{Bytes, Percent};
-use crate::state::history::{Entry, Past};
-use crate::sys::clock::local_time;
+use crate::state::history::{Entry, KernelKills, Past};
+use crate::sys::clock::{LocalTime, local_time};
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -20,6 +20,8 @@ pub(crate) struct PastReport {
     #[serde(rename = "records")]
     rows: Vec<Row>,
     summary: Vec<Sum>,
+    /// What the kernel's OOM killer did.
+    kernel_oom_kills: Vec<KernelKills>,
     /// Lines that could not be read.
     skipped_lines: usize,
 }
@@ -45,9 +47,10 @@ struct Sum {
 }
 
 impl PastReport {
-    /// Of the wanted entries; `restart` gives the `Restart=` of a unit.
+    /// Of the wanted entries, and of what the kernel did since this time; `restart` gives the `Restart=` of a unit.
     pub(crate) fn new(
         past: Past,
+        since: u64,
         wanted: impl Fn(&Entry) -> bool,
         restart: impl Fn(&str) -> Option<String>,
     ) -> Self {
@@ -63,6 +66,8 @@ impl PastReport {
             });
         }
         rows.retain(|row| wanted(&row.entry));
+        let mut kernel = past.kernel;
+        kernel.retain(|kills| kills.time >= since);
         let mut summary: Vec<Sum> = Vec::new();
         for Row {
             entry,
@@ -93,6 +98,7 @@ impl PastReport {
         Self {
             rows,
             summary,
+            kernel_oom_kills: kernel,
             skipped_lines: past.skipped,
         }
     }
@@ -118,6 +124,7 @@ impl PastReport {
             self.write_rows(out)?;
             self.write_summary(out)?;
         }
+        self.write_kernel(out)?;
         match self.skipped_lines {
             0 => Ok(()),
             1 => writeln!(
@@ -151,8 +158,8 @@ impl PastReport {
             let share = Percent::new(entry.rss_percent).map_or(String::new(), |p| p.to_string());
             writeln!(
                 out,
-                "{}  {:>7}  {:name$}  {:user$}  {:>9}  {share:>7}  {:<7}  {:>6.2}s  {:>9}  {}{}",
-                local_time(UNIX_EPOCH + Duration::from_secs(entry.time.min(1 << 40))),
+                "{}  {:>7}  {:name$}  {:user$}  {:>9}  {share:>7}  {:<7}  {:>6.2}s  {:>9}  {}{}{}",
+                shown(entry.time),
                 entry.pid,
                 OneLine(&entry.name).to_string(),
                 OneLine(&entry.user).to_string(),
@@ -160,6 +167,10 @@ impl PastReport {
                 OneLine(&entry.signal).to_string(),
                 entry.seconds,
                 ProcessRecord::amount(entry.freed_bytes),
+                match &entry.cause {
+                    Some(_) => "memory short: ",
+                    None => "",
+                },
                 OneLine(&entry.threshold),
                 if *restart_loop { ", restart loop" } else { "" }
             )?;
@@ -180,6 +191,19 @@ impl PastReport {
             if let (true, Some(unit)) = (entry.unit_empty, &entry.unit) {
                 writeln!(out, "{:19}  {} has no process left", "", OneLine(unit))?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_kernel(&self, out: &mut String) -> std::fmt::Result {
+        if !self.kernel_oom_kills.is_empty() {
+            writeln!(out, "\nBy the kernel's OOM killer:")?;
+        }
+        for kills in &self.kernel_oom_kills {
+            let count = kills.kernel_oom_kills;
+            let time = shown(kills.time);
+            let plural = if count == 1 { "" } else { "es" };
+            writeln!(out, "{time}  {count} process{plural}")?;
         }
         Ok(())
     }
@@ -212,6 +236,11 @@ impl PastReport {
         }
         Ok(())
     }
+}
+
+/// A time of the file, in a range that every clock can show.
+fn shown(time: u64) -> LocalTime {
+    local_time(UNIX_EPOCH + Duration::from_secs(time.min(1 << 40)))
 }
 
 /// The service of the process; None where it was of no service: a scope or a slice holds processes that have nothing to
@@ -256,6 +285,7 @@ mod tests {
             parent: None,
             exe: None,
             cmdline: None,
+            cause: None,
         }
     }
 
@@ -279,10 +309,11 @@ mod tests {
                     ..entry(0, 9100, "a", a)
                 },
             ],
+            kernel: Vec::new(),
             skipped: 1,
         };
         let restart = |unit: &str| (unit == "a.service").then(|| "always".to_owned());
-        let report = PastReport::new(past, |entry| entry.name != "c", restart);
+        let report = PastReport::new(past, 0, |entry| entry.name != "c", restart);
         let loops: Vec<_> = report.rows.iter().map(|row| row.restart_loop).collect();
         assert_eq!(
             loops,

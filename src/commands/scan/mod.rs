@@ -8,7 +8,7 @@ mod view;
 use crate::Error;
 use crate::cli::{self, Filter, ScanOptions, Verbosity};
 use crate::commands::context::Context;
-use crate::proc::Snapshot;
+use crate::proc::{Snapshot, SystemFiles};
 use crate::quantities::Uid;
 use crate::sys::keys::Keys;
 use crate::sys::poll::Poll;
@@ -80,10 +80,12 @@ impl Scan {
     fn report(&mut self, context: &mut Context) -> Result<ScanReport, Error> {
         let questions = &context.policy;
         context.sampler.scan_all(questions, &mut self.snapshot)?;
+        let system = SystemFiles::open(context.sampler.root())?.read();
         let hidepid = context.sampler.hides_processes();
         Ok(ScanReport::new(
             &context.policy,
             &self.snapshot,
+            &system,
             hidepid,
             &self.view,
             &sys::now(),

@@ -26,7 +26,7 @@ const BAR_FROM: usize = 80;
 impl ScanReport {
     /// As a table.
     pub fn table(&self, layout: Layout) -> String {
-        let mut head = Vec::from(self.head());
+        let mut head = self.head();
         head.push(String::new());
         let foot = self.foot();
         let columns = layout.columns.unwrap_or(usize::MAX);

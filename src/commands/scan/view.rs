@@ -1,10 +1,11 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::progress::Processes;
-use crate::config::NamePattern;
+use crate::config::{NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord};
+use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
-use crate::proc::{Process, Snapshot, SystemMemory};
+use crate::proc::{Process, Snapshot, SystemMemory, SystemReading};
 use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
 use crate::sys::process::against_hidepid;
 use crate::users::UserNames;
@@ -43,6 +44,8 @@ impl View {
 pub struct ScanReport {
     configuration: String,
     memory: MemoryReport,
+    /// None where the guard is off, or the kernel does not say what is available.
+    system: Option<SystemReport>,
     processes_seen: usize,
     processes_unreadable: usize,
     hidepid: bool,
@@ -50,6 +53,8 @@ pub struct ScanReport {
     over: usize,
     /// How many are over a threshold and protected, shown or not.
     protected: usize,
+    /// How many are over a threshold and stay as long as memory is plentiful, shown or not.
+    plentiful: usize,
     processes: Vec<Row>,
     #[serde(skip)]
     memory_line: String,
@@ -60,6 +65,46 @@ struct MemoryReport {
     total_bytes: Bytes,
     used_bytes: Option<Bytes>,
     used_percent: Option<f64>,
+}
+
+/// Whether the machine as a whole is short of memory.
+#[derive(Debug, Serialize)]
+struct SystemReport {
+    action: &'static str,
+    left_bytes: Bytes,
+    short_below_bytes: Bytes,
+    short: bool,
+    #[serde(skip)]
+    line: String,
+}
+
+impl SystemReport {
+    fn new(config: &System, reading: &Reading) -> Option<Self> {
+        if config.action == SystemAction::Off {
+            return None;
+        }
+        let Level {
+            total,
+            left,
+            floor,
+            trigger,
+            ..
+        } = Level::of(config, reading);
+        let action = config.action.name();
+        let short = trigger.is_some();
+        let line = format!(
+            "System: {left} left, memory is short{} below {floor} ({}), action \"{action}\"",
+            if short { ", as it is" } else { "" },
+            floor_threshold(config, total),
+        );
+        Some(Self {
+            action,
+            left_bytes: left,
+            short_below_bytes: floor,
+            short,
+            line,
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +130,8 @@ pub(super) struct Row {
 pub(super) enum Word {
     Within,
     Protected,
+    /// Over a threshold, and memory is plentiful.
+    Plentiful,
     Over,
 }
 
@@ -93,7 +140,7 @@ impl Word {
     pub(super) fn colour(self) -> u8 {
         match self {
             Self::Within => 0,
-            Self::Protected => 33,
+            Self::Protected | Self::Plentiful => 33,
             Self::Over => 31,
         }
     }
@@ -102,29 +149,32 @@ impl Word {
         match self {
             Self::Within => "within",
             Self::Protected => "protected",
+            Self::Plentiful => "plentiful",
             Self::Over => "over",
         }
     }
 }
 
 impl ScanReport {
-    /// The processes of `snapshot`, those closest to their thresholds first.
+    /// The processes of `snapshot` on a machine with this memory as a whole, those closest to their thresholds first.
     pub fn new(
         policy: &Policy,
         snapshot: &Snapshot,
+        system: &SystemReading,
         hidepid: bool,
         view: &View,
         now: &Now,
         users: &mut UserNames,
     ) -> Self {
         let memory = &snapshot.memory;
-        let (mut over, mut protected) = (0, 0);
+        let (mut over, mut protected, mut plentiful) = (0, 0, 0);
         let mut wanted = Vec::new();
         for process in &snapshot.near {
             let verdict = policy.judge(process, memory, now);
             match verdict {
                 Verdict::Breach(_) => over += 1,
                 Verdict::Protected(_) => protected += 1,
+                Verdict::Plentiful(..) => plentiful += 1,
                 Verdict::Within => {}
             }
             if view.wants(process) {
@@ -156,11 +206,14 @@ impl ScanReport {
                 used_bytes: memory.used(),
                 used_percent: memory.used_share().map(Percent::get),
             },
+            system: Reading::of(system)
+                .and_then(|reading| SystemReport::new(&policy.config.system, &reading)),
             processes_seen: snapshot.scanned,
             processes_unreadable: snapshot.unreadable.count,
             hidepid,
             over,
             protected,
+            plentiful,
             processes: rows.collect(),
             memory_line: MemoryInUse(memory).to_string(),
         }
@@ -171,11 +224,11 @@ impl ScanReport {
     }
 
     /// The lines above the table.
-    pub(super) fn head(&self) -> [String; 2] {
-        [
-            self.memory_line.clone(),
-            format!("Policy: {}", self.configuration),
-        ]
+    pub(super) fn head(&self) -> Vec<String> {
+        let mut lines = vec![self.memory_line.clone()];
+        lines.extend(self.system.iter().map(|system| system.line.clone()));
+        lines.push(format!("Policy: {}", self.configuration));
+        lines
     }
 
     /// The lines below the table.
@@ -186,6 +239,12 @@ impl ScanReport {
             self.over,
             self.protected
         )];
+        if self.plentiful > 0 {
+            lines.push(format!(
+                "{} over a threshold, but not killed as long as memory is plentiful.",
+                Processes(self.plentiful)
+            ));
+        }
         if self.processes_unreadable > 0 {
             lines.push(format!(
                 "Processes that can't be read and are protected: {}.",
@@ -218,6 +277,10 @@ impl Row {
         users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
+            Verdict::Plentiful(breach, share) => (
+                Word::Plentiful,
+                format!("over {breach}, memory is plentiful ({share:.0} available)"),
+            ),
             Verdict::Breach(breach) => {
                 let own = process.own_share(breach.metric, breach.threshold_bytes);
                 let own = own.map_or(String::new(), |own| {

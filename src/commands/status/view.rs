@@ -119,6 +119,22 @@ impl StatusReport {
                 status.ended
             )?,
         }
+        if let Some(note) = &status.shortage {
+            let began = ago(time(note.began), now);
+            let over = match note.over {
+                Some(over) => format!(
+                    "over after {}",
+                    Span(Duration::from_secs(over.saturating_sub(note.began)))
+                ),
+                None => "not over".to_owned(),
+            };
+            writeln!(
+                out,
+                "Short of memory: {began}, {over}, {} killed ({})",
+                note.killed,
+                OneLine(&note.reason)
+            )?;
+        }
         write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
             note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),

@@ -60,6 +60,56 @@ fn the_built_in_defaults_are_those_that_are_documented() {
     );
     assert_eq!(config.term_timeout, Duration::from_secs(5));
     assert_eq!(config.max_kills_per_minute, NonZeroU32::new(30));
+    assert_eq!(config.only_below_available, Percent::ALL);
+    let expected = System {
+        action: SystemAction::Kill,
+        available_percent: Percent::new(4.0).unwrap(),
+        available: Bytes::from_gb(1.0),
+        stall: Duration::from_secs(4),
+    };
+    assert_eq!(config.system, expected);
+}
+
+/// An update must not kill what an older file never meant to be killed.
+#[test]
+fn a_file_without_the_table_system_only_warns() {
+    let action = |text: &str| accepted(text).system.action;
+    assert_eq!(action(""), SystemAction::Warn);
+    assert_eq!(action("[thresholds]\n"), SystemAction::Warn);
+    assert_eq!(action("[system]\n"), SystemAction::Kill);
+    assert_eq!(action("[system]\nstall_seconds = 0\n"), SystemAction::Kill);
+    assert_eq!(action("[system]\naction = \"off\"\n"), SystemAction::Off);
+}
+
+#[test]
+fn the_guard_has_its_ranges() {
+    let system = |text: &str| accepted(&format!("[system]\n{text}")).system;
+    assert_eq!(system("stall_seconds = 0").stall, Duration::ZERO);
+    assert_eq!(system("stall_seconds = 0.5").stall.as_millis(), 500);
+    assert_eq!(system("stall_seconds = 10").stall.as_secs(), 10);
+    assert_eq!(system("available_gb_threshold = inf").available, None);
+    let percent = |text: &str| system(text).available_percent.get();
+    assert!((percent("available_percent_threshold = 50") - 50.0).abs() < 1e-9);
+    assert!((percent("available_percent_threshold = 0.01") - 0.01).abs() < 1e-9);
+    let only = |text: &str| accepted(&format!("[thresholds]\n{text}")).only_below_available;
+    assert_eq!(only("only_below_available_percent = 0"), Percent::default());
+    assert_eq!(
+        only("only_below_available_percent = -0.0"),
+        Percent::default()
+    );
+    assert_eq!(only("only_below_available_percent = 100"), Percent::ALL);
+    let rules = accepted(
+        "[[rule]]\nname = \"a\"\nonly_below_available_percent = 100\nwhen_short = \"Spare\"\n\
+         [[rule]]\nname = \"b\"\naction = \"warn\"\nwhen_short = \"first\"\n[[rule]]\nname = \"c\"\n",
+    )
+    .rules;
+    assert_eq!(rules[0].only_below_available, Some(Percent::ALL));
+    assert_eq!(rules[0].when_short, Some(WhenShort::Spare));
+    assert_eq!(rules[1].when_short, Some(WhenShort::First));
+    assert_eq!(
+        (rules[2].only_below_available, rules[2].when_short),
+        (None, None)
+    );
 }
 
 /// What the Python original shipped had these tables and keys.

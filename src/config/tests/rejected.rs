@@ -179,6 +179,48 @@ fn wrong_values_are_rejected_with_what_is_allowed() {
 }
 
 #[test]
+fn the_guard_s_values_have_their_ranges() {
+    for (text, cause) in [
+        (
+            "[system]\naction = \"protect\"",
+            "c.toml:2:10: \"action\" in [system] must be \"kill\", \"warn\" or \"off\", found the string \
+             \"protect\"",
+        ),
+        (
+            "[system]\navailable_percent_threshold = 0",
+            "c.toml:2:31: \"available_percent_threshold\" in [system] must be a number over 0, up to 50, found 0",
+        ),
+        (
+            "[system]\navailable_percent_threshold = 50.1",
+            "c.toml:2:31: \"available_percent_threshold\" in [system] must be a number over 0, up to 50, found \
+             50.1",
+        ),
+        (
+            "[system]\navailable_gb_threshold = 0",
+            "c.toml:2:26: \"available_gb_threshold\" in [system] must be a number of GB over 0, or inf to \
+             switch it off, found 0",
+        ),
+        (
+            "[system]\nstall_seconds = 0.4",
+            "c.toml:2:17: \"stall_seconds\" in [system] must be a number of seconds from 0.5 to 10 (0 switches \
+             it off), found 0.4",
+        ),
+        (
+            "[thresholds]\nonly_below_available_percent = 101",
+            "c.toml:2:32: \"only_below_available_percent\" in [thresholds] must be a number from 0 to 100, \
+             found 101",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\naction = \"protect\"\nwhen_short = \"last\"",
+            "c.toml:1:1: [[rule]] has when_short beside action = \"protect\", which already protects its \
+             processes: remove one of the two",
+        ),
+    ] {
+        rejected(text, &[cause]);
+    }
+}
+
+#[test]
 fn each_item_of_a_list_is_checked() {
     rejected(
         "[whitelist]\npids = [1, 0, -1, 2147483648, 1.0, \"1\"]\nnames = [\n  'sshd',\n  '', 'é', 'a[', 'a\\',\n]\n\

@@ -86,7 +86,7 @@ impl Context {
     }
 
     fn calls(&mut self) -> bool {
-        self.early.tick(false, self.now)
+        self.early.tick(false, None, self.now)
     }
 
     fn set_rss(&self, mib: u64) {

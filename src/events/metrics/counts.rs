@@ -3,6 +3,7 @@
 use super::page::Page;
 use crate::escape::Unquoted;
 use crate::events::description::{Counter, Data, Failure};
+use crate::policy::{Breach, Threshold};
 use crate::quantities::Bytes;
 use crate::sys::process::Signal;
 use std::fmt::{self, Display};
@@ -12,7 +13,7 @@ const NAMES: usize = 50;
 /// The series of all other names.
 const OTHER: &str = "other";
 
-/// The processes over the thresholds of one rule, or over the general ones.
+/// The processes over the thresholds of one rule, or over the general ones; or those that were killed for a shortage.
 #[derive(Clone, Copy, Debug, Default)]
 struct Kills {
     /// Ended after SIGTERM.
@@ -23,11 +24,23 @@ struct Kills {
     would_be: u64,
 }
 
+/// What says that the machine is short of memory: the keys of its thresholds.
+const TRIGGERS: [&str; 3] = [
+    "available_percent_threshold",
+    "available_gb_threshold",
+    "stall_seconds",
+];
+
 /// The counters.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Those of the general thresholds at index 0, those of each rule at its number.
     kills: Vec<Kills>,
+    /// Those that were killed because the machine was short of memory.
+    shortage_kills: Kills,
+    /// The shortages by [`TRIGGERS`].
+    shortages: [u64; TRIGGERS.len()],
+    kernel_kills: u64,
     names: Vec<(Box<[u8]>, u64)>,
     other_names: u64,
     freed_bytes: u64,
@@ -45,10 +58,9 @@ impl Counts {
 
     /// Counts an event.
     pub(super) fn count(&mut self, counter: Counter, data: &Data<'_>) {
-        let rule = data.breach.and_then(|breach| breach.rule);
         match counter {
             Counter::Ended => {
-                self.at_rule(rule, |kills| match data.signal {
+                self.at(data.breach, |kills| match data.signal {
                     Some(Signal::Kill) => kills.by_sigkill += 1,
                     Some(Signal::Terminate) | None => kills.by_sigterm += 1,
                 });
@@ -57,9 +69,18 @@ impl Counts {
                 let facts = data.process.and_then(|process| process.facts.as_ref().ok());
                 self.count_name(facts.map_or(&[], |facts| facts.name.as_bytes()));
             }
-            Counter::WouldKill => self.at_rule(rule, |kills| kills.would_be += 1),
+            Counter::WouldKill => self.at(data.breach, |kills| kills.would_be += 1),
+            Counter::KernelKills(count) => self.kernel_kills += count,
             Counter::RestartLoop => self.restart_loops += 1,
             Counter::Failure(failure) => self.fail(failure),
+        }
+    }
+
+    /// Counts a shortage of the machine.
+    pub(super) fn count_shortage(&mut self, threshold: Threshold) {
+        let known = TRIGGERS.iter().zip(&mut self.shortages);
+        for (_, count) in known.filter(|(key, _)| **key == threshold.key()) {
+            *count += 1;
         }
     }
 
@@ -81,8 +102,11 @@ impl Counts {
         }
     }
 
-    fn at_rule(&mut self, rule: Option<usize>, count: impl FnOnce(&mut Kills)) {
-        let index = rule.unwrap_or(0);
+    fn at(&mut self, breach: Option<&Breach>, count: impl FnOnce(&mut Kills)) {
+        if breach.is_some_and(|breach| breach.threshold.is_of_system()) {
+            return count(&mut self.shortage_kills);
+        }
+        let index = breach.and_then(|breach| breach.rule).unwrap_or(0);
         self.reserve(index);
         if let Some(kills) = self.kills.get_mut(index) {
             count(kills);
@@ -93,14 +117,19 @@ impl Counts {
     pub(super) fn write(&self, page: &mut Page<'_>) {
         page.counter(
             "ended_total",
-            "Processes that were killed and have ended, by the last signal they were sent and the rule that matched.",
+            "Processes that were killed and have ended, by the last signal they were sent, the rule that matched, and the cause: a threshold of their own, or a shortage of the machine.",
         );
-        for (index, kills) in self.kills.iter().enumerate() {
+        for (cause, rule, kills) in self.by_cause() {
             for (signal, count) in [
                 (Signal::Terminate, kills.by_sigterm),
                 (Signal::Kill, kills.by_sigkill),
             ] {
-                page.sample(&[("signal", &signal.name()), ("rule", &Rule(index))], count);
+                let labels: [(&str, &dyn Display); 3] = [
+                    ("signal", &signal.name()),
+                    ("rule", &rule),
+                    ("cause", &cause),
+                ];
+                page.sample(&labels, count);
             }
         }
         page.counter(
@@ -113,10 +142,10 @@ impl Counts {
         page.sample(&[("name", &OTHER)], self.other_names);
         page.counter(
             "would_end_total",
-            "Processes that a dry run would have killed, by the rule that matched.",
+            "Processes that a dry run would have killed, by the rule that matched and the cause.",
         );
-        for (index, kills) in self.kills.iter().enumerate() {
-            page.sample(&[("rule", &Rule(index))], kills.would_be);
+        for (cause, rule, kills) in self.by_cause() {
+            page.sample(&[("rule", &rule), ("cause", &cause)], kills.would_be);
         }
         page.counter(
             "freed_bytes_total",
@@ -128,10 +157,31 @@ impl Counts {
             "Units that were restarted as often as they were killed, each time that was found.",
         );
         page.sample(&[], self.restart_loops);
+        page.counter(
+            "shortages_total",
+            "How often the machine was short of memory, by the threshold that said so.",
+        );
+        for (trigger, count) in TRIGGERS.iter().zip(self.shortages) {
+            page.sample(&[("trigger", trigger)], count);
+        }
+        page.counter(
+            "kernel_oom_kills_total",
+            "Processes that the kernel's OOM killer killed, in the machine or in a control group.",
+        );
+        page.sample(&[], self.kernel_kills);
         page.counter("failures_total", "Failures by kind.");
         for ((_, kind), count) in Failure::ALL.iter().zip(self.failures) {
             page.sample(&[("kind", kind)], count);
         }
+    }
+}
+
+impl Counts {
+    /// All kills with their labels.
+    fn by_cause(&self) -> impl Iterator<Item = (&'static str, Rule, Kills)> {
+        let kills = self.kills.iter().enumerate();
+        let own = kills.map(|(index, kills)| ("threshold", Rule(index), *kills));
+        own.chain(std::iter::once(("shortage", Rule(0), self.shortage_kills)))
     }
 }
 

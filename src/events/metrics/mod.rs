@@ -10,6 +10,8 @@ mod tests;
 
 use super::description::{Counter, Description, Failure};
 use crate::config::Config;
+use crate::policy::Threshold;
+use crate::policy::system_guard::Level;
 use crate::proc::SystemMemory;
 use counts::Counts;
 use file::MetricsFile;
@@ -40,6 +42,8 @@ pub struct Metrics {
     scan_time: Duration,
     /// The last scan and when it was over.
     last: Option<(Scan, SystemTime)>,
+    /// What the guard has read last, and whether memory is short; None where it is off.
+    system: Option<(Level, bool)>,
     check_interval: Duration,
     loaded: Option<SystemTime>,
     is_valid: bool,
@@ -97,6 +101,18 @@ impl Metrics {
         self.last = Some((scan, SystemTime::now()));
     }
 
+    /// The guard has read the machine's memory; None where it is off. `is_new` where it is to be written soon.
+    pub fn note_system(&mut self, level: Option<&Level>, is_short: bool, is_new: bool) {
+        self.system = level.map(|level| (*level, is_short));
+        self.is_due |= is_new;
+    }
+
+    /// The machine is short of memory by this threshold.
+    pub fn count_shortage(&mut self, threshold: Threshold) {
+        self.counts.count_shortage(threshold);
+        self.is_due = true;
+    }
+
     /// Writes the file where there is something new; `check_interval` is the one in force now.
     pub fn write(&mut self, check_interval: Duration) {
         self.check_interval = check_interval;
@@ -119,6 +135,7 @@ impl Metrics {
         page.begin("build_info", "gauge", "The version that runs.");
         page.sample(&[("version", &env!("CARGO_PKG_VERSION"))], 1);
         self.write_memory(page);
+        self.write_system(page);
         self.write_scans(page);
         self.counts.write(page);
         self.write_config(page);
@@ -144,6 +161,34 @@ impl Metrics {
             "Processes that the last scan found over their thresholds and not protected.",
             scan.over,
         );
+    }
+
+    fn write_system(&self, page: &mut Page<'_>) {
+        let Some((level, is_short)) = &self.system else {
+            return;
+        };
+        page.gauge(
+            "memory_left_bytes",
+            "Available memory, and free swap for what it gains.",
+            level.left.get(),
+        );
+        page.gauge(
+            "memory_short_below_bytes",
+            "Memory is short where less is left.",
+            level.floor.get(),
+        );
+        page.gauge(
+            "memory_short",
+            "1 while memory is short.",
+            u8::from(*is_short),
+        );
+        if let Some(stall) = level.stall {
+            page.gauge(
+                "memory_stall_seconds",
+                "How long all work has waited for memory within the last ten seconds.",
+                stall.as_secs_f64(),
+            );
+        }
     }
 
     fn write_scans(&self, page: &mut Page<'_>) {

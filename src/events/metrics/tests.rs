@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Origin;
-use crate::events::Event;
+use crate::events::{Event, SystemEvent};
 use crate::policy::{Breach, Stage, Threshold, Victim};
 use crate::proc::{Details, Facts, Name, Process, State};
 use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime, Uid};
@@ -62,6 +62,19 @@ fn ended(metrics: &mut Metrics, name: &[u8], rule: Option<usize>, stage: Stage) 
     );
 }
 
+fn note_system(metrics: &mut Metrics) {
+    let level = Level {
+        total: Bytes::new(4096),
+        left: Bytes::new(2048),
+        floor: Bytes::new(512),
+        grown_floor: Bytes::new(512),
+        speed: Bytes::ZERO,
+        stall: Some(Duration::from_millis(1500)),
+        trigger: None,
+    };
+    metrics.note_system(Some(&level), true, true);
+}
+
 fn count(metrics: &mut Metrics, event: &Event<'_>) {
     let users = RefCell::default();
     event.describe(&users, &mut |description, _| metrics.count(description));
@@ -99,6 +112,7 @@ const PAGE: &str = include_str!("../../../man/memory-monitor-config.5");
 fn the_page_explains_each_metric_and_no_other() {
     let mut metrics = Metrics::default();
     metrics.note_scan(scan());
+    note_system(&mut metrics);
     let text = text(&mut metrics);
     let mut written: Vec<_> = text
         .lines()
@@ -155,6 +169,12 @@ fn says_what_happened_and_how_things_are() {
     );
     let over = victim(b"chrome", Some(1), Stage::Terminating);
     count(&mut metrics, &Event::WouldKill(&over.process, &over.breach));
+    let mut short = victim(b"chrome", Some(1), Stage::Terminating);
+    short.breach.threshold = Threshold::Stall(Duration::from_secs(4));
+    count(&mut metrics, &Event::Ended(&short, Duration::ZERO, false));
+    metrics.count_shortage(short.breach.threshold);
+    count(&mut metrics, &Event::System(SystemEvent::KernelKills(3)));
+    note_system(&mut metrics);
     count(&mut metrics, &Event::Hidepid("run as root"));
     count(
         &mut metrics,
@@ -179,15 +199,25 @@ fn says_what_happened_and_how_things_are() {
         "scan_seconds_count 2",
         "last_scan_seconds 0.25",
         "check_interval_seconds 30.5",
-        "ended_total{signal=\"SIGTERM\",rule=\"general\"} 1",
-        "ended_total{signal=\"SIGKILL\",rule=\"general\"} 0",
-        "ended_total{signal=\"SIGTERM\",rule=\"1\"} 0",
-        "ended_total{signal=\"SIGKILL\",rule=\"1\"} 1",
-        "ended_by_name_total{name=\"chrome\"} 2",
+        "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"threshold\"} 1",
+        "ended_total{signal=\"SIGKILL\",rule=\"general\",cause=\"threshold\"} 0",
+        "ended_total{signal=\"SIGTERM\",rule=\"1\",cause=\"threshold\"} 0",
+        "ended_total{signal=\"SIGKILL\",rule=\"1\",cause=\"threshold\"} 1",
+        "ended_by_name_total{name=\"chrome\"} 3",
         "ended_by_name_total{name=\"other\"} 0",
-        "would_end_total{rule=\"1\"} 1",
-        "freed_bytes_total 200",
+        "would_end_total{rule=\"1\",cause=\"threshold\"} 1",
+        "freed_bytes_total 300",
         "restart_loops_total 0",
+        "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"shortage\"} 1",
+        "ended_total{signal=\"SIGKILL\",rule=\"general\",cause=\"shortage\"} 0",
+        "would_end_total{rule=\"general\",cause=\"shortage\"} 0",
+        "shortages_total{trigger=\"available_percent_threshold\"} 0",
+        "shortages_total{trigger=\"stall_seconds\"} 1",
+        "kernel_oom_kills_total 3",
+        "memory_left_bytes 2048",
+        "memory_short_below_bytes 512",
+        "memory_short 1",
+        "memory_stall_seconds 1.5",
         "failures_total{kind=\"unreadable\"} 1",
         "failures_total{kind=\"scan\"} 0",
         "config_valid 1",

@@ -115,6 +115,7 @@ fn either_threshold_is_enough_and_must_be_passed() {
             Verdict::Within => String::new(),
             Verdict::Breach(breach) => breach.threshold.to_string(),
             Verdict::Protected(protection) => panic!("{protection:?}"),
+            Verdict::Plentiful(..) => panic!("it is killed always"),
         };
         assert_eq!(verdict, expected, "{percent} {gb} {rss}");
         assert_eq!(

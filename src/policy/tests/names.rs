@@ -23,6 +23,7 @@ fn said(policy: &Policy, process: &Process) -> String {
             format!("{mark}{}", policy.shown(&protection))
         }
         Verdict::Breach(_) => "over".to_owned(),
+        Verdict::Plentiful(..) => "plentiful".to_owned(),
         Verdict::Within => "within".to_owned(),
     }
 }

@@ -48,6 +48,7 @@ fn matched(rules: &str, process: &Process, traits: Traits) -> RuleMatch {
 
 fn verdict(policy: &Policy, process: &Process) -> String {
     match judge(policy, process) {
+        Verdict::Plentiful(..) => "plentiful".to_owned(),
         Verdict::Within => "within".to_owned(),
         Verdict::Breach(breach) => format!("over {breach}"),
         Verdict::Protected(protection) => policy.shown(&protection).to_string(),

@@ -20,6 +20,10 @@ const PROGRAM: &str = "memory-monitor";
 /// Far above that of the program, whose own share is then 0.00% whatever it was built with.
 const MEMINFO: &str = "MemTotal: 268435456 kB\nMemFree: 67108864 kB\nMemAvailable: 134217728 kB\n\
     SwapTotal: 8388608 kB\nSwapFree: 8388608 kB\n";
+/// Nothing waits for memory.
+const PRESSURE: &str = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n\
+    full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+const SWAPS: &str = "Filename Type Size Used Priority\n/dev/sda2 partition 8388608 0 -2\n";
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nalice:x:1001:4242::/:/bin/sh\n\
     bob:x:1002:4242::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n";
 pub(super) const ALICE: u32 = 1001;
@@ -121,7 +125,14 @@ impl World {
         let mounted = Cell::new(0);
         let hogs = Vec::new();
         let mut world = Self { hogs, mounted };
-        world.mount(Path::new("/proc/meminfo"), MEMINFO);
+        for (name, text) in [
+            ("meminfo", MEMINFO),
+            ("pressure/memory", PRESSURE),
+            ("swaps", SWAPS),
+            ("vmstat", "oom_kill 0\n"),
+        ] {
+            world.mount(&Path::new("/proc").join(name), text);
+        }
         world.measure(1, 0.01, 0.01, "/");
         for process in processes {
             world.start(process);

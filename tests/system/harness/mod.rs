@@ -7,6 +7,7 @@ pub(crate) mod hog;
 pub(crate) mod lines;
 pub(crate) mod log_lines;
 pub(crate) mod machine;
+pub(crate) mod memory;
 pub(crate) mod os;
 pub(crate) mod syslog;
 pub(crate) mod terminal;

@@ -1,0 +1,386 @@
+//! The guard of the machine as a whole: reads what says that memory is short, finds the processes that may be killed for
+//! it, and signals those that the policy chooses. Nothing that waits for another process stands before a signal, and
+//! nothing is allocated. Touches /proc and sends signals; reports nothing.
+
+use super::candidates::{Candidates, Context, standing};
+use super::scan::Machine;
+use super::victims::{self, Victims};
+use crate::config::{Config, SystemAction};
+use crate::events::{Event, Reporter};
+use crate::kill::{SignalOutcome, Signaller};
+use crate::policy::system_guard::{
+    Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, Standing, Step, Tier, Why,
+    choose, floor_threshold,
+};
+use crate::policy::{Breach, Policy, Stage, Threshold};
+use crate::proc::{OtherMemory, Process, Sampler, SystemFiles, SystemReading};
+use crate::quantities::{Bytes, Now, ProcessKey};
+use crate::sys;
+use std::time::{Duration, Instant};
+
+/// So many processes that can't be killed are left alone in the rest of a shortage.
+const SET_ASIDE: usize = 32;
+
+/// A victim of an order, for the reports.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    pub(super) process: Process,
+    pub(super) candidate: Candidate,
+    pub(super) breach: Breach,
+    pub(super) outcome: SignalOutcome,
+}
+
+/// What came of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// So many were signalled.
+    Signalled(usize),
+    /// Nothing was signalled, as this is a dry run.
+    DryRun,
+    /// There is no candidate.
+    NoCandidate,
+    /// Those that were chosen have ended or shrunk, or memory is enough again.
+    Changed,
+}
+
+#[derive(Debug)]
+pub(super) struct SystemGuard {
+    files: SystemFiles,
+    pub(super) shortage: Shortage,
+    /// The victims that are waited for.
+    victims: Vec<ProcessKey>,
+    set_aside: Vec<ProcessKey>,
+    candidates: Candidates,
+    /// The victims of the last order, until they are reported.
+    pub(super) orders: Vec<Ordered>,
+    pub(super) why: Why,
+}
+
+/// Switches the guard on or off, as configured, and reports what the kernel can't do.
+pub(super) fn set(
+    guard: &mut Option<SystemGuard>,
+    config: &Config,
+    sampler: &Sampler,
+    reporter: &mut Reporter,
+    now: &Now,
+) {
+    if config.system.action == SystemAction::Off {
+        *guard = None;
+        reporter.metrics().note_system(None, false, true);
+    } else if guard.is_none() {
+        match SystemFiles::open(sampler.root()) {
+            Ok(files) => {
+                if let Some(error) = files.pressure_error() {
+                    reporter.emit(&Event::FeatureUnavailable("stall times (PSI)", error));
+                }
+                *guard = Some(SystemGuard::new(files, now));
+            }
+            Err(error) => reporter.emit(&Event::ScanFailed(&error)),
+        }
+    }
+}
+
+impl SystemGuard {
+    fn new(files: SystemFiles, now: &Now) -> Self {
+        Self {
+            files,
+            shortage: Shortage::new(now.monotonic),
+            victims: Vec::with_capacity(MOST),
+            set_aside: Vec::with_capacity(SET_ASIDE),
+            candidates: Candidates::new(now),
+            orders: Vec::with_capacity(MOST),
+            why: Why::Most,
+        }
+    }
+
+    pub(super) fn level(&self) -> &Level {
+        self.shortage.level()
+    }
+
+    /// Reads the machine, and what is due then; None where the kernel does not say what is available. The levels of
+    /// meminfo are for early scans, which need them as well.
+    pub(super) fn tick(
+        &mut self,
+        config: &Config,
+        victims: &Victims,
+        now: &Now,
+    ) -> (SystemReading, Step) {
+        let began = sys::cpu_time();
+        let read = self.files.read();
+        let cost = sys::cpu_time().saturating_sub(began);
+        let Some(reading) = Reading::of(&read) else {
+            return (read, Step::Rest);
+        };
+        let progress = self.progress(victims);
+        let step = self
+            .shortage
+            .tick(&config.system, &reading, progress, cost, now);
+        match step {
+            Step::SetAside => self.set_aside(),
+            Step::Over { .. } => self.set_aside.clear(),
+            _ => {}
+        }
+        (read, step)
+    }
+
+    fn progress(&mut self, victims: &Victims) -> Progress {
+        let mut progress = Progress::default();
+        let ledger = &victims.ledger;
+        self.victims.retain(|key| ledger.is_victim(*key));
+        for victim in ledger.victims() {
+            if self.victims.contains(&victim.key) {
+                progress.left += 1;
+                let killed = match victim.stage {
+                    Stage::Terminating => {
+                        progress.terminating += 1;
+                        continue;
+                    }
+                    Stage::Killed(then) => then,
+                    Stage::Surviving => victim.terminated,
+                };
+                progress.killed = progress.killed.max(Some(killed));
+            }
+        }
+        progress
+    }
+
+    fn set_aside(&mut self) {
+        for key in self.victims.drain(..) {
+            if self.set_aside.len() < SET_ASIDE {
+                self.set_aside.push(key);
+            }
+        }
+    }
+
+    /// The need of the machine as it was read last.
+    fn need(&self) -> Need {
+        let Level {
+            total,
+            left,
+            floor,
+            grown_floor,
+            ..
+        } = *self.level();
+        let need = Need::new(total, floor, left, self.candidates.before.left);
+        let falling = grown_floor.saturating_sub(floor);
+        Need {
+            wanted: need.wanted.saturating_add(falling),
+            ..need
+        }
+    }
+
+    /// The process that would be the first victim now; None where there is none.
+    pub(super) fn first(&mut self, context: &mut Context<'_>) -> Option<Process> {
+        self.candidates.gather(&self.set_aside, context);
+        let choice = choose(&self.candidates.all, &self.need())?;
+        let first = choice.victims().next()?;
+        let glance = context
+            .machine
+            .sampler
+            .glance(context.policy, first.key.pid);
+        glance.map(|glance| glance.process)
+    }
+
+    /// Chooses victims and signals them.
+    pub(super) fn order(&mut self, context: &mut Context<'_>) -> Outcome {
+        self.orders.clear();
+        self.candidates.gather(&self.set_aside, context);
+        let Some(choice) = choose(&self.candidates.all, &self.need()) else {
+            return Outcome::NoCandidate;
+        };
+        if !self.is_still_short() {
+            return Outcome::Changed;
+        }
+        let Some(threshold) = self.level().trigger else {
+            return Outcome::Changed;
+        };
+        self.victims.clear();
+        self.signal(&choice, threshold, context, None)
+    }
+
+    /// Whether memory is still short after all processes were read, which takes a while on a large machine.
+    fn is_still_short(&mut self) -> bool {
+        let Level {
+            grown_floor,
+            trigger,
+            ..
+        } = *self.level();
+        let is_stalled = matches!(trigger, Some(Threshold::Stall(_)));
+        let left = self.files.read().left;
+        is_stalled || left.is_none_or(|left| left < grown_floor)
+    }
+
+    /// Signals these; in a rehearsal with a signaller that sends nothing.
+    fn signal(
+        &mut self,
+        choice: &Choice,
+        threshold: Threshold,
+        context: &mut Context<'_>,
+        rehearsal: Option<Signaller>,
+    ) -> Outcome {
+        self.why = choice.why;
+        let (mut signalled, mut is_dry_run) = (0, false);
+        for candidate in choice.victims() {
+            let Some(ordered) =
+                self.signal_one(candidate, threshold, context, (signalled == 0, rehearsal))
+            else {
+                continue;
+            };
+            match ordered.outcome {
+                SignalOutcome::Sent => signalled += 1,
+                SignalOutcome::DryRun => is_dry_run = true,
+                SignalOutcome::Gone => {}
+                SignalOutcome::NotPermitted | SignalOutcome::Failed(_) => {
+                    if self.set_aside.len() < SET_ASIDE {
+                        self.set_aside.push(candidate.key);
+                    }
+                }
+            }
+            if self.orders.len() < MOST {
+                self.orders.push(ordered);
+            }
+        }
+        match signalled {
+            0 if is_dry_run => Outcome::DryRun,
+            0 => Outcome::Changed,
+            _ => Outcome::Signalled(signalled),
+        }
+    }
+
+    /// Holds a process, and signals it if it is still what was chosen. None where it is not.
+    fn signal_one(
+        &mut self,
+        candidate: &Candidate,
+        threshold: Threshold,
+        context: &mut Context<'_>,
+        (is_first, rehearsal): (bool, Option<Signaller>),
+    ) -> Option<Ordered> {
+        let Context {
+            policy,
+            machine,
+            victims,
+            now,
+        } = context;
+        let key = candidate.key;
+        let held = machine.sampler.hold_at_a_glance(*policy, key.pid);
+        let (mut glance, handle) = held.filter(|(held, _)| held.process.key() == Some(key))?;
+        let ratio = self.candidates.recall(&mut glance);
+        let is_protected = match standing(policy, machine, &glance, now) {
+            Standing::Candidate(_) => false,
+            Standing::Protected(_) => rehearsal.is_none(),
+        };
+        if is_protected || glance.gives(ratio).get() < candidate.gives.get() / 2 {
+            return None;
+        }
+        let mut process = glance.process;
+        let facts = process.facts.ok()?;
+        if let Some(rule_match) = &mut process.details.rule_match {
+            // Whatever the doubt is about, it does not protect.
+            rule_match.doubt = None;
+        }
+        let breach = policy.shortage_breach(&process, threshold, &machine.snapshot.memory);
+        let sampler = &machine.sampler;
+        let is_same = || sampler.is_still(key);
+        let signaller = rehearsal.unwrap_or_else(|| Victims::signaller(policy));
+        let outcome = signaller.terminate(&handle, facts.state, &is_same);
+        if matches!(outcome, SignalOutcome::Sent) {
+            // A unit that is started again is no reason to wait in a shortage.
+            let _ = victims.ledger.record_kill(key, process, breach, now);
+            if !is_first {
+                victims.ledger.join_last();
+            }
+            victims.hold(key, handle);
+            self.victims.push(key);
+        }
+        Some(Ordered {
+            process,
+            candidate: *candidate,
+            breach,
+            outcome,
+        })
+    }
+
+    /// Sends SIGKILL to the victims.
+    pub(super) fn escalate(
+        &self,
+        victims: &mut Victims,
+        context: &victims::Context<'_>,
+        reporter: &mut Reporter,
+    ) {
+        victims.kill_now(&self.victims, context, reporter);
+    }
+
+    pub(super) fn other_memory(&self) -> OtherMemory {
+        self.files.other_memory()
+    }
+
+    /// What the machine has lost since the last regular scan, and how long ago that was.
+    pub(super) fn lost(&self, now: Instant) -> (Bytes, Duration) {
+        let before = &self.candidates.before;
+        let lost = before.left.saturating_sub(self.level().left);
+        (lost, now.saturating_duration_since(before.at))
+    }
+
+    /// What was found at the last order.
+    pub(super) fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    /// A regular scan has read the machine: what is taken from now on counts from there.
+    pub(super) fn note_scan(&mut self, policy: &Policy, machine: &mut Machine, now: &Now) {
+        let (left, least) = (self.level().left, self.need().least);
+        self.candidates.note_scan(left, machine, now);
+        if !self.shortage.is_short() {
+            self.candidates.learn(least, policy, machine, now);
+        }
+    }
+
+    /// Brings the code, stack and heap of an order into memory.
+    pub(super) fn rehearse(&mut self, context: &mut Context<'_>) {
+        let (_, _) = self.tick(&context.policy.config, context.victims, context.now);
+        self.note_scan(context.policy, context.machine, context.now);
+        self.candidates.gather(&self.set_aside, context);
+        let _ = choose(&self.candidates.all, &self.need());
+        for _ in 0..MOST {
+            self.rehearse_order(context);
+        }
+        self.orders.clear();
+        self.shortage = Shortage::new(context.now.monotonic);
+    }
+
+    /// Chooses this process, and does to it all that is done to a victim, but for the signal.
+    fn rehearse_order(&mut self, context: &mut Context<'_>) {
+        let Context {
+            policy, machine, ..
+        } = context;
+        let total = machine.snapshot.memory.total;
+        let Some(glance) = machine.sampler.glance(*policy, policy.own) else {
+            return;
+        };
+        let (Some(key), Ok(facts)) = (glance.process.key(), glance.process.facts) else {
+            return;
+        };
+        let own = Candidate {
+            key,
+            gives: glance.gives(None),
+            took: total,
+            oom_score_adj: facts.oom_score_adj,
+            tier: Tier::Normal,
+            kin: glance.kin(),
+        };
+        self.candidates.touch(own);
+        let threshold = floor_threshold(&policy.config.system, total);
+        // As the largest one, as the one that has taken most, and with its kin.
+        for (least, lost) in [(1, 0), (1, 1), (u64::MAX, 0)] {
+            let need = Need {
+                least: Bytes::new(least).min(own.gives),
+                wanted: own.gives,
+                lost: Bytes::new(lost),
+            };
+            if let Some(choice) = choose(&[own], &need) {
+                let _ = self.is_still_short();
+                let _ = self.signal(&choice, threshold, context, Some(Signaller::DryRun));
+            }
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! The guard of the machine as a whole: which process is killed when memory is short, and which are not.
+
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::machine::{Daemon, Machine, run, until};
+use crate::harness::memory::Memory;
+use crate::traced::STRACE;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) const CASES: &[Case] = cases![
+    the_largest_is_killed_and_no_other,
+    the_one_that_takes_it_is_killed_first,
+    protected_processes_stay,
+    a_rule_changes_the_order,
+    small_ones_of_a_kind_go_together,
+    the_same_victim_is_sent_sigkill,
+    it_only_warns_as_configured,
+    an_older_file_only_warns,
+    a_dry_run_kills_nothing,
+    a_stall_is_a_shortage,
+    a_name_that_may_go_on_protects,
+    kills_of_the_kernel_are_noticed,
+    over_its_threshold_while_memory_is_plentiful,
+    reads_no_other_process_s_memory: [Needs::File(STRACE)],
+];
+
+const PLENTY: u64 = 700;
+/// Below 4%, and not below half of that.
+const SHORT: u64 = 30;
+const DESPERATE: u64 = 10;
+
+/// One in which no hog is over a threshold of its own, and with one regular scan: what is seen is the guard's work.
+fn machine() -> Machine {
+    Machine::new()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("thresholds.check_interval", "3600")
+        .with("system.action", "\"kill\"")
+}
+
+fn about(what: &str, hog: &RunningHog) -> [String; 2] {
+    [what.to_owned(), format!("PID={}", hog.pid())]
+}
+
+fn wait_for(machine: &Machine, what: &str, hog: &RunningHog) -> String {
+    let words = about(what, hog);
+    let record = machine.log().wait_for_words(&[&words[0], &words[1]]);
+    record.message
+}
+
+/// Long enough for what must not happen: the guard reads ten times a second and more while memory is short.
+fn wait_a_while() {
+    thread::sleep(Duration::from_secs(1));
+}
+
+fn count(machine: &Machine, start: &str) -> usize {
+    let records = machine.log().records();
+    records
+        .iter()
+        .filter(|record| record.message.starts_with(start))
+        .count()
+}
+
+fn stop_calm(mut daemon: Daemon, machine: &Machine, kills: usize) {
+    wait_a_while();
+    daemon.stop();
+    assert_eq!(count(machine, "Killing process: "), kills);
+}
+
+fn the_largest_is_killed_and_no_other() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine();
+    let others = [Hog::new().mib(60).start(), Hog::new().mib(40).start()];
+    let mut largest = Hog::new().mib(120).start();
+    let mut daemon = machine.start();
+    memory.set_available(SHORT);
+    assert_eq!(largest.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    let log = machine.log();
+    let over = log.wait_for_words(&["Memory is no longer short: 0.68GB left", "Killed: 1"]);
+    assert_eq!(over.level, "INFO");
+    let pid = largest.pid();
+    let short = "Memory is short: 0.03GB of 1.00GB left (threshold 0.04GB)";
+    let first = log.wait_for_words(&[
+        short,
+        &format!("first victim would be: PID={pid}, Name=hog"),
+    ]);
+    assert_eq!(first.level, "WARNING");
+    let killing = format!("Killing process: PID={pid}, Name=hog, User=root, RAM=0.12GB (1*.##%)");
+    log.wait_for("WARNING", &killing);
+    let reason = format!(
+        "Reason: memory is short, 0.03GB left, available_percent_threshold = 4.00%; PID={pid} gives 0.12GB"
+    );
+    log.wait_for_words(&[&reason]);
+    log.wait_for_words(&["Process ended: ", &format!("PID={pid},")]);
+    wait_a_while();
+    assert_eq!(count(&machine, "Killing process: "), 1);
+    assert_eq!(count(&machine, "Memory is short"), 1);
+    assert!(others.iter().all(RunningHog::is_alive));
+    let said = run(&["status"]).out;
+    assert!(said.contains("Short of memory: "), "{said}");
+    assert!(
+        said.contains(" 1 killed (0.03GB left, available_percent"),
+        "{said}"
+    );
+    let said = run(&["history"]).out;
+    assert!(
+        said.contains("memory short: available_percent_threshold = 4.00%"),
+        "{said}"
+    );
+    let cause = &run(&["history", "--json"]).json()["records"][0]["cause"];
+    assert_eq!(cause.as_str(), Some("shortage"));
+    daemon.stop();
+}
+
+fn the_one_that_takes_it_is_killed_first() {
+    let memory = Memory::available(150);
+    let machine = machine();
+    let largest = Hog::new().mib(200).start();
+    let daemon = machine.start();
+    let mut grower = Hog::new().mib(90).start();
+    memory.set_available(SHORT);
+    assert_eq!(grower.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    let reason = wait_for(&machine, "Reason: memory is short", &grower);
+    assert!(
+        reason.contains("gives 0.09GB, took 0.09GB of 0.12GB in "),
+        "{reason}"
+    );
+    stop_calm(daemon, &machine, 1);
+    assert!(largest.is_alive());
+}
+
+fn protected_processes_stay() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine().with("whitelist.names", r#"["precious"]"#);
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\nname = \"spared\"\nwhen_short = \"spare\"\n[[rule]]\nname = \"reported\"\naction = \"warn\"\n\
+         [[rule]]\nname = \"database\"\naction = \"protect\"\n",
+    );
+    let start = |name: &str, mib| Hog::new().comm(name).mib(mib).start();
+    let protected = [
+        start("precious", 100),
+        start("spared", 110),
+        start("reported", 120),
+        start("database", 130),
+        start("exempt", 140),
+    ];
+    let pid = protected[4].pid().to_string();
+    assert_eq!(run(&["exempt", &pid, "--for", "1h"]).status, Some(0));
+    let daemon = machine.start();
+    memory.set_available(DESPERATE);
+    let none = machine
+        .log()
+        .wait_for_words(&["Memory is short and every candidate is protected: 0.5"]);
+    assert_eq!(none.level, "ERROR");
+    let largest = format!("(largest: PID={pid}, Name=exempt, exempt for another 59 min");
+    assert!(none.message.contains(&largest), "{}", none.message);
+    assert!(
+        none.message
+            .ends_with(", 0.00GB shared memory and tmpfs, 0.00GB kernel"),
+        "{}",
+        none.message
+    );
+    wait_a_while();
+    assert_eq!(count(&machine, "Memory is short and"), 1);
+    // One that nothing protects is found all the same.
+    let mut other = Hog::new().mib(50).start();
+    assert!(other.ended_by().is_some());
+    wait_for(&machine, "Escalating to SIGKILL", &other);
+    memory.set_available(PLENTY);
+    stop_calm(daemon, &machine, 1);
+    assert!(protected.iter().all(RunningHog::is_alive));
+}
+
+fn a_rule_changes_the_order() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine();
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\ncmdline = \"*renderer*\"\nwhen_short = \"first\"\n[[rule]]\nname = \"shell\"\nwhen_short = \"last\"\n",
+    );
+    let last = Hog::new().comm("shell").mib(150).start();
+    let normal = Hog::new().mib(80).start();
+    let mut first = Hog::new().argv0("renderer").mib(50).start();
+    let daemon = machine.start();
+    let place = |hog: &RunningHog| {
+        let said = machine.run(&["explain", &hog.pid().to_string()]).out;
+        let line = said
+            .lines()
+            .find(|line| line.contains("first in a shortage"));
+        line.expect("there is such a test").to_owned()
+    };
+    assert!(
+        place(&first).contains("yes  place 1 of 3, gives 0.05GB, first in the order"),
+        "{}",
+        place(&first)
+    );
+    assert!(
+        place(&normal).contains("no   place 2 of 3, gives 0.08GB"),
+        "{}",
+        place(&normal)
+    );
+    assert!(
+        place(&last).contains("place 3 of 3, gives 0.15GB, last in the order"),
+        "{}",
+        place(&last)
+    );
+    memory.set_available(SHORT);
+    assert_eq!(first.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    stop_calm(daemon, &machine, 1);
+    assert!(normal.is_alive() && last.is_alive());
+}
+
+/// 48 MiB are wanted and a little more, as it falls, and each gives 20; the limit of kills counts them once, and
+/// shelters none.
+fn small_ones_of_a_kind_go_together() {
+    let memory = Memory::available(45);
+    let machine = machine().with("settings.max_kills_per_minute", "1");
+    let mut hogs: Vec<_> = (0..9).map(|_| Hog::new().mib(20).start()).collect();
+    let other = Hog::new().comm("other").mib(20).start();
+    let daemon = machine.start();
+    wait_a_while();
+    memory.set_available(34);
+    let newest = hogs.last_mut().expect("there are nine");
+    assert_eq!(newest.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    let over = machine
+        .log()
+        .wait_for_words(&["Memory is no longer short", "Killed: "]);
+    let killed = over
+        .message
+        .rsplit(' ')
+        .next()
+        .and_then(|word| word.parse().ok());
+    let killed: usize = killed.expect("a number");
+    assert!((3..=8).contains(&killed), "{killed}");
+    let reason = wait_for(&machine, "Reason: memory is short", &hogs[8]);
+    assert!(
+        reason.ends_with(&format!(", one of {killed} of its kind")),
+        "{reason}"
+    );
+    let status = run(&["status", "--json"]).json();
+    assert_eq!(status["recent_kills"].as_array().map(Vec::len), Some(1));
+    stop_calm(daemon, &machine, killed);
+    let (older, newer) = hogs.split_at_mut(9 - killed);
+    assert!(older.iter().all(RunningHog::is_alive) && other.is_alive());
+    for hog in newer.iter_mut().rev().skip(1) {
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    }
+}
+
+fn the_same_victim_is_sent_sigkill() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine();
+    let other = Hog::new().mib(60).start();
+    let mut stubborn = Hog::new().mib(90).ignores_sigterm().start();
+    let daemon = machine.start();
+    memory.set_available(SHORT);
+    wait_for(&machine, "Killing process", &stubborn);
+    wait_a_while();
+    // It has its grace period as long as something is left, and no other pays for that.
+    assert!(stubborn.is_alive() && other.is_alive());
+    memory.set_available(DESPERATE);
+    assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
+    memory.set_available(PLENTY);
+    wait_for(&machine, "Escalating to SIGKILL", &stubborn);
+    stop_calm(daemon, &machine, 1);
+    assert!(other.is_alive());
+}
+
+fn only_warns(machine: &Machine, memory: &Memory) {
+    let hog = Hog::new().mib(90).start();
+    let mut daemon = machine.start();
+    memory.set_available(DESPERATE);
+    let first = format!("first victim would be: PID={}", hog.pid());
+    machine
+        .log()
+        .wait_for_words(&["Memory is short: 0.01GB", &first]);
+    wait_a_while();
+    memory.set_available(PLENTY);
+    machine
+        .log()
+        .wait_for_words(&["Memory is no longer short", "Killed: 0"]);
+    daemon.stop();
+    assert_eq!(count(machine, "Memory is short"), 1);
+    assert_eq!(count(machine, "Killing"), 0);
+    assert!(hog.is_alive());
+}
+
+fn it_only_warns_as_configured() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine().with("system.action", "\"warn\"");
+    only_warns(&machine, &memory);
+}
+
+fn an_older_file_only_warns() {
+    let memory = Memory::available(PLENTY);
+    let machine = Machine::new()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("thresholds.check_interval", "3600");
+    let said = machine.run(&["check"]).out;
+    assert!(said.contains("the file has no table [system]"), "{said}");
+    only_warns(&machine, &memory);
+}
+
+fn a_dry_run_kills_nothing() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine().with("settings.dry_run", "true");
+    let hog = Hog::new().mib(90).start();
+    let mut daemon = machine.start();
+    memory.set_available(DESPERATE);
+    wait_for(&machine, "Would kill process", &hog);
+    wait_for(&machine, "Reason: memory is short", &hog);
+    wait_a_while();
+    daemon.stop();
+    assert_eq!(count(&machine, "Would kill process"), 1);
+    assert!(hog.is_alive());
+}
+
+/// More than a quarter of the memory is available at first, and then less.
+fn a_stall_is_a_shortage() {
+    let memory = Memory::available(400);
+    let machine = machine().with("system.stall_seconds", "0.5");
+    let mut hog = Hog::new().mib(90).start();
+    let daemon = machine.start();
+    let start = Instant::now();
+    let stall = || {
+        memory.set_stalled(start.elapsed());
+        thread::sleep(Duration::from_millis(20));
+    };
+    while start.elapsed() < Duration::from_secs(2) {
+        stall();
+    }
+    assert!(hog.is_alive());
+    memory.set_available(200);
+    until("the hog is over", || {
+        stall();
+        !hog.is_alive()
+    });
+    memory.set_available(PLENTY);
+    assert!(hog.ended_by().is_some());
+    let reason = wait_for(
+        &machine,
+        "Reason: memory is short, 0.20GB left, stalled",
+        &hog,
+    );
+    assert!(
+        reason.contains(" s of 10, stall_seconds = 0.5; "),
+        "{reason}"
+    );
+    machine.log().wait_for_words(&["Memory is no longer short"]);
+    stop_calm(daemon, &machine, 1);
+}
+
+/// While memory is short no arguments are read: the first 15 bytes decide for a process that was not there before.
+fn a_name_that_may_go_on_protects() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine().with("whitelist.names", r#"["a-name-of-many-letters"]"#);
+    let start = |argv0: &str, mib| {
+        Hog::new()
+            .comm("a-name-of-many-")
+            .argv0(argv0)
+            .mib(mib)
+            .start()
+    };
+    let mut known = start("a-name-of-many-others", 60);
+    let daemon = machine.start();
+    let unknown = start("a-name-of-many-letters", 100);
+    memory.set_available(SHORT);
+    // Of this one it is known how its name goes on.
+    assert_eq!(known.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for_words(&[
+        "every candidate is protected",
+        "whitelist.names has a-name-of-many-letters",
+    ]);
+    memory.set_available(PLENTY);
+    stop_calm(daemon, &machine, 1);
+    assert!(unknown.is_alive());
+}
+
+fn kills_of_the_kernel_are_noticed() {
+    let memory = Memory::available(PLENTY);
+    memory.set_kernel_kills(7);
+    let machine = machine().with("thresholds.check_interval", "0.1");
+    let mut daemon = machine.start();
+    memory.set_kernel_kills(9);
+    let killed = machine.log().wait_for(
+        "WARNING",
+        "The kernel's OOM killer killed * processes since the last scan",
+    );
+    assert!(
+        killed.message.contains(" killed 2 processes"),
+        "{}",
+        killed.message
+    );
+    machine.log().wait_for_scans(3);
+    daemon.stop();
+    assert_eq!(count(&machine, "The kernel's OOM killer"), 1);
+    let said = run(&["history"]).out;
+    assert!(said.contains("By the kernel's OOM killer:\n"), "{said}");
+    assert!(said.contains("  2 processes\n"), "{said}");
+    let json = run(&["history", "--json"]).json();
+    assert_eq!(json["kernel_oom_kills"][0]["kernel_oom_kills"], 2);
+}
+
+fn over_its_threshold_while_memory_is_plentiful() {
+    let memory = Memory::available(PLENTY);
+    let machine = Machine::new()
+        .with("thresholds.only_below_available_percent", "20")
+        .with("system.action", "\"off\"");
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\nname = \"always\"\nonly_below_available_percent = 100\n",
+    );
+    let mut hog = Hog::new().start();
+    let mut always = Hog::new().comm("always").start();
+    let mut daemon = machine.start();
+    assert_eq!(always.ended_by(), Some(libc::SIGTERM));
+    let message = wait_for(
+        &machine,
+        "Over its threshold, memory is plentiful (68% available)",
+        &hog,
+    );
+    assert!(
+        message.ends_with("Threshold: ram_gb_threshold = 0.02GB"),
+        "{message}"
+    );
+    machine.log().wait_for_scans(5);
+    assert!(hog.is_alive());
+    assert_eq!(
+        count(&machine, "Over its threshold, memory is plentiful"),
+        1
+    );
+    let said = machine.run(&["scan"]).out;
+    assert!(
+        said.contains(
+            "plentiful  hog  (over ram_gb_threshold = 0.02GB, memory is plentiful (68% available))"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("0 would be killed"), "{said}");
+    let said = machine.run(&["explain", &hog.pid().to_string()]).out;
+    assert!(
+        said.contains("Verdict: it stays as long as memory is plentiful (68% available)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("little memory available  no   0.68GB (68.36%) is not below 20.00% = 0.20GB"),
+        "{said}"
+    );
+    assert!(said.contains("only_below_available_percent = 20"), "{said}");
+    memory.set_available(150);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+/// From the trigger to the signal, whatever tempts to: long names, rules by arguments, a metric that needs smaps_rollup.
+fn reads_no_other_process_s_memory() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine().with("thresholds.metric", "\"pss\"");
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\ncmdline = \"*no-such-argument*\"\nram_gb_threshold = 7\n",
+    );
+    let long = Hog::new()
+        .comm("a-name-of-many-")
+        .argv0("a-name-of-many-letters")
+        .mib(60)
+        .start();
+    let mut daemon = machine.start();
+    let mut victim = Hog::new().mib(120).start();
+    let trace = machine.path("trace");
+    let mut strace = Command::new(STRACE);
+    strace.args([
+        "-qq",
+        "-e",
+        "trace=openat,readlinkat,pidfd_send_signal",
+        "-p",
+        &daemon.pid().to_string(),
+    ]);
+    strace
+        .arg("-o")
+        .arg(&trace)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let mut strace = strace.spawn().expect("strace starts");
+    let traced = || fs::read_to_string(&trace).unwrap_or_default();
+    until("the daemon is traced", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
+        status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+    });
+    memory.set_available(SHORT);
+    assert_eq!(victim.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    machine.log().wait_for_words(&["Memory is no longer short"]);
+    daemon.stop();
+    strace.wait().expect("a child of ours");
+    let text = traced();
+    let (before, _) = text.split_once("pidfd_send_signal(").expect("the signal");
+    assert!(
+        before.contains("\"status\"") && before.contains("\"cgroup\""),
+        "{before}"
+    );
+    for file in ["cmdline", "smaps", "maps", "environ", "mem\""] {
+        assert!(!before.contains(file), "{file}: {before}");
+    }
+    assert!(long.is_alive());
+}
