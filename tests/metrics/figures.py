@@ -22,7 +22,7 @@ def is_clean(stack, when):
 
 RULE = '[[rule]]\nname = "ruled"\nram_gb_threshold = 0.1\n'
 # The name is a label, a log line and a terminal's line to none of those who read it.
-HOSTILE = 'a"} 1\n\\x'
+HOSTILE = 'a"} 1\n\\x41'
 
 with Stack(RULE) as stack:
     is_clean(stack, "at the start")
@@ -46,10 +46,11 @@ with Stack(RULE) as stack:
     stack.until(f"sum({ended})", 5)
     check("their first steps are seen as an increase", stack.value(f"sum(increase({ended}[1m]))") > 0)
     names = {labels["name"]: count for labels, count in stack.query("memory_monitor_ended_by_name_total")}
-    shown = '"a\\x22} 1\\x0a\\x5cx"'
-    wanted = {"chrome": 1, "stubborn": 1, "ruled": 1, "other": 1, shown: 1}
-    check("each has its name, as in the log", names == wanted, names)
-    check("the log has the same name", f"Name={shown}, " in stack.log.read_text())
+    # A label has quotes of its own.
+    wanted = {"chrome": 1, "stubborn": 1, "ruled": 1, "other": 1, 'a"} 1\\x0a\\x5cx41': 1}
+    check("each has its name", names == wanted, names)
+    shown = '"a\\x22} 1\\x0a\\x5cx41"'
+    check("the log has the same name", f"Name={shown}, " in stack.log.read_text(), stack.log.read_text())
     freed = stack.value("memory_monitor_freed_bytes_total")
     # Some ended before they had all they wanted.
     check("what they had is freed", (4 * 250 + 100) << 20 < freed < 2 << 30, freed)
