@@ -43,6 +43,6 @@ pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use this_machine::idle_threshold;
 pub use thresholds::Thresholds;
-pub use users::UserLookup;
+pub use users::{UserList, UserLookup};
 pub use whitelist::{User, UserMatch, Whitelist};
 pub use written::{Entry, Item, Written};

@@ -7,10 +7,14 @@ use crate::kill::SignalOutcome;
 use crate::policy::{Decision, Delay};
 use crate::proc::Process;
 use crate::quantities::{Bytes, ProcessKey};
+use std::ops::RangeInclusive;
 
 /// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
 /// and visits 100,000 pages in a millisecond.
 const LARGEST_SHARE: Bytes = Bytes::new(4 << 30);
+
+/// So many processes that share a memory are signalled in one scan.
+const SHARERS: usize = 4096;
 
 impl Machine {
     /// Decides about one process, and carries that out.
@@ -142,6 +146,52 @@ impl Machine {
                 judged.report = Some(Report::Decision);
             }
             _ => {}
+        }
+    }
+
+    /// Signals the candidates with these indices, which share their memory with one that is killed: it comes back when the
+    /// last of them has ended. Each is read when it is held and must be over its threshold and not protected by itself.
+    pub(super) fn terminate_sharers(
+        &mut self,
+        indices: RangeInclusive<usize>,
+        context: &mut Context<'_>,
+    ) {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        for index in indices.take(SHARERS) {
+            let pid = self.sampler.candidate_pid(index);
+            let handle = pid.and_then(|pid| self.sampler.open(pid).ok());
+            let held = handle.and_then(|handle| {
+                let process = self.sampler.read_held(*policy, &handle)?;
+                Some((process.key()?, process, handle))
+            });
+            let Some((key, process, handle)) = held else {
+                continue;
+            };
+            let memory = &self.snapshot.memory;
+            let (Decision::Terminate(breach)
+            | Decision::KillLimitReached(breach)
+            | Decision::Delay(breach, Delay::Sustained(_), _)) =
+                policy.decide(&process, memory, &victims.ledger, now)
+            else {
+                continue;
+            };
+            let Ok(facts) = process.facts else { continue };
+            let is_same = || self.sampler.is_still(key);
+            let signaller = Victims::signaller(policy);
+            let outcome = signaller.terminate(&handle, facts.state, &is_same);
+            if matches!(outcome, SignalOutcome::Sent) {
+                self.tally.sharers += 1;
+                victims.ledger.over.forget(key);
+                // Of those that are not held the next scan finds what is left.
+                if victims.has_capacity_for_sharers() {
+                    victims.ledger.record_sharer(key, &process, breach, now);
+                    victims.hold(key, handle);
+                }
+            }
         }
     }
 

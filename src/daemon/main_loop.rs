@@ -223,7 +223,7 @@ impl Daemon<'_> {
         if let Some(early) = &mut self.early {
             early.tick_at_once(now.monotonic);
         }
-        for victim in &ended {
+        for victim in ended.iter().filter(|victim| !victim.is_sharer) {
             let after = now.monotonic.duration_since(victim.terminated);
             let (unit, service) = (victim.process.details.unit, victim.process.details.service);
             let group = service.as_ref().map(Name::as_bytes);
@@ -292,7 +292,7 @@ impl Daemon<'_> {
     /// Reloads the configuration; whether the new one is in force.
     fn reload(&mut self, now: &Now) -> bool {
         self.service.reloading(sys::monotonic_clock());
-        let loaded = self.policy.config.reload(self.options.config.as_deref());
+        let loaded = reload::load(&self.policy.config, self.options.config.as_deref());
         let is_valid = loaded.is_ok();
         match loaded {
             Ok(loaded) => {

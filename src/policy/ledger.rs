@@ -37,6 +37,8 @@ pub struct Victim {
     pub stage: Stage,
     /// Nothing is due before: it could not be read.
     pub not_before: Instant,
+    /// Whether it was sent SIGTERM because it shares its memory with one that is killed, which is reported for all.
+    pub is_sharer: bool,
 }
 
 /// How far the kill of a process has come.
@@ -174,15 +176,7 @@ impl Ledger {
                 anonymous: process.anonymous(),
             });
         }
-        self.keys.insert(key);
-        self.victims.push(Victim {
-            key,
-            process,
-            breach,
-            terminated,
-            stage: Stage::Terminating,
-            not_before: now.monotonic,
-        });
+        self.push(key, &process, breach, terminated, false);
         if let Some(workers) = self.pools.record(&process, now) {
             return Some(Repeated::Workers(workers));
         }
@@ -190,6 +184,31 @@ impl Ledger {
         let name = process.facts.ok()?.name;
         let found = self.restarts.record(unit, name, key.start_time, now)?;
         Some(Repeated::Restart(found))
+    }
+
+    /// A process that shares its memory with one that is killed was sent SIGTERM: it counts as nothing by itself.
+    pub fn record_sharer(&mut self, key: ProcessKey, process: &Process, breach: Breach, now: &Now) {
+        self.push(key, process, breach, now.monotonic, true);
+    }
+
+    fn push(
+        &mut self,
+        key: ProcessKey,
+        process: &Process,
+        breach: Breach,
+        terminated: Instant,
+        is_sharer: bool,
+    ) {
+        self.keys.insert(key);
+        self.victims.push(Victim {
+            key,
+            process: *process,
+            breach,
+            terminated,
+            stage: Stage::Terminating,
+            not_before: terminated,
+            is_sharer,
+        });
     }
 
     /// Whether this process can descend from a victim; then its unit decides.

@@ -24,6 +24,7 @@ mod root;
 mod rule_inputs;
 mod scan;
 mod seen;
+mod sharers;
 mod snapshot;
 #[cfg(test)]
 mod tests;
