@@ -176,7 +176,7 @@ impl Ledger {
                 anonymous: process.anonymous(),
             });
         }
-        self.push(key, &process, breach, terminated, false);
+        self.push(key, &process, breach, (terminated, false));
         if let Some(workers) = self.pools.record(&process, now) {
             return Some(Repeated::Workers(workers));
         }
@@ -188,17 +188,11 @@ impl Ledger {
 
     /// A process that shares its memory with one that is killed was sent SIGTERM: it counts as nothing by itself.
     pub fn record_sharer(&mut self, key: ProcessKey, process: &Process, breach: Breach, now: &Now) {
-        self.push(key, process, breach, now.monotonic, true);
+        self.push(key, process, breach, (now.monotonic, true));
     }
 
-    fn push(
-        &mut self,
-        key: ProcessKey,
-        process: &Process,
-        breach: Breach,
-        terminated: Instant,
-        is_sharer: bool,
-    ) {
+    fn push(&mut self, key: ProcessKey, process: &Process, breach: Breach, at: (Instant, bool)) {
+        let (terminated, is_sharer) = at;
         self.keys.insert(key);
         self.victims.push(Victim {
             key,
