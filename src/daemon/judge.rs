@@ -4,15 +4,18 @@ use super::judged::{Judged, Report};
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
-use crate::policy::{Decision, Delay};
-use crate::proc::Process;
-use crate::quantities::{Bytes, ProcessKey};
+use crate::policy::{Decision, Delay, Victim};
+use crate::proc::{Process, Seen};
+use crate::quantities::{Bytes, Pid, ProcessKey, Uid};
+use crate::sys::ticks_per_second;
 use std::ops::RangeInclusive;
 
 /// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
 /// and visits 100,000 pages in a millisecond.
 const LARGEST_SHARE: Bytes = Bytes::new(4 << 30);
 
+/// So many large processes are looked at for what a victim has forked.
+const HEIRS: usize = 4096;
 /// So many processes that share a memory are signalled in one scan.
 const SHARERS: usize = 4096;
 
@@ -191,6 +194,45 @@ impl Machine {
                     victims.ledger.record_sharer(key, &process, breach, now);
                     victims.hold(key, handle);
                 }
+            }
+        }
+    }
+
+    /// What a victim has forked after its SIGTERM may have its memory: then it is not known what came back. Looks at
+    /// processes of at least half the size.
+    pub(super) fn doubt_freed(&mut self, ended: &mut [Victim], context: &Context<'_>) {
+        let freed = ended.iter().filter_map(|victim| victim.process.freed());
+        let Some(least) = freed.min().map(|freed| Bytes::new(freed.get() / 2)) else {
+            return;
+        };
+        let mut large = Vec::new();
+        let walked = self.sampler.walk(|pid, seen| {
+            let is_large = matches!(seen, Seen::Rss(rss) if rss >= least);
+            if is_large && large.len() < HEIRS {
+                large.push(pid);
+            }
+        });
+        let is_unknown = walked.is_err() || large.len() >= HEIRS;
+        let first = ended.iter().map(|victim| victim.terminated).min();
+        let ago = first.map(|first| context.now.monotonic.duration_since(first));
+        // A second more, since start times are in whole ticks.
+        let ago = ago.unwrap_or_default().as_secs() + 2;
+        let since = context.now.ticks.0.saturating_sub(ago * ticks_per_second());
+        let is_young = |pid: &Pid| {
+            let key = self.sampler.identify(*pid);
+            key.is_ok_and(|key| key.is_some_and(|key| key.start_time.0 >= since))
+        };
+        let young = large.into_iter().filter(is_young);
+        let heirs = young
+            .filter_map(|pid| self.sampler.read(context.policy, pid))
+            .filter(|process| context.victims.ledger.may_be_heir(process));
+        let users: Vec<Uid> = heirs
+            .filter_map(|process| Some(process.facts.ok()?.uid))
+            .collect();
+        for victim in ended {
+            let facts = victim.process.facts.as_ref();
+            if is_unknown || facts.is_ok_and(|facts| users.contains(&facts.uid)) {
+                victim.process.forget_freed();
             }
         }
     }

@@ -215,10 +215,16 @@ impl Daemon<'_> {
     /// Reports the victims that have ended during the last sleep.
     pub(super) fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
-        let ended = self.victims.take_ended(policy, sampler, now);
+        let mut ended = self.victims.take_ended(policy, sampler, now);
         if ended.is_empty() {
             return;
         }
+        let context = scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        };
+        self.machine.doubt_freed(&mut ended, &context);
         self.is_rescan_due = true;
         if let Some(early) = &mut self.early {
             early.tick_at_once(now.monotonic);

@@ -145,12 +145,13 @@ fn ready_for_ever(memory: &[u8]) {
 #[allow(clippy::zombie_processes)] // the test ends it, and this process with it
 /// Mounts a file system in a user namespace of its own, answered by another process; returns its file.
 fn mount_fuse(device: &Path, directory: &Path) -> File {
+    // A file system of a user namespace wants a device that was opened there.
+    os::own_user_namespace();
     let device = File::options()
         .read(true)
         .write(true)
         .open(device)
         .expect("a device of the test");
-    os::own_user_namespace();
     let data = format!(
         "fd={},rootmode=40000,user_id=0,group_id=0",
         device.as_raw_fd()
