@@ -13,7 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_reload_of_what_others_can_write_changes_nothing: [Needs::Users],
     a_log_file_is_no_link_and_in_no_directory_of_a_user: [Needs::Users],
     a_metrics_file_is_in_no_directory_of_a_user: [Needs::Users],
-    a_user_s_own_daemon_writes_its_own_files: [Needs::Users],
+    an_own_daemon_of_a_user_writes_its_own_files: [Needs::Users],
 ];
 
 const THEY: u32 = 4711;
@@ -124,7 +124,7 @@ fn a_metrics_file_is_in_no_directory_of_a_user() {
     daemon.stop();
 }
 
-fn a_user_s_own_daemon_writes_its_own_files() {
+fn an_own_daemon_of_a_user_writes_its_own_files() {
     let machine = Machine::new();
     let home = directory_of(&machine, "home", THEY);
     symlink(home.join("real"), home.join("log")).expect("ours");
