@@ -9,7 +9,7 @@ use crate::sys::fs::open_to_read;
 use crate::sys::trust;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 /// The name of the directory.
 const DIRECTORY: &str = "config.d";
@@ -70,8 +70,9 @@ impl DropIns {
     }
 }
 
-/// The bytes of `file`.
-pub(super) fn read(file: &Path, streams: Streams) -> Result<Vec<u8>, Error> {
+/// The bytes of `file`. With `is_root`, one that others than root can write, or replace, is an error: it says which
+/// processes root's daemon kills.
+pub(super) fn read(file: &Path, streams: Streams, is_root: bool) -> Result<Vec<u8>, Error> {
     let inherited = ["/dev/fd", "/proc/self/fd"];
     let is_inherited = inherited.iter().any(|start| file.starts_with(start));
     let bytes = match streams {
@@ -79,16 +80,16 @@ pub(super) fn read(file: &Path, streams: Streams) -> Result<Vec<u8>, Error> {
         Streams::Accept if is_inherited => {
             File::open(file).and_then(|mut open| read_open(&mut open))
         }
-        _ => open_to_read(file).and_then(|mut open| read_open(&mut open)),
+        _ => return read_trusted(file, is_root).map_err(|cause| Error::new(vec![cause])),
     };
     bytes.map_err(|error| Error::unreadable(file, error))
 }
 
 /// The bytes of `file`; None where there is no such file. A dangling symbolic link is an error.
-pub(super) fn read_if_exists(file: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn read_if_exists(file: &Path, is_root: bool) -> Result<Option<Vec<u8>>, Error> {
     match file.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => read(file, Streams::Reject).map(Some),
+        _ => read(file, Streams::Reject, is_root).map(Some),
     }
 }
 
@@ -119,15 +120,13 @@ pub(super) fn drop_ins(main: &Path, is_root: bool) -> Result<DropIns, Error> {
     let mut causes = Vec::new();
     if is_root && !paths.is_empty() {
         let status = fs::metadata(&directory).map_err(unreadable)?;
-        causes.extend(
-            trust::check_status(&directory, &status)
-                .err()
-                .map(|doubt| untrusted(&doubt)),
-        );
+        let checked = trust::check_status(&directory, &status)
+            .and_then(|()| trust::check_file(&absolute(&directory)));
+        causes.extend(checked.err().map(|doubt| untrusted(&doubt)));
     }
     let mut files = Vec::new();
     for file in paths {
-        match read_drop_in(&file, is_root) {
+        match read_trusted(&file, is_root) {
             Ok(text) => files.push(DropIn { file, text }),
             Err(cause) => causes.push(cause),
         }
@@ -159,7 +158,11 @@ fn is_left_behind(path: &Path) -> bool {
         || is_packaged.iter().any(|part| name.contains(part))
 }
 
-fn read_drop_in(file: &Path, is_root: bool) -> Result<Vec<u8>, Cause> {
+fn absolute(path: &Path) -> PathBuf {
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn read_trusted(file: &Path, is_root: bool) -> Result<Vec<u8>, Cause> {
     let unreadable = |error| Cause::Unreadable {
         file: file.to_owned(),
         error,
@@ -168,7 +171,11 @@ fn read_drop_in(file: &Path, is_root: bool) -> Result<Vec<u8>, Cause> {
     if is_root {
         // The status is that of the open file, so that it can't be replaced between the check and the reading.
         let status = open.metadata().map_err(unreadable)?;
-        trust::check_status(file, &status).map_err(|doubt| untrusted(&doubt))?;
+        if status.is_file() {
+            trust::check_status(file, &status)
+                .and_then(|()| trust::check_file(&absolute(file)))
+                .map_err(|doubt| untrusted(&doubt))?;
+        }
     }
     read_open(&mut open).map_err(unreadable)
 }

@@ -9,7 +9,7 @@ use super::keys;
 use super::layer::{self, Source};
 use super::no_effect;
 use super::this_machine;
-use super::users::{self, UserLookup};
+use super::users::{self, UserList, UserLookup};
 use super::written::Written;
 use crate::paths;
 use crate::quantities::Uid;
@@ -65,7 +65,7 @@ impl Config {
     /// All that is wrong with them, as far as that can be told at once.
     pub fn load(file: Option<&Path>) -> Result<Loaded, Error> {
         Ok(Texts::read(file, Streams::Reject)?
-            .load(&sys::users::uid_of)?
+            .load(&sys::users::uid_of, &sys::users::uids_of)?
             .with_files())
     }
 
@@ -75,7 +75,7 @@ impl Config {
     /// As `load`.
     pub fn load_once(file: Option<&Path>) -> Result<Loaded, Error> {
         Ok(Texts::read(file, Streams::Accept)?
-            .load(&sys::users::uid_of)?
+            .load(&sys::users::uid_of, &sys::users::uids_of)?
             .with_files())
     }
 
@@ -85,12 +85,25 @@ impl Config {
     /// # Errors
     /// As `load`; and where the file, or a drop-in, was not empty when this configuration was loaded, and is now.
     pub fn reload(&self, file: Option<&Path>) -> Result<Loaded, Error> {
+        self.reload_by(file, &sys::users::uid_of, &sys::users::uids_of)
+    }
+
+    /// The same, with users found by `lookup` and `list`.
+    ///
+    /// # Errors
+    /// As `reload`.
+    pub fn reload_by(
+        &self,
+        file: Option<&Path>,
+        lookup: UserLookup<'_>,
+        list: UserList<'_>,
+    ) -> Result<Loaded, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let lost = texts.lost(&self.origin, &self.drop_ins);
-        if !lost.is_empty() {
-            return Err(Error::new(lost));
+        let missing = texts.lost(&self.origin, &self.drop_ins);
+        if !missing.is_empty() {
+            return Err(Error::new(missing));
         }
-        Ok(texts.load(&sys::users::uid_of)?.with_files())
+        Ok(texts.load(lookup, list)?.with_files())
     }
 
     /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name.
@@ -103,7 +116,7 @@ impl Config {
             drop_ins: DropIns::default(),
             origin,
         };
-        texts.load(lookup)
+        texts.load(lookup, &sys::users::uids_of)
     }
 }
 
@@ -173,12 +186,13 @@ impl NotifierConfig {
 impl Texts {
     fn read(file: Option<&Path>, streams: Streams) -> Result<Self, Error> {
         let default = Path::new(paths::CONFIG);
+        let is_root = sys::effective_uid() == Uid::ROOT;
         let text = match file {
-            Some(file) => Some(files::read(file, streams)?),
-            None => files::read_if_exists(default)?,
+            Some(file) => Some(files::read(file, streams, is_root)?),
+            None => files::read_if_exists(default, is_root)?,
         };
         let file = file.unwrap_or(default).to_owned();
-        let drop_ins = files::drop_ins(&file, sys::effective_uid() == Uid::ROOT)?;
+        let drop_ins = files::drop_ins(&file, is_root)?;
         let (main, origin) = match text {
             Some(text) if files::is_blank(&text) => (Vec::new(), Origin::Empty(file)),
             Some(text) => (text, Origin::File(file)),
@@ -205,7 +219,7 @@ impl Texts {
         draft
     }
 
-    fn load(self, lookup: UserLookup<'_>) -> Result<Loaded, Error> {
+    fn load(self, lookup: UserLookup<'_>, list: UserList<'_>) -> Result<Loaded, Error> {
         let Draft {
             mut config,
             written,
@@ -218,7 +232,7 @@ impl Texts {
         let mut warnings = self.about_files();
         warnings.extend(in_rules);
         warnings.extend(no_effect::find(&config, &written));
-        warnings.extend(users::resolve(&mut config, &written, lookup));
+        warnings.extend(users::resolve(&mut config, &written, lookup, list));
         config.origin = self.origin;
         config.drop_ins = self.drop_ins.with_content();
         config.thresholds = config.base_thresholds;

@@ -46,6 +46,6 @@ pub use schedule::Schedule;
 pub use system::{System, SystemAction, WhenShort};
 pub use this_machine::idle_threshold;
 pub use thresholds::Thresholds;
-pub use users::UserLookup;
+pub use users::{UserList, UserLookup};
 pub use whitelist::{User, UserMatch, Whitelist};
 pub use written::{Entry, Item, Written};

@@ -6,8 +6,11 @@ use super::rule::{self, Action, UserMatcher};
 use super::value;
 use super::written::Written;
 use crate::quantities::Uid;
-use crate::sys::users;
+use std::ffi::CStr;
 use std::io;
+
+/// Finds the users whose names a condition takes, among those that the user database lists.
+pub type UserList<'a> = &'a dyn Fn(&mut dyn FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>>;
 
 /// Finds the uid of a user's name; None where no source of the user database knows it.
 pub type UserLookup<'a> = &'a dyn Fn(&str) -> io::Result<Option<Uid>>;
@@ -17,6 +20,7 @@ pub(super) fn resolve(
     config: &mut Config,
     written: &Written,
     lookup: UserLookup<'_>,
+    list: UserList<'_>,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let root_is_listed_at = resolve_listed(config, written, lookup, &mut warnings);
@@ -30,7 +34,7 @@ pub(super) fn resolve(
     }
     for rule in &mut config.rules {
         let user = rule.matcher.user.as_mut();
-        let kind = user.and_then(|user| resolve_matcher(user, lookup));
+        let kind = user.and_then(|user| resolve_matcher(user, lookup, list));
         // Without its user there is no process that a rule for the service of this user would only report: the shipped
         // rules are for services that few machines have all of.
         let is_absent_service = rule.action == Action::Warn
@@ -75,13 +79,17 @@ fn resolve_listed(
     root
 }
 
-fn resolve_matcher(user: &mut UserMatcher, lookup: UserLookup<'_>) -> Option<WarningKind> {
+fn resolve_matcher(
+    user: &mut UserMatcher,
+    lookup: UserLookup<'_>,
+    list: UserList<'_>,
+) -> Option<WarningKind> {
     if !user.uids.is_empty() {
         return None;
     }
     let text = user.pattern.text().to_owned();
     let found = if user.pattern.is_glob() {
-        users::uids_of(|name| user.pattern.matches(name.to_bytes()))
+        list(&mut |name| user.pattern.matches(name.to_bytes()))
     } else {
         uid_of(&text, lookup).map(Vec::from_iter)
     };

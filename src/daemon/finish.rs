@@ -62,7 +62,8 @@ impl Daemon<'_> {
                 break;
             }
         }
-        for victim in self.victims.ledger.victims() {
+        let victims = self.victims.ledger.victims().iter();
+        for victim in victims.filter(|victim| !victim.is_sharer) {
             self.reporter.emit(&Event::LeftBehind(victim));
         }
     }

@@ -4,13 +4,20 @@ use super::judged::{Judged, Report};
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
-use crate::policy::{Decision, Delay, Policy};
-use crate::proc::{Process, SystemMemory};
-use crate::quantities::{Bytes, Percent, ProcessKey};
+use crate::policy::{Decision, Delay, Policy, Victim};
+use crate::proc::{Process, Seen, SystemMemory};
+use crate::quantities::{Bytes, Percent, Pid, ProcessKey, Uid};
+use crate::sys::ticks_per_second;
+use std::ops::RangeInclusive;
 
 /// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
 /// and visits 100,000 pages in a millisecond.
 const LARGEST_SHARE: Bytes = Bytes::new(4 << 30);
+
+/// So many large processes are looked at for what a victim has forked.
+const HEIRS: usize = 4096;
+/// So many processes that share a memory are signalled in one scan.
+const SHARERS: usize = 4096;
 
 impl Machine {
     /// Decides about one process, and carries that out.
@@ -154,6 +161,91 @@ impl Machine {
             return memory;
         }
         self.sampler.memory().unwrap_or(memory)
+    }
+
+    /// Signals the candidates with these indices, which share their memory with one that is killed: it comes back when the
+    /// last of them has ended. Each is read when it is held and must be over its threshold and not protected by itself.
+    pub(super) fn terminate_sharers(
+        &mut self,
+        indices: RangeInclusive<usize>,
+        context: &mut Context<'_>,
+    ) {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        for index in indices.take(SHARERS) {
+            let pid = self.sampler.candidate_pid(index);
+            let handle = pid.and_then(|pid| self.sampler.open(pid).ok());
+            let held = handle.and_then(|handle| {
+                let process = self.sampler.read_held(*policy, &handle)?;
+                Some((process.key()?, process, handle))
+            });
+            let Some((key, process, handle)) = held else {
+                continue;
+            };
+            let memory = &self.snapshot.memory;
+            let (Decision::Terminate(breach)
+            | Decision::KillLimitReached(breach)
+            | Decision::Delay(breach, Delay::Sustained(_), _)) =
+                policy.decide(&process, memory, &victims.ledger, now)
+            else {
+                continue;
+            };
+            let Ok(facts) = process.facts else { continue };
+            let is_same = || self.sampler.is_still(key);
+            let signaller = Victims::signaller(policy);
+            let outcome = signaller.terminate(&handle, facts.state, &is_same);
+            if matches!(outcome, SignalOutcome::Sent) {
+                self.tally.sharers += 1;
+                victims.ledger.over.forget(key);
+                // Of those that are not held the next scan finds what is left.
+                if victims.has_capacity_for_sharers() {
+                    victims.ledger.record_sharer(key, &process, breach, now);
+                    victims.hold(key, handle);
+                }
+            }
+        }
+    }
+
+    /// What a victim has forked after its SIGTERM may have its memory: then it is not known what came back. Looks at
+    /// processes of at least half the size.
+    pub(super) fn doubt_freed(&mut self, ended: &mut [Victim], context: &Context<'_>) {
+        let freed = ended.iter().filter_map(|victim| victim.process.freed());
+        let Some(least) = freed.min().map(|freed| Bytes::new(freed.get() / 2)) else {
+            return;
+        };
+        let mut large = Vec::new();
+        let walked = self.sampler.walk(|pid, seen| {
+            let is_large = matches!(seen, Seen::Rss(rss) if rss >= least);
+            if is_large && large.len() < HEIRS {
+                large.push(pid);
+            }
+        });
+        let is_unknown = walked.is_err() || large.len() >= HEIRS;
+        let first = ended.iter().map(|victim| victim.terminated).min();
+        let ago = first.map(|first| context.now.monotonic.duration_since(first));
+        // A second more, since start times are in whole ticks.
+        let ago = ago.unwrap_or_default().as_secs() + 2;
+        let since = context.now.ticks.0.saturating_sub(ago * ticks_per_second());
+        let is_young = |pid: &Pid| {
+            let key = self.sampler.identify(*pid);
+            key.is_ok_and(|key| key.is_some_and(|key| key.start_time.0 >= since))
+        };
+        let young = large.into_iter().filter(is_young);
+        let heirs = young
+            .filter_map(|pid| self.sampler.read(context.policy, pid))
+            .filter(|process| context.victims.ledger.may_be_heir(process));
+        let users: Vec<Uid> = heirs
+            .filter_map(|process| Some(process.facts.ok()?.uid))
+            .collect();
+        for victim in ended {
+            let facts = victim.process.facts.as_ref();
+            if is_unknown || facts.is_ok_and(|facts| users.contains(&facts.uid)) {
+                victim.process.forget_freed();
+            }
+        }
     }
 
     fn decide(&self, process: &Process, context: &Context<'_>) -> Decision {

@@ -14,6 +14,13 @@ pub(super) struct Judged {
     pub(super) report: Option<Report>,
 }
 
+impl Judged {
+    /// Whether it was sent SIGTERM.
+    pub(super) fn is_killed(&self) -> bool {
+        matches!(self.report, Some(Report::Signal(SignalOutcome::Sent, _)))
+    }
+}
+
 /// What is to be reported of a process.
 #[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
 #[derive(Debug)]
@@ -69,6 +76,8 @@ pub(super) struct Tally {
     pub(super) killed: usize,
     pub(super) postponed: usize,
     pub(super) unlisted: usize,
+    /// Sent SIGTERM because they share their memory with one that is killed.
+    pub(super) sharers: usize,
 }
 
 /// The largest by anonymous memory of the processes over their thresholds, where the limit of kills spares it.

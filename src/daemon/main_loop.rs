@@ -227,15 +227,21 @@ impl Daemon<'_> {
     /// Reports the victims that have ended during the last sleep.
     pub(super) fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
-        let ended = self.victims.take_ended(policy, sampler, now);
+        let mut ended = self.victims.take_ended(policy, sampler, now);
         if ended.is_empty() {
             return;
         }
+        let context = scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        };
+        self.machine.doubt_freed(&mut ended, &context);
         self.is_rescan_due = true;
         if let Some(early) = &mut self.early {
             early.tick_at_once(now.monotonic);
         }
-        for victim in &ended {
+        for victim in ended.iter().filter(|victim| !victim.is_sharer) {
             let after = now.monotonic.duration_since(victim.terminated);
             let (unit, service) = (victim.process.details.unit, victim.process.details.service);
             let group = service.as_ref().map(Name::as_bytes);
@@ -311,7 +317,7 @@ impl Daemon<'_> {
     /// Reloads the configuration; whether the new one is in force.
     fn reload(&mut self, now: &Now) -> bool {
         self.service.reloading(sys::monotonic_clock());
-        let loaded = self.policy.config.reload(self.options.config.as_deref());
+        let loaded = reload::load(&self.policy.config, self.options.config.as_deref());
         let is_valid = loaded.is_ok();
         match loaded {
             Ok(loaded) => {

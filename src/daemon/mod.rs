@@ -28,6 +28,7 @@ use crate::proc::Reader;
 use crate::quantities::ProcessKey;
 use crate::sys::memory;
 use crate::sys::signals::Signals;
+use crate::users::{Directory, UserNames};
 use main_loop::Daemon;
 
 /// Runs until a signal or, with `--once`, until one scan and its kills are over. Fails where the configuration is
@@ -44,13 +45,14 @@ pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(),
 
 fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     let reader = Reader::start();
+    let users = UserNames::of(Directory::start());
     // Before anything is allocated, so that all of it comes from what was touched.
     memory::touch();
     // Until the signals are blocked they end the program, as it must be possible where it waits for a slow directory
     // server.
     let loaded = Config::load(options.config.as_deref())?;
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
-    let mut daemon = Daemon::start(options, only, loaded, reader)?;
+    let mut daemon = Daemon::start(options, only, loaded, reader, users)?;
     if options.once {
         daemon.run_once(&signals)
     } else {

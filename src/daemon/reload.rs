@@ -3,10 +3,12 @@
 
 use super::state;
 use crate::cli::RunOptions;
-use crate::config::{Loaded, idle_threshold};
+use crate::config::{Config, Error, Loaded, idle_threshold};
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::Sampler;
+use crate::users::Lookups;
+use std::path::Path;
 
 /// What a configuration is put into force in.
 pub(super) struct Context<'c> {
@@ -14,6 +16,14 @@ pub(super) struct Context<'c> {
     pub(super) policy: &'c mut Policy,
     pub(super) sampler: &'c Sampler,
     pub(super) reporter: &'c mut Reporter,
+}
+
+/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is not
+/// found then keeps the uid it had. Fails as [`Config::reload_by`].
+pub(super) fn load(before: &Config, file: Option<&Path>) -> Result<Loaded, Error> {
+    let lookups = Lookups::begin();
+    let uid_of = |name: &str| lookups.uid_of(name);
+    before.reload_by(file, &uid_of, &|is_meant| lookups.uids_of(is_meant))
 }
 
 /// Puts `loaded` into force: the first configuration or, with `is_reload`, another one.

@@ -201,11 +201,13 @@ impl Reports<'_> {
         let more = [
             machine.unlisted() + self.lines.left_out,
             machine.postponed(),
+            machine.sharers(),
         ];
         let before = std::mem::replace(&mut machine.more, more);
         let whats = [
             "near or over their thresholds, or protected; not listed",
             "will be killed when the victims before them have ended",
+            "share their memory with one that is killed, and are killed with it",
         ];
         for ((count, before), what) in more.into_iter().zip(before).zip(whats) {
             if count > 0 && count != before {

@@ -4,7 +4,7 @@
 
 use super::judged::{Judged, Report, ScanKind, ScanOutcome, Spared, Tally};
 use super::victims::Victims;
-use crate::kill::{SignalOutcome, Signaller};
+use crate::kill::Signaller;
 use crate::policy::{Decision, Policy};
 use crate::proc::{Error, Process, Sampler, Snapshot};
 use crate::quantities::{Now, Percent, ProcessKey};
@@ -32,7 +32,7 @@ pub(super) struct Machine {
     judged: Vec<Judged>,
     pub(super) tally: Tally,
     /// What was last reported of processes that are only counted.
-    pub(super) more: [usize; 2],
+    pub(super) more: [usize; 3],
     /// The one process that may be signalled, and is judged; None for all.
     pub(super) only: Option<ProcessKey>,
 }
@@ -45,7 +45,7 @@ impl Machine {
             snapshot: Snapshot::with_capacity(near),
             judged: Vec::with_capacity(near),
             tally: Tally::default(),
-            more: [0; 2],
+            more: [0; 3],
             only,
         }
     }
@@ -63,6 +63,11 @@ impl Machine {
     /// Whether only one process may be signalled.
     pub(super) fn is_confined(&self) -> bool {
         self.only.is_some()
+    }
+
+    /// How many processes were sent SIGTERM because they share their memory with one that is killed.
+    pub(super) fn sharers(&self) -> usize {
+        self.tally.sharers
     }
 
     /// Forgets the processes of the last scan.
@@ -89,13 +94,20 @@ impl Machine {
         self.sampler.list(context.policy, &mut self.snapshot)?;
         self.tally = Tally::default();
         let mut spared = Spared::default();
-        for index in 0..self.sampler.candidates() {
-            let Some(mut process) = self.sampler.candidate(context.policy, index) else {
-                continue;
-            };
-            let judged = self.judge(&mut process, &mut context);
-            spared.look_at(&process, &judged);
-            self.keep(&process, judged);
+        let mut index = 0;
+        while index < self.sampler.candidates() {
+            // One of them is decided about, and what is done to it is done to all.
+            let sharers = self.sampler.gather_sharers(index);
+            if let Some(mut process) = self.sampler.candidate(context.policy, index) {
+                let judged = self.judge(&mut process, &mut context);
+                let is_killed = judged.is_killed();
+                spared.look_at(&process, &judged);
+                self.keep(&process, judged);
+                if is_killed {
+                    self.terminate_sharers(index + 1..=index + sharers, &mut context);
+                }
+            }
+            index += 1 + sharers;
         }
         // The limit is there against mistakes, not to shelter the one process that has it all.
         if let Some((mut process, mut judged)) = spared.largest() {
@@ -115,10 +127,7 @@ impl Machine {
         let tally = &mut self.tally;
         tally.over += usize::from(judged.decision.is_over());
         let is_signalled = matches!(judged.report, Some(Report::Signal(..)));
-        tally.killed += usize::from(matches!(
-            judged.report,
-            Some(Report::Signal(SignalOutcome::Sent, _))
-        ));
+        tally.killed += usize::from(judged.is_killed());
         let is_watched = matches!(judged.decision, Decision::Warn(_) | Decision::Delay(..));
         let kept = self.snapshot.near.len();
         let capacity = if is_watched { KEPT_AT_MOST } else { KEPT };

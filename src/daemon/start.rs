@@ -18,6 +18,7 @@ use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
 use crate::sys::process::{against_hidepid, may_signal_anybody};
 use crate::systemd::Service;
+use crate::users::UserNames;
 use std::io;
 
 /// So many processes over their thresholds at once cost no heap allocation.
@@ -29,6 +30,7 @@ impl<'o> Daemon<'o> {
         only: Option<ProcessKey>,
         loaded: Loaded,
         reader: io::Result<Reader>,
+        users: UserNames,
     ) -> Result<Self, Error> {
         let sampler = Sampler::new(ProcRoot::system()?);
         let (sampler, unavailable) = match reader {
@@ -47,7 +49,7 @@ impl<'o> Daemon<'o> {
             }
             status_file = status_file.of_another();
         }
-        let reporter = Reporter::install(log, stderr, status, status_file)?;
+        let reporter = Reporter::install(log, stderr, status, status_file, users)?;
         let kernel_kills = KernelKills::new(sampler.root());
         let policy = Policy {
             config: loaded.config.clone(),

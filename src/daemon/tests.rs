@@ -11,6 +11,7 @@ use crate::proc::Reader;
 use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
 use crate::sys::memory::{self, faults};
+use crate::users::{Directory, UserNames};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -71,9 +72,10 @@ fn options(settings: &str) -> (tempfile::TempDir, RunOptions) {
 
 fn start(options: &RunOptions) -> Daemon<'_> {
     let reader = Reader::start();
+    let users = UserNames::of(Directory::start());
     memory::touch();
     let loaded = Config::load(options.config.as_deref()).unwrap();
-    let mut daemon = Daemon::start(options, None, loaded, reader).unwrap();
+    let mut daemon = Daemon::start(options, None, loaded, reader, users).unwrap();
     daemon.harden(&sys::now());
     daemon
 }

@@ -70,6 +70,11 @@ impl Victims {
         self.held.len() < self.capacity
     }
 
+    /// The same for a process that shares its memory with a victim: half of all is left for others.
+    pub(super) fn has_capacity_for_sharers(&self) -> bool {
+        self.held.len() < self.capacity / 2
+    }
+
     /// What sends signals under this policy.
     pub(super) fn signaller(policy: &Policy) -> Signaller {
         if policy.config.dry_run {
@@ -181,7 +186,9 @@ impl Victims {
                 Due::Survives => {
                     self.ledger.record_stage(victim.key, Stage::Surviving);
                     let after = now.duration_since(victim.terminated);
-                    reporter.emit(&Event::Survives(&victim, after));
+                    if !victim.is_sharer {
+                        reporter.emit(&Event::Survives(&victim, after));
+                    }
                 }
             }
         }
@@ -189,7 +196,9 @@ impl Victims {
             if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
                 context.sampler.reclaim(&held.handle);
             }
-            reporter.emit(&Event::Escalating(victim));
+            if !victim.is_sharer {
+                reporter.emit(&Event::Escalating(victim));
+            }
         }
     }
 
@@ -264,7 +273,9 @@ impl Victims {
         };
         self.held.retain(|held| held.key != key);
         self.ledger.cancel(key);
-        reporter.emit(&event);
+        if !victim.is_sharer {
+            reporter.emit(&event);
+        }
         false
     }
 }

@@ -95,6 +95,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         breach: amount,
         terminated: now,
         not_before: now,
+        is_sharer: false,
         stage,
     };
     let found = RestartLoop {

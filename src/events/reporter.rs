@@ -37,6 +37,7 @@ impl Reporter {
         stderr: LevelFilter,
         status: DaemonStatus,
         status_file: StatusFile,
+        users: UserNames,
     ) -> Result<Self, SetLoggerError> {
         Ok(Self {
             sinks: LogSinks::install(settings, stderr)?,
@@ -45,7 +46,7 @@ impl Reporter {
             history: History::usual(),
             status,
             status_file,
-            users: RefCell::default(),
+            users: RefCell::new(users),
         })
     }
 

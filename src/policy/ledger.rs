@@ -3,104 +3,21 @@
 
 use super::lineage::Lineage;
 use super::noted::{Noted, Reported};
-use super::restart_loop::{RestartLoop, RestartLoops};
+use super::restart_loop::RestartLoops;
 use super::sustained::OverSince;
 use super::verdict::Breach;
-use super::workers::{Pools, Workers};
+use super::victim::{Due, Kill, Repeated, Stage, Victim};
+use super::workers::Pools;
 use crate::proc::{Name, Process};
-use crate::quantities::{Bytes, Now, ProcessKey, Signal, Uid};
+use crate::quantities::{Now, ProcessKey};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// The span of `max_kills_per_minute`.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// After SIGKILL the kernel ends a process within milliseconds, or seconds where it frees hundreds of GB; one that
-/// exists after this is blocked in the kernel.
-const SURVIVAL: Duration = Duration::from_secs(5);
-
 /// So many kills are counted at most, of all users.
 const KILLS: usize = 4096;
-
-/// A process that was sent SIGTERM and has not ended yet.
-#[derive(Clone, Copy, Debug)]
-pub struct Victim {
-    /// Its identity.
-    pub key: ProcessKey,
-    /// As it was read right before SIGTERM.
-    pub process: Process,
-    /// Why it was sent SIGTERM.
-    pub breach: Breach,
-    /// When it was sent SIGTERM or, of what a victim has forked, when that victim was.
-    pub terminated: Instant,
-    /// How far its kill has come.
-    pub stage: Stage,
-    /// Nothing is due before: it could not be read.
-    pub not_before: Instant,
-}
-
-/// How far the kill of a process has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// It was sent SIGTERM and has its grace period.
-    Terminating,
-    /// It was sent SIGKILL then.
-    Killed(Instant),
-    /// It still exists long after SIGKILL, which was reported.
-    Surviving,
-}
-
-/// What the limit of kills in a minute counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kill {
-    /// When it was sent SIGTERM.
-    pub at: Instant,
-    /// Its user.
-    pub uid: Uid,
-    /// Its anonymous memory, in RAM and in swap.
-    pub anonymous: Bytes,
-}
-
-/// What comes back as often as it is killed.
-#[allow(clippy::large_enum_variant)] // names in arrays cost no allocation
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeated {
-    /// The process of a unit, which the service manager starts again.
-    Restart(RestartLoop),
-    /// The workers of a process, which it starts again.
-    Workers(Workers),
-}
-
-/// What is due for a victim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// Its grace period is over: SIGKILL.
-    Kill,
-    /// It has survived SIGKILL, which is to be reported.
-    Survives,
-}
-
-impl Victim {
-    /// The strongest signal it was sent.
-    pub fn signal(&self) -> Signal {
-        match self.stage {
-            Stage::Terminating => Signal::Terminate,
-            Stage::Killed(_) | Stage::Surviving => Signal::Kill,
-        }
-    }
-
-    /// What is due next, and when; None where nothing is.
-    fn next(&self) -> Option<(Due, Instant)> {
-        match self.stage {
-            Stage::Terminating => {
-                let then = self.terminated + self.breach.term_timeout;
-                Some((Due::Kill, then.max(self.not_before)))
-            }
-            Stage::Killed(then) => Some((Due::Survives, then + SURVIVAL)),
-            Stage::Surviving => None,
-        }
-    }
-}
 
 /// What was done before, and what was reported.
 #[derive(Clone, Debug, Default)]
@@ -177,15 +94,7 @@ impl Ledger {
                 anonymous: process.anonymous(),
             });
         }
-        self.keys.insert(key);
-        self.victims.push(Victim {
-            key,
-            process,
-            breach,
-            terminated,
-            stage: Stage::Terminating,
-            not_before: now.monotonic,
-        });
+        self.push(key, &process, breach, (terminated, false));
         if let Some(workers) = self.pools.record(&process, now) {
             return Some(Repeated::Workers(workers));
         }
@@ -193,6 +102,25 @@ impl Ledger {
         let name = process.facts.ok()?.name;
         let found = self.restarts.record(unit, name, key.start_time, now)?;
         Some(Repeated::Restart(found))
+    }
+
+    /// A process that shares its memory with one that is killed was sent SIGTERM: it counts as nothing by itself.
+    pub fn record_sharer(&mut self, key: ProcessKey, process: &Process, breach: Breach, now: &Now) {
+        self.push(key, process, breach, (now.monotonic, true));
+    }
+
+    fn push(&mut self, key: ProcessKey, process: &Process, breach: Breach, at: (Instant, bool)) {
+        let (terminated, is_sharer) = at;
+        self.keys.insert(key);
+        self.victims.push(Victim {
+            key,
+            process: *process,
+            breach,
+            terminated,
+            stage: Stage::Terminating,
+            not_before: terminated,
+            is_sharer,
+        });
     }
 
     /// Whether this process can descend from a victim; then its unit decides.
@@ -326,7 +254,7 @@ mod tests {
     use super::*;
     use crate::policy::Threshold;
     use crate::policy::tests::{at, process};
-    use crate::quantities::{Metric, Percent, Pid, StartTime};
+    use crate::quantities::{Bytes, Metric, Percent, Pid, Signal, StartTime};
 
     fn key(pid: u32) -> ProcessKey {
         ProcessKey {

@@ -16,17 +16,19 @@ pub mod system_guard;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod victim;
 mod workers;
 
 pub use criteria::{Criteria, Policy};
 pub use decision::Decision;
 pub use early_scan::{Next, Tick};
 pub use exemptions::{Exemption, Exemptions};
-pub use ledger::{Due, Kill, Ledger, Repeated, Stage, Victim};
+pub use ledger::Ledger;
 pub use noted::Reported;
 pub use protections::{BuiltIn, Protection, ProtectionTest, ShownProtection, built_in};
 pub use restart_loop::{QUIET, RestartLoop, RestartLoops, is_restart};
 pub use rules::{NamedBy, name_of};
 pub use sustained::OverSince;
 pub use verdict::{Breach, Delay, Threshold, Times, Verdict};
+pub use victim::{Due, Kill, Repeated, Stage, Victim};
 pub use workers::Workers;

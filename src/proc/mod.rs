@@ -25,6 +25,7 @@ mod root;
 mod rule_inputs;
 mod scan;
 mod seen;
+mod sharers;
 mod snapshot;
 mod system_files;
 mod system_parse;

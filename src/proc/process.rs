@@ -100,6 +100,11 @@ impl Process {
         share.or(own.map(|own| own.saturating_add(swap.unwrap_or_default())))
     }
 
+    /// It is no longer known what comes back.
+    pub fn forget_freed(&mut self) {
+        (self.details.share, self.details.is_alone) = (None, false);
+    }
+
     /// Its anonymous memory, in RAM and in swap; zero where it is not known.
     pub fn anonymous(&self) -> Bytes {
         let Details { anon, swap, .. } = self.details;

@@ -38,7 +38,7 @@ pub struct Sampler {
     has_whole_names: bool,
     entries: Box<[u8]>,
     /// The processes over the sieve in the last walk, the largest first.
-    candidates: Vec<(Bytes, Pid)>,
+    pub(super) candidates: Vec<(Bytes, Pid)>,
     /// Those below it that may have enough in swap or in huge pages to be over the sieve.
     hidden: Vec<(Bytes, Pid)>,
     sieve: Sieve,

@@ -66,6 +66,13 @@ impl Helper {
         unsafe { libc::kill(self.pid, libc::SIGKILL) };
     }
 
+    /// Stops it where it stands.
+    #[cfg(test)]
+    pub(crate) fn pause(&self) {
+        // SAFETY: as in `kill`.
+        unsafe { libc::kill(self.pid, libc::SIGSTOP) };
+    }
+
     /// Whether it has ended; never blocks.
     pub(crate) fn has_ended(&self) -> bool {
         let mut status = 0;

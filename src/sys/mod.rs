@@ -17,6 +17,7 @@ pub mod poll;
 pub(crate) mod pressure;
 pub mod process;
 mod regular_file;
+pub(crate) mod sandbox;
 pub mod script;
 pub mod signals;
 pub mod terminal;

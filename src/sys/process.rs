@@ -133,6 +133,16 @@ pub(crate) fn reclaim(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
 }
 
+/// Whether two processes have one and the same memory, as after clone(2) with CLONE_VM (kcmp(2)). False where that can't be
+/// found out.
+pub(crate) fn share_memory(one: Pid, other: Pid) -> bool {
+    /// `KCMP_VM` of include/uapi/linux/kcmp.h.
+    const VM: libc::c_int = 1;
+    // SAFETY: plain integers.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one.raw(), other.raw(), VM, 0_u64, 0_u64) };
+    order == 0
+}
+
 /// The user that has made this user namespace, an open `ns/user` of some process (ioctl_ns(2), Linux 4.11).
 ///
 /// # Errors
@@ -202,6 +212,8 @@ pub enum Capability {
     Kill = 5,
     /// CAP_IPC_LOCK: lock any amount of memory.
     IpcLock = 14,
+    /// CAP_SYS_PTRACE: read what is only for a process's own user.
+    SysPtrace = 19,
 }
 
 /// Whether this process has this capability.

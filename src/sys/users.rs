@@ -42,8 +42,20 @@ pub fn name_of(uid: Uid) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// Never so far; the C library does not tell an error from the end of the list.
-pub fn uids_of(mut is_meant: impl FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>> {
+pub fn uids_of(is_meant: &mut dyn FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>> {
     let mut uids = Vec::new();
+    each(|uid, name| {
+        uids.extend(is_meant(name).then_some(uid));
+        true
+    })?;
+    Ok(uids)
+}
+
+/// Hands each user that the user database lists to `tell`, until that returns false.
+///
+/// # Errors
+/// As [`uids_of`].
+pub fn each(mut tell: impl FnMut(Uid, &CStr) -> bool) -> io::Result<()> {
     // SAFETY: no thread of this program uses the list of users, of which there is one.
     unsafe { libc::setpwent() };
     loop {
@@ -54,13 +66,13 @@ pub fn uids_of(mut is_meant: impl FnMut(&CStr) -> bool) -> io::Result<Vec<Uid>> 
         }
         // SAFETY: not null, so it points to an entry with a NUL-terminated name.
         let (name, uid) = unsafe { (CStr::from_ptr((*entry).pw_name), (*entry).pw_uid) };
-        if is_meant(name) {
-            uids.push(Uid::new(uid));
+        if !tell(Uid::new(uid), name) {
+            break;
         }
     }
     // SAFETY: as above.
     unsafe { libc::endpwent() };
-    Ok(uids)
+    Ok(())
 }
 
 /// Calls a `getpw*_r` function with a buffer that grows until the entry fits.

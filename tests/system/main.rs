@@ -11,6 +11,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod adversity;
+mod attacks;
 mod check;
 mod commands;
 mod configuration;
@@ -41,12 +42,13 @@ mod shortage;
 mod sinks;
 mod systemd;
 mod traced;
+mod trusted_files;
 mod users;
 mod verify_names;
 
 use harness::{
     confine::{self, Case},
-    hog,
+    hog, hostile,
 };
 use libtest_mimic::Arguments;
 use notify::socket_unit;
@@ -57,6 +59,7 @@ fn main() {
     let mut arguments = std::env::args_os().skip(1);
     let cases: Vec<Case> = [
         adversity::CASES,
+        attacks::CASES,
         check::CASES,
         commands::CASES,
         configuration::CASES,
@@ -96,12 +99,14 @@ fn main() {
         shortage::CASES,
         systemd::CASES,
         traced::CASES,
+        trusted_files::CASES,
         users::CASES,
         verify_names::CASES,
     ]
     .concat();
     match arguments.next() {
         Some(word) if word == hog::WORD => hog::run(arguments),
+        Some(word) if word == hostile::WORD => hostile::run(arguments),
         Some(word) if word == console::WORD => console::run(arguments),
         Some(word) if word == socket_unit::WORD => socket_unit::run(arguments),
         Some(word) if word == confine::WORD => {

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::escape::Escaped;
+use crate::sys::trust::{self, Doubt};
 use crate::systemd::{Unit, Unknown};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,6 +16,7 @@ pub(super) fn notes(config: &Config, unit: &Result<Unit, Unknown>) -> Vec<String
         .flatten()
         .filter_map(|file| unwritable(file, unit))
         .collect();
+    notes.extend(files.into_iter().flatten().filter_map(untrusted));
     if let Some(file) = metrics.filter(|file| file.extension() != Some("prom".as_ref())) {
         notes.push(format!(
             "{} does not end in .prom: the textfile collector of node_exporter reads no file of another name",
@@ -22,6 +24,24 @@ pub(super) fn notes(config: &Config, unit: &Result<Unit, Unknown>) -> Vec<String
         ));
     }
     notes
+}
+
+/// Why the daemon of root does not write to this file; None where it does.
+fn untrusted(file: &Path) -> Option<String> {
+    let shown = Escaped(file.as_os_str().as_bytes());
+    if file.is_symlink()
+        && !["/dev", "/proc/self/fd"]
+            .iter()
+            .any(|start| file.starts_with(start))
+    {
+        return Some(format!(
+            "root's daemon does not write to {shown}: it is a symbolic link, name the file that it leads to"
+        ));
+    }
+    match trust::check_output(file) {
+        Ok(()) | Err(Doubt::Missing(..)) => None,
+        Err(doubt) => Some(format!("root's daemon does not write to {shown}: {doubt}")),
+    }
 }
 
 fn unwritable(file: &Path, unit: &Result<Unit, Unknown>) -> Option<String> {

@@ -203,6 +203,10 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
         (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be read"),
         (Some(measured), _) => format!(" by {measured}"),
     };
+    // RSS counts what is shared in every process, and a page again for each mapping: what is anonymous is its own.
+    let is_rss = matches!(measured, None | Some(Metric::Rss));
+    let anonymous = process.details.anon.filter(|_| is_rss);
+    let anonymous = anonymous.map_or(String::new(), |own| format!(", {own} of it anonymous"));
     let test = |test, limit: Option<(Bytes, String)>| match limit {
         None => Test {
             name: test,
@@ -215,7 +219,7 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
             Test {
                 name: test,
                 answer: Answer::of(is_over),
-                detail: format!("{memory} ({share}) is {relation} {shown}{by}"),
+                detail: format!("{memory} ({share}) is {relation} {shown}{by}{anonymous}"),
             }
         }
     };

@@ -204,9 +204,9 @@ fn root_takes_only_what_root_alone_can_write() {
     assert_eq!(
         etc.load().unwrap_err(),
         "config.d/group.toml can be written by others than root (mode 0664): chmod go-w config.d/group.toml\n\
-         config.d/link.toml belongs to uid 1000 and must be root's: chown root config.d/link.toml\n\
+         config.d/link.toml belongs to uid 1000 (mode 0644) and must be root's: chown root config.d/link.toml\n\
          config.d/others.toml can be written by others than root (mode 0646): chmod go-w config.d/others.toml\n\
-         config.d/theirs.toml belongs to uid 1000 and must be root's: chown root config.d/theirs.toml"
+         config.d/theirs.toml belongs to uid 1000 (mode 0644) and must be root's: chown root config.d/theirs.toml"
     );
     let etc = Etc::new("");
     etc.write("config.d/fine.toml", "");
@@ -217,6 +217,34 @@ fn root_takes_only_what_root_alone_can_write() {
         rejected.starts_with("config.d can be written by others"),
         "{rejected}"
     );
+    // A link to a file of root's in a directory of a user's: that user can replace it.
+    let etc = Etc::new("");
+    fs::create_dir(etc.path("home")).unwrap();
+    etc.write("home/linked.toml", "");
+    etc.mode("home", 0o755);
+    chown(etc.path("home"), Some(1000), None).unwrap();
+    symlink(etc.path("home/linked.toml"), etc.path("config.d/link.toml")).unwrap();
+    assert_eq!(
+        etc.load().unwrap_err(),
+        "home belongs to uid 1000 (mode 0755) and must be root's: chown root home, or use another directory"
+    );
+    // The main file, where it is and where it leads.
+    for (name, text) in [
+        ("home/linked.toml", "home belongs to uid 1000"),
+        ("config.d/link.toml", "home belongs to uid 1000"),
+    ] {
+        let rejected = Config::load(Some(&etc.path(name))).unwrap_err().to_string();
+        assert!(rejected.contains(text), "{name}: {rejected}");
+    }
+    let etc = Etc::new("");
+    etc.mode("config.toml", 0o666);
+    let rejected = etc.load().unwrap_err();
+    assert!(rejected.starts_with("config.toml can be written by others than root (mode 0666)"));
+    let main = etc.path("config.toml");
+    assert!(files::read(&main, files::Streams::Reject, false).is_ok());
+    let etc = Etc::new("");
+    etc.write("config.d/fine.toml", "");
+    etc.mode("config.d", 0o777);
     // Run by another user, memory-monitor may trust that user's files.
     let main = etc.path("config.toml");
     assert_eq!(files::drop_ins(&main, false).unwrap().files.len(), 1);

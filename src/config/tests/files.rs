@@ -59,12 +59,12 @@ fn a_file_is_read_with_the_real_users() {
 fn only_nothing_at_all_counts_as_absent() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
-    assert!(read_if_exists(&file).unwrap().is_none());
+    assert!(read_if_exists(&file, false).unwrap().is_none());
     std::os::unix::fs::symlink("nowhere", &file).unwrap();
-    assert!(read_if_exists(&file).is_err());
+    assert!(read_if_exists(&file, false).is_err());
     fs::remove_file(&file).unwrap();
     fs::write(&file, "x").unwrap();
-    assert_eq!(read_if_exists(&file).unwrap().unwrap(), b"x");
+    assert_eq!(read_if_exists(&file, false).unwrap().unwrap(), b"x");
 }
 
 /// A printer that follows the sources prints each text once.

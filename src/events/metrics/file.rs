@@ -1,7 +1,10 @@
 //! The metrics file for node_exporter's textfile collector: always complete.
 
 use crate::events::sinks::sink_health::SinkHealth;
+use crate::quantities::Uid;
 use crate::state::atomic_file::AtomicFile;
+use crate::sys::{effective_uid, trust};
+use std::io;
 use std::path::Path;
 
 /// The reader is another user.
@@ -13,6 +16,8 @@ pub(super) struct MetricsFile {
     health: SinkHealth,
     /// Whether what is at the path was written here.
     is_ours: bool,
+    /// Whether no user can write to its directory.
+    is_checked: bool,
 }
 
 impl MetricsFile {
@@ -21,6 +26,7 @@ impl MetricsFile {
             file: AtomicFile::new(path.to_owned(), MODE),
             health: SinkHealth::new("metrics file", path),
             is_ours: false,
+            is_checked: false,
         }
     }
 
@@ -30,14 +36,31 @@ impl MetricsFile {
 
     /// Replaces the text; whether that worked. That it fails is logged once, and so is that it works again.
     pub(super) fn write(&mut self, text: &str) -> bool {
-        let result = self.file.replace(text.as_bytes());
+        let result = self
+            .check()
+            .and_then(|()| self.file.replace(text.as_bytes()));
         let works = result.is_ok();
         self.is_ours |= works;
+        self.is_checked &= works;
         self.health.note(result, 1);
         if let Some(change) = self.health.take_change() {
             log::log!(change.level, "{}", change.text);
         }
         works
+    }
+
+    /// Else a user could let root's daemon write to a directory of the user's choice.
+    fn check(&mut self) -> io::Result<()> {
+        if self.is_checked || effective_uid() != Uid::ROOT {
+            return Ok(());
+        }
+        let checked = trust::check_output(self.path()).map_err(|doubt| match doubt {
+            trust::Doubt::Missing(_, error) => error,
+            doubt => io::Error::other(doubt.to_string()),
+        });
+        // Only root can change that.
+        self.is_checked = checked.is_ok();
+        checked
     }
 
     /// Removes the file if it was written here: what is no longer written is no longer true.

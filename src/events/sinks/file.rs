@@ -4,6 +4,8 @@ use super::line;
 use super::sink::Output;
 use super::sink_health::SinkHealth;
 use crate::config::LogFormat;
+use crate::quantities::Uid;
+use crate::sys::{effective_uid, trust};
 use log::Record;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
@@ -85,12 +87,28 @@ impl LogFile {
         if let Some((_, id)) = self.open {
             return Ok(id);
         }
+        let mut flags = libc::O_NOCTTY | libc::O_NONBLOCK;
+        if effective_uid() == Uid::ROOT {
+            // Else a user could let root's daemon write to a file of the user's choice.
+            let doubt = |doubt: trust::Doubt| match doubt {
+                trust::Doubt::Missing(_, error) => error,
+                doubt => io::Error::other(doubt.to_string()),
+            };
+            trust::check_output(&self.path).map_err(doubt)?;
+            // /dev/stderr is a link of the system's.
+            if !["/dev", "/proc/self/fd"]
+                .iter()
+                .any(|start| self.path.starts_with(start))
+            {
+                flags |= libc::O_NOFOLLOW;
+            }
+        }
         // Never waits: not for the reader of a FIFO, and a terminal does not become the controlling one.
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o640)
-            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
+            .custom_flags(flags)
             .open(&self.path)?;
         let id = FileId::from(file.metadata()?);
         self.open = Some((file, id));

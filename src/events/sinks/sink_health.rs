@@ -110,6 +110,9 @@ impl SinkHealth {
                 ", where the service may not write: 'systemctl edit memory-monitor' and add, below [Service], ReadWritePaths={}",
                 Escaped(directory.as_os_str().as_bytes())
             ),
+            (Some(libc::ELOOP), _) => {
+                ", a symbolic link is not followed: name the file that it leads to".to_owned()
+            }
             (Some(libc::EACCES), _) if !self.is_root => {
                 ", this user may not write there: name another file, or none, in a configuration of your own".to_owned()
             }

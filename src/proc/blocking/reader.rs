@@ -2,7 +2,8 @@
 //! block; allocates nothing.
 
 use crate::sys::helper::{self, Helper};
-use crate::sys::process::reclaim;
+use crate::sys::process::{Capability, reclaim};
+use crate::sys::sandbox;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -60,6 +61,9 @@ pub(super) fn header_of(answer: &[u8]) -> Option<(u32, i32)> {
 /// with several threads.
 #[allow(clippy::large_stack_arrays)] // of a stack of its own
 fn serve(socket: BorrowedFd<'_>) {
+    // Of the daemon's privileges it needs one: smaps_rollup and process_mrelease are for a process's own user.
+    sandbox::drop_capabilities(&[Capability::SysPtrace]);
+    sandbox::allow_reading_only();
     let mut packet = [0; 8];
     let mut answer = [0; HEADER + LARGEST];
     loop {

@@ -7,7 +7,7 @@ use memory_monitor::paths;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -44,7 +44,8 @@ impl Machine {
     /// With thresholds that only hogs reach, ten scans a second, an empty whitelist.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory below /tmp");
-        let open = fs::Permissions::from_mode(0o777);
+        // As root the daemon trusts and writes only what root alone can write.
+        let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(directory.path(), open).expect("a directory of ours");
         let (settings, text) = (BTreeMap::new(), None);
         let machine = Self {
@@ -149,8 +150,11 @@ impl Machine {
         program
     }
 
-    /// The binary for the user `uid`, who may not be able to reach the directory of the original.
+    /// The binary for the user `uid`, who may not be able to reach the directory of the original, and to whom the log
+    /// belongs.
     pub(crate) fn binary_for(&self, uid: u32) -> Command {
+        fs::File::create(self.log_path()).expect("a directory of ours");
+        chown(self.log_path(), Some(uid), Some(GROUP)).expect("root gives files away");
         let copy = self.path("memory-monitor");
         fs::copy(binary(), &copy).expect("a directory of ours");
         let mut command = Command::new(copy);

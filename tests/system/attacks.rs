@@ -1,0 +1,313 @@
+//! What other users do to stop the daemon, to keep a process alive, or to make the daemon lie.
+
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
+use crate::harness::hostile::{self, DECOY, FORKS, HANGS, Hostile, LOSES, SHARES};
+use crate::harness::machine::{Daemon, Machine, until};
+use crate::harness::os;
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const FUSE: &str = "/dev/fuse";
+
+pub(crate) const CASES: &[Case] = cases![
+    a_held_lock_of_a_name_that_may_be_longer: [Needs::Users, Needs::File(FUSE)],
+    a_held_lock_of_a_plain_name: [Needs::Users, Needs::File(FUSE)],
+    arguments_that_never_come: [Needs::Users],
+    decoys_do_not_shelter_the_largest: [Needs::Users],
+    what_a_victim_forks_ends_with_it: [Needs::Users],
+    stubborn_ones_and_few_descriptors,
+    a_user_database_that_never_answers: [Needs::Users],
+    many_processes_with_one_memory: [Needs::Users],
+];
+
+const THEY: u32 = 4711;
+/// What the kernel keeps of a name, and the entry that it may be the beginning of.
+const FIFTEEN: &str = "fifteen-letters";
+const ENTRY: &str = r#"["fifteen-letters-and-more"]"#;
+
+/// A process that holds the lock of its memory, and the file system that keeps it waiting.
+struct Hanging {
+    hog: Hostile,
+    server: u32,
+}
+
+impl Drop for Hanging {
+    /// Without its file system it goes on, and ends.
+    fn drop(&mut self) {
+        os::signal(self.server, libc::SIGKILL);
+    }
+}
+
+/// None where the kernel does not hold the lock while it waits for the page; then the test says so.
+fn hang(machine: &Machine, name: &str) -> Option<Hanging> {
+    let directory = machine.path("fuse");
+    let target = directory.join("mnt");
+    fs::create_dir_all(&target).expect("a directory of ours");
+    fs::set_permissions(&directory, Permissions::from_mode(0o777)).expect("ours");
+    let device = machine.path("device");
+    if let Err(error) = os::make_fuse(&device) {
+        eprintln!("skipped: no device can be made: {error}");
+        return None;
+    }
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let words = [HANGS, name, "48", &path(&device), &path(&target)];
+    let hog = hostile::start(THEY, &words);
+    let server = fs::read_to_string(directory.join("mnt.server")).expect("its server");
+    let server = server.parse().expect("a PID");
+    let hanging = Hanging { hog, server };
+    if is_unreadable(hanging.hog.pid()) {
+        Some(hanging)
+    } else {
+        eprintln!("skipped: this kernel waits for a page without the lock of the memory");
+        None
+    }
+}
+
+/// Whether a read of the arguments of this process does not end.
+fn is_unreadable(pid: u32) -> bool {
+    // The process may not be there yet where it is to hang.
+    for _ in 0..20 {
+        let mut reader = Command::new("cat");
+        reader
+            .arg(format!("/proc/{pid}/cmdline"))
+            .stdout(Stdio::null());
+        let mut reader = reader.spawn().expect("cat");
+        thread::sleep(Duration::from_millis(200));
+        if reader.try_wait().expect("a child of ours").is_none() {
+            return true;
+        }
+    }
+    false
+}
+
+/// The daemon goes on, kills others, and stops when it is told to.
+fn is_well(machine: &Machine, mut daemon: Daemon) {
+    let mut other = Hog::new().user(THEY).start();
+    assert_eq!(other.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for_scans(5);
+    let mut late = Hog::new().start();
+    assert_eq!(late.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+fn a_held_lock_of_a_name_that_may_be_longer() {
+    let machine = Machine::new().with("whitelist.names", ENTRY);
+    let Some(hanging) = hang(&machine, FIFTEEN) else {
+        return;
+    };
+    let daemon = machine.launch(machine.command());
+    is_well(&machine, daemon);
+    // Doubt never kills: it may be what is whitelisted.
+    let records = machine.log().records();
+    let killed = format!("Killing process: PID={},", hanging.hog.pid());
+    assert!(
+        !records
+            .iter()
+            .any(|record| record.message.starts_with(&killed))
+    );
+    assert!(hanging.hog.is_alive());
+}
+
+fn a_held_lock_of_a_plain_name() {
+    let machine = Machine::new()
+        .with("whitelist.names", ENTRY)
+        .with("settings.term_timeout", "0.5");
+    let Some(hanging) = hang(&machine, "hog") else {
+        return;
+    };
+    let daemon = machine.launch(machine.command());
+    let pid = format!(" PID={},", hanging.hog.pid());
+    machine.log().wait_for_words(&["Killing process:", &pid]);
+    machine
+        .log()
+        .wait_for_words(&["Escalating to SIGKILL:", &pid]);
+    is_well(&machine, daemon);
+    os::signal(hanging.server, libc::SIGKILL);
+    until("the process is over", || !hanging.hog.is_alive());
+}
+
+fn arguments_that_never_come() {
+    let machine = Machine::new().with("whitelist.names", ENTRY);
+    // In the initial user namespace only root may let the kernel wait for a page, where a sysctl does not allow it to all.
+    let hog = hostile::start(0, &[LOSES, FIFTEEN, "48"]);
+    if !is_unreadable(hog.pid()) {
+        eprintln!("skipped: the kernel reads the arguments in spite of userfaultfd");
+        return;
+    }
+    let daemon = machine.launch(machine.command());
+    is_well(&machine, daemon);
+    assert!(hog.is_alive());
+}
+
+fn decoys_do_not_shelter_the_largest() {
+    let machine = Machine::new()
+        .with("settings.max_kills_per_minute", "30")
+        .with("whitelist.users", "[\"root\"]");
+    let start = |_| hostile::start(THEY, &[DECOY, "decoy", "16"]);
+    let decoys: Vec<Hostile> = (0..81).map(start).collect();
+    let mut hog = Hog::new().mib(40).user(THEY).start();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    // The daemon's limit still holds for what is as small as the decoys are.
+    machine.log().wait_for_scans(5);
+    daemon.stop();
+    let ended = decoys.iter().filter(|decoy| !decoy.is_alive());
+    assert!(ended.count() <= 31);
+}
+
+/// The processes of this name.
+fn count(name: &str) -> usize {
+    let entries = fs::read_dir("/proc").expect("proc").flatten();
+    let comm = |path: PathBuf| fs::read_to_string(path.join("comm")).unwrap_or_default();
+    // One that has ended, and that nobody has waited for, has no memory.
+    let has_memory = |path: &Path| {
+        fs::read_to_string(path.join("statm")).is_ok_and(|statm| !statm.starts_with("0 "))
+    };
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| comm(path.clone()).trim_end() == name && has_memory(path))
+        .count()
+}
+
+fn what_a_victim_forks_ends_with_it() {
+    for milliseconds in ["30", "500", "1500", "3000"] {
+        let machine = Machine::new()
+            .with("settings.term_timeout", "2")
+            .with("whitelist.users", "[\"root\"]");
+        let _first = hostile::start(THEY, &[FORKS, "forks", "48", milliseconds]);
+        let mut daemon = machine.launch(machine.command());
+        let log = machine.log();
+        log.wait_for_words(&["Killing process:", "Name=forks"]);
+        let began = Instant::now();
+        until("the last of them has ended", || count("forks") == 0);
+        let took = began.elapsed();
+        // Its grace period, and what a loaded machine needs.
+        assert!(
+            took < Duration::from_secs(20),
+            "{milliseconds} ms: {took:?}"
+        );
+        log.wait_for_scans(3);
+        daemon.stop();
+        let records = log.records();
+        let ended = records
+            .iter()
+            .filter(|record| record.message.starts_with("Process ended:"));
+        let claims = ended.filter(|record| record.message.contains("Freed="));
+        // Their memory came back once, with the last.
+        let claims: Vec<_> = claims.collect();
+        assert!(claims.len() <= 1, "{milliseconds} ms: {claims:#?}");
+    }
+}
+
+fn stubborn_ones_and_few_descriptors() {
+    let machine = Machine::new().with("settings.term_timeout", "0.3");
+    let start = |_| Hog::new().mib(24).ignores_sigterm().start();
+    let mut hogs: Vec<_> = (0..50).map(start).collect();
+    let mut command = machine.command();
+    os::with_descriptors(&mut command, 64);
+    let mut daemon = machine.launch(command);
+    for hog in &mut hogs {
+        assert_eq!(hog.ended_by(), Some(libc::SIGKILL));
+    }
+    daemon.stop();
+}
+
+/// A socket of nscd that takes questions and answers none.
+fn hang_nscd() -> UnixListener {
+    let directory = Path::new("/var/run/nscd");
+    let run = Path::new("/var/run")
+        .canonicalize()
+        .expect("a directory of the system");
+    os::mount(Path::new("none"), &run, "tmpfs", 0, "mode=755");
+    fs::create_dir(directory).expect("a directory of ours");
+    let listener = UnixListener::bind(directory.join("socket")).expect("a socket");
+    let mode = Permissions::from_mode(0o666);
+    fs::set_permissions(directory.join("socket"), mode).expect("ours");
+    let server = listener.try_clone().expect("a copy");
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut client in server.incoming().flatten() {
+            let mut question = [0; 64];
+            let _ = client.read(&mut question);
+            open.push(client);
+        }
+    });
+    listener
+}
+
+fn a_user_database_that_never_answers() {
+    const NOBODY: u32 = 65534;
+    let _listener = hang_nscd();
+    let mut machine = Machine::new();
+    let first = Hog::new().user(NOBODY).start();
+    let mut daemon = machine.launch(machine.command());
+    let log = machine.log();
+    let number = |pid: u32| format!("PID={pid}, Name=hog, User=65534,");
+    // The C library waits for nscd for 5 s, and the daemon does not wait for the C library.
+    log.wait_for_words(&["Killing process:", &number(first.pid())]);
+    // Then it asks the files, and the name is there.
+    until("the name is known", || {
+        let late = Hog::new().user(NOBODY).start();
+        let pid = late.pid();
+        let record = log.wait_for_words(&["Killing process:", &format!("PID={pid},")]);
+        record.message.contains("User=nobody,")
+    });
+    // A reload waits for 3 s, and says what it could not find out.
+    machine.set("whitelist.users", "[\"daemon\"]");
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    log.wait_for_words(&["user \"daemon\" can't be looked up", "no answer in time"]);
+    let mut last = Hog::new().start();
+    assert_eq!(last.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+fn many_processes_with_one_memory() {
+    const COUNT: usize = 2000;
+    let machine = Machine::new().with("whitelist.users", "[\"root\"]");
+    let mut daemon = machine.start();
+    let before = highest_memory(daemon.pid());
+    let count = COUNT.to_string();
+    // Stopped meanwhile, so that it finds all of them at once.
+    daemon.pause();
+    let first = hostile::start(THEY, &[SHARES, "shares", "48", &count]);
+    daemon.resume();
+    until("all have ended", || self::count("shares") == 0);
+    machine.log().wait_for_scans(3);
+    let after = highest_memory(daemon.pid());
+    daemon.stop();
+    drop(first);
+    // Less than a KiB for each.
+    assert!(after < before + 2048, "from {before} KiB to {after} KiB");
+    let records = machine.log().records();
+    let said = |what: &str| {
+        let about = records
+            .iter()
+            .filter(|record| record.message.starts_with(what));
+        about.count()
+    };
+    assert_eq!(
+        (said("Killing process:"), said("Process ended:")),
+        (1, 1),
+        "{records:#?}"
+    );
+    let more = format!("And {COUNT} more processes: share their memory");
+    assert_eq!(said(&more), 1, "{records:#?}");
+}
+
+/// The most memory that it ever had, in KiB.
+fn highest_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a child of ours");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("proc(5)")
+}
