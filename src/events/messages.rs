@@ -40,7 +40,7 @@ fn explanation(id: u128) -> String {
     let mut lines = String::new();
     for sentence in text.split_inclusive(". ") {
         let mut width = 0;
-        for word in sentence.split_whitespace() {
+        for word in sentence.replace('"', "\\(dq").split_whitespace() {
             if width + word.len() >= 78 {
                 lines.push('\n');
                 width = 0;
@@ -51,7 +51,7 @@ fn explanation(id: u128) -> String {
             if width == 0 && word.starts_with(['.', '\'']) {
                 lines.push_str("\\&");
             }
-            lines.push_str(&word.replace('"', "\\(dq"));
+            lines.push_str(word);
             width += word.len() + 1;
         }
         lines.push('\n');

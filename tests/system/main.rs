@@ -31,6 +31,7 @@ mod old_kernels;
 mod policy;
 mod protected_names;
 mod protection;
+mod readme;
 mod records;
 mod rotation;
 mod running;
@@ -82,6 +83,7 @@ fn main() {
         policy::CASES,
         protected_names::CASES,
         protection::CASES,
+        readme::CASES,
         records::CASES,
         rotation::CASES,
         running::CASES,
