@@ -99,3 +99,33 @@ fn examples_mean_what_they_say() {
 
     assert_eq!(example("ci-runner.toml").metric, Metric::Anon);
 }
+
+/// A package has neither the pictures nor the source beside its README.
+#[test]
+fn the_readme_in_the_packages_links_to_nothing_that_they_lack() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let directory = tempfile::tempdir().unwrap();
+    // Whatever stands for the programs.
+    let programs = directory.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    for program in ["memory-monitor", "memory-monitor-notify"] {
+        std::fs::write(programs.join(program), "").unwrap();
+    }
+    for system in ["debian", "rpm"] {
+        let installed = directory.path().join(system);
+        let mut command = std::process::Command::new("scripts/install-files");
+        command.args([installed.as_path(), Path::new(system), &programs]);
+        let output = command.current_dir(root).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let readme = "usr/share/doc/memory-monitor/README.md";
+        let readme = std::fs::read_to_string(installed.join(readme)).unwrap();
+        assert!(readme.starts_with("# memory-monitor\n"));
+        assert!(readme.lines().count() <= 200, "one screen after the other");
+        assert_eq!(readme.split("](").nth(1), None, "{system}: a link");
+    }
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for link in readme.split("](").skip(1) {
+        let target = link.split(')').next().unwrap();
+        assert!(root.join(target).exists(), "{target}");
+    }
+}

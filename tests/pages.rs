@@ -123,6 +123,30 @@ fn shown_default(row: &KeyRow) -> String {
     }
 }
 
+/// The heading of a table's keys.
+fn titled(table: &str) -> String {
+    match table.strip_prefix('[') {
+        Some(table) => format!("Tables {}", table.trim_end_matches(']')),
+        None => format!("Table {table}"),
+    }
+}
+
+/// The text with lines of at most 78 characters, where words allow it.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + word.len() < 78 {
+            *line = format!("{line} {word}");
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
 /// The list of all keys as mdoc(7).
 fn key_list() -> String {
     let mut list =
@@ -131,7 +155,11 @@ fn key_list() -> String {
     for row in rows() {
         if row.table != table {
             list += if table.is_empty() { "" } else { ".El\n" };
-            let _ = write!(list, ".Ss [{}]\n.Bl -tag -width Ds -compact\n", row.table);
+            let _ = write!(
+                list,
+                ".Ss {}\n.Bl -tag -width Ds -compact\n",
+                titled(row.table)
+            );
             table = row.table;
         }
         let default = match row.default {
@@ -141,8 +169,9 @@ fn key_list() -> String {
         let mut allowed = row.allowed.chars();
         let first = allowed.next().unwrap().to_ascii_uppercase();
         let allowed = mdoc(&format!("{first}{}", allowed.as_str()));
-        let (name, summary) = (row.name, mdoc(row.summary));
-        let _ = write!(list, ".It Cm {name}{default}\n{summary}.\n{allowed}.\n");
+        let (allowed, summary) = (wrapped(&format!("{allowed}.")), wrapped(&mdoc(row.summary)));
+        let name = row.name;
+        let _ = write!(list, ".It Cm {name}{default}\n{summary}.\n{allowed}\n");
     }
     list + ".El\n"
 }
@@ -191,10 +220,7 @@ fn the_pages_are_clean() {
         .collect();
     assert!(pages.len() >= 2);
     for page in &pages {
-        let lints: [&[&str]; 2] = [
-            &["mandoc", "-Tlint", "-Wwarning"],
-            &["man", "--warnings", "-l"],
-        ];
+        let lints: [&[&str]; 2] = [&["mandoc", "-Tlint"], &["man", "--warnings", "-l"]];
         for lint in lints {
             let mut command = process::Command::new(lint[0]);
             let output = command
@@ -213,10 +239,73 @@ fn the_pages_are_clean() {
                 output.stdout
             };
             let found = String::from_utf8_lossy(&found);
-            assert!(
-                output.status.success() && found.is_empty(),
-                "{lint:?}: {found}"
-            );
+            // Which pages there are beside these is the machine's affair, and NetBSD's rule is for its own pages.
+            let others = ["referenced manual not found", "explicitly specified: Os"];
+            let mut found = found
+                .lines()
+                .filter(|line| !others.iter().any(|other| line.contains(other)));
+            assert_eq!(found.next(), None, "{lint:?}");
         }
+        let footer = format!("\n.Os memory-monitor {}\n", env!("CARGO_PKG_VERSION"));
+        let text = fs::read_to_string(page).unwrap();
+        assert!(text.contains(&footer), "{}: {footer}", page.display());
+    }
+}
+
+/// With a database of these pages alone, by the words that one would try.
+#[test]
+fn man_k_finds_the_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    for page in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("man")).unwrap() {
+        let page = page.unwrap().path();
+        let section = format!("man{}", page.extension().unwrap().to_str().unwrap());
+        let section = directory.path().join(section);
+        fs::create_dir_all(&section).unwrap();
+        fs::copy(&page, section.join(page.file_name().unwrap())).unwrap();
+    }
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = process::Command::new(program);
+        command
+            .arg(arguments[0])
+            .arg(directory.path())
+            .args(&arguments[1..]);
+        command.env("LC_ALL", "C.UTF-8").output()
+    };
+    let Ok(made) = run("mandb", &["--create"]) else {
+        return println!("skipped: mandb is not installed");
+    };
+    assert!(made.status.success(), "{made:?}");
+    for (word, pages) in [
+        (
+            "memory",
+            &[
+                "memory-monitor (8)",
+                "memory-monitor-config (5)",
+                "memory-monitor-recipes (7)",
+            ][..],
+        ),
+        ("kill", &["memory-monitor (8)"]),
+        (
+            "threshold",
+            &["memory-monitor (8)", "memory-monitor-config (5)"],
+        ),
+    ] {
+        let found = run("man", &["-M", "-k", word]).unwrap();
+        let found = String::from_utf8_lossy(&found.stdout).into_owned();
+        for page in pages {
+            assert!(found.contains(page), "man -k {word}: {page}: {found}");
+        }
+    }
+}
+
+#[test]
+fn each_command_has_an_example() {
+    let page = read("man/memory-monitor.8");
+    for command in &COMMANDS {
+        let head = format!("\n.Ss {}\n", command.name);
+        let (_, part) = page.split_once(&head).unwrap();
+        let part = part.split("\n.Ss ").next().unwrap();
+        let example = format!("\n.Dl memory-monitor {}", command.name);
+        assert!(part.contains(&example), "{head}: {example}");
     }
 }

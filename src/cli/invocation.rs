@@ -153,6 +153,8 @@ pub struct CheckOptions {
     pub json: bool,
     /// Print nothing but the names in it.
     pub names: bool,
+    /// Print nothing but errors.
+    pub quiet: bool,
 }
 
 impl CheckOptions {
@@ -164,6 +166,7 @@ impl CheckOptions {
             },
             json: given.has("--json"),
             names: given.has("--names"),
+            quiet: given.has("--quiet"),
         })
     }
 }

@@ -207,9 +207,10 @@ whether the process may be signalled. Kills nothing.",
         about: "\
 Reads a configuration and shows each value with the line that sets it, then what it
 matches on this machine now. If it is rejected, prints all errors and exits with
-status 78. For - it reads standard input.",
-        options: &[&CONFIG, &JSON, &NAMES],
-        exclusive: &[&["--config", "FILE"], &["--json", "--names"]],
+status 78. For - it reads standard input. With --quiet it prints errors only, and
+looks at no process.",
+        options: &[&CONFIG, &JSON, &NAMES, &QUIET],
+        exclusive: &[&["--config", "FILE"], &["--json", "--names", "--quiet"]],
         required: &[],
         read: |given| Ok(Invocation::Check(CheckOptions::read(given)?)),
     },

@@ -52,6 +52,8 @@ pub struct Config {
     pub dry_run: bool,
     /// Where and how much to log.
     pub log: LogSettings,
+    /// The time between the lines of scans that found nothing, in journal and syslog.
+    pub report_interval: Duration,
     /// The file with the metrics; None for none.
     pub metrics_file: Option<PathBuf>,
     /// What the notifier does.

@@ -66,6 +66,8 @@ pub(super) static TABLES: [Table; 5] = [
             "The least level that is logged"),
         key("log_format", "\"text\"", Slot::Format(|c| &mut c.log.format),
             "How a record looks in the log file"),
+        key("report_interval", "3600", Slot::Seconds(0.0..=86_400.0, Always(|c| &mut c.report_interval)),
+            "Seconds between the lines of scans that found nothing, in the journal and syslog; 0 for all of them"),
         key("metrics_file", "\"\"", Slot::File(|c| &mut c.metrics_file),
             "A file with metrics for Prometheus"),
         key("term_timeout", "5", Slot::Seconds(0.0..=300.0, Always(|c| &mut c.term_timeout)),

@@ -54,6 +54,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
         }
     }
     reporter.set_notified(config.notify.is_wanted());
+    reporter.set_report_interval(config.report_interval);
     reporter.metrics().note_config(&config);
     state::note_config(reporter.status(), &config);
     let memory = sampler.memory().ok();

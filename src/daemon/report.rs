@@ -69,7 +69,8 @@ impl Reports<'_> {
         });
         let is_reported = outcome.kind == ScanKind::Regular || outcome.killed > 0;
         if is_reported {
-            self.reporter.emit(&Event::Memory(&outcome.memory));
+            let now = self.now.monotonic;
+            self.reporter.begin_scan(&outcome.memory, now);
         }
         self.judged(machine);
         self.more(machine);
@@ -80,10 +81,8 @@ impl Reports<'_> {
         exemptions.report(self.policy, sampler, self.reporter, self.now);
         self.ended_pids(machine);
         if is_reported {
-            self.reporter.emit(&Event::ScanComplete {
-                scanned: outcome.scanned,
-                killed: outcome.killed,
-            });
+            let (scanned, killed) = (outcome.scanned, outcome.killed);
+            self.reporter.end_scan(scanned, killed, now);
         }
     }
 

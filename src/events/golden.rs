@@ -27,7 +27,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 const GOLDEN: &str = "tests/golden/events.txt";
-const CATALOG: &str = include_str!("../../etc/systemd/memory-monitor.catalog");
+pub(super) const CATALOG: &str = include_str!("../../etc/systemd/memory-monitor.catalog");
 const SCHEMA: &str = include_str!("../../etc/examples/log.schema.json");
 
 const HOSTILE: &[u8] = b"a\xff\n\"\\\x1b[2J\xe2\x80\xae{";

@@ -1,11 +1,14 @@
 //! Events -> log, notifier, metrics, history and status. A new event is one variant of [`Event`], one arm of its
 //! `describe`, and what emits it. May touch the files and sockets of its sinks; decides nothing.
 
+mod audience;
 mod describe;
 mod description;
 mod event;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod messages;
 mod metrics;
 pub mod notifier_test;
 mod record;

@@ -1,19 +1,20 @@
 //! The one way of an event to the log, the notifier, the metrics, the history and the status. Decides nothing.
 
+use super::audience::{Audience, ScanLines};
 use super::description::Counter;
 use super::event::Event;
 use super::metrics::Metrics;
 use super::record::{Emitted, ProcessRecord, Spelling};
 use super::sinks::{self, LogSinks, NotifierSink};
 use crate::config::LogSettings;
-use crate::proc::Process;
+use crate::proc::{Process, SystemMemory};
 use crate::state::history::{History, KernelKills};
 use crate::state::status::{DaemonStatus, StatusFile};
 use crate::sys::clock::unix_seconds;
 use crate::users::UserNames;
 use log::{LevelFilter, Log, SetLoggerError};
 use std::cell::{OnceCell, RefCell};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where events go.
 pub struct Reporter {
@@ -25,6 +26,7 @@ pub struct Reporter {
     status: DaemonStatus,
     status_file: StatusFile,
     users: RefCell<UserNames>,
+    scan_lines: ScanLines,
 }
 
 impl Reporter {
@@ -47,15 +49,47 @@ impl Reporter {
             status,
             status_file,
             users: RefCell::new(users),
+            scan_lines: ScanLines::default(),
         })
     }
 
     /// Hands the event to every sink that takes it.
     pub fn emit(&mut self, event: &Event<'_>) {
-        self.emit_to(log::logger(), event);
+        self.emit_held();
+        self.emit_to(log::logger(), event, Audience::All);
     }
 
-    fn emit_to(&mut self, logger: &dyn Log, event: &Event<'_>) {
+    /// Reports that a scan has begun. Journal and syslog get that only where it is time, or when the scan has something
+    /// else to report.
+    pub fn begin_scan(&mut self, memory: &SystemMemory, now: Instant) {
+        let audience = self.scan_lines.begin(memory, now);
+        self.emit_to(log::logger(), &Event::Memory(memory), audience);
+    }
+
+    /// Reports that the scan is complete, with how many processes it has seen and how many were signalled.
+    pub fn end_scan(&mut self, scanned: usize, killed: usize, now: Instant) {
+        if killed > 0 {
+            self.emit_held();
+        }
+        let audience = self.scan_lines.end(now);
+        let event = Event::ScanComplete { scanned, killed };
+        self.emit_to(log::logger(), &event, audience);
+    }
+
+    /// Sets the time between the lines of scans that found nothing, in journal and syslog. Those of the next scan are
+    /// written.
+    pub fn set_report_interval(&mut self, interval: Duration) {
+        self.scan_lines.restart(interval);
+    }
+
+    fn emit_held(&mut self) {
+        if let Some(memory) = self.scan_lines.take_held() {
+            let event = Event::Memory(&memory);
+            self.emit_to(log::logger(), &event, Audience::Quiet);
+        }
+    }
+
+    fn emit_to(&mut self, logger: &dyn Log, event: &Event<'_>, audience: Audience) {
         let Self {
             notifier,
             metrics,
@@ -79,7 +113,7 @@ impl Reporter {
             }
             if description.level <= log::max_level() {
                 let mut record = log::Record::builder();
-                record.level(description.level).target(module_path!());
+                record.level(description.level).target(audience.target());
                 logger.log(&record.args(text).key_values(&event).build());
             }
             if description.is_kept {
@@ -175,16 +209,17 @@ mod tests {
             status: DaemonStatus::default(),
             status_file: StatusFile::usual(false),
             users: RefCell::default(),
+            scan_lines: ScanLines::default(),
         };
         let mut events = 0;
         each(&mut |event| {
             let name = format!("{event:?}");
             if STEADY.iter().any(|steady| name.starts_with(steady)) {
-                reporter.emit_to(&*logger, event);
+                reporter.emit_to(&*logger, event, Audience::All);
                 let before = ALLOCATIONS.get();
                 assert!(before > 0, "the counter counts");
                 for _ in 0..100 {
-                    reporter.emit_to(&*logger, event);
+                    reporter.emit_to(&*logger, event, Audience::All);
                 }
                 assert_eq!(ALLOCATIONS.get() - before, 0, "{name}");
                 events += 1;

@@ -37,6 +37,12 @@ fn shows_each_value_and_what_it_means_now() {
     ] {
         assert!(said.out.contains(&line), "{line}: {said:?}");
     }
+    let quiet = run(&["check", &file, "--quiet"]);
+    assert_eq!(
+        (quiet.status, quiet.all().as_str()),
+        (Some(0), ""),
+        "{quiet:?}"
+    );
     let said = run(&["check", &file, "--json"]);
     let json = said.json();
     assert_eq!(json["valid"], true);
@@ -124,6 +130,11 @@ fn names_every_error_with_status_78() {
     assert!(
         lines[1].starts_with(&format!("memory-monitor: error: {file}:4:11: ")),
         "{said:?}"
+    );
+    let quiet = run(&["check", &file, "--quiet"]);
+    assert_eq!(
+        (quiet.status, &quiet.out, &quiet.err),
+        (Some(78), &said.out, &said.err)
     );
     let said = run(&["check", &file, "--json"]);
     assert_eq!(said.status, Some(78));

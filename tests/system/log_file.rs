@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = cases![
     is_standard_error,
     none,
     syslog_comes_and_goes,
+    syslog_gets_the_lines_of_a_scan_that_found_nothing_once_an_interval,
 ];
 
 fn is_private() {
@@ -250,6 +251,59 @@ fn syslog_comes_and_goes() {
         assert_eq!(of("Scan complete").expect("a scan").0, "<30>");
         log.wait_for_scans(3);
     }
+    daemon.stop();
+}
+
+/// What the log file has of every scan, syslog has of the first one, of one that reports something else, and of one in
+/// each interval.
+fn syslog_gets_the_lines_of_a_scan_that_found_nothing_once_an_interval() {
+    own_dev();
+    let mut machine = Machine::new()
+        .with("thresholds.check_interval", "0.4")
+        .with("settings.enable_syslog", "true");
+    let log = machine.log();
+    let counts = |messages: &[(String, String)]| {
+        ["System Memory: ", "Scan complete. "].map(|start| {
+            let is_it = |(_, text): &&(String, String)| text.starts_with(start);
+            messages.iter().filter(is_it).count()
+        })
+    };
+    let syslog = Syslog::listen();
+    let mut daemon = machine.start();
+    log.wait_for_scans(4);
+    assert_eq!(counts(&syslog.close()), [1, 1]);
+
+    // With the line before it, in their order.
+    let syslog = Syslog::listen();
+    log.wait_for_scans(2);
+    let mut hog = Hog::new().start();
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    log.wait_for_words(&["Process ended: "]);
+    log.wait_for_scans(2);
+    let messages = syslog.close();
+    assert_eq!(counts(&messages), [1, 1], "{messages:?}");
+    let starts: Vec<_> = messages
+        .iter()
+        .filter_map(|(_, text)| text.split([':', '.']).next())
+        .collect();
+    let expected = [
+        "System Memory",
+        "Killing process",
+        "Reason",
+        "Scan complete",
+        "Process ended",
+    ];
+    assert_eq!(starts, expected);
+
+    machine.set("settings.report_interval", "0");
+    machine.write_config();
+    daemon.signal(libc::SIGHUP);
+    log.wait_for_words(&["Configuration changed: report_interval: 3600 -> 0"]);
+    let syslog = Syslog::listen();
+    let before = log.scans();
+    log.wait_for_scans(4);
+    let sent = counts(&syslog.close());
+    assert!(sent[1] >= 3 && log.scans() - before >= sent[1], "{sent:?}");
     daemon.stop();
 }
 

@@ -32,6 +32,7 @@ mod old_kernels;
 mod policy;
 mod protected_names;
 mod protection;
+mod readme;
 mod records;
 mod rotation;
 mod running;
@@ -86,6 +87,7 @@ fn main() {
         policy::CASES,
         protected_names::CASES,
         protection::CASES,
+        readme::CASES,
         records::CASES,
         rotation::CASES,
         running::CASES,

@@ -2,16 +2,21 @@
 //! in the booted machines, tests/packages/machine-insight and machine-service.
 
 use crate::harness::confine::{Case, cases};
-use crate::harness::machine::{Machine, Said, binary, program, said};
+use crate::harness::hog::Hog;
+use crate::harness::installed;
+use crate::harness::log_lines::Log;
+use crate::harness::machine::{Daemon, Machine, Said, binary, program, said, until};
 use crate::harness::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     check_asks_which_files_the_service_may_write,
     status_tells_why_the_service_does_not_run,
     the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings,
+    a_reload_with_a_rejected_configuration_fails,
 ];
 
 /// What `systemctl show` prints of the shipped unit.
@@ -156,4 +161,59 @@ fn the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings() {
         said.err,
         "memory-monitor: error: systemd is not running here; unit settings are unknown\n"
     );
+}
+
+/// The commands of ExecReload= in the unit, as systemd runs them: the error is printed, no signal is sent, and the
+/// configuration before stays in force.
+fn a_reload_with_a_rejected_configuration_fails() {
+    installed::install();
+    let config = Path::new("/etc/memory-monitor/config.toml");
+    let policy = |gb: &str| {
+        format!(
+            "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = {gb}\ncheck_interval = 0.1\n\
+             [whitelist]\nnames = []\nusers = []\n[settings]\nlog_file = \"/var/log/mm.log\"\nenable_syslog = false\n"
+        )
+    };
+    let reload = || {
+        let mut command = Command::new("systemctl");
+        command.args(["reload", "memory-monitor"]);
+        said(command)
+    };
+    fs::write(config, policy("1000")).expect("ours");
+    let mut daemon = Daemon::launch(program(&[]), Path::new("/run/stderr"));
+    fs::write("/run/memory-monitor.pid", daemon.pid().to_string()).expect("ours");
+    let log = Log::at(Path::new("/var/log/mm.log"));
+    log.wait_for_scans(2);
+    let mut hog = Hog::new().start();
+    fs::write(config, policy("0.02 # GB\nnonsense = 1")).expect("ours");
+    let failed = reload();
+    assert_eq!(
+        (failed.status, failed.out.as_str()),
+        (Some(1), ""),
+        "{failed:?}"
+    );
+    let error =
+        "memory-monitor: error: /etc/memory-monitor/config.toml:4:1: unknown key \"nonsense\"";
+    assert!(failed.err.starts_with(error), "{failed:?}");
+    assert_eq!(failed.err.lines().count(), 1, "{failed:?}");
+    log.wait_for_scans(3);
+    let signalled = |word: &str| {
+        log.records()
+            .iter()
+            .any(|record| record.message.contains(word))
+    };
+    assert!(!signalled("Configuration re"), "no SIGHUP was sent");
+    assert!(hog.is_alive());
+    fs::write(config, policy("0.02")).expect("ours");
+    let done = reload();
+    assert_eq!(
+        (done.status, done.all().as_str()),
+        (Some(0), ""),
+        "{done:?}"
+    );
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    until("the reload is logged", || {
+        signalled("Configuration reloaded")
+    });
+    daemon.stop();
 }

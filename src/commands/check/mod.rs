@@ -39,6 +39,9 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
             file
         }
     });
+    if options.quiet {
+        return Config::load_once(config).map(drop).map_err(Error::from);
+    }
     if options.names {
         let loaded = Config::load_once(config)?;
         return crate::commands::print(&names(&loaded.config));

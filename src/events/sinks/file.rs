@@ -129,6 +129,10 @@ impl Output for LogFile {
     fn health(&mut self) -> &mut SinkHealth {
         &mut self.health
     }
+
+    fn is_quiet(&self) -> bool {
+        false
+    }
 }
 
 /// Why a line is not in the file, and whether a part of it still is.

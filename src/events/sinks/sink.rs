@@ -4,6 +4,7 @@
 use super::member::Member;
 use super::sink_health::{Change, SinkHealth};
 use crate::config::LogFormat;
+use crate::events::audience::is_for;
 use log::{LevelFilter, Record};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,9 @@ pub(super) trait Output: Send {
     fn write(&mut self, record: &Record<'_>, format: LogFormat);
 
     fn health(&mut self) -> &mut SinkHealth;
+
+    /// Whether it is journal or syslog, which do not get the lines of each scan.
+    fn is_quiet(&self) -> bool;
 }
 
 /// A sink: a member of the combined logger, and as a clone the handle by which a reload changes it.
@@ -59,7 +63,8 @@ impl<O: Output> State<O> {
 impl<O: Output> Member for Sink<O> {
     fn log(&self, record: &Record<'_>) {
         let mut state = self.lock();
-        if record.level() <= state.level {
+        let is_quiet = state.output.as_ref().is_some_and(Output::is_quiet);
+        if record.level() <= state.level && is_for(record, is_quiet) {
             state.write(record);
         }
     }

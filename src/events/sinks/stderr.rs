@@ -166,6 +166,10 @@ impl Output for Stderr {
     fn health(&mut self) -> &mut SinkHealth {
         &mut self.health
     }
+
+    fn is_quiet(&self) -> bool {
+        self.style == Style::Journal
+    }
 }
 
 fn write_piece(out: &mut File, piece: &[u8], patience: Duration) -> io::Result<usize> {

@@ -130,6 +130,10 @@ impl Output for Syslog {
     fn health(&mut self) -> &mut SinkHealth {
         &mut self.health
     }
+
+    fn is_quiet(&self) -> bool {
+        true
+    }
 }
 
 /// The crate's connection, over a socket that never blocks: one that the crate opens blocks for as long as a stopped

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod confine;
 pub(crate) mod hog;
 pub(crate) mod hostile;
+pub(crate) mod installed;
 pub(crate) mod lines;
 pub(crate) mod log_lines;
 pub(crate) mod machine;
