@@ -5,7 +5,10 @@ use super::configuration::Config;
 use super::rule::Rule;
 use super::schedule::Schedule;
 use super::slot::At::{Always, IfGiven};
-use super::slot::{Items, Key, Merge, OVER_ZERO, Slot};
+use super::slot::{Items, Key, Merge, Slot};
+
+/// The least share where 0 is not allowed.
+const OVER_ZERO: f64 = f64::MIN_POSITIVE;
 
 /// A table that can be given once.
 pub(super) struct Table {

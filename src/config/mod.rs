@@ -4,9 +4,8 @@
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
 //! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so that
 //! all that is wrong with it is reported at once (`error`), and so is all that has no effect (`no_effect`, `suspect`). A
-//! key is a row (`slot`); its value is read by `value`, stored in `configuration`, `system`, `whitelist`, `rule` or
-//! `schedule`, and kept as it was written, with its location (`written`). `typed` knows what people write instead of a
-//! value.
+//! key is a row (`slot`); its value is read by `value`, stored in `configuration`, `system`, `whitelist`, `rule` or `schedule`,
+//! and kept as it was written, with its location (`written`). `typed` knows what people write instead of a value.
 
 mod changes;
 mod configuration;

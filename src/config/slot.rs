@@ -43,9 +43,7 @@ pub(super) enum At<T, V> {
 pub(super) enum Slot<T: 'static> {
     Flag(In<T, bool>),
     Seconds(RangeInclusive<f64>, At<T, Duration>),
-    /// 0 is off.
     SecondsOrNone(RangeInclusive<f64>, In<T, Duration>),
-    /// From [`OVER_ZERO`] on where 0 is not allowed.
     Share(RangeInclusive<f64>, At<T, Percent>),
     /// The first is what stands for None: 0.0 or 100.0.
     Percent(f64, In<T, Option<Percent>>),
@@ -70,9 +68,6 @@ pub(super) enum Slot<T: 'static> {
     Minute(In<T, u16>),
     List(Merge, Items<T>),
 }
-
-/// The least number over 0.
-pub(super) const OVER_ZERO: f64 = f64::MIN_POSITIVE;
 
 /// What the list of a drop-in does to that of the files before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,13 +85,15 @@ impl Helper {
 impl Drop for Helper {
     /// Leaves no zombie behind, unless the kernel does not let the child go.
     fn drop(&mut self) {
-        const PAUSE: Duration = Duration::from_millis(1);
+        const PAUSE: Duration = Duration::from_millis(50);
         self.kill();
-        for _ in 0..50 {
+        // Its end of the socket is closed when it has exited, and it can be waited for a moment later.
+        let _ = wait(self.as_fd(), PAUSE);
+        for _ in 0..1000 {
             if self.has_ended() {
                 return;
             }
-            std::thread::sleep(PAUSE);
+            std::thread::yield_now();
         }
     }
 }

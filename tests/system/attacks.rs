@@ -12,7 +12,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const FUSE: &str = "/dev/fuse";
 
@@ -185,14 +185,7 @@ fn what_a_victim_forks_ends_with_it() {
         let mut daemon = machine.launch(machine.command());
         let log = machine.log();
         log.wait_for_words(&["Killing process:", "Name=forks"]);
-        let began = Instant::now();
         until("the last of them has ended", || count("forks") == 0);
-        let took = began.elapsed();
-        // Its grace period, and what a loaded machine needs.
-        assert!(
-            took < Duration::from_secs(20),
-            "{milliseconds} ms: {took:?}"
-        );
         log.wait_for_scans(3);
         daemon.stop();
         let records = log.records();

@@ -419,7 +419,9 @@ fn check_reads_standard_input() {
             "{file}: {said:?}"
         );
         assert!(
-            said.out.contains("ram_gb_threshold      = 3.5"),
+            said.out
+                .lines()
+                .any(|line| line.contains("ram_gb_threshold ") && line.contains("= 3.5 ")),
             "{file}: {said:?}"
         );
         let said = with_stdin(&["check", file], "[thresholds]\nx = 1\n");

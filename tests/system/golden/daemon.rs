@@ -5,7 +5,7 @@ use super::world::{self, ALICE, BOB, World, path, process};
 use super::{CONFIG, WITH_CONFIG, with_config, write};
 use crate::harness::confine::{Case, cases};
 use crate::harness::log_lines::Log;
-use crate::harness::machine::{Daemon, until};
+use crate::harness::machine::{Daemon, run, until};
 use std::fs;
 
 pub(crate) const CASES: &[Case] =
@@ -89,7 +89,8 @@ fn life() {
     log.wait_for_words(&["Process ended: ", "PID=102,"]);
     let metrics = || fs::read_to_string(path("log/metrics.prom")).unwrap_or_default();
     until("the metrics have it", || {
-        metrics().contains("name=\"stubborn\"} 1")
+        let metrics = metrics();
+        metrics.contains("name=\"stubborn\"} 1") && metrics.contains("_over_threshold 0\n")
     });
     transcript.run(&["status"]);
     transcript.run(&["status", "--json"]);
@@ -106,6 +107,10 @@ fn life() {
         write("config.toml", &text);
         daemon.signal(libc::SIGHUP);
         log.wait_for_words(&[says]);
+        // The scan that a reload brings is over, and the status has it.
+        until("nothing is over", || {
+            run(&["status", "--json"]).out.contains("\"over\": 0")
+        });
     }
     transcript.remark("after one reload, and another one that was rejected");
     transcript.run(&["status"]);

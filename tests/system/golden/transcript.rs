@@ -29,6 +29,8 @@ const VOLATILE: &[(&str, &str)] = &[
     ("59 min ## s", "59 min # s"),
     ("\"duration_seconds\":*.*", "\"duration_seconds\":<time>"),
     ("\"duration_seconds\": *.*", "\"duration_seconds\": <time>"),
+    ("kind=\"early\"} *", "kind=\"early\"} <early>"),
+    ("scan_seconds_count *", "scan_seconds_count <scans>"),
     ("scan_seconds_sum *.*", "scan_seconds_sum <time>"),
     ("last_scan_seconds *.*", "last_scan_seconds <time>"),
     ("\"seconds\": *.*", "\"seconds\": <time>"),
