@@ -204,9 +204,9 @@ fn what_a_victim_forks_ends_with_it() {
             .iter()
             .filter(|record| record.message.starts_with("Process ended:"));
         let claims = ended.filter(|record| record.message.contains("Freed="));
-        // Their memory came back once, with the last.
+        // Their memory came back once, with the last, or with the last and its parent that were killed together.
         let claims: Vec<_> = claims.collect();
-        assert!(claims.len() <= 1, "{milliseconds} ms: {claims:#?}");
+        assert!(claims.len() <= 2, "{milliseconds} ms: {claims:#?}");
     }
 }
 
