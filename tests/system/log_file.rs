@@ -135,7 +135,7 @@ fn is_a_directory() {
 
 fn full_disk() {
     let disk = directory();
-    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
+    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k,mode=755");
     let path = disk.join("log");
     let machine = with_log_file(&path);
     let mut daemon = machine.launch(machine.command());

@@ -230,7 +230,7 @@ fn full_disk() {
     let machine = Machine::new();
     let disk = machine.path("disk");
     fs::create_dir(&disk).expect("a directory of ours");
-    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k");
+    os::mount(Path::new("tmpfs"), &disk, "tmpfs", 0, "size=64k,mode=755");
     let path = disk.join("mm.prom");
     let machine = machine.with("settings.metrics_file", &quoted(&path));
     let mut daemon = machine.start();

@@ -178,7 +178,7 @@ fn a_program_that_others_could_have_written_is_not_run() {
         .collect();
     assert_eq!(details.len(), 5, "{details:?}");
     for expected in [
-        "belongs to uid 65534 and must be root's: chown root",
+        "belongs to uid 65534 (mode 0755) and must be root's: chown root",
         "can be written by others than root (mode 0775): chmod go-w",
         "is not a file that can be run: chmod 755",
         "No such file",

@@ -13,7 +13,7 @@ pub(crate) const CASES: &[Case] = cases![a_full_disk_costs_whole_lines_and_heals
 fn a_full_disk_costs_whole_lines_and_heals() {
     let disk = tempfile::tempdir().unwrap();
     let disk = disk.path();
-    os::mount(Path::new("none"), disk, "tmpfs", 0, "size=64k");
+    os::mount(Path::new("none"), disk, "tmpfs", 0, "size=64k,mode=755");
     let directory = tempfile::tempdir().unwrap();
     let log_file = disk.join("log");
     let mut bench = Bench::at(directory, &log_file, Verbosity::Quiet, Style::Plain);
