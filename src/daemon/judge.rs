@@ -50,9 +50,9 @@ impl Machine {
         // What a victim has forked inherits its deadline, and neither waits nor counts.
         let mut is_heir = false;
         if let Decision::Delay(breach, ..) | Decision::KillLimitReached(breach) = judged.decision {
-            is_heir = ledger.may_be_heir(process)
+            is_heir = ledger.may_be_heir(process, context.now)
                 && ledger
-                    .inherited(process, self.sampler.unit(process).as_ref())
+                    .inherited(process, self.sampler.unit(process).as_ref(), context.now)
                     .is_some();
             if is_heir {
                 judged.decision = Decision::Terminate(breach);
@@ -236,7 +236,7 @@ impl Machine {
         let young = large.into_iter().filter(is_young);
         let heirs = young
             .filter_map(|pid| self.sampler.read(context.policy, pid))
-            .filter(|process| context.victims.ledger.may_be_heir(process));
+            .filter(|process| context.victims.ledger.may_be_heir(process, context.now));
         let users: Vec<Uid> = heirs
             .filter_map(|process| Some(process.facts.ok()?.uid))
             .collect();

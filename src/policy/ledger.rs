@@ -79,7 +79,7 @@ impl Ledger {
         now: &Now,
     ) -> Option<Repeated> {
         self.over.forget(key);
-        let inherited = self.inherited(&process, process.details.unit.as_ref());
+        let inherited = self.inherited(&process, process.details.unit.as_ref(), now);
         let terminated = inherited.unwrap_or(now.monotonic);
         self.lineage.add(key, &process, terminated, now);
         let is_old = |kill: &Kill| now.monotonic.duration_since(kill.at) >= MINUTE;
@@ -124,13 +124,13 @@ impl Ledger {
     }
 
     /// Whether this process can descend from a victim; then its unit decides.
-    pub fn may_be_heir(&self, process: &Process) -> bool {
-        self.lineage.may_be_heir(process)
+    pub fn may_be_heir(&self, process: &Process, now: &Now) -> bool {
+        self.lineage.may_be_heir(process, now)
     }
 
     /// When the victim that this process of this unit descends from was sent SIGTERM; None where it descends from none.
-    pub fn inherited(&self, process: &Process, unit: Option<&Name>) -> Option<Instant> {
-        self.lineage.inherited(process, unit)
+    pub fn inherited(&self, process: &Process, unit: Option<&Name>, now: &Now) -> Option<Instant> {
+        self.lineage.inherited(process, unit, now)
     }
 
     /// The last kill is one with that before it, for the limit of kills.

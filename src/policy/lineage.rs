@@ -11,6 +11,9 @@ const CAPACITY: usize = 128;
 /// How long after its SIGTERM a victim is remembered: longer than any of its descendants has to be found.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
+/// So many ticks after the end of a victim, a second, what is started in the same control group may still descend from it.
+const GAP: u64 = 100;
+
 /// A victim, and while it lived after its SIGTERM.
 #[derive(Clone, Copy, Debug)]
 struct Ancestor {
@@ -23,6 +26,8 @@ struct Ancestor {
     from: StartTime,
     /// None while it lives.
     until: Option<StartTime>,
+    /// Whether it was a process of a system service, of which a later one may have been started by the service manager.
+    is_in_service: bool,
 }
 
 /// The victims of the last minutes.
@@ -54,6 +59,7 @@ impl Lineage {
             terminated,
             from: now.ticks,
             until: None,
+            is_in_service: process.details.service.is_some(),
         });
     }
 
@@ -77,35 +83,58 @@ impl Lineage {
     }
 
     /// Whether this process can descend from a victim, by what is known of it before it is held.
-    pub(super) fn may_be_heir(&self, process: &Process) -> bool {
-        self.0.iter().any(|own| own.may_be_ancestor(process))
+    pub(super) fn may_be_heir(&self, process: &Process, now: &Now) -> bool {
+        self.0.iter().any(|own| own.may_be_ancestor(process, now))
     }
 
     /// When the victim that this process descends from was sent SIGTERM; None where it descends from none. Its parent is
     /// a victim, or it has user and control group of one and was started while that one lived after its SIGTERM: what a
     /// service manager starts again, it starts after the exit.
-    pub(super) fn inherited(&self, process: &Process, unit: Option<&Name>) -> Option<Instant> {
+    pub(super) fn inherited(
+        &self,
+        process: &Process,
+        unit: Option<&Name>,
+        now: &Now,
+    ) -> Option<Instant> {
         let parent = process.facts.as_ref().ok()?.parent;
         let mut all = self.0.iter();
-        let own = all.find(|own| own.is_ancestor(process, parent, unit))?;
+        let own = all.find(|own| own.is_ancestor(process, parent, unit, now))?;
         Some(own.terminated)
     }
 }
 
 impl Ancestor {
-    fn may_be_ancestor(&self, process: &Process) -> bool {
+    /// What it forked may have forked again and ended before it was seen. A copy has its size from the beginning; what is
+    /// started anew needs time to grow.
+    const fn gap(&self, started: StartTime, now: &Now) -> u64 {
+        let is_young = now.ticks.0.saturating_sub(started.0) <= 2 * GAP;
+        if is_young && !self.is_in_service {
+            GAP
+        } else {
+            0
+        }
+    }
+
+    fn may_be_ancestor(&self, process: &Process, now: &Now) -> bool {
         let Ok(facts) = &process.facts else {
             return false;
         };
         facts.uid == self.uid
             && facts.start_time >= self.from
-            && self.until.is_none_or(|until| facts.start_time <= until)
+            && self
+                .until
+                .is_none_or(|until| facts.start_time.0 <= until.0 + self.gap(facts.start_time, now))
     }
 
-    fn is_ancestor(&self, process: &Process, parent: Option<Pid>, unit: Option<&Name>) -> bool {
+    fn is_ancestor(
+        &self,
+        process: &Process,
+        parent: Option<Pid>,
+        unit: Option<&Name>,
+        now: &Now,
+    ) -> bool {
         let is_child = self.until.is_none() && parent == Some(self.key.pid);
-        self.may_be_ancestor(process)
-            && (is_child || (unit.is_some() && unit == self.unit.as_ref()))
+        self.may_be_ancestor(process, now) && (is_child || unit == self.unit.as_ref())
     }
 }
 
@@ -127,11 +156,12 @@ mod tests {
     fn what_a_victim_forks_inherits_its_deadline_and_what_starts_after_it_does_not() {
         let start = Instant::now();
         let mut lineage = Lineage::default();
-        let victim = started(5, 1, 1);
+        let mut victim = started(5, 1, 1);
+        victim.details.service = Some(Name::new(b"/system.slice/a.service"));
         // The clock of start times is at 10.
         lineage.add(victim.key().unwrap(), &victim, start, &at(start));
         let inherited = |lineage: &Lineage, process: Process| {
-            lineage.inherited(&process, process.details.unit.as_ref())
+            lineage.inherited(&process, process.details.unit.as_ref(), &at(start))
         };
         assert_eq!(inherited(&lineage, started(6, 10, 5)), Some(start));
         assert_eq!(
@@ -154,7 +184,14 @@ mod tests {
         );
         // A PID can be another process's by then.
         assert_eq!(inherited(&lineage, started(6, 21, 5)), None);
-        assert!(lineage.may_be_heir(&started(6, 15, 1)));
-        assert!(!lineage.may_be_heir(&started(6, 21, 1)));
+        assert!(lineage.may_be_heir(&started(6, 15, 1), &at(start)));
+        assert!(!lineage.may_be_heir(&started(6, 21, 1), &at(start)));
+        // Outside of services nothing starts it again, and what it forked may have forked and ended meanwhile.
+        let mut lineage = Lineage::default();
+        victim.details.service = None;
+        lineage.add(victim.key().unwrap(), &victim, start, &at(start));
+        lineage.end(victim.key().unwrap(), &now);
+        assert_eq!(inherited(&lineage, started(6, 21, 1)), Some(start));
+        assert_eq!(inherited(&lineage, started(6, 20 + GAP + 1, 1)), None);
     }
 }

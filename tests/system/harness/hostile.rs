@@ -110,6 +110,14 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
             let memory = vec![b'm'; number(2) * MIB];
             let file = mount_fuse(Path::new(word(3)), Path::new(word(4)));
             ready();
+            // The fault reads under the lock; a writer that waits behind it keeps all other readers out.
+            thread::spawn(|| {
+                loop {
+                    drop(std::hint::black_box(vec![b'w'; 4 * MIB]));
+                    thread::sleep(Duration::from_millis(10));
+                }
+            });
+            thread::sleep(Duration::from_millis(50));
             os::fault_on(&file);
             drop(memory);
         }

@@ -208,7 +208,7 @@ pub(crate) fn serve_fuse(mut device: File) {
 }
 
 /// How many reads of a page fail before one is waited for under the lock of the memory.
-const READS_WITHOUT_LOCK: u32 = 2;
+const READS_WITHOUT_LOCK: u32 = 4;
 
 fn words64(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
