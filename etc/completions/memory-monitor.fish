@@ -37,7 +37,7 @@ complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan check 
 complete -c memory-monitor -s h -l help -d 'Print this help'
 complete -c memory-monitor -s V -l version -d 'Print the version'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan explain check selftest exempt history status" -l json -d 'Print JSON'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Scan every second until q or Ctrl-C'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Scan every second, with keys to sort, filter and explain'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l suggest -x -a '1m 10m 1h' -d 'Observe for TIME (30s, 10m, 2h), then suggest thresholds'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show at most N processes'

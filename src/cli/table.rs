@@ -123,7 +123,10 @@ static NAME: Opt = opt(
 .takes("PATTERN", Offer::Names);
 static TOP: Opt =
     opt("--top", "show at most N processes").takes("N", Offer::Words(&["5", "10", "20"]));
-static WATCH: Opt = opt("--watch", "scan every second until q or Ctrl-C");
+static WATCH: Opt = opt(
+    "--watch",
+    "scan every second, with keys to sort, filter and explain",
+);
 static SUGGEST: Opt = opt(
     "--suggest",
     "observe for TIME (30s, 10m, 2h), then suggest thresholds",

@@ -3,7 +3,7 @@
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::sleeper;
 use crate::harness::machine::{Machine, run};
-use crate::harness::terminal::{Press, on_terminal};
+use crate::harness::terminal::{Press, frames_of, on_terminal};
 
 pub(crate) const CASES: &[Case] = cases![
     shows_what_it_is_asked_for,
@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     fits_the_terminal,
     colour_is_for_terminals_that_want_it,
     watch_redraws_and_leaves_the_terminal_as_it_was,
+    watch_sorts_filters_and_explains,
 ];
 
 fn shows_what_it_is_asked_for() {
@@ -119,4 +120,56 @@ fn watch_redraws_and_leaves_the_terminal_as_it_was() {
     }
     let said = run(&["scan", "--watch"]);
     assert_eq!(said.status, Some(64));
+}
+
+fn watch_sorts_filters_and_explains() {
+    let (one, other) = (sleeper("sleeper-w1"), sleeper("sleeper-w2"));
+    for size in [(80, 24), (200, 50)] {
+        let keys = [
+            "s",
+            "s",
+            "s",
+            "/",
+            "SLEEPER-w",
+            "\r",
+            "\x1b[B",
+            "e",
+            "x",
+            "\x1b",
+            "q",
+        ];
+        let frames = frames_of(size, &keys, &["scan", "--watch", "--all"]);
+        for frame in &frames {
+            assert!(frame.lines().count() <= size.1.into(), "{frame}");
+            for line in frame.lines() {
+                assert!(line.chars().count() <= size.0.into(), "{size:?}: {line}");
+            }
+            assert!(!frame.contains("\x1b[3"), "NO_COLOR: {frame:?}");
+        }
+        let has = |words: &str| {
+            let found = frames.iter().find(|frame| frame.contains(words));
+            found.unwrap_or_else(|| panic!("{words}: {frames:#?}"))
+        };
+        for order in ["threshold", "memory", "growth", "name"] {
+            has(&format!("s sort: {order}"));
+        }
+        has("filter by name or user: SLEEPER-w_");
+        let filtered = has("/ filter \"SLEEPER-w\", Esc clear");
+        for sleeper in [&one, &other] {
+            let row = filtered
+                .lines()
+                .find(|line| line.contains(&sleeper.pid().to_string()));
+            let row = row.expect("a row");
+            assert!(row.contains('\u{2581}'), "a flat minute: {row}");
+        }
+        assert_eq!(filtered.matches("sleeper-w").count(), 2, "{filtered}");
+        let second = format!("> {:>7}", other.pid());
+        assert!(has(&second).contains(&format!("  {:>7}", one.pid())));
+        let explained = has(&format!("Process {} (sleeper-w2)", other.pid()));
+        assert!(explained.starts_with("Verdict: "), "{explained}");
+        assert!(
+            explained.ends_with("any other key: back  q quit"),
+            "{explained}"
+        );
+    }
 }

@@ -11,6 +11,7 @@ mod view;
 use crate::Error;
 use crate::cli::ExplainOptions;
 use crate::commands::context::{Context, absence};
+use crate::quantities::Pid;
 use crate::sys;
 use crate::sys::clock::started_at;
 use crate::sys::terminal::wants_colour;
@@ -20,28 +21,50 @@ use std::io;
 use view::Explanation;
 
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
+    let mut context = Context::open(options.config.as_deref())?;
+    let explanation = explanation(&mut context, options.pid)?;
+    if options.json {
+        crate::commands::print_json(&explanation)
+    } else {
+        crate::commands::print(&explanation.text(wants_colour(&io::stdout())))
+    }
+}
+
+/// The explanation as text without colours, the verdict first; where there is none, why.
+pub(crate) fn text(context: &mut Context, pid: Pid) -> String {
+    let explanation = match explanation(context, pid) {
+        Ok(explanation) => explanation.text(false),
+        Err(error) => return error.to_string(),
+    };
+    match explanation.split_once("\nVerdict: ") {
+        Some((tests, verdict)) => format!("Verdict: {verdict}\n{tests}"),
+        None => explanation,
+    }
+}
+
+fn explanation(context: &mut Context, pid: Pid) -> Result<Explanation, Error> {
     let Context {
         policy,
         written,
-        mut sampler,
+        sampler,
         schedule,
         daemon,
         ..
-    } = Context::open(options.config.as_deref())?;
-    let pid = options.pid;
+    } = context;
+    let policy = &*policy;
     let absent = |error: &io::Error| absence(pid, error, sampler.hides_processes());
     let (process, handle) = sampler
-        .try_hold(&policy, pid)
+        .try_hold(policy, pid)
         .map_err(|error| absent(&error))?;
     let ended = || absent(&io::Error::from_raw_os_error(libc::ESRCH));
     let details = sampler.details(&handle).ok_or_else(ended)?;
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let now = sys::now();
-    let candidates = shortage::Candidates::read(&policy, &mut sampler, &now)?;
+    let candidates = shortage::Candidates::read(policy, sampler, &now)?;
     let evidence = Evidence {
-        policy: &policy,
-        written: &written,
+        policy,
+        written,
         process: &process,
         details: &details,
         started: process.key().and_then(|key| started_at(key.start_time)),
@@ -52,10 +75,5 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
         candidates,
         now,
     };
-    let explanation = Explanation::new(&evidence, &mut UserNames::default());
-    if options.json {
-        crate::commands::print_json(&explanation)
-    } else {
-        crate::commands::print(&explanation.text(wants_colour(&io::stdout())))
-    }
+    Ok(Explanation::new(&evidence, &mut UserNames::default()))
 }

@@ -3,7 +3,10 @@
 use super::view::{Row, ScanReport};
 use crate::commands::bar::bar;
 use crate::events::ProcessRecord;
+use crate::sys::terminal::{self, wants_colour};
 use std::fmt::Write;
+use std::io;
+use std::os::fd::AsFd;
 
 /// How a table is laid out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +18,31 @@ pub struct Layout {
     /// Whether the verdicts are coloured.
     pub coloured: bool,
 }
+
+impl Layout {
+    /// For standard output as it is now.
+    pub(super) fn of_stdout() -> Self {
+        let stdout = io::stdout();
+        let size = terminal::size(stdout.as_fd());
+        Self {
+            columns: size.map(|(columns, _)| columns),
+            lines: size.map(|(_, lines)| lines),
+            coloured: wants_colour(&stdout),
+        }
+    }
+}
+
+/// What the table of `--watch` has beside that of a single scan.
+pub(super) struct Watched<'w> {
+    /// The shape of the last minute of a process, in so many cells.
+    pub(super) shape: &'w dyn Fn(&Row, usize) -> String,
+    pub(super) is_selected: &'w dyn Fn(&Row) -> bool,
+    /// The last line.
+    pub(super) help: String,
+}
+
+/// From so many columns on so many cells show the last minute.
+const SHAPES: [(usize, usize); 4] = [(170, 60), (120, 30), (80, 10), (0, 0)];
 
 /// Cells of a bar.
 const BAR: usize = 10;
@@ -41,6 +69,7 @@ impl ScanReport {
             user,
             ram: columns >= RAM_FROM,
             bar: columns >= BAR_FROM,
+            cells: 0,
             coloured: layout.coloured,
         };
         head.push(shape.titles());
@@ -62,11 +91,59 @@ impl ScanReport {
     }
 }
 
+impl ScanReport {
+    /// As a table that fits the terminal, with the minute of each process in place of a bar, a mark at the selected one,
+    /// and the keys below.
+    pub(super) fn watched(&self, layout: Layout, watched: &Watched<'_>) -> String {
+        let columns = layout.columns.unwrap_or(usize::MAX);
+        let cells = SHAPES.iter().find(|(from, _)| columns >= *from);
+        let shape = Shape {
+            user: if columns >= WIDE_FROM { 16 } else { 8 },
+            ram: columns >= WIDE_FROM,
+            bar: false,
+            cells: cells.map_or(0, |(_, cells)| *cells),
+            coloured: layout.coloured,
+        };
+        let mut lines = self.head();
+        lines.extend([String::new(), format!("  {}", shape.titles())]);
+        let mut foot = vec![String::new()];
+        foot.extend(self.foot());
+        foot.push(watched.help.clone());
+        let plain = |line: &String| cut(line, columns);
+        let mut text: Vec<_> = lines.iter().map(plain).collect();
+        let lines = layout.lines.unwrap_or(usize::MAX);
+        let capacity = lines.saturating_sub(lines.min(text.len() + foot.len()));
+        let rows = self.rows();
+        let selected = rows.iter().position(|row| (watched.is_selected)(row));
+        // The selected one is always on the screen.
+        let first = selected
+            .unwrap_or(0)
+            .saturating_sub(capacity.saturating_sub(1));
+        for row in rows.iter().skip(first).take(capacity) {
+            let minute = (watched.shape)(row, shape.cells);
+            let mark = if (watched.is_selected)(row) {
+                "> "
+            } else {
+                "  "
+            };
+            let line = shape.line_with(row, columns.saturating_sub(2), &minute);
+            text.push(mark.to_owned() + &line);
+        }
+        text.extend(foot.iter().map(plain));
+        text.join("\n")
+    }
+}
+
+/// From so many columns on `--watch` shows the share of RAM, and long names of users.
+const WIDE_FROM: usize = 100;
+
 /// Which columns are shown, and the width of the user's.
 struct Shape {
     user: usize,
     ram: bool,
     bar: bool,
+    /// Of the last minute; 0 for none.
+    cells: usize,
     coloured: bool,
 }
 
@@ -81,10 +158,18 @@ impl Shape {
         if self.bar {
             let _ = write!(line, "  {:<16}", "THRESHOLD");
         }
+        if self.cells > 0 {
+            let cells = self.cells;
+            let _ = write!(line, "  {:<cells$}  {:>5}", "LAST MIN", "THR");
+        }
         line + "  VERDICT    NAME AND REASON"
     }
 
     fn line(&self, row: &Row, columns: usize) -> String {
+        self.line_with(row, columns, "")
+    }
+
+    fn line_with(&self, row: &Row, columns: usize, minute: &str) -> String {
         let user = self.user;
         let process = &row.process;
         let name = cut(process.user.as_deref().unwrap_or("?"), user);
@@ -99,6 +184,10 @@ impl Shape {
         if self.bar {
             let bar = bar(row.threshold_percent, BAR);
             let _ = write!(line, "  {bar} {:>4.0}%", row.threshold_percent.min(9999.0));
+        }
+        if self.cells > 0 {
+            let share = row.threshold_percent.min(9999.0);
+            let _ = write!(line, "  {minute:>0$}  {share:>4.0}%", self.cells);
         }
         line.push_str("  ");
         let word = format!("{:<9}", row.verdict.word());
@@ -119,7 +208,7 @@ impl Shape {
 }
 
 /// The text, cut to `columns` characters with `~` at the end.
-fn cut(text: &str, columns: usize) -> String {
+pub(super) fn cut(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
     }

@@ -223,6 +223,10 @@ impl ScanReport {
         &self.processes
     }
 
+    pub(super) fn rows_mut(&mut self) -> &mut Vec<Row> {
+        &mut self.processes
+    }
+
     /// The lines above the table.
     pub(super) fn head(&self) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
