@@ -205,7 +205,11 @@ impl Machine {
             victims,
             now,
         };
-        let _ = self.judge(&mut process, &mut context);
+        let mut judged = self.judge(&mut process, &mut context);
+        // This process is protected, so that it gets no signal.
+        if let Some(key) = process.key() {
+            self.terminate(key, &mut process, &mut judged, &mut context, false);
+        }
         // Anything is over 0% of a threshold.
         let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));
         self.sampler.ask_words(&process, &handle, true);

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 /// Heap that is touched before it is needed: the lists of a scan with a capacity for 32 victims, and more.
-const HEAP: usize = 448 * 1024;
+const HEAP: usize = 576 * 1024;
 /// A large allocation would get a mapping of its own and give it back: pieces stay in the heap.
 const PIECE: usize = 32 * 1024;
 /// The deepest path, from the loop to a parser, takes about 30 KiB of stack, three times that without
