@@ -16,10 +16,8 @@ pub(super) enum Key {
 /// one that has no meaning here.
 pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<Key> {
     match next()? {
-        b'\r' | b'\n' => Some(Key::Enter),
-        0x7f | 0x08 => Some(Key::Backspace),
         0x1b => match next() {
-            None => Some(Key::Escape),
+            None | Some(0x1b) => Some(Key::Escape),
             Some(b'[' | b'O') => loop {
                 // The end of a sequence; what comes before are its parameters.
                 match next()? {
@@ -29,9 +27,18 @@ pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<Key> {
                     _ => {}
                 }
             },
-            Some(_) => None,
+            // With Alt, or typed right after Escape.
+            Some(byte) => of_byte(byte),
         },
-        byte @ b' '..=b'~' => Some(Key::Character(char::from(byte))),
+        byte => of_byte(byte),
+    }
+}
+
+fn of_byte(byte: u8) -> Option<Key> {
+    match byte {
+        b'\r' | b'\n' => Some(Key::Enter),
+        0x7f | 0x08 => Some(Key::Backspace),
+        b' '..=b'~' => Some(Key::Character(char::from(byte))),
         _ => None,
     }
 }
@@ -50,6 +57,7 @@ mod tests {
             (b"\x1bOB", Some(Key::Down)),
             (b"\x1b[1;5A", Some(Key::Up)),
             (b"\x1b[3~", None),
+            (b"\x1bq", Some(Key::Character('q'))),
             (b"\r", Some(Key::Enter)),
             (b"\x7f", Some(Key::Backspace)),
             (b"\xc3", None),
