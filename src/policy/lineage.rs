@@ -19,6 +19,7 @@ const GAP: u64 = 100;
 struct Ancestor {
     key: ProcessKey,
     uid: Uid,
+    name: Name,
     /// Its unit or control group: no user can leave that without being permitted to.
     unit: Option<Name>,
     /// When the first of its line was sent SIGTERM.
@@ -55,6 +56,7 @@ impl Lineage {
         self.0.push_back(Ancestor {
             key,
             uid: facts.uid,
+            name: facts.name,
             unit: process.details.unit,
             terminated,
             from: now.ticks,
@@ -133,8 +135,15 @@ impl Ancestor {
         unit: Option<&Name>,
         now: &Now,
     ) -> bool {
+        let Ok(facts) = &process.facts else {
+            return false;
+        };
         let is_child = self.until.is_none() && parent == Some(self.key.pid);
-        self.may_be_ancestor(process, now) && (is_child || unit == self.unit.as_ref())
+        // Where it has no unit, or began after the end of this one, only its name tells it from what has nothing to do
+        // with it.
+        let is_within = self.until.is_none_or(|until| facts.start_time <= until);
+        let is_sure = (unit.is_some() && is_within) || facts.name == self.name;
+        self.may_be_ancestor(process, now) && (is_child || (unit == self.unit.as_ref() && is_sure))
     }
 }
 
