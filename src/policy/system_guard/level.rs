@@ -50,8 +50,8 @@ pub enum Step {
     Rest,
     /// To report that memory gets short, and which process would be the first victim.
     Warn,
-    /// To choose victims and to signal them; then [`Shortage::ordered`], [`Shortage::reported`] or
-    /// [`Shortage::found_none`].
+    /// To choose victims and to signal them; then `Shortage::ordered`, `Shortage::reported` or
+    /// `Shortage::found_none`.
     Choose,
     /// To send SIGKILL to the victims that were sent SIGTERM.
     Escalate,
