@@ -55,6 +55,7 @@ write_config() {
 		# An emulated process may take a while to end.
 		term_timeout = 5
 		max_kills_per_minute = 0
+		report_interval = ${report:-3600}
 	TOML
 }
 reload() { write_config && systemctl reload $unit && until_ok reloaded; }
