@@ -201,7 +201,9 @@ fn a_reload_with_a_rejected_configuration_fails() {
         records.iter().any(|record| record.message.contains(text))
     };
     until("the rejection is logged", || {
-        has("Configuration rejected, the previous one stays in force: /etc/memory-monitor/config.toml:4:1: ")
+        has(
+            "Configuration rejected, the previous one stays in force: /etc/memory-monitor/config.toml:4:1: ",
+        )
     });
     log.wait_for_scans(3);
     assert!(hog.is_alive());
