@@ -27,7 +27,7 @@ impl Sampler {
         }
     }
 
-    /// Waits for the words of a process, 3 ms for all of a scan together: it may end as soon as it is signalled. Before it
+    /// Waits for the words of a process, 25 ms for all of a scan together: it may end as soon as it is signalled. Before it
     /// is decided, not between the decision and the signal.
     pub fn wait_for_words(&self, key: ProcessKey) {
         self.blocking.wait_for_words(key);
