@@ -148,7 +148,7 @@ fn is_hidden(path: &Path) -> bool {
     name.is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Whether nobody expects this file to be read.
+/// Whether this file is a leftover of a package or an editor, or documentation: it is no drop-in.
 fn is_left_behind(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_packaged = [".dpkg-", ".ucf-", ".toml~", ".toml.sw"];

@@ -31,7 +31,7 @@ const TYPE: u32 = 0o170_000;
 const FIRST_USER: u32 = 1000;
 /// The group "users", in which people are.
 const GROUP_USERS: u32 = 100;
-/// Who owns what belongs to nobody of this user namespace.
+/// The owner of a file whose owner has no uid in this user namespace (overflowuid of proc_sys_kernel(5)).
 const OUTSIDE: u32 = 65534;
 
 /// Why a file is not trusted.
@@ -192,7 +192,7 @@ fn check_system(path: &Path, status: &Metadata) -> Result<(), Doubt> {
     }
 }
 
-/// Whether root owns it, or in a user namespace somebody who is no user of that namespace.
+/// Whether root owns it, or in a user namespace a user who has no uid in it.
 fn is_root(status: &Metadata) -> bool {
     let owner = status.uid();
     Uid::new(owner) == Uid::ROOT || (owner == OUTSIDE && is_in_user_namespace())

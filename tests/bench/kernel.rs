@@ -103,7 +103,7 @@ pub(crate) fn fork_sleeper() -> io::Result<pid_t> {
     }
 }
 
-/// Kills and reaps a child. Its number can't have passed to another process: nobody else reaps it.
+/// Kills and reaps a child. Its number can't have passed to another process: it is reaped here alone.
 pub(crate) fn end_child(child: pid_t) {
     // SAFETY: integers and a null pointer, which waitpid allows.
     unsafe {

@@ -59,7 +59,7 @@ impl Daemon {
     /// The program file.
     pub(crate) const FILE: &str = env!("CARGO_BIN_EXE_memory-monitor");
 
-    /// Starts it with these lines in the tables [thresholds] and [settings], and nobody whitelisted.
+    /// Starts it with these lines in the tables [thresholds] and [settings], and an empty whitelist.
     pub(crate) fn start(run: &Run, name: &str, thresholds: &str, settings: &str) -> Result<Self> {
         Self::start_with(run, name, thresholds, "", settings)
     }

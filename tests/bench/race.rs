@@ -16,10 +16,10 @@ const PIECE: usize = 4 << 20;
 const PAGE: usize = 4096;
 const NAP: Duration = Duration::from_millis(10);
 
-/// Takes memory as fast as it can until somebody ends it.
+/// Takes memory as fast as it can until it is killed.
 pub(crate) fn take_all() -> Result<ExitCode> {
     loop {
-        // SAFETY: a new private mapping is nobody else's, and each write is inside it.
+        // SAFETY: a new private mapping has no other user, and each write is inside it.
         unsafe {
             let piece = libc::mmap(
                 std::ptr::null_mut(),

@@ -37,7 +37,7 @@ extern "C" fn end(_: libc::c_int) {
 /// Touches page after page, up to four times `threshold`, and waits for its SIGTERM.
 pub(crate) fn sprint(threshold: usize) -> Result<ExitCode> {
     let size = threshold * 4;
-    // SAFETY: the handler makes async-signal-safe calls only; a new private mapping is nobody else's.
+    // SAFETY: the handler makes async-signal-safe calls only; a new private mapping has no other user.
     let start = unsafe {
         libc::signal(
             libc::SIGTERM,

@@ -1,5 +1,5 @@
 """A daemon, node_exporter and Prometheus that watch each other, for the scripts beside it; stack.sh runs them where
-nobody else is seen.
+no other process is seen.
 
     with Stack() as stack:
         stack.hog("chrome", 300)

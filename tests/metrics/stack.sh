@@ -13,6 +13,6 @@ PATH=$cache/prometheus/usr/bin:$PATH
 MEMORY_MONITOR=$(realpath "${MEMORY_MONITOR:-$(ls -t target/{release,debug}/memory-monitor 2>/dev/null | head -n 1)}")
 export MEMORY_MONITOR PYTHONPATH=$root/tests/metrics PYTHONDONTWRITEBYTECODE=1
 
-# in_stack SCRIPT [ARGUMENT...]: a Python script that uses stack.py, where the daemon sees and ends nobody else, and
+# in_stack SCRIPT [ARGUMENT...]: a Python script that uses stack.py, where the daemon sees and kills no other process, and
 # any port is free.
 in_stack() { unshare --pid --net --fork --mount-proc --kill-child /usr/bin/python3 "$@"; }

@@ -162,7 +162,7 @@ fn decoys_do_not_shelter_the_largest() {
 fn count(name: &str) -> usize {
     let entries = fs::read_dir("/proc").expect("proc").flatten();
     let comm = |path: PathBuf| fs::read_to_string(path.join("comm")).unwrap_or_default();
-    // One that has ended, and that nobody has waited for, has no memory.
+    // One that has ended and was not reaped has no memory.
     let has_memory = |path: &Path| {
         fs::read_to_string(path.join("statm")).is_ok_and(|statm| !statm.starts_with("0 "))
     };

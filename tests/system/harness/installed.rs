@@ -76,7 +76,7 @@ fn unit() -> PathBuf {
     unit.expect("the unit is in the repository")
 }
 
-/// Lets this test change what it sees in `directory`, and nobody else.
+/// Lets this test change what it sees in `directory`; no other process sees the change.
 fn cover(directory: &Path) {
     let (upper, work) = (trusted::directory(), trusted::directory());
     let options = format!(

@@ -150,8 +150,7 @@ impl Machine {
         program
     }
 
-    /// The binary for the user `uid`, who may not be able to reach the directory of the original, and to whom the log
-    /// belongs.
+    /// The binary for the user `uid`, who may not be able to reach the directory of the original, and who owns the log.
     pub(crate) fn binary_for(&self, uid: u32) -> Command {
         fs::File::create(self.log_path()).expect("a directory of ours");
         chown(self.log_path(), Some(uid), Some(GROUP)).expect("root gives files away");

@@ -111,7 +111,7 @@ pub(crate) fn fault_on(file: &File) {
     }
 }
 
-/// Lets the page with this process's arguments be missing until somebody provides it, which nobody does (userfaultfd).
+/// Lets the page with this process's arguments be missing until it is provided, which never happens (userfaultfd).
 ///
 /// Fails where this is not permitted.
 pub(crate) fn lose_arguments() -> io::Result<OwnedFd> {
