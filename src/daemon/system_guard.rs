@@ -154,17 +154,11 @@ impl SystemGuard {
 
     /// The need of the machine as it was read last.
     fn need(&self) -> Need {
-        let Level {
-            total,
-            left,
-            floor,
-            grown_floor,
-            ..
-        } = *self.level();
-        let need = Need::new(total, floor, left, self.candidates.before.left);
-        let falling = grown_floor.saturating_sub(floor);
+        let level = *self.level();
+        let before = self.candidates.before.left;
+        let need = Need::new(level.total, level.floor, level.left, before);
         Need {
-            wanted: need.wanted.saturating_add(falling),
+            wanted: need.wanted.saturating_add(level.growth()),
             ..need
         }
     }

@@ -50,8 +50,8 @@ pub enum Step {
     Rest,
     /// To report that memory gets short, and which process would be the first victim.
     Warn,
-    /// To choose victims and to signal them; then `Shortage::ordered`, `Shortage::reported` or
-    /// `Shortage::found_none`.
+    /// To choose victims and to signal them; then `Shortage::ordered`, `Shortage::reported`,
+    /// `Shortage::found_none` or `Shortage::choose_again`.
     Choose,
     /// To send SIGKILL to the victims that were sent SIGTERM.
     Escalate,
@@ -99,6 +99,11 @@ impl Level {
             stall: None,
             trigger: (left < floor).then(|| floor_threshold(config, total)),
         }
+    }
+
+    /// By how much the floor has grown: what is lost within one reaction, as fast as memory falls.
+    pub fn growth(&self) -> Bytes {
+        self.grown_floor.saturating_sub(self.floor)
     }
 }
 

@@ -234,31 +234,21 @@ impl Shortage {
         self.level.left.get() < self.level.floor.get() / 2
     }
 
-    /// Whether it falls so fast that victims are to be chosen in a moment: to find out who would be the first takes as
+    /// Whether it falls so fast that victims are to be chosen in a moment: to find out which would be the first takes as
     /// long as that.
     fn is_soon(&self) -> bool {
         let Level {
-            left,
-            floor,
-            grown_floor,
-            ..
+            left, grown_floor, ..
         } = self.level;
-        let lost = grown_floor.saturating_sub(floor);
-        !self.is_short && left.saturating_sub(grown_floor) < lost
+        !self.is_short && left.saturating_sub(grown_floor) < self.level.growth()
     }
 
     /// Whether there is no time for a grace period of these victims: little is left, or it will be within one reaction.
     /// The latter only of several that grow together, of which each exits when it gets a processor: SIGKILL frees the
     /// memory of all at once.
     pub fn is_urgent(&self, why: Why) -> bool {
-        let Level {
-            left,
-            floor,
-            grown_floor,
-            ..
-        } = self.level;
-        let lost = grown_floor.saturating_sub(floor);
-        let soon = left.saturating_sub(lost).get() < floor.get() / 2;
+        let Level { left, floor, .. } = self.level;
+        let soon = left.saturating_sub(self.level.growth()).get() < floor.get() / 2;
         self.is_desperate() || (why == Why::Kin && soon)
     }
 
@@ -290,23 +280,17 @@ impl Shortage {
                 Step::Rest
             };
         }
-        let is_due = |warned| time.saturating_duration_since(warned) >= MINUTE;
-        if !is_near || !self.warned.is_none_or(is_due) {
+        if !is_near || !is_first_in_a_minute(&mut self.warned, time) {
             return Step::Rest;
         }
         self.since.get_or_insert(time);
-        (self.is_warned, self.warned) = (true, Some(time));
+        self.is_warned = true;
         Step::Warn
     }
 
     /// Whether it is to be reported, as nothing has been for a minute, that memory is short.
     pub fn note_warned(&mut self, now: Instant) -> bool {
-        let is_due = |warned| now.saturating_duration_since(warned) >= MINUTE;
-        let is_first = self.warned.is_none_or(is_due);
-        if is_first {
-            self.warned = Some(now);
-        }
-        is_first
+        is_first_in_a_minute(&mut self.warned, now)
     }
 
     fn over(&mut self, time: Instant) -> Step {
@@ -340,12 +324,7 @@ impl Shortage {
     pub fn found_none(&mut self, now: Instant) -> bool {
         self.stage = Stage::Calm;
         self.choosing = Choosing::From(now + RETRY);
-        let is_due = |then| now.saturating_duration_since(then) >= MINUTE;
-        let is_first = self.none_reported.is_none_or(is_due);
-        if is_first {
-            self.none_reported = Some(now);
-        }
-        is_first
+        is_first_in_a_minute(&mut self.none_reported, now)
     }
 
     /// The candidates have changed on the way to the signal: all are read again at the next reading.
@@ -389,4 +368,14 @@ impl Shortage {
             .min(at(speed.get().saturating_mul(2)))
             .clamp(shortest, longest)
     }
+}
+
+/// Whether the last report was a minute ago or more; then this is the last one.
+fn is_first_in_a_minute(last: &mut Option<Instant>, now: Instant) -> bool {
+    let is_over = |then| now.saturating_duration_since(then) >= MINUTE;
+    let is_first = last.is_none_or(is_over);
+    if is_first {
+        *last = Some(now);
+    }
+    is_first
 }
