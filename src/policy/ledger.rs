@@ -164,21 +164,21 @@ impl Ledger {
 
     /// A victim can't be read now: it is tried again then.
     pub fn postpone(&mut self, key: ProcessKey, until: Instant) {
-        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+        if let Some(victim) = self.victim_mut(key) {
             victim.not_before = until;
         }
     }
 
     /// The kill of a victim has come this far.
     pub fn record_stage(&mut self, key: ProcessKey, stage: Stage) {
-        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+        if let Some(victim) = self.victim_mut(key) {
             victim.stage = stage;
         }
     }
 
     /// A victim was read again: its memory is what it has now.
     pub fn record_memory(&mut self, key: ProcessKey, process: &Process) {
-        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+        if let Some(victim) = self.victim_mut(key) {
             let details = &mut victim.process.details;
             (details.anon, details.swap) = (process.details.anon, process.details.swap);
         }
@@ -186,14 +186,14 @@ impl Ledger {
 
     /// A victim has another grace period by now.
     pub fn record_timeout(&mut self, key: ProcessKey, timeout: Duration) {
-        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+        if let Some(victim) = self.victim_mut(key) {
             victim.breach.term_timeout = timeout;
         }
     }
 
     /// What the log says of a victim is known by now.
     pub fn record_words(&mut self, key: ProcessKey, process: &Process) {
-        if let Some(victim) = self.victims.iter_mut().find(|victim| victim.key == key) {
+        if let Some(victim) = self.victim_mut(key) {
             victim.process = *process;
         }
     }
@@ -213,6 +213,10 @@ impl Ledger {
     /// Whether this process was a victim and has ended: what is still seen of it is no process any more.
     pub fn has_ended(&self, key: ProcessKey) -> bool {
         self.lineage.has_ended(key)
+    }
+
+    fn victim_mut(&mut self, key: ProcessKey) -> Option<&mut Victim> {
+        self.victims.iter_mut().find(|victim| victim.key == key)
     }
 
     fn remove(&mut self, key: ProcessKey) -> Option<Victim> {
@@ -253,15 +257,8 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::policy::Threshold;
-    use crate::policy::tests::{at, process};
-    use crate::quantities::{Bytes, Metric, Percent, Pid, Signal, StartTime};
-
-    fn key(pid: u32) -> ProcessKey {
-        ProcessKey {
-            pid: Pid::new(pid).unwrap(),
-            start_time: StartTime(1),
-        }
-    }
+    use crate::policy::tests::{at, key, process};
+    use crate::quantities::{Bytes, Metric, Percent, Signal, StartTime};
 
     fn breach() -> Breach {
         let share = Percent::new(50.0).unwrap();

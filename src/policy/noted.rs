@@ -73,12 +73,13 @@ impl Noted {
         Some(said)
     }
 
+    /// Whether something was said of this process.
     pub(super) fn is_known(&self, key: ProcessKey) -> bool {
         let said = self.0.get(&key);
         said.is_some_and(|said| said.reported != 0)
     }
 
-    /// The same, without anything to say.
+    /// A process was read in a scan: what was said of it, if anything, is kept.
     pub(super) fn touch(&mut self, key: ProcessKey, now: Instant) {
         if let Some(said) = self.0.get_mut(&key) {
             said.seen = now;
@@ -119,14 +120,7 @@ impl Noted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantities::{Pid, StartTime};
-
-    fn key(pid: u32) -> ProcessKey {
-        ProcessKey {
-            pid: Pid::new(pid).unwrap(),
-            start_time: StartTime(1),
-        }
-    }
+    use crate::policy::tests::key;
 
     #[test]
     fn warns_once_for_each_rise() {

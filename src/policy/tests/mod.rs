@@ -7,7 +7,7 @@ mod rules;
 use super::*;
 use crate::config::{Config, Origin};
 use crate::proc::{Details, Facts, Name, Process, Program, State, SystemMemory, Unreadable};
-use crate::quantities::{Bytes, Now, Pid, StartTime, Uid};
+use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime, Uid};
 use std::time::{Duration, Instant, SystemTime};
 
 const GB: u64 = 1 << 30;
@@ -32,6 +32,11 @@ pub(super) fn process(pid: u32) -> Process {
         facts: Ok(facts),
         details: Details::default(),
     }
+}
+
+/// The identity of [`process`].
+pub(super) fn key(pid: u32) -> ProcessKey {
+    process(pid).key().unwrap()
 }
 
 /// This moment, and no time since boot.
