@@ -4,6 +4,7 @@ use super::criteria::{Criteria, Policy};
 use super::ledger::Ledger;
 use super::protections::Protection;
 use super::verdict::{Breach, Delay, Threshold, Verdict};
+use super::victim::Kill;
 use crate::proc::{Process, SystemMemory};
 use crate::quantities::{Bytes, Now, Percent};
 use std::time::Instant;
@@ -148,10 +149,8 @@ impl Policy {
     /// Whether a process that the limit spares is killed all the same, if it is the largest: it has more than twice the
     /// anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
     pub fn is_above_limit(&self, process: &Process, ledger: &Ledger, now: &Now) -> bool {
-        let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
-        let kills = ledger.kills_within_minute(now.monotonic);
-        let own = kills.filter(|kill| Some(kill.uid) == uid);
-        let largest = own.map(|kill| kill.anonymous).max().unwrap_or_default();
+        let kills = kills_of_user(process, ledger, now);
+        let largest = kills.map(|kill| kill.anonymous).max().unwrap_or_default();
         process.anonymous() > largest.saturating_add(largest)
     }
 
@@ -164,16 +163,20 @@ impl Policy {
         ledger: &Ledger,
         now: &Now,
     ) -> bool {
-        let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
         let limit = self.config.max_kills_per_minute;
         limit
             .filter(|_| !memory.is_short() && !ledger.is_short)
             .is_some_and(|limit| {
-                let kills = ledger.kills_within_minute(now.monotonic);
-                let own = kills.filter(|kill| Some(kill.uid) == uid);
-                own.count() >= limit.get() as usize
+                kills_of_user(process, ledger, now).count() >= limit.get() as usize
             })
     }
+}
+
+/// The kills of the last minute of the user of this process.
+fn kills_of_user(process: &Process, ledger: &Ledger, now: &Now) -> impl Iterator<Item = Kill> {
+    let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
+    let kills = ledger.kills_within_minute(now.monotonic);
+    kills.filter(move |kill| Some(kill.uid) == uid)
 }
 
 /// Why a process is not killed before some later time; None where it is killed now.
