@@ -1,6 +1,6 @@
 //! Which process is killed when memory is short: the one that takes it, or else the one whose end gives back most. Pure.
 
-use crate::quantities::{Bytes, ProcessKey};
+use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
 
 /// So many victims of one kind are killed at once where none alone gives enough.
@@ -111,11 +111,7 @@ impl Choice {
 /// The victims among these, which nothing protects; None where none of them is worth it.
 pub fn choose(candidates: &[Candidate], need: &Need) -> Option<Choice> {
     Tier::ALL.into_iter().find_map(|tier| {
-        let own = || {
-            candidates
-                .iter()
-                .filter(move |candidate| candidate.tier == tier)
-        };
+        let own = || of_tier(candidates, tier);
         let single = grower(own(), need).map(|grower| (Why::Took, grower));
         let single = single.or_else(|| Some((Why::Most, giver(own(), need)?)));
         match single {
@@ -137,6 +133,11 @@ pub fn rank(candidates: &mut Vec<Candidate>, process: ProcessKey, need: &Need) -
         place += choice.victims().count();
         candidates.retain(|candidate| !choice.victims().any(|victim| victim.key == candidate.key));
     }
+}
+
+fn of_tier(candidates: &[Candidate], tier: Tier) -> impl Iterator<Item = &Candidate> + Clone {
+    let all = candidates.iter();
+    all.filter(move |candidate| candidate.tier == tier)
 }
 
 /// The process that took at least half of what was lost.
@@ -180,7 +181,7 @@ fn order(candidate: &Candidate) -> (i16, ProcessOrder) {
     (candidate.oom_score_adj, newest(candidate))
 }
 
-type ProcessOrder = (crate::quantities::StartTime, crate::quantities::Pid);
+type ProcessOrder = (StartTime, Pid);
 
 fn newest(candidate: &Candidate) -> ProcessOrder {
     (candidate.key.start_time, candidate.key.pid)
@@ -188,11 +189,7 @@ fn newest(candidate: &Candidate) -> ProcessOrder {
 
 /// The newest processes of the kind that has most together, until they give what is wanted.
 fn kin(candidates: &[Candidate], tier: Tier, need: &Need) -> Option<Choice> {
-    let own = || {
-        candidates
-            .iter()
-            .filter(move |candidate| candidate.tier == tier)
-    };
+    let own = || of_tier(candidates, tier);
     let sum = |kin: u64| {
         let all = own().filter(|candidate| candidate.kin == kin);
         all.map(|candidate| candidate.gives.get())
