@@ -31,10 +31,7 @@ impl Daemon<'_> {
             && end.is_some_and(|end| now.monotonic < end)
         {
             self.escalate(&now);
-            self.sleep(signals, end, &now);
-            now = sys::now();
-            self.machine.sampler.begin_turn();
-            self.report_ended(&now);
+            now = self.next_turn(signals, end, &now);
             if let Some(Request::Stop(signal)) = signals.next() {
                 self.reporter.emit(&Event::Stopping(signal));
                 break;
@@ -54,10 +51,7 @@ impl Daemon<'_> {
             .is_some_and(|then| then <= end)
         {
             self.escalate(&now);
-            self.sleep(signals, None, &now);
-            now = sys::now();
-            self.machine.sampler.begin_turn();
-            self.report_ended(&now);
+            now = self.next_turn(signals, None, &now);
             if let Some(Request::Stop(_)) = signals.next() {
                 break;
             }

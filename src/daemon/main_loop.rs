@@ -100,10 +100,7 @@ impl Daemon<'_> {
             let interval = self.policy.config.check_interval;
             self.reporter.metrics().write(interval);
             self.service.watchdog();
-            self.sleep(signals, Some(next_scan), &now);
-            now = sys::now();
-            self.machine.sampler.begin_turn();
-            self.report_ended(&now);
+            now = self.next_turn(signals, Some(next_scan), &now);
             while let Some(request) = signals.next() {
                 match request {
                     Request::Stop(signal) => {
@@ -225,7 +222,7 @@ impl Daemon<'_> {
     }
 
     /// Reports the victims that have ended during the last sleep.
-    pub(super) fn report_ended(&mut self, now: &Now) {
+    fn report_ended(&mut self, now: &Now) {
         let (policy, sampler) = (&self.policy, &self.machine.sampler);
         let mut ended = self.victims.take_ended(policy, sampler, now);
         if ended.is_empty() {
@@ -256,9 +253,23 @@ impl Daemon<'_> {
         }
     }
 
+    /// Sleeps, and begins the next turn of the loop: with its clock, and a report of the victims that have ended.
+    pub(super) fn next_turn(
+        &mut self,
+        signals: &Signals,
+        next_scan: Option<Instant>,
+        now: &Now,
+    ) -> Now {
+        self.sleep(signals, next_scan, now);
+        let now = sys::now();
+        self.machine.sampler.begin_turn();
+        self.report_ended(&now);
+        now
+    }
+
     /// Sleeps until a signal, the exit of a victim, a notification of PSI, or the first of all that is due at a time:
     /// `next_scan`, a tick, the next step of a kill, a watchdog message.
-    pub(super) fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
+    fn sleep(&mut self, signals: &Signals, next_scan: Option<Instant>, now: &Now) {
         let watchdog = self.service.watchdog_interval();
         let deadlines = [
             next_scan,

@@ -193,12 +193,7 @@ impl Victims {
             }
         }
         for victim in &killed {
-            if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
-                context.sampler.reclaim(&held.handle);
-            }
-            if !victim.is_sharer {
-                reporter.emit(&Event::Escalating(victim));
-            }
+            self.finish_kill(victim, context, reporter);
         }
     }
 
@@ -216,12 +211,23 @@ impl Victims {
                 continue;
             };
             if self.kill(&victim, context, reporter) {
-                if let Some(held) = self.held.iter().find(|held| held.key == victim.key) {
-                    context.sampler.reclaim(&held.handle);
-                }
-                reporter.emit(&Event::Escalating(&victim));
+                self.finish_kill(&victim, context, reporter);
             }
         }
+    }
+
+    /// What comes after SIGKILL: the memory of the victim is freed at once, and its kill is reported.
+    fn finish_kill(&self, victim: &Victim, context: &Context<'_>, reporter: &mut Reporter) {
+        if let Some(held) = self.find(victim.key) {
+            context.sampler.reclaim(&held.handle);
+        }
+        if !victim.is_sharer {
+            reporter.emit(&Event::Escalating(victim));
+        }
+    }
+
+    fn find(&self, key: ProcessKey) -> Option<&Held> {
+        self.held.iter().find(|held| held.key == key)
     }
 
     /// Sends SIGKILL if the victim still exists and is not protected by now; whether it was sent.
@@ -233,7 +239,7 @@ impl Victims {
             now,
         } = *context;
         let key = victim.key;
-        let held = self.held.iter().find(|held| held.key == key);
+        let held = self.find(key);
         let read = held.and_then(|held| Some((held, read(victim, &held.handle, context)?)));
         let Some((held, process)) = read else {
             // It has ended; the next poll notices.
