@@ -47,6 +47,17 @@ impl Bytes {
         self.0 as f64 / Self::PER_GB
     }
 
+    /// This part of it, 0.0 for none and 1.0 for all, rounded down.
+    #[must_use]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // a part is no larger than the whole, and not negative
+    pub fn part(self, part: f64) -> Self {
+        Self((self.0 as f64 * part.clamp(0.0, 1.0)) as u64)
+    }
+
     /// The sum; the largest amount on overflow.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {

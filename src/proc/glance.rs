@@ -42,7 +42,7 @@ impl Glance {
         };
         let shared = self.shared.unwrap_or(Bytes::ZERO);
         let resident = match ratio {
-            Some(ratio) => part(anon.saturating_add(shared), ratio),
+            Some(ratio) => anon.saturating_add(shared).part(ratio),
             None => anon.saturating_add(Bytes::new(shared.get() / 2)),
         };
         let rest = [swap, huge].into_iter().flatten();
@@ -57,15 +57,6 @@ impl Glance {
         let uid = facts.uid.get().to_ne_bytes();
         digest(digest(self.group, facts.name.as_bytes()), &uid)
     }
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
-fn part(bytes: Bytes, ratio: f64) -> Bytes {
-    Bytes::new((bytes.get() as f64 * ratio.clamp(0.0, 1.0)) as u64)
 }
 
 /// FNV-1a, after what was digested before.

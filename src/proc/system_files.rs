@@ -163,7 +163,7 @@ impl SystemFiles {
                 let text = file.and_then(|file| fs::read_again(file.as_fd(), &mut buffer).ok());
                 text.and_then(system_parse::zram).map_or(UNKNOWN_GAIN, gain)
             });
-            gained = gained.saturating_add(share(swap.free, gain));
+            gained = gained.saturating_add(swap.free.part(gain));
         }
         gained.min(free)
     }
@@ -196,15 +196,6 @@ fn gain((stored, used): (u64, u64)) -> f64 {
         return UNKNOWN_GAIN;
     }
     (1.0 - used as f64 / stored as f64).clamp(0.0, 1.0)
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
-fn share(bytes: Bytes, share: f64) -> Bytes {
-    Bytes::new((bytes.get() as f64 * share) as u64)
 }
 
 /// How often the kernel's OOM killer has killed, in the machine or in a control group.
