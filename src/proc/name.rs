@@ -106,15 +106,20 @@ fn split_first(cmdline: &[u8]) -> (&[u8], &[u8]) {
     (first.unwrap_or_default(), b"")
 }
 
-/// Arguments with spaces between them, cut at 255 bytes.
-pub(super) fn joined(cmdline: &[u8]) -> Name {
+/// Arguments with spaces between them, as ps(1) shows them.
+pub(super) fn with_spaces(cmdline: &[u8]) -> impl Iterator<Item = u8> {
     let end = cmdline.iter().rposition(|&byte| byte != 0);
+    let text = cmdline.iter().take(end.map_or(0, |end| end + 1));
+    text.map(|&byte| if byte == 0 { b' ' } else { byte })
+}
+
+/// The same, cut at 255 bytes.
+pub(super) fn joined(cmdline: &[u8]) -> Name {
     let mut text = [0; LONGEST];
-    let length = end.map_or(0, |end| end + 1).min(LONGEST);
-    for (target, &byte) in text.iter_mut().zip(cmdline.iter().take(length)) {
-        *target = if byte == 0 { b' ' } else { byte };
+    for (target, byte) in text.iter_mut().zip(with_spaces(cmdline)) {
+        *target = byte;
     }
-    Name::new(text.get(..length).unwrap_or_default())
+    Name::new(&text)
 }
 
 /// What follows the last slash.

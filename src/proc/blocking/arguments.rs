@@ -1,5 +1,6 @@
 //! The arguments of one process, read by the helper when they are first wanted.
 
+use super::super::name::with_spaces;
 use super::super::procfile::{Failure, Unreadable};
 use super::Blocking;
 use super::reader::Request;
@@ -62,11 +63,8 @@ impl<'a> Arguments<'a> {
     /// As [`Arguments::get`].
     pub(in crate::proc) fn joined(&mut self) -> Result<&[u8], Unreadable> {
         self.get()?;
-        let end = self.text.iter().rposition(|&byte| byte != 0);
-        let text = self.text.iter().take(end.map_or(0, |end| end + 1));
         self.joined.clear();
-        self.joined
-            .extend(text.map(|&byte| if byte == 0 { b' ' } else { byte }));
+        self.joined.extend(with_spaces(&self.text));
         Ok(&self.joined)
     }
 }

@@ -102,7 +102,7 @@ impl Blocking {
         self.0.borrow_mut().helper = Some(reader.0);
     }
 
-    /// A scan begins: its budget is whole again.
+    /// A turn of the loop begins, with at most one scan: its budget is whole again.
     pub(super) fn renew(&self) {
         let mut state = self.0.borrow_mut();
         (state.left, state.moment) = (state.budget, MOMENT);
@@ -150,20 +150,16 @@ impl Blocking {
     /// Waits a moment for the words of a process: it may end as soon as it is signalled, and then it has none.
     pub(super) fn wait_for_words(&self, key: ProcessKey) {
         let mut state = self.0.borrow_mut();
-        let mut left = state.moment;
-        let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
-        while state.words.iter().any(is_open) && state.take(&mut left).is_some() {}
-        state.moment = left;
+        let left = state.moment;
+        state.moment = state.answer_words(key, left);
     }
 
     /// The words of a process that was asked for them, as far as there is an answer.
     pub(super) fn take_words(&self, key: ProcessKey) -> Words {
         let mut state = self.0.borrow_mut();
-        let mut left = state.left;
-        let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
+        let left = state.left;
         // A helper that is late here is not replaced: a decision finds out whether it is stuck.
-        while state.words.iter().any(is_open) && state.take(&mut left).is_some() {}
-        state.left = left;
+        state.left = state.answer_words(key, left);
         let mut all = Words::default();
         state.words.retain(|asked| {
             let words = asked.words.filter(|_| asked.key == key).unwrap_or_default();
@@ -286,6 +282,13 @@ impl State {
                 return Ok((errno, self.packet.len() - HEADER));
             }
         }
+    }
+
+    /// Takes answers until there is none missing of the words that this process was asked for; what of the time is left.
+    fn answer_words(&mut self, key: ProcessKey, mut left: Duration) -> Duration {
+        let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
+        while self.words.iter().any(is_open) && self.take(&mut left).is_some() {}
+        left
     }
 
     /// Takes the next answer, and keeps it where it is to a request for words: the number of its request, and its error
