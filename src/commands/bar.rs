@@ -2,12 +2,8 @@
 
 /// A bar of `cells` cells of which `percent` are full. From 1 percent on, at least one cell is full; all of them only
 /// from 100 on.
-// A few dozen cells and a percentage that is not negative fit every type here.
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
+#[allow(clippy::cast_precision_loss)] // a few dozen cells
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // no percentage is negative
 pub(crate) fn bar(percent: f64, cells: usize) -> String {
     let full = (percent / 100.0 * cells as f64) as usize;
     let full = if percent >= 100.0 {

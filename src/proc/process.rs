@@ -87,7 +87,7 @@ impl Process {
     }
 
     /// What comes back when it ends, in RAM and in swap: anonymous memory that it shares with no other process. Memory of
-    /// files stays in the page cache, and shared memory with those who share it. None where it is not known.
+    /// files stays in the page cache, and shared memory with those that share it. None where it is not known.
     pub fn freed(&self) -> Option<Bytes> {
         let Details {
             share,
@@ -134,7 +134,7 @@ impl Process {
     }
 
     /// Its PSS as a share of its RSS; None where that was not needed or can't be read.
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
     pub fn pss_share(&self) -> Option<f64> {
         let pss = self.details.pss()?;
         (self.rss > Bytes::ZERO).then(|| pss.get() as f64 / self.rss.get() as f64)

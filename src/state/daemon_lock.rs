@@ -12,7 +12,8 @@ use std::os::unix::fs::OpenOptionsExt;
 #[derive(Debug)]
 pub enum DaemonLock {
     /// This daemon holds it as long as this value lives.
-    Held(#[allow(dead_code)] File),
+    #[allow(dead_code)] // the file is only kept open
+    Held(File),
     /// Another daemon holds it.
     Taken,
     /// The runtime directory can't be written, as by a normal user: then nothing else of this daemon is written there.

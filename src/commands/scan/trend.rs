@@ -52,12 +52,8 @@ impl Trends {
 }
 
 /// Each cell has the largest value of its seconds.
-// Bytes of a process and eight levels fit every type here.
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
+#[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // one of eight levels
 fn shape(samples: &[u64], cells: usize, levels: [char; 8]) -> String {
     let width = MINUTE.div_ceil(cells.max(1));
     let highest = samples.iter().copied().max().unwrap_or(0) as f64;
