@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Each directory (or file) directly below src/, and what it may import besides itself. A lower line may be imported by
-/// a higher one only.
+/// Each directory (or file) directly below src/, and what it may import besides itself. All of that stands above it.
 const LAYERS: &[(&str, &str)] = &[
-    ("sys", "escape quantities"),
     ("quantities", ""),
     ("escape", ""),
     ("nearest", ""),
     ("paths", ""),
+    ("sys", "escape quantities"),
     ("users", "quantities sys"),
     ("config", "escape nearest paths quantities sys"),
     ("proc", "escape quantities sys"),

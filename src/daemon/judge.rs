@@ -79,7 +79,8 @@ impl Machine {
     }
 
     /// Reads the process again once it is held, decides again, and signals that very process. Does nothing if it has
-    /// ended, and its PID may be another process's. `is_unlimited`: whatever the limit of kills in a minute says.
+    /// ended, and its PID may be another process's. `is_unlimited`: whatever the limit of kills in a minute says, and
+    /// however long it has been over its threshold.
     pub(super) fn terminate(
         &mut self,
         key: ProcessKey,

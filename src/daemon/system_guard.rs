@@ -1,6 +1,6 @@
 //! The guard of the machine as a whole: reads what says that memory is short, finds the processes that may be killed for
 //! it, and signals those that the policy chooses. Nothing that waits for another process stands before a signal, and
-//! nothing is allocated. Touches /proc and sends signals; reports nothing.
+//! nothing is allocated. Touches /proc and sends signals; reports none of its orders.
 
 use super::candidates::{Candidates, Context, standing};
 use super::scan::Machine;
@@ -39,7 +39,7 @@ pub(super) enum Outcome {
     DryRun,
     /// There is no candidate.
     NoCandidate,
-    /// Those that were chosen have ended or shrunk, or memory is enough again.
+    /// Those that were chosen have ended or shrunk or can't be signalled, or memory is enough again.
     Changed,
 }
 

@@ -37,7 +37,7 @@ pub enum Stage {
     Terminating,
     /// It was sent SIGKILL then.
     Killed(Instant),
-    /// It still exists long after SIGKILL, which was reported.
+    /// It still exists long after SIGKILL, which was reported; or it was found to have ended, which is reported next.
     Surviving,
 }
 

@@ -13,7 +13,8 @@ use crate::sys::process::ProcessDirectory;
 use std::io;
 use std::os::fd::AsFd;
 
-/// The facts, and the anonymous memory, which is in one of the files they are read from.
+/// The facts; the status that they are read from, which has some of the memory; and the arguments, which may have been
+/// read for the name.
 pub(super) fn read<'a>(
     directory: &'a ProcessDirectory,
     context: Context<'a>,

@@ -1,5 +1,5 @@
-//! /proc -> [`Snapshot`]. Touches files below a given proc root and nothing else: no configuration, no signals, no
-//! log. A process that is gone is normal and is sorted out here; one that can't be read is reported as such, and never
+//! /proc -> [`Snapshot`]. Touches files below a given proc root, what /sys has of control groups and zram, and the status
+//! of executables; nothing else: no configuration, no signals, no log. A process that is gone is normal and is sorted out here; one that can't be read is reported as such, and never
 //! ends a scan.
 
 mod blocking;

@@ -34,13 +34,13 @@ impl Unreadable {
         Self { file, errno }
     }
 
-    /// A file that takes the lock of the process's memory, which is held.
+    /// A file that takes the lock of the process's memory, and was not read in time.
     pub(super) const fn late(file: &'static str) -> Self {
         let errno = Some(libc::ETIME);
         Self { file, errno }
     }
 
-    /// Whether the process holds the lock of its memory, so that the file can't be read.
+    /// Whether there was no answer in time: the process holds the lock of its memory, or others have used up the time.
     pub fn is_late(self) -> bool {
         self.errno == Some(libc::ETIME)
     }

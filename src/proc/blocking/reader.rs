@@ -78,7 +78,7 @@ fn serve(socket: BorrowedFd<'_>) {
             return;
         };
         if *request == Request::Reclaim {
-            // As above.
+            // It only speeds up what the kernel does anyway.
             let _ = reclaim(descriptor.as_fd());
             continue;
         }
