@@ -5,7 +5,6 @@ use crate::harness::hog::Hog;
 use crate::harness::machine::{Daemon, Machine, program, quoted, run, until};
 use std::fs;
 use std::io::Write;
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -91,18 +90,7 @@ fn set_later(file: &str, text: &str) {
 /// A long interval makes what is left of it no whole number.
 fn times_are_rounded_for_people() {
     let machine = Machine::new().with("thresholds.check_interval", "30");
-    let socket = machine.path("systemd");
-    let receiver = UnixDatagram::bind(&socket).expect("a directory of ours");
-    let mut command = machine.command();
-    command.env("NOTIFY_SOCKET", &socket);
-    let mut daemon = machine.launch(command);
-    let mut line = String::new();
-    until("systemd is told of a scan", || {
-        let mut buffer = [0; 4096];
-        let length = receiver.recv(&mut buffer).expect("it sends");
-        line = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        line.starts_with("STATUS=")
-    });
+    let (mut daemon, line) = machine.start_until_told(|line| line.starts_with("STATUS="));
     assert!(line.ends_with(", next scan in 30 s"), "{line}");
     daemon.stop();
 }

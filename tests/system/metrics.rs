@@ -7,7 +7,6 @@ use crate::harness::machine::{LONG, Machine, binary, quoted, said, until};
 use crate::harness::os;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -76,18 +75,8 @@ fn one_number_over_a_threshold() {
     let machine = machine
         .with("whitelist.pids", &format!("[1, {}]", protected.pid()))
         .with("settings.dry_run", "true");
-    let socket = machine.path("systemd");
-    let receiver = UnixDatagram::bind(&socket).expect("a directory of ours");
-    let mut command = machine.command();
-    command.env("NOTIFY_SOCKET", &socket);
-    let mut daemon = machine.launch(command);
-    let mut line = String::new();
-    until("systemd is told of a scan", || {
-        let mut buffer = [0; 256];
-        let length = receiver.recv(&mut buffer).expect("a socket of ours");
-        line = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        line.contains("processes, ") && !line.contains("STATUS=0 ")
-    });
+    let (mut daemon, line) = machine
+        .start_until_told(|line| line.contains("processes, ") && !line.contains("STATUS=0 "));
     assert!(line.contains(" processes, 1 over, "), "{line}");
     wait_for(&path, "processes_over_threshold", 1.0);
     let directory = std::env::var_os("RUNTIME_DIRECTORY").expect("each test has one of its own");

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -172,6 +173,23 @@ impl Machine {
     /// Starts this command as the daemon.
     pub(crate) fn launch(&self, command: Command) -> Daemon {
         Daemon::launch(command, &self.path("stderr"))
+    }
+
+    /// Starts the daemon as systemd does, and waits for the first of its messages to systemd that is wanted.
+    pub(crate) fn start_until_told(&self, is_wanted: impl Fn(&str) -> bool) -> (Daemon, String) {
+        let socket = self.path("systemd");
+        let receiver = UnixDatagram::bind(&socket).expect("a directory of ours");
+        let mut command = self.command();
+        command.env("NOTIFY_SOCKET", &socket);
+        let daemon = self.launch(command);
+        let mut line = String::new();
+        until("systemd is told of a scan", || {
+            let mut buffer = [0; 4096];
+            let length = receiver.recv(&mut buffer).expect("a socket of ours");
+            line = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            is_wanted(&line)
+        });
+        (daemon, line)
     }
 }
 
