@@ -3,7 +3,7 @@
 
 use super::scan::Machine;
 use super::victims::Victims;
-use crate::policy::system_guard::{Candidate, Standing};
+use crate::policy::system_guard::{Candidate, ShortageStanding};
 use crate::policy::{Policy, Protection};
 use crate::proc::{Glance, Largest, Name, Process, Program, RuleMatch, Seen};
 use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime};
@@ -140,13 +140,13 @@ impl Candidates {
         let ratio = self.recall(&mut glance);
         let gives = glance.gives(ratio);
         match standing(policy, machine, &glance, now) {
-            Standing::Protected(_) => {
+            ShortageStanding::Protected(_) => {
                 self.protected = self.protected.saturating_add(gives);
                 if self.largest_protected.is_none_or(|(_, most)| most < gives) {
                     self.largest_protected = Some((pid, gives));
                 }
             }
-            Standing::Candidate(tier) => {
+            ShortageStanding::Candidate(tier) => {
                 let is_done = victims.ledger.is_victim(key) || set_aside.contains(&key);
                 let (Ok(facts), false) = (glance.process.facts, is_done) else {
                     return;
@@ -214,8 +214,8 @@ impl Candidates {
             let mut glance = machine.sampler.glance(policy, pid)?;
             self.recall(&mut glance);
             match standing(policy, machine, &glance, now) {
-                Standing::Protected(protection) => Some((glance.process, protection)),
-                Standing::Candidate(_) => None,
+                ShortageStanding::Protected(protection) => Some((glance.process, protection)),
+                ShortageStanding::Candidate(_) => None,
             }
         });
         let small = self.all.iter().map(|candidate| candidate.gives);
@@ -269,7 +269,12 @@ impl Candidates {
     }
 }
 
-pub(super) fn standing(policy: &Policy, machine: &Machine, glance: &Glance, now: &Now) -> Standing {
+pub(super) fn standing(
+    policy: &Policy,
+    machine: &Machine,
+    glance: &Glance,
+    now: &Now,
+) -> ShortageStanding {
     let is_session = glance.is_session;
     policy.standing(&glance.process, is_session, &machine.snapshot.memory, now)
 }

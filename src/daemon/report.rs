@@ -31,22 +31,22 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn has_room(&mut self, what: Reported, uid: Uid) -> bool {
+    fn may_write(&mut self, what: Reported, uid: Uid) -> bool {
         let is_it = |(own, user, _): &(Reported, Uid, u32)| (*own, *user) == (what, uid);
-        let has_room = if let Some(at) = self.written.iter().position(is_it) {
+        let may_write = if let Some(at) = self.written.iter().position(is_it) {
             self.written.get_mut(at).is_some_and(|(_, _, lines)| {
                 *lines += 1;
                 *lines <= LINES
             })
         } else {
-            let has_room = self.written.len() < USERS;
-            if has_room {
+            let may_write = self.written.len() < USERS;
+            if may_write {
                 self.written.push((what, uid, 1));
             }
-            has_room
+            may_write
         };
-        self.left_out += usize::from(!has_room);
-        has_room
+        self.left_out += usize::from(!may_write);
+        may_write
     }
 }
 
@@ -152,7 +152,7 @@ impl Reports<'_> {
             }
             Decision::Warn(breach) => {
                 let uid = process.facts.as_ref().map(|facts| facts.uid);
-                if uid.is_ok_and(|uid| self.lines.has_room(Reported::Near, uid)) {
+                if uid.is_ok_and(|uid| self.lines.may_write(Reported::Near, uid)) {
                     self.reporter.emit(&Event::Near(process, breach));
                 }
             }
@@ -192,7 +192,7 @@ impl Reports<'_> {
             .key()
             .is_some_and(|key| self.ledger.is_first(key, what, self.now.monotonic));
         let uid = process.facts.as_ref().map(|facts| facts.uid);
-        is_first && uid.is_ok_and(|uid| self.lines.has_room(what, uid))
+        is_first && uid.is_ok_and(|uid| self.lines.may_write(what, uid))
     }
 
     /// Reports how many processes were not reported one by one, where that has changed.

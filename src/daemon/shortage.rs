@@ -3,7 +3,7 @@
 
 use super::candidates::Context;
 use super::main_loop::Daemon;
-use super::system_guard::{Ordered, Outcome, SystemGuard};
+use super::system_guard::{OrderOutcome, Ordered, SystemGuard};
 use super::{state, victims};
 use crate::events::{Event, Reason, SystemEvent, Whereabouts};
 use crate::kill::SignalOutcome;
@@ -41,7 +41,7 @@ impl Daemon<'_> {
         &mut self,
         guard: &mut SystemGuard,
         now: &Now,
-    ) -> (SystemReading, Step, Option<Outcome>) {
+    ) -> (SystemReading, Step, Option<OrderOutcome>) {
         let (read, step) = guard.tick(&self.policy.config, &self.victims, now);
         self.victims.ledger.is_short = guard.shortage.is_short();
         if step != Step::Rest {
@@ -53,7 +53,13 @@ impl Daemon<'_> {
     }
 
     /// Does what else is due, and reports.
-    fn follow(&mut self, guard: &mut SystemGuard, step: Step, outcome: Option<Outcome>, now: &Now) {
+    fn follow(
+        &mut self,
+        guard: &mut SystemGuard,
+        step: Step,
+        outcome: Option<OrderOutcome>,
+        now: &Now,
+    ) {
         match step {
             Step::Rest | Step::SetAside => {}
             Step::Choose => {
@@ -86,10 +92,10 @@ impl Daemon<'_> {
     }
 
     /// What comes after the signals of an order: SIGKILL where there is no time for a grace period, and the reports.
-    fn finish_order(&mut self, guard: &mut SystemGuard, outcome: Outcome, now: &Now) {
+    fn finish_order(&mut self, guard: &mut SystemGuard, outcome: OrderOutcome, now: &Now) {
         let level = *guard.level();
         match outcome {
-            Outcome::Signalled(count) => {
+            OrderOutcome::Signalled(count) => {
                 let is_urgent = guard.shortage.is_urgent(guard.why);
                 guard.shortage.ordered(count, now.monotonic);
                 if is_urgent {
@@ -102,16 +108,16 @@ impl Daemon<'_> {
                     count,
                 );
             }
-            Outcome::DryRun => guard.shortage.reported(),
-            Outcome::NoCandidate => {
+            OrderOutcome::DryRun => guard.shortage.reported(),
+            OrderOutcome::NoCandidate => {
                 if guard.shortage.found_none(now.monotonic) {
                     self.report_no_candidate(guard, now);
                 }
             }
-            Outcome::Changed => guard.shortage.choose_again(now.monotonic),
+            OrderOutcome::Changed => guard.shortage.choose_again(now.monotonic),
         }
         self.report_orders(guard, now);
-        if let Outcome::Signalled(_) = outcome {
+        if let OrderOutcome::Signalled(_) = outcome {
             self.write_victims(now);
         }
     }

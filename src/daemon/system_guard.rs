@@ -9,8 +9,8 @@ use crate::config::{Config, SystemAction};
 use crate::events::{Event, Reporter};
 use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::system_guard::{
-    Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, Standing, Step, Tier, Why,
-    choose, floor_threshold,
+    Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, ShortageStanding, Step,
+    Tier, Why, choose, floor_threshold,
 };
 use crate::policy::{Breach, Policy, Stage, Threshold};
 use crate::proc::{OtherMemory, Process, Sampler, SystemFiles, SystemReading};
@@ -32,7 +32,7 @@ pub(super) struct Ordered {
 
 /// What came of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum OrderOutcome {
     /// So many were signalled.
     Signalled(usize),
     /// Nothing was signalled, as this is a dry run.
@@ -176,17 +176,17 @@ impl SystemGuard {
     }
 
     /// Chooses victims and signals them.
-    pub(super) fn order(&mut self, context: &mut Context<'_>) -> Outcome {
+    pub(super) fn order(&mut self, context: &mut Context<'_>) -> OrderOutcome {
         self.orders.clear();
         self.candidates.gather(&self.set_aside, context);
         let Some(choice) = choose(&self.candidates.all, &self.need()) else {
-            return Outcome::NoCandidate;
+            return OrderOutcome::NoCandidate;
         };
         if !self.is_still_short() {
-            return Outcome::Changed;
+            return OrderOutcome::Changed;
         }
         let Some(threshold) = self.level().trigger else {
-            return Outcome::Changed;
+            return OrderOutcome::Changed;
         };
         self.victims.clear();
         self.signal(&choice, threshold, context, None)
@@ -211,7 +211,7 @@ impl SystemGuard {
         threshold: Threshold,
         context: &mut Context<'_>,
         rehearsal: Option<Signaller>,
-    ) -> Outcome {
+    ) -> OrderOutcome {
         self.why = choice.why;
         let (mut signalled, mut is_dry_run) = (0, false);
         for candidate in choice.victims() {
@@ -235,9 +235,9 @@ impl SystemGuard {
             }
         }
         match signalled {
-            0 if is_dry_run => Outcome::DryRun,
-            0 => Outcome::Changed,
-            _ => Outcome::Signalled(signalled),
+            0 if is_dry_run => OrderOutcome::DryRun,
+            0 => OrderOutcome::Changed,
+            _ => OrderOutcome::Signalled(signalled),
         }
     }
 
@@ -260,8 +260,8 @@ impl SystemGuard {
         let (mut glance, handle) = held.filter(|(held, _)| held.process.key() == Some(key))?;
         let ratio = self.candidates.recall(&mut glance);
         let is_protected = match standing(policy, machine, &glance, now) {
-            Standing::Candidate(_) => false,
-            Standing::Protected(_) => rehearsal.is_none(),
+            ShortageStanding::Candidate(_) => false,
+            ShortageStanding::Protected(_) => rehearsal.is_none(),
         };
         if is_protected || glance.gives(ratio).get() < candidate.gives.get() / 2 {
             return None;

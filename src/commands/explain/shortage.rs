@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::config::SystemAction;
 use crate::policy::Policy;
-use crate::policy::system_guard::{Candidate, Level, Need, Reading, Standing, Tier, rank};
+use crate::policy::system_guard::{Candidate, Level, Need, Reading, ShortageStanding, Tier, rank};
 use crate::proc::{Process, Sampler, Snapshot, SystemFiles};
 use crate::quantities::{Bytes, Now, ProcessKey};
 
@@ -35,8 +35,8 @@ impl Candidates {
         let candidates = candidates.filter_map(|process| {
             let (key, gives, kin, is_session) = seen(policy, sampler, process)?;
             match policy.standing(process, is_session, &snapshot.memory, now) {
-                Standing::Protected(_) => None,
-                Standing::Candidate(tier) => Some(Candidate {
+                ShortageStanding::Protected(_) => None,
+                ShortageStanding::Candidate(tier) => Some(Candidate {
                     key,
                     gives,
                     took: Bytes::ZERO,

@@ -134,7 +134,7 @@ impl fmt::Display for Level {
 
 /// What an order waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// There is none.
     Calm,
     /// The exit of its victims.

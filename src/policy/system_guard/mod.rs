@@ -27,5 +27,5 @@ mod tests;
 
 pub use choice::{Candidate, Choice, MOST, Need, Tier, Why, choose, rank};
 pub use level::{Level, Progress, Reading, Step, floor_threshold};
-pub use protected::Standing;
+pub use protected::ShortageStanding;
 pub use shortage::{REACTION, Shortage};

@@ -17,7 +17,7 @@ const LAST: i16 = -500;
 /// What a process is while memory is short.
 #[allow(clippy::large_enum_variant)] // it is looked at and thrown away
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Standing {
+pub enum ShortageStanding {
     /// It may be killed, in this tier.
     Candidate(Tier),
     /// It is protected. A rule that may match, and would protect it then, protects it.
@@ -32,15 +32,17 @@ impl Policy {
         is_session: bool,
         memory: &SystemMemory,
         now: &Now,
-    ) -> Standing {
+    ) -> ShortageStanding {
         let general = self.protections(process, memory, now);
         let mut general = general.filter(|(test, _)| *test != ProtectionTest::Rule);
         if let Some(protection) = general.find_map(|(_, protection)| protection) {
-            return Standing::Protected(protection);
+            return ShortageStanding::Protected(protection);
         }
         let facts = match process.facts {
             Ok(facts) => facts,
-            Err(unreadable) => return Standing::Protected(Protection::Unreadable(unreadable)),
+            Err(unreadable) => {
+                return ShortageStanding::Protected(Protection::Unreadable(unreadable));
+            }
         };
         let matched = process.details.rule_match;
         if let Some((index, unreadable)) = matched.and_then(|found| found.doubt) {
@@ -53,24 +55,27 @@ impl Policy {
                 .skip(usize::from(index))
                 .take_while(|(own, _)| *own < end);
             if doubtful.any(|(_, rule)| protects(rule) && may_match(rule, &facts)) {
-                return Standing::Protected(Protection::Unreadable(unreadable));
+                return ShortageStanding::Protected(Protection::Unreadable(unreadable));
             }
         }
         let rule = self.rule(process);
         match rule {
             Some((number, rule)) if protects(rule) => {
-                return Standing::Protected(match rule.action {
+                return ShortageStanding::Protected(match rule.action {
                     Action::Warn => Protection::WarnOnly(number),
                     Action::Kill | Action::Protect => Protection::Rule(number),
                 });
             }
             None if process.details.rule_match.is_none() && !self.config.rules.is_empty() => {
                 let (file, errno) = ("what the rules need", None);
-                return Standing::Protected(Protection::Unreadable(Unreadable { file, errno }));
+                return ShortageStanding::Protected(Protection::Unreadable(Unreadable {
+                    file,
+                    errno,
+                }));
             }
             _ => {}
         }
-        Standing::Candidate(match rule.and_then(|(_, rule)| rule.when_short) {
+        ShortageStanding::Candidate(match rule.and_then(|(_, rule)| rule.when_short) {
             Some(WhenShort::First) => Tier::First,
             Some(WhenShort::Last) => Tier::Last,
             _ if is_session || facts.oom_score_adj <= LAST => Tier::Last,

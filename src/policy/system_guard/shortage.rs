@@ -1,7 +1,7 @@
 //! The states of a shortage: calm, waiting for the victims of an order, settling after it. Pure.
 
 use super::choice::Why;
-use super::level::{Choosing, Level, Progress, Reading, Stage, Step, floor_threshold};
+use super::level::{Choosing, Level, Phase, Progress, Reading, Step, floor_threshold};
 use super::speed::Speed;
 use super::stall::Stall;
 use crate::config::{System, SystemAction};
@@ -47,7 +47,7 @@ const SHARE: u32 = 50;
 /// What is known of a shortage, and of the readings before.
 #[derive(Clone, Debug)]
 pub struct Shortage {
-    stage: Stage,
+    phase: Phase,
     choosing: Choosing,
     stall: Stall,
     speed: Speed,
@@ -70,7 +70,7 @@ impl Shortage {
     /// Before the first reading, which is due at `now`.
     pub fn new(now: Instant) -> Self {
         Self {
-            stage: Stage::Calm,
+            phase: Phase::Calm,
             choosing: Choosing::Now,
             stall: Stall::default(),
             speed: Speed::default(),
@@ -106,7 +106,7 @@ impl Shortage {
 
     /// Whether memory is short, or an order for it is not over.
     pub fn is_short(&self) -> bool {
-        self.is_short || self.stage != Stage::Calm
+        self.is_short || self.phase != Phase::Calm
     }
 
     /// What is due after this reading. `cost` is the CPU time that it took.
@@ -175,8 +175,8 @@ impl Shortage {
             this.level.left.get() >= this.level.floor.get().saturating_mul(floors)
                 && !is_half_stalled
         };
-        match self.stage {
-            Stage::Calm
+        match self.phase {
+            Phase::Calm
                 if self.is_short
                     && config.action == SystemAction::Kill
                     && self.may_choose(time) =>
@@ -184,15 +184,15 @@ impl Shortage {
                 self.is_warned = true;
                 Step::Choose
             }
-            Stage::Calm if config.action == SystemAction::Kill && self.is_soon() => Step::Rest,
-            Stage::Calm => self.warn(is_half_stalled, is_enough(3, self), time),
-            Stage::Waiting if progress.left == 0 => {
+            Phase::Calm if config.action == SystemAction::Kill && self.is_soon() => Step::Rest,
+            Phase::Calm => self.warn(is_half_stalled, is_enough(3, self), time),
+            Phase::Waiting if progress.left == 0 => {
                 self.stall.clear();
                 self.speed.clear();
-                self.stage = Stage::Settling(time);
+                self.phase = Phase::Settling(time);
                 Step::Rest
             }
-            Stage::Waiting if progress.terminating > 0 => {
+            Phase::Waiting if progress.terminating > 0 => {
                 // The buckets were emptied at the order: this is a stall since then.
                 let is_stalled = matches!(self.level.trigger, Some(Threshold::Stall(_)));
                 if self.is_desperate() || is_stalled {
@@ -201,16 +201,16 @@ impl Shortage {
                     Step::Rest
                 }
             }
-            Stage::Waiting => {
+            Phase::Waiting => {
                 let is_blocked = |killed| time.saturating_duration_since(killed) >= BLOCKED;
                 if progress.killed.is_none_or(is_blocked) {
-                    self.stage = Stage::Calm;
+                    self.phase = Phase::Calm;
                     Step::SetAside
                 } else {
                     Step::Rest
                 }
             }
-            Stage::Settling(since) => {
+            Phase::Settling(since) => {
                 let settled = time.saturating_duration_since(since);
                 if is_enough(2, self) {
                     self.over(time)
@@ -221,7 +221,7 @@ impl Shortage {
                     Step::Choose
                 } else {
                     if settled >= QUIET {
-                        self.stage = Stage::Calm;
+                        self.phase = Phase::Calm;
                     }
                     Step::Rest
                 }
@@ -296,7 +296,7 @@ impl Shortage {
     fn over(&mut self, time: Instant) -> Step {
         let since = self.since.take().unwrap_or(time);
         let killed = std::mem::take(&mut self.killed);
-        self.stage = Stage::Calm;
+        self.phase = Phase::Calm;
         self.choosing = Choosing::Now;
         self.is_warned = false;
         Step::Over {
@@ -307,7 +307,7 @@ impl Shortage {
 
     /// So many victims were signalled.
     pub fn ordered(&mut self, victims: usize, now: Instant) {
-        self.stage = Stage::Waiting;
+        self.phase = Phase::Waiting;
         self.killed += victims;
         self.stall.clear();
         self.below_since = None;
@@ -316,20 +316,20 @@ impl Shortage {
 
     /// In a dry run: what would have been killed was reported, and nothing more is before memory was enough.
     pub fn reported(&mut self) {
-        self.stage = Stage::Calm;
+        self.phase = Phase::Calm;
         self.choosing = Choosing::Afterwards;
     }
 
     /// There was no candidate. Whether that is to be reported, which it is once a minute.
     pub fn found_none(&mut self, now: Instant) -> bool {
-        self.stage = Stage::Calm;
+        self.phase = Phase::Calm;
         self.choosing = Choosing::From(now + RETRY);
         is_first_in_a_minute(&mut self.none_reported, now)
     }
 
     /// The candidates have changed on the way to the signal: all are read again at the next reading.
     pub fn choose_again(&mut self, now: Instant) {
-        self.stage = Stage::Calm;
+        self.phase = Phase::Calm;
         self.choosing = Choosing::From(now + SHORTEST_WAIT);
         self.next_tick = now + SHORTEST_WAIT;
     }
@@ -339,7 +339,7 @@ impl Shortage {
         let shortest = cost
             .saturating_mul(SHARE)
             .clamp(SHORTEST_WAIT, STALLED_WAIT);
-        if self.stage != Stage::Calm {
+        if self.phase != Phase::Calm {
             return shortest;
         }
         if self.is_short {
