@@ -39,7 +39,9 @@ const FASTEST: u64 = 6 << 30;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// While something stalls each bucket gets its reading.
+/// From so much of the window on, half of the smallest stall_seconds, each bucket gets its reading. Less is in every window
+/// of a machine that reclaims now and then, and no reason to wake up ten times a second.
+const STALLED: Duration = Duration::from_millis(250);
 const STALLED_WAIT: Duration = Duration::from_millis(100);
 /// Readings take no more than one part in so many of a core.
 const SHARE: u32 = 50;
@@ -361,7 +363,7 @@ impl Shortage {
             let microseconds = u128::from(headroom.get()) * 1_000_000 / u128::from(speed.max(1));
             u64::try_from(microseconds).map_or(LONGEST_WAIT, Duration::from_micros)
         };
-        let stalls = self.level.stall.is_some_and(|stall| stall > Duration::ZERO);
+        let stalls = self.level.stall.is_some_and(|stall| stall >= STALLED);
         let longest = if stalls { STALLED_WAIT } else { LONGEST_WAIT };
         // It may grow at twice the speed from now on.
         at(FASTEST)

@@ -252,6 +252,19 @@ fn the_next_reading_comes_before_the_fastest_growth_passes_the_floor() {
 }
 
 #[test]
+fn only_a_notable_stall_is_read_ten_times_a_second() {
+    let wait = |stalled: u64| {
+        let mut replay = Replay::new();
+        let _ = replay.read(0, &reading(16_000, 0));
+        let _ = replay.read(1000, &reading(16_000, stalled));
+        let (next, now) = (replay.shortage.next_tick(), replay.now(1000).monotonic);
+        next.duration_since(now)
+    };
+    assert_eq!(wait(249).as_millis(), 1000);
+    assert_eq!(wait(250).as_millis(), 100);
+}
+
+#[test]
 fn it_only_warns_where_that_is_configured() {
     let mut replay = Replay::new();
     replay.config.action = SystemAction::Warn;
