@@ -174,7 +174,7 @@ impl Daemon<'_> {
         let is_short = self.victims.ledger.is_short;
         self.early.as_mut().is_some_and(|early| {
             if is_short {
-                // A scan waits for processes, and the guard must not wait.
+                // A scan waits for processes, and the guard must not wait: only pressure calls for one.
                 early.postpone(now);
             }
             (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, levels, now)

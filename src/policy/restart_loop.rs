@@ -11,6 +11,9 @@ const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(300);
 /// A unit that was not killed for so long is no longer in a loop: twice the longest delay.
 pub const QUIET: Duration = Duration::from_secs(600);
+/// So many units are remembered; the one that was killed the longest ago is forgotten first. A service that runs programs
+/// of its users may have any number of names.
+const CAPACITY: usize = 128;
 
 /// Whether a process is a killed one started again: of the same unit and with the same name, and started after that one
 /// was killed. Each is given by its unit, its name and a time of one clock: when it was killed, and when it was started.
@@ -73,6 +76,7 @@ impl RestartLoops {
             .retain(|killed| last.saturating_duration_since(killed.last) < QUIET);
         let mut units = self.units.iter_mut();
         let Some(killed) = units.find(|killed| killed.unit == unit && killed.name == name) else {
+            self.make_room();
             self.units.push(Killed {
                 unit,
                 name,
@@ -88,6 +92,15 @@ impl RestartLoops {
         killed.kills = killed.kills.saturating_add(1);
         (killed.last, killed.ticks) = (last, ticks);
         Some(killed.as_loop())
+    }
+
+    fn make_room(&mut self) {
+        if self.units.len() >= CAPACITY {
+            let indexed = self.units.iter().enumerate();
+            if let Some((oldest, _)) = indexed.min_by_key(|(_, killed)| killed.last) {
+                self.units.swap_remove(oldest);
+            }
+        }
     }
 
     /// The loop that a process of this unit is in; None where it is no restart.
@@ -169,6 +182,20 @@ mod tests {
         assert_eq!(restarts.find(&name("b.service"), &worker, started), None);
         assert_eq!(restarts.find(&unit, &name("other"), started), None);
         assert!(restarts.find(&unit, &worker, started).is_some());
+    }
+
+    #[test]
+    fn any_number_of_names_takes_no_more_memory_and_the_last_are_known() {
+        let mut restarts = RestartLoops::with_capacity(CAPACITY);
+        let (start, unit) = (Instant::now(), name("a.service"));
+        for index in 0..10 * CAPACITY as u64 {
+            let now = at(start, index / 10, 100);
+            let _ = restarts.record(unit, name(&index.to_string()), StartTime(50), &now);
+        }
+        assert_eq!(restarts.units.len(), CAPACITY);
+        let last = name(&(10 * CAPACITY - 1).to_string());
+        assert!(restarts.find(&unit, &last, StartTime(200)).is_some());
+        assert_eq!(restarts.find(&unit, &name("0"), StartTime(200)), None);
     }
 
     #[test]
