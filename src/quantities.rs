@@ -250,6 +250,25 @@ impl Signal {
     }
 }
 
+/// The FNV-1a hash of bytes, by which the same ones are recognised, also by another version of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(pub u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Of all bytes before, and these.
+    #[must_use]
+    pub fn with(self, bytes: &[u8]) -> Self {
+        let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(bytes.iter().fold(self.0, add))
+    }
+}
+
 /// A span for people, rounded: `0.3 s`, `30 s`, then as [`Span`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rounded(pub Duration);

@@ -210,8 +210,8 @@ whether the process may be signalled. Kills nothing.",
         about: "\
 Reads a configuration and shows each value with the line that sets it, then what it
 matches on this machine now. If it is rejected, prints all errors and exits with
-status 78. For - it reads standard input. With --quiet it prints errors only, and
-looks at no process.",
+status 78, also for what only the running daemon would reject at a reload. For - it
+reads standard input. With --quiet it prints errors only.",
         options: &[&CONFIG, &JSON, &NAMES, &QUIET],
         exclusive: &[&["--config", "FILE"], &["--json", "--names", "--quiet"]],
         required: &[],

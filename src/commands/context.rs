@@ -28,6 +28,7 @@ impl Context {
             mut config,
             warnings,
             written,
+            ..
         } = Config::load_once(config)?;
         let schedule = crate::commands::follow_schedule(&mut config);
         let sampler = Sampler::new(ProcRoot::system()?).for_command();

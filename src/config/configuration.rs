@@ -81,6 +81,11 @@ impl Origin {
         let (Self::File(file) | Self::BuiltIn(file) | Self::Empty(file)) = self;
         file
     }
+
+    /// Whether it is a file with content.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
 }
 
 impl Default for Origin {

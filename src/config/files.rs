@@ -5,8 +5,10 @@ use super::configuration::Config;
 use super::error::{Cause, Error, Warning, WarningKind};
 use super::written::Written;
 use crate::paths;
+use crate::quantities::Digest;
 use crate::sys::fs::open_to_read;
 use crate::sys::trust;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{self, Path, PathBuf};
@@ -44,6 +46,24 @@ const LEFT_BEHIND: [&str; 14] = [
 pub(super) enum Streams {
     Accept,
     Reject,
+}
+
+/// A file with content that a configuration was read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedFile {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// The digest of its content, in 16 hexadecimal digits: whether it is still the same.
+    pub content: String,
+}
+
+impl LoadedFile {
+    pub(super) fn new(path: &Path, text: &[u8]) -> Self {
+        Self {
+            path: absolute(path),
+            content: format!("{:016x}", Digest::default().with(text).0),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -158,7 +178,7 @@ fn is_left_behind(path: &Path) -> bool {
         || is_packaged.iter().any(|part| name.contains(part))
 }
 
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -4,7 +4,7 @@
 use super::configuration::{Config, LogSettings, Notify, Origin};
 use super::document;
 use super::error::{Cause, Error, Warning, WarningKind};
-use super::files::{self, DropIns, Streams};
+use super::files::{self, DropIns, LoadedFile, Streams};
 use super::keys;
 use super::layer::{self, Source};
 use super::no_effect;
@@ -25,6 +25,8 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// Its values as they were written, and where.
     pub written: Written,
+    /// The files with content, in the order in which they were read.
+    pub files: Vec<LoadedFile>,
 }
 
 /// What the notifier needs of a configuration.
@@ -99,11 +101,28 @@ impl Config {
         list: UserList<'_>,
     ) -> Result<Loaded, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let missing = texts.lost(&self.origin, &self.drop_ins);
+        let missing = texts.lost(self.origin.is_file(), &self.drop_ins);
         if !missing.is_empty() {
             return Err(Error::new(missing));
         }
         Ok(texts.load(lookup, list)?.with_files())
+    }
+
+    /// Fails where a daemon that has these files in force would reject a reload of `file`, as they have lost their
+    /// content since.
+    ///
+    /// # Errors
+    /// What is lost; and where a file can't be read.
+    pub fn check_reload(file: Option<&Path>, in_force: &[LoadedFile]) -> Result<(), Error> {
+        let texts = Texts::read(file, Streams::Reject)?;
+        let (main, drop_ins): (Vec<_>, Vec<_>) = in_force
+            .iter()
+            .map(|file| file.path.clone())
+            .partition(|path| *path == files::absolute(texts.origin.path()));
+        match texts.lost(!main.is_empty(), &drop_ins) {
+            lost if lost.is_empty() => Ok(()),
+            lost => Err(Error::new(lost)),
+        }
     }
 
     /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name.
@@ -152,7 +171,7 @@ impl NotifierConfig {
     /// As [`Config::reload`].
     pub fn reload(&self, file: Option<&Path>) -> Result<Self, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let lost = texts.lost(&self.origin, &self.drop_ins);
+        let lost = texts.lost(self.origin.is_file(), &self.drop_ins);
         if !lost.is_empty() {
             return Err(Error::new(lost));
         }
@@ -211,8 +230,7 @@ impl Texts {
         for drop_in in &self.drop_ins.files {
             draft.add(&drop_in.file, &drop_in.text, Source::DropIn);
         }
-        let is_file = matches!(self.origin, Origin::File(_));
-        if is_file && !draft.written.has_table("system") {
+        if self.origin.is_file() && !draft.written.has_table("system") {
             draft.add_default(keys::WITHOUT_SYSTEM);
         }
         draft.check_thresholds();
@@ -233,6 +251,7 @@ impl Texts {
         warnings.extend(in_rules);
         warnings.extend(no_effect::find(&config, &written));
         warnings.extend(users::resolve(&mut config, &written, lookup, list));
+        let files = self.with_content();
         config.origin = self.origin;
         config.drop_ins = self.drop_ins.with_content();
         config.thresholds = config.base_thresholds;
@@ -241,6 +260,7 @@ impl Texts {
             config,
             warnings,
             written,
+            files,
         })
     }
 }
@@ -266,10 +286,23 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content in an earlier configuration, with this origin and these drop-ins, and have none now.
-    fn lost(&self, origin: &Origin, drop_ins: &[PathBuf]) -> Vec<Cause> {
+    /// The files with content.
+    fn with_content(&self) -> Vec<LoadedFile> {
+        let main = (self.origin.path(), &self.main);
+        let drop_ins = self.drop_ins.files.iter();
+        let files = drop_ins.map(|drop_in| (drop_in.file.as_path(), &drop_in.text));
+        let files = std::iter::once(main).chain(files);
+        let with_content = files.filter(|(_, text)| !files::is_blank(text));
+        with_content
+            .map(|(path, text)| LoadedFile::new(path, text))
+            .collect()
+    }
+
+    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and have
+    /// none now.
+    fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
-        if let Origin::File(_) = origin {
+        if had_main {
             match &self.origin {
                 Origin::File(_) => {}
                 Origin::BuiltIn(file) => {
@@ -279,7 +312,11 @@ impl Texts {
             }
         }
         for drop_in in &self.drop_ins.files {
-            if files::is_blank(&drop_in.text) && drop_ins.contains(&drop_in.file) {
+            let had_content = || {
+                drop_ins.contains(&drop_in.file)
+                    || drop_ins.contains(&files::absolute(&drop_in.file))
+            };
+            if files::is_blank(&drop_in.text) && had_content() {
                 lost.push(Cause::Lost(drop_in.file.clone(), "is empty now"));
             }
         }

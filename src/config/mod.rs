@@ -38,6 +38,7 @@ mod written;
 pub use changes::Change;
 pub use configuration::{Config, LogFormat, LogSettings, Notify, Origin};
 pub use error::{Cause, Error, Location, Warning};
+pub use files::LoadedFile;
 pub use load::{Loaded, NotifierConfig};
 pub use pattern::{NamePattern, PatternError};
 pub use rule::{Action, Matcher, Rule, UserMatcher};

@@ -41,6 +41,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
         mut config,
         warnings,
         written,
+        files,
     } = loaded;
     config.dry_run |= options.dry_run;
     reporter.emit(&if is_reload {
@@ -56,7 +57,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     reporter.set_notified(config.notify.is_wanted());
     reporter.set_report_interval(config.report_interval);
     reporter.metrics().note_config(&config);
-    state::note_config(reporter.status(), &config);
+    state::note_config(reporter.status(), &config, files);
     let memory = sampler.memory().ok();
     let idle = memory.and_then(|memory| idle_threshold(&config, &written, memory.total));
     for warning in warnings.iter().chain(&idle) {

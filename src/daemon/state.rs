@@ -4,7 +4,7 @@
 use super::judged::ScanOutcome;
 use super::scan::Machine;
 use crate::cli::RunOptions;
-use crate::config::Config;
+use crate::config::{Config, LoadedFile};
 use crate::events::Reporter;
 use crate::policy::system_guard::Level;
 use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
@@ -35,9 +35,10 @@ pub(super) fn at_start(options: &RunOptions, sampler: &Sampler, own: Pid) -> Dae
 }
 
 /// Another configuration is in force.
-pub(super) fn note_config(status: &mut DaemonStatus, config: &Config) {
+pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec<LoadedFile>) {
     status.configuration = config.origin.to_string();
     status.config_loaded = unix_seconds(SystemTime::now());
+    status.loaded_files = Some(files);
     status.dry_run = config.dry_run;
 }
 

@@ -10,7 +10,7 @@ use super::process::{Details, Process};
 use super::procfile::{self, BUFFER, Failure};
 use super::questions::{Questions, RuleInput};
 use super::{ProcRoot, memory, rule_inputs, unit};
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, Digest};
 use crate::sys::process::ProcessDirectory;
 
 /// The slice of the processes that a desktop consists of.
@@ -24,7 +24,7 @@ pub struct Glance {
     /// Whether it is in session.slice.
     pub is_session: bool,
     /// A digest of its control group.
-    pub group: u64,
+    pub group: Digest,
     /// Its part of shared memory and tmpfs; None before Linux 4.5.
     pub shared: Option<Bytes>,
 }
@@ -55,15 +55,8 @@ impl Glance {
             return 0;
         };
         let uid = facts.uid.get().to_ne_bytes();
-        digest(digest(self.group, facts.name.as_bytes()), &uid)
+        self.group.with(facts.name.as_bytes()).with(&uid).0
     }
-}
-
-/// FNV-1a, after what was digested before.
-fn digest(before: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(before, |digest, &byte| {
-        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// Reads the process behind an open directory; None if it has ended, or can't be read.
@@ -142,7 +135,7 @@ fn try_read(
             details,
         },
         is_session: own.split(|&byte| byte == b'/').any(|part| part == SESSION),
-        group: digest(0xcbf2_9ce4_8422_2325, own),
+        group: Digest::default().with(own),
         shared,
     })
 }

@@ -2,11 +2,13 @@
 //! reported once and never stops anything.
 
 use crate::escape::Escaped;
+use crate::quantities::Uid;
+use crate::sys::{self, trust};
 use std::env;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The directory that systemd names in `variable`, the first one where it names several; `usual` without one.
@@ -31,6 +33,23 @@ pub(super) fn make_directory_of(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Checks that root alone, or the user who runs this, can have written a file with this status.
+pub(super) fn check_owner(status: &Metadata) -> io::Result<()> {
+    let owner = Uid::new(status.uid());
+    if owner != Uid::ROOT && owner != sys::effective_uid() {
+        Err(rejected(&format!("it belongs to uid {owner}, not to root")))
+    } else if trust::others_write(status.mode()) {
+        Err(rejected("it can be written by others than root"))
+    } else {
+        Ok(())
+    }
+}
+
+/// The error of a file that can be read, but is not accepted.
+pub(super) fn rejected(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// A file that is replaced as a whole: a reader sees the old one or the new one.

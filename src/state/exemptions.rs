@@ -1,12 +1,11 @@
 //! The file with the exemptions in force: `memory-monitor exempt` writes it, the daemon reads it. Accepted only where
 //! root alone, or the user who runs this, can have written it.
 
-use super::atomic_file::{AtomicFile, directory, make_directory_of};
+use super::atomic_file::{AtomicFile, check_owner, directory, make_directory_of, rejected};
 use crate::paths;
 use crate::policy::Exemption;
-use crate::quantities::{Pid, ProcessKey, StartTime, Uid};
+use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::sys::fs::{Links, lock, open_directory, open_regular};
-use crate::sys::{self, trust};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -93,6 +92,7 @@ impl ExemptionsFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             file => file?,
         };
+        // A user who can write there could protect any process.
         check_owner(&file.metadata()?)?;
         let mut text = Vec::new();
         file.take(LONGEST).read_to_end(&mut text)?;
@@ -143,22 +143,6 @@ impl Stored {
             reason: exemption.reason,
         }
     }
-}
-
-/// A user who can write there could protect any process.
-fn check_owner(metadata: &Metadata) -> io::Result<()> {
-    let owner = Uid::new(metadata.uid());
-    if owner != Uid::ROOT && owner != sys::effective_uid() {
-        Err(rejected(&format!("it belongs to uid {owner}, not to root")))
-    } else if trust::others_write(metadata.mode()) {
-        Err(rejected("it can be written by others than root"))
-    } else {
-        Ok(())
-    }
-}
-
-fn rejected(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What the daemon writes for `status` and `explain` to /run/memory-monitor/status.json after each scan.
 
-use super::atomic_file::{AtomicFile, WriteErrors, directory, make_directory_of};
+use super::atomic_file::{AtomicFile, WriteErrors, check_owner, directory, make_directory_of};
 use super::process_record::ProcessRecord;
+use crate::config::LoadedFile;
 use crate::paths;
 use crate::sys::clock::unix_seconds;
 use crate::sys::fs::open_to_read;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -32,6 +34,9 @@ pub struct DaemonStatus {
     pub config_file: Option<PathBuf>,
     /// When it was read.
     pub config_loaded: u64,
+    /// The files with content that it was read from; None where an earlier daemon wrote this.
+    #[serde(default)]
+    pub loaded_files: Option<Vec<LoadedFile>>,
     /// Whether nothing is killed.
     pub dry_run: bool,
     /// When the last scan was over.
@@ -170,11 +175,24 @@ impl StatusFile {
     /// # Errors
     /// It is missing, may not be read, or is of another program.
     pub fn read(&self) -> io::Result<DaemonStatus> {
-        let mut text = Vec::new();
-        let file = open_to_read(self.path())?;
-        file.take(LARGEST).read_to_end(&mut text)?;
-        serde_json::from_slice(&text).map_err(io::Error::from)
+        parse(open_to_read(self.path())?)
     }
+
+    /// Reads the file if only root, or the user who runs this, can have written it.
+    ///
+    /// # Errors
+    /// As `read`, and where another user can have written it.
+    pub fn read_trusted(&self) -> io::Result<DaemonStatus> {
+        let file = open_to_read(self.path())?;
+        check_owner(&file.metadata()?)?;
+        parse(file)
+    }
+}
+
+fn parse(file: File) -> io::Result<DaemonStatus> {
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(io::Error::from)
 }
 
 #[cfg(test)]

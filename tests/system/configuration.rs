@@ -8,7 +8,7 @@ use crate::harness::machine::{Daemon, Machine, Said, program, quoted, run, said,
 use crate::harness::os;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -187,6 +187,19 @@ fn remove(path: &Path) {
     }
 }
 
+/// `check` rejects what the daemon that runs would.
+fn rejects(config: &Path, told: &str) {
+    let file = config.to_str().expect("UTF-8");
+    for words in [
+        &["check", "--quiet", "--config", file][..],
+        &["check", "--json", file],
+    ] {
+        let said = run(words);
+        assert_eq!(said.status, Some(78), "{words:?}: {said:?}");
+        assert!(said.err.contains(told), "{told}: {said:?}");
+    }
+}
+
 /// Each loss is an error that says why, and what was in force stays: what it protects lives, and what it kills is killed,
 /// which the built-in defaults would leave alone.
 fn survives_losses(log: &Log, daemon: &mut Daemon, config: &Path) {
@@ -208,8 +221,11 @@ fn survives_losses(log: &Log, daemon: &mut Daemon, config: &Path) {
         let before = count();
         remove(config);
         put(config);
+        // As at `systemctl reload`, where the daemon may not have read the file yet.
+        rejects(config, told);
         daemon.signal(libc::SIGHUP);
         until(what, || count() > before);
+        rejects(config, told);
         log.wait_for_scans(2);
         let mut hog = Hog::new().start();
         assert_eq!(
@@ -245,11 +261,24 @@ fn a_reload_of_a_lost_file_changes_nothing() {
     daemon.signal(libc::SIGHUP);
     machine.log().wait_for_words(&["names: \"other\" added"]);
     machine.drop_in("10.toml", "");
+    let config = machine.path("config.toml");
+    rejects(&config, "10.toml\" is empty now");
     daemon.signal(libc::SIGHUP);
     machine
         .log()
         .wait_for_words(&["Configuration rejected", "10.toml\" is empty now"]);
+    rejects(&config, "10.toml\" is empty now");
+    // Another user's record of what is in force is not believed.
+    let state = std::env::var("RUNTIME_DIRECTORY").expect("each case has one of its own");
+    let state = Path::new(&state).join("status.json");
+    daemon.pause();
+    chown(&state, Some(1000), None).expect("root gives files away");
+    let is_valid = || run(&["check", "-q", &machine.config_file()]).status == Some(0);
+    assert!(is_valid());
+    chown(&state, Some(0), None).expect("root takes files");
+    daemon.resume();
     fs::remove_file(machine.path("config.d/10.toml")).expect("ours");
+    assert!(is_valid());
     daemon.signal(libc::SIGHUP);
     machine.log().wait_for_words(&["names: \"other\" removed"]);
     daemon.stop();
@@ -283,6 +312,12 @@ fn a_reload_of_a_lost_default_file_changes_nothing() {
         "Configuration rejected",
         "config.toml\" does not exist any more",
     ]);
+    let said = run(&["check", "--quiet"]);
+    assert_eq!(said.status, Some(78), "{said:?}");
+    assert!(said.err.contains("does not exist any more"), "{said:?}");
+    // Another configuration is valid by itself.
+    let said = run(&["check", "--quiet", &machine.config_file()]);
+    assert_eq!(said.status, Some(0), "{said:?}");
     let mut hog = Hog::new().start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let said = run(&["status"]);
@@ -296,6 +331,7 @@ fn a_reload_of_a_lost_default_file_changes_nothing() {
     log.wait_for_words(&["started: built-in defaults"]);
     daemon.signal(libc::SIGHUP);
     log.wait_for_words(&["Configuration reloaded: built-in defaults"]);
+    assert_eq!(run(&["check", "--quiet"]).status, Some(0));
     daemon.stop();
 }
 

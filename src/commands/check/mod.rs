@@ -11,6 +11,7 @@ mod whitelist;
 use crate::Error;
 use crate::cli::CheckOptions;
 use crate::commands::context::Context;
+use crate::commands::status;
 use crate::config::Config;
 use crate::proc::Snapshot;
 use crate::sys::trust;
@@ -22,6 +23,15 @@ use view::{CheckReport, Checked};
 
 /// What `-` means.
 const STDIN: &str = "/dev/stdin";
+
+/// Fails where the running daemon would reject a reload of this configuration, which is valid by itself: as it does, files
+/// that have lost their content since it read them are no configuration.
+fn check_reload(config: Option<&Path>) -> Result<(), Error> {
+    let Some(in_force) = status::files_in_force(config) else {
+        return Ok(());
+    };
+    Ok(Config::check_reload(config, &in_force)?)
+}
 
 /// What `--json` shows of a configuration that is rejected.
 #[derive(Serialize)]
@@ -40,13 +50,17 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         }
     });
     if options.quiet {
-        return Config::load_once(config).map(drop).map_err(Error::from);
+        Config::load_once(config)?;
+        return check_reload(config);
     }
     if options.names {
         let loaded = Config::load_once(config)?;
         return crate::commands::print(&names(&loaded.config));
     }
-    let context = Context::open(config);
+    let context = Context::open(config).and_then(|context| {
+        check_reload(config)?;
+        Ok(context)
+    });
     if let (Err(Error::Config(error)), true) = (&context, options.json) {
         let errors = error.causes().map(ToString::to_string).collect();
         crate::commands::print_json(&Rejected {

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::cli::StatusOptions;
 use crate::commands::history;
 use crate::commands::history::PastReport;
-use crate::config::{Cause, Config, Origin};
+use crate::config::{Cause, Config, LoadedFile, Origin};
 use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
@@ -17,7 +17,7 @@ use crate::sys::process;
 use crate::systemd::Unit;
 use serde::Serialize;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use view::{Situation, StatusReport};
 
 const SERVICE: &str = "memory-monitor.service";
@@ -98,6 +98,22 @@ pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, DaemonStatus)> {
     sampler
         .is_still(identity(pid, &status))
         .then_some((pid, status))
+}
+
+/// The files that the running daemon has in force, where this configuration is what it reads at a reload. None for
+/// another configuration, where no daemon runs, and where another user can have written its status.
+pub(crate) fn files_in_force(config: Option<&Path>) -> Option<Vec<LoadedFile>> {
+    let status = StatusFile::usual(false).read_trusted().ok()?;
+    let sampler = Sampler::new(ProcRoot::system().ok()?);
+    let is_running = sampler.is_still(identity(Pid::new(status.pid)?, &status));
+    let is_read = is_running && is_its_file(&status, config);
+    status.loaded_files.filter(|_| is_read)
+}
+
+/// Whether this is the configuration file that the daemon reads; None for the usual one.
+fn is_its_file(status: &DaemonStatus, file: Option<&Path>) -> bool {
+    let path = |file: Option<&Path>| absolute(file.unwrap_or(Path::new(paths::CONFIG))).ok();
+    path(file) == path(status.config_file.as_deref())
 }
 
 fn identity(pid: Pid, status: &DaemonStatus) -> ProcessKey {
