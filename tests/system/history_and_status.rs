@@ -1,10 +1,11 @@
 //! `memory-monitor history` and `status`, with what a daemon leaves for them.
 
-use crate::harness::confine::{Case, cases};
+use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Daemon, Machine, program, quoted, run, until};
+use crate::harness::machine::{Daemon, Machine, program, quoted, run, said, until};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,9 @@ pub(crate) const CASES: &[Case] = cases![
     history_shows_what_was_killed,
     status_shows_the_daemon,
     a_daemon_that_was_killed_is_not_running,
+    status_compares_what_the_files_say,
+    status_says_what_a_user_can_not_read: [Needs::Users],
+    status_reads_the_given_file_without_a_daemon: [Needs::Users],
     times_are_rounded_for_people,
     the_daemon_works_without_its_directories,
 ];
@@ -101,7 +105,7 @@ fn status_shows_the_daemon() {
     let said = run(&["status"]);
     for part in [
         " runs in the foreground: PID ",
-        &format!("Policy: configuration {file}, loaded "),
+        &format!("\nConfiguration: {file}, loaded "),
         "Killed today: 1, 0.1",
         "since its start: 1\n",
         "Next scan: ",
@@ -111,25 +115,17 @@ fn status_shows_the_daemon() {
 
     set_later(&file, &format!("{CONFIG}nonsense = 1\n"));
     let said = run(&["status"]);
-    let not_in_force = "the file on disk is not what is in force";
-    let rejected = format!(
-        "\n  {not_in_force}, a reload (SIGHUP) would reject it:\n    {file}:7:1: unknown key"
-    );
+    let rejected =
+        format!("\n  a reload (SIGHUP) would reject what is on disk:\n    {file}:7:1: unknown key");
     assert!(said.out.contains(&rejected), "{said:?}");
-    assert_eq!(
-        said.out.matches("on disk").count(),
-        1,
-        "said once: {said:?}"
-    );
+    assert_eq!(said.out.matches("on disk").count(), 1, "{said:?}");
     set_later(&file, &format!("{CONFIG}dry_run = false\n"));
     let said = run(&["status"]);
-    let newer = format!("{not_in_force}: it is newer, a reload (SIGHUP) puts it in force\n");
-    assert!(said.out.contains(&newer), "{said:?}");
-    assert_eq!(
-        said.out.matches("on disk").count(),
-        1,
-        "said once: {said:?}"
-    );
+    let newer = "what is on disk is not in force, a reload (SIGHUP) puts it in force:\n";
+    assert!(said.out.contains(newer), "{said:?}");
+    let changed = format!("    {:?} has changed\n", &file);
+    assert!(said.out.contains(&changed), "{said:?}");
+    assert_eq!(said.out.matches("on disk").count(), 1, "{said:?}");
 
     daemon.pause();
     let status = in_directory("RUNTIME_DIRECTORY", "status.json");
@@ -147,6 +143,91 @@ fn status_shows_the_daemon() {
     assert_eq!(said.status, Some(1), "{said:?}");
     let error = format!("error: no daemon runs that writes {}\n", quoted(&status));
     assert!(said.err.contains(&error), "{said:?}");
+}
+
+/// Neither the time of a file nor its size tells whether it is what is in force.
+fn status_compares_what_the_files_say() {
+    let machine = Machine::of(CONFIG);
+    machine.drop_in("10.toml", "[settings]\nwarn_percent = 70\n");
+    let mut daemon = machine.launch(machine.command());
+    let on_disk = |words: &[&str]| {
+        let json = run(&[&["status", "--json"], words].concat()).json();
+        let lines = json["configuration_on_disk"].as_array().cloned();
+        let lines = lines.unwrap_or_default().into_iter();
+        let lines = lines.filter_map(|line| Some(line.as_str()?.trim().to_owned()));
+        lines.collect::<Vec<_>>()
+    };
+    let (file, drop_in) = (machine.config_file(), machine.path("config.d/10.toml"));
+    let shown = quoted(&drop_in);
+    until("its status is written", || {
+        run(&["status"]).status == Some(0)
+    });
+    assert_eq!(on_disk(&[]), [""; 0]);
+    set_later(&file, CONFIG);
+    assert_eq!(on_disk(&[]), [""; 0], "the same text was written again");
+
+    // As cp -p does.
+    let modified = fs::metadata(&drop_in).and_then(|status| status.modified());
+    fs::write(&drop_in, "[settings]\nwarn_percent = 60\n").expect("ours");
+    let written = fs::File::options().write(true).open(&drop_in);
+    let modified = modified.expect("Linux has it");
+    let done = written.and_then(|file| file.set_modified(modified));
+    done.expect("a file of ours");
+    let in_force = "what is on disk is not in force, a reload (SIGHUP) puts it in force:";
+    assert_eq!(on_disk(&[]), [in_force, &format!("{shown} has changed")]);
+    fs::remove_file(&drop_in).expect("ours");
+    assert_eq!(on_disk(&[]), [in_force, &format!("{shown} was removed")]);
+    machine.drop_in("10.toml", "");
+    let lines = on_disk(&[]);
+    assert_eq!(lines[0], "a reload (SIGHUP) would reject what is on disk:");
+    assert!(lines[1].contains("10.toml\" is empty now"), "{lines:?}");
+    machine.drop_in("10.toml", "[settings]\nwarn_percent = 70\n");
+    machine.drop_in("20.toml", "# nothing\n");
+    let new = format!("{} is new", quoted(&machine.path("config.d/20.toml")));
+    assert_eq!(on_disk(&[]), [in_force, &new]);
+
+    let other = machine.path("other.toml");
+    let word = other.to_str().expect("UTF-8");
+    let lines = on_disk(&["--config", word]);
+    assert_eq!(lines[0], format!("{} would be rejected:", quoted(&other)));
+    assert!(lines[1].contains("No such file"), "{lines:?}");
+    fs::write(&other, "[settings]\nwarn_percent = 70\n").expect("ours");
+    let not = "is not what is in force, and a reload (SIGHUP) does not read it";
+    let not = format!("{} {not}", quoted(&other));
+    assert_eq!(on_disk(&["--config", word]), [not]);
+    daemon.stop();
+}
+
+fn status_says_what_a_user_can_not_read() {
+    let machine = Machine::of(CONFIG);
+    let mut daemon = machine.launch(machine.command());
+    until("its status is written", || {
+        run(&["status"]).status == Some(0)
+    });
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(machine.path("config.toml"), private).expect("ours");
+    let mut command = machine.binary_for(1000);
+    command.arg("status");
+    let said = said(command);
+    let told = "\n  this user can't tell whether that is what is on disk:\n    cannot read ";
+    assert!(said.out.contains(told), "{said:?}");
+    assert!(!said.out.contains("reject"), "{said:?}");
+    daemon.stop();
+}
+
+fn status_reads_the_given_file_without_a_daemon() {
+    let machine = Machine::of("[threshold]\n");
+    let file = machine.config_file();
+    let rejected = run(&["status", "--config", &file]);
+    let told = format!("error: the configuration is rejected: {file}:1:1: unknown table");
+    assert!(rejected.err.contains(&told), "{rejected:?}");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(machine.path("config.toml"), private).expect("ours");
+    let mut command = machine.binary_for(1000);
+    command.args(["status", "--config", &file]);
+    let said = said(command);
+    let told = "error: whether the configuration is valid is not known: cannot read ";
+    assert!(said.err.contains(told), "{said:?}");
 }
 
 fn a_daemon_that_was_killed_is_not_running() {

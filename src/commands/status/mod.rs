@@ -1,23 +1,24 @@
 //! `memory-monitor status`: whether the daemon runs and what it does, from its file in /run/memory-monitor.
 
+mod on_disk;
 mod view;
 
 use crate::Error;
 use crate::cli::StatusOptions;
 use crate::commands::history;
 use crate::commands::history::PastReport;
-use crate::config::{Cause, Config, LoadedFile, Origin};
+use crate::config::LoadedFile;
 use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::state::history::History;
 use crate::state::status::{DaemonStatus, StatusFile};
-use crate::sys::clock::unix_seconds;
 use crate::sys::process;
 use crate::systemd::Unit;
+use on_disk::Doubts;
 use serde::Serialize;
 use std::io;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, absolute};
 use view::{Situation, StatusReport};
 
 const SERVICE: &str = "memory-monitor.service";
@@ -39,10 +40,17 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
         Err(reason) => {
             let service = Unit::ask(SERVICE).ok().and_then(|unit| unit.fate());
             let service = service.map(|fate| format!("{SERVICE} {fate}"));
-            let rejected = rejected();
+            let Doubts { rejected, unknown } = on_disk::doubts(options.config.as_deref());
+            let rejected = rejected.iter();
+            let rejected = rejected.map(|cause| format!("the configuration is rejected: {cause}"));
+            let rejected: Vec<_> = rejected.collect();
+            let unknown = unknown.iter();
+            let unknown = unknown
+                .map(|cause| format!("whether the configuration is valid is not known: {cause}"));
             let mut lines = vec![reason.clone()];
             lines.extend(service.clone());
             lines.extend(rejected.clone());
+            lines.extend(unknown);
             if options.json {
                 crate::commands::print_json(&NotRunning {
                     running: false,
@@ -55,7 +63,10 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
         }
     };
     let report = StatusReport::new(Situation {
-        file: file_on_disk(&status, options.config.as_deref()),
+        file: match options.config.as_deref() {
+            Some(file) if !is_its_file(&status, Some(file)) => on_disk::of_another(&status, file),
+            _ => on_disk::of_daemon(&status),
+        },
         today: history::today(&History::usual())
             .as_ref()
             .map(PastReport::total),
@@ -133,52 +144,4 @@ fn is_running(status: &DaemonStatus) -> Result<bool, Error> {
         // A process that hidepid hides still has its PID.
         Ok(None) | Err(_) => process::exists(pid),
     })
-}
-
-/// Why a start would fail; empty where it would not, and where this user can't tell.
-fn rejected() -> Vec<String> {
-    let Err(error) = Config::load(None) else {
-        return Vec::new();
-    };
-    let is_denied = |cause: &Cause| matches!(cause, Cause::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied);
-    let causes = error.causes().filter(|cause| !is_denied(cause));
-    causes
-        .map(|cause| format!("the configuration is rejected: {cause}"))
-        .collect()
-}
-
-/// How the configuration file on disk differs from the one in force.
-fn file_on_disk(status: &DaemonStatus, given: Option<&Path>) -> Vec<String> {
-    let named = given.or(status.config_file.as_deref());
-    let path = named.unwrap_or(Path::new(paths::CONFIG));
-    let not_in_force = "the file on disk is not what is in force";
-    let loaded = match Config::load(named) {
-        Ok(loaded) => loaded.config,
-        Err(error) => {
-            let mut lines = vec![format!(
-                "{not_in_force}, a reload (SIGHUP) would reject it:"
-            )];
-            lines.extend(error.causes().map(|cause| format!("  {cause}")));
-            return lines;
-        }
-    };
-    // As at a reload: what had content does not become the built-in defaults.
-    let was_file = status.configuration.starts_with("configuration ");
-    if was_file && !matches!(loaded.origin, Origin::File(_)) {
-        let origin = &loaded.origin;
-        return vec![format!(
-            "{not_in_force}, a reload (SIGHUP) would reject it: a restart would take {origin}"
-        )];
-    }
-    let files = std::iter::once(path).chain(loaded.drop_ins.iter().map(PathBuf::as_path));
-    let changed = files.filter_map(|file| file.metadata().ok()?.modified().ok());
-    if changed
-        .max()
-        .is_some_and(|changed| unix_seconds(changed) > status.config_loaded)
-    {
-        return vec![format!(
-            "{not_in_force}: it is newer, a reload (SIGHUP) puts it in force"
-        )];
-    }
-    Vec::new()
 }

@@ -17,7 +17,7 @@ const LATE: Duration = Duration::from_secs(15);
 pub(super) struct Situation {
     /// What the daemon has written.
     pub status: DaemonStatus,
-    /// How the configuration file on disk differs from the one in force.
+    /// How the configuration on disk, or another one that was given, differs from the one in force.
     pub file: Vec<String>,
     /// How many processes were killed since midnight, and how much memory they freed; None where the history can't be
     /// read.
@@ -81,8 +81,8 @@ impl StatusReport {
         }
         writeln!(
             out,
-            "Policy: {}, loaded {}",
-            OneLine(&status.configuration),
+            "Configuration: {}, loaded {}",
+            OneLine(configuration(status)),
             ago(time(status.config_loaded), now)
         )?;
         for line in &self.configuration_on_disk {
@@ -144,6 +144,12 @@ impl StatusReport {
         write_list(out, "Over a threshold, killed later:", &waiting)?;
         write_list(out, "Over a threshold, protected:", &status.protected)
     }
+}
+
+/// Its file, or why the built-in defaults are in force.
+fn configuration(status: &DaemonStatus) -> &str {
+    let origin = &status.configuration;
+    origin.strip_prefix("configuration ").unwrap_or(origin)
 }
 
 fn write_list(out: &mut String, title: &str, processes: &[ProcessNote]) -> std::fmt::Result {
