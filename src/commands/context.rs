@@ -39,7 +39,7 @@ impl Context {
         };
         let pids = config.whitelist.pids.iter();
         let pinned = pids
-            .filter_map(|&pid| sampler.identify(pid).ok().flatten())
+            .filter_map(|&pid| sampler.identify_process(pid).ok().flatten())
             .collect();
         let policy = Policy {
             config,

@@ -65,7 +65,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     }
     policy.pinned.clear();
     for &pid in &config.whitelist.pids {
-        match sampler.identify(pid) {
+        match sampler.identify_process(pid) {
             Ok(Some(key)) => policy.pinned.push(key),
             Ok(None) | Err(_) => reporter.emit(&Event::PidUnused(pid)),
         }

@@ -145,13 +145,8 @@ impl Victims {
                 index += 1;
                 self.poll.is_ready(index)
             } else {
-                // A zombie without any memory has no thread left.
-                sampler
-                    .read_held(policy, &held.handle)
-                    .is_none_or(|process| {
-                        process.rss == Bytes::ZERO
-                            && process.facts.is_ok_and(|facts| facts.state.is_zombie())
-                    })
+                let process = sampler.read_held(policy, &held.handle);
+                process.is_none_or(|process| process.has_exited())
             };
             if has_ended {
                 ended.push(held.key);

@@ -31,6 +31,7 @@ mod system_files;
 mod system_parse;
 #[cfg(test)]
 mod tests;
+mod thread;
 pub mod unit;
 mod watch;
 mod words;

@@ -140,6 +140,11 @@ impl Process {
         (self.rss > Bytes::ZERO).then(|| pss.get() as f64 / self.rss.get() as f64)
     }
 
+    /// Whether it has exited and only its parent has not waited for it: a zombie without any memory has no thread left.
+    pub fn has_exited(&self) -> bool {
+        self.rss == Bytes::ZERO && self.facts.is_ok_and(|facts| facts.state.is_zombie())
+    }
+
     /// Its identity; None where the facts can't be read.
     pub fn key(&self) -> Option<ProcessKey> {
         let start_time = self.facts.as_ref().ok()?.start_time;

@@ -103,16 +103,19 @@ impl ExemptionsFile {
             .ok_or_else(|| rejected("a pid is not one"))
     }
 
-    /// Changes the exemptions under a lock. A file that can't be accepted is replaced.
+    /// Changes the exemptions under a lock; they stay as they are if `change` returns false. A file that can't be accepted
+    /// is replaced.
     ///
     /// # Errors
     /// The directory or the file can't be written.
-    pub fn change(&self, change: impl FnOnce(&mut Vec<Exemption>)) -> io::Result<()> {
+    pub fn change(&self, change: impl FnOnce(&mut Vec<Exemption>) -> bool) -> io::Result<()> {
         make_directory_of(&self.path)?;
         let lock_of_directory = open_directory(self.path.parent().unwrap_or(Path::new("/")))?;
         lock(&lock_of_directory)?;
         let mut exemptions = self.read().unwrap_or_default();
-        change(&mut exemptions);
+        if !change(&mut exemptions) {
+            return Ok(());
+        }
         let stored: Vec<Stored> = exemptions.into_iter().map(Stored::from_exemption).collect();
         let mut text = serde_json::to_vec(&stored)?;
         text.push(b'\n');
@@ -162,6 +165,14 @@ mod tests {
         }
     }
 
+    fn add(file: &ExemptionsFile, exemption: Exemption) {
+        let add = |exemptions: &mut Vec<Exemption>| {
+            exemptions.push(exemption);
+            true
+        };
+        file.change(add).unwrap();
+    }
+
     #[test]
     fn what_is_written_is_read_once_and_only_when_it_can_be_accepted() {
         let directory = tempfile::tempdir().unwrap();
@@ -171,10 +182,8 @@ mod tests {
             seen: None,
         };
         assert!(file.read_changed().is_none());
-        file.change(|exemptions| exemptions.push(exemption(5, "\"x\u{1b}")))
-            .unwrap();
-        file.change(|exemptions| exemptions.push(exemption(6, "")))
-            .unwrap();
+        add(&file, exemption(5, "\"x\u{1b}"));
+        add(&file, exemption(6, ""));
         let read = file.read_changed().unwrap().unwrap();
         assert_eq!(read, [exemption(5, "\"x\u{1b}"), exemption(6, "")]);
         assert!(file.read_changed().is_none());
@@ -195,8 +204,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
         assert!(file.read().is_err());
-        file.change(|exemptions| exemptions.push(exemption(5, "")))
-            .unwrap();
+        add(&file, exemption(5, ""));
         assert_eq!(file.read().unwrap(), [exemption(5, "")]);
     }
 }

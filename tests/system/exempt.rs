@@ -2,9 +2,9 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{LONG, Machine, Said, run, said};
+use crate::harness::machine::{LONG, Machine, Said, run, said, until};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,6 +18,8 @@ pub(crate) const CASES: &[Case] = cases![
     only_root_may: [Needs::Users],
     file_that_others_can_write,
     needs_none,
+    rejects_what_is_no_process,
+    what_fails_writes_nothing,
 ];
 
 fn exempt(arguments: &[&str]) -> Said {
@@ -192,6 +194,45 @@ fn file_that_others_can_write() {
         |record: &crate::harness::log_lines::Record| record.message.contains("Exemption over");
     assert!(!machine.log().records().iter().any(over));
     daemon.stop();
+}
+
+/// A thread and a zombie have a directory in /proc as well.
+fn rejects_what_is_no_process() {
+    let hog = Hog::new().with_second_thread().start();
+    let thread = hog.threads()[1];
+    let mut zombie = Command::new("/bin/true").spawn().expect("true starts");
+    let stat = format!("/proc/{}/stat", zombie.id());
+    until("it has exited", || {
+        fs::read_to_string(&stat).is_ok_and(|text| text.contains(") Z "))
+    });
+    for (number, told) in [
+        (
+            thread,
+            format!("is a thread of process {}: exempt that one", hog.pid()),
+        ),
+        (zombie.id(), "has exited".to_owned()),
+    ] {
+        let number = number.to_string();
+        let rejected = exempt(&[&number, "--for", "1h"]);
+        assert_eq!(rejected.status, Some(1), "{rejected:?}");
+        let told = format!("error: process {number} {told}");
+        assert!(rejected.err.contains(&told), "{rejected:?}");
+    }
+    assert!(!file().exists());
+    zombie.wait().expect("ours");
+    // One without its main thread is a process.
+    let other = Hog::new().leader_exits().start();
+    exempt_for(&other, "1h", "");
+}
+
+fn what_fails_writes_nothing() {
+    let hog = Hog::new().start();
+    exempt_for(&hog, "1h", "");
+    let inode = || fs::metadata(file()).expect("it was written").ino();
+    let before = inode();
+    let own = std::process::id().to_string();
+    assert_eq!(exempt(&[&own, "--end"]).status, Some(1));
+    assert_eq!(inode(), before);
 }
 
 fn needs_none() {

@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     says_what_a_number_is_that_is_no_process,
     says_what_another_user_and_hidepid_keep_back: [Needs::Users],
     a_kernel_thread_is_one,
+    a_thread_is_not_judged,
 ];
 
 /// What "nobody" is on every machine.
@@ -201,4 +202,11 @@ fn a_kernel_thread_is_one() {
         said.out.contains("kernel threads are always protected"),
         "{said:?}"
     );
+}
+
+fn a_thread_is_not_judged() {
+    let hog = Hog::new().with_second_thread().start();
+    let thread = hog.threads()[1].to_string();
+    let json = run(&["explain", &thread, "--json"]).json();
+    assert_eq!(json["process"]["thread_of"], hog.pid(), "{json}");
 }

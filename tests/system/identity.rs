@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     pid_reused_before_it_was_opened,
     pid_reused_before_the_signal,
     pid_reused_before_a_signal_by_pid,
+    the_whitelist_has_no_threads,
 ];
 
 /// The daemon doesn't run while the victim ends and a bystander gets its PID.
@@ -162,4 +163,16 @@ fn nothing_was_killed(machine: &Machine) {
         );
         assert!(!record.message.starts_with("Process ended"), "{record:?}");
     }
+}
+
+/// The ID of a thread protects no process: the entry has no effect, and that is said.
+fn the_whitelist_has_no_threads() {
+    let mut hog = Hog::new().with_second_thread().start();
+    let thread = hog.threads()[1];
+    let machine = Machine::new().with("whitelist.pids", &format!("[1, {thread}]"));
+    let mut daemon = machine.start();
+    let told = format!("no process has PID {thread};");
+    machine.log().wait_for_words(&["whitelist.pids: ", &told]);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
 }

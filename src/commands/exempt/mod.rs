@@ -63,6 +63,15 @@ fn exemption(
 ) -> Result<ExemptRow, Error> {
     let held = sampler.try_hold(&NoQuestions(Bytes::ZERO), pid);
     let (process, _) = held.map_err(|error| absence(pid, &error, sampler.hides_processes()))?;
+    // An exemption of the thread, or of what has exited, would protect nothing.
+    if let Some(whole) = sampler.thread_of(pid) {
+        let reason = format!("is a thread of process {whole}: exempt that one");
+        return Err(Error::Process(pid, reason));
+    }
+    if process.has_exited() {
+        let reason = "has exited, and its parent has not waited for it yet".to_owned();
+        return Err(Error::Process(pid, reason));
+    }
     let (Ok(facts), Some(key)) = (&process.facts, process.key()) else {
         return Err(Error::Process(
             pid,
@@ -89,6 +98,7 @@ fn exemption(
     file.change(|exemptions| {
         exemptions.retain(|other| other.process.pid != pid && is_in_force(sampler, other));
         exemptions.push(exemption);
+        true
     })
     .map_err(|error| Error::Write(file.path().to_owned(), error))?;
     Ok(row)
@@ -102,6 +112,7 @@ fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> 
             .iter()
             .any(|exemption| exemption.process.pid == pid);
         exemptions.retain(|exemption| exemption.process.pid != pid);
+        was_exempt
     })
     .map_err(|error| Error::Write(file.path().to_owned(), error))?;
     if was_exempt {

@@ -28,7 +28,7 @@ pub(super) struct Subject {
     pub(super) parent: String,
     /// What can't be read, and why.
     pub(super) unreadable: Vec<String>,
-    #[serde(skip)]
+    /// The process it belongs to, where it is a thread.
     pub(super) thread_of: Option<Pid>,
 }
 
