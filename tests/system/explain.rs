@@ -3,6 +3,7 @@
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, sleeper};
 use crate::harness::machine::{Machine, hide_processes, run, said, until};
+use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     names_the_test_that_decides_and_its_line,
@@ -13,7 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     says_what_a_number_is_that_is_no_process,
     says_what_another_user_and_hidepid_keep_back: [Needs::Users],
     a_kernel_thread_is_one,
-    a_thread_is_not_judged,
+    what_is_no_process_is_not_judged,
 ];
 
 /// What "nobody" is on every machine.
@@ -204,9 +205,33 @@ fn a_kernel_thread_is_one() {
     );
 }
 
-fn a_thread_is_not_judged() {
+/// What the test for a shortage says, and the verdict.
+fn in_a_shortage(pid: &str) -> [String; 2] {
+    let text = run(&["explain", pid]).out;
+    let line = |start: &str| {
+        let line = text.lines().find(|line| line.contains(start));
+        line.unwrap_or_else(|| panic!("{start}: {text}")).to_owned()
+    };
+    [line("first in a shortage"), line("Verdict: ")]
+}
+
+fn what_is_no_process_is_not_judged() {
     let hog = Hog::new().with_second_thread().start();
     let thread = hog.threads()[1].to_string();
     let json = run(&["explain", &thread, "--json"]).json();
     assert_eq!(json["process"]["thread_of"], hog.pid(), "{json}");
+    assert_eq!(json["verdict"], "thread", "{json}");
+    let [shortage, verdict] = in_a_shortage(&thread);
+    assert!(shortage.ends_with("  no   it is a thread"), "{shortage}");
+    let told = format!("it is a thread: a scan judges its process, {}.", hog.pid());
+    assert!(verdict.ends_with(&told), "{verdict}");
+
+    let mut zombie = Command::new("/bin/true").spawn().expect("true starts");
+    let pid = zombie.id().to_string();
+    until("it has exited", || {
+        in_a_shortage(&pid)[1].contains("it has exited and has no memory left")
+    });
+    let [shortage, _] = in_a_shortage(&pid);
+    assert!(shortage.ends_with("  no   it has exited"), "{shortage}");
+    zombie.wait().expect("ours");
 }

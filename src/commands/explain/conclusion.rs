@@ -16,6 +16,10 @@ pub(super) struct Conclusion {
 
 impl Conclusion {
     pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
+        not_judged(evidence).unwrap_or_else(|| Self::of_verdict(evidence, protection))
+    }
+
+    fn of_verdict(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
         let Evidence {
             policy,
             written,
@@ -112,6 +116,27 @@ impl Conclusion {
             line,
         }
     }
+}
+
+/// The verdict on what a scan does not judge; None for a process.
+fn not_judged(evidence: &Evidence<'_>) -> Option<Conclusion> {
+    let (verdict, sentence) = match evidence.details.thread_of {
+        Some(process) => (
+            "thread",
+            format!("it is a thread: a scan judges its process, {process}."),
+        ),
+        None if evidence.process.has_exited() => (
+            "exited",
+            "it has exited and has no memory left, and its parent has not waited for it yet."
+                .to_owned(),
+        ),
+        None => return None,
+    };
+    Some(Conclusion {
+        verdict,
+        sentence,
+        line: None,
+    })
 }
 
 /// The threshold that the process would cross first.

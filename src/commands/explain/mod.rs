@@ -61,7 +61,8 @@ fn explanation(context: &mut Context, pid: Pid) -> Result<Explanation, Error> {
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let now = sys::now();
-    let candidates = shortage::Candidates::read(policy, sampler, &now)?;
+    let subject = (&process, details.thread_of.is_some());
+    let candidates = shortage::Candidates::read(policy, sampler, subject, &now)?;
     let evidence = Evidence {
         policy,
         written,

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::config::SystemAction;
 use crate::policy::Policy;
 use crate::policy::system_guard::{Candidate, Level, Need, Reading, ShortageStanding, Tier, rank};
-use crate::proc::{Process, Sampler, Snapshot, SystemFiles};
+use crate::proc::{Process, Sampler, Snapshot, SystemFiles, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey};
 
 /// All that may be killed now, and what would be needed.
@@ -12,13 +12,25 @@ use crate::quantities::{Bytes, Now, ProcessKey};
 pub(super) struct Candidates {
     all: Vec<Candidate>,
     need: Need,
+    /// The process that is explained; or why it is none of them.
+    own: Result<ProcessKey, &'static str>,
+}
+
+/// What is asked of each process.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    policy: &'q Policy,
+    sampler: &'q Sampler,
+    memory: &'q SystemMemory,
+    now: &'q Now,
 }
 
 impl Candidates {
-    /// Reads all processes. None where the guard is off, or the kernel does not say what is available.
+    /// Reads all processes, and this one. None where the guard is off, or the kernel does not say what is available.
     pub(super) fn read(
         policy: &Policy,
         sampler: &mut Sampler,
+        (process, is_thread): (&Process, bool),
         now: &Now,
     ) -> Result<Option<Self>, Error> {
         let config = &policy.config.system;
@@ -31,32 +43,42 @@ impl Candidates {
         } = Level::of(config, &reading);
         let mut snapshot = Snapshot::default();
         sampler.scan_all(policy, &mut snapshot)?;
+        let question = Question {
+            policy,
+            sampler,
+            memory: &snapshot.memory,
+            now,
+        };
         let candidates = snapshot.near.iter();
-        let candidates = candidates.filter_map(|process| {
-            let (key, gives, kin, is_session) = seen(policy, sampler, process)?;
-            match policy.standing(process, is_session, &snapshot.memory, now) {
-                ShortageStanding::Protected(_) => None,
-                ShortageStanding::Candidate(tier) => Some(Candidate {
-                    key,
-                    gives,
-                    took: Bytes::ZERO,
-                    oom_score_adj: process.facts.ok()?.oom_score_adj,
-                    tier,
-                    kin,
-                }),
+        let candidates = candidates.filter_map(|process| question.candidate(process).ok());
+        let mut all: Vec<Candidate> = candidates.collect();
+        let own = match () {
+            () if is_thread => Err("it is a thread"),
+            () if process.has_exited() => Err("it has exited"),
+            () => question.candidate(process),
+        };
+        let own = own.map(|own| {
+            // A scan leaves out what has no memory in RAM.
+            if !all.iter().any(|other| other.key == own.key) {
+                all.push(own);
             }
+            own.key
         });
         Ok(Some(Self {
-            all: candidates.collect(),
+            all,
             need: Need::new(total, floor, left, left),
+            own,
         }))
     }
 
     /// Whether this process would be the first victim, and its place.
-    pub(super) fn place(&self, process: Option<ProcessKey>) -> (bool, String) {
-        let Self { all, need } = self;
-        let Some(own) = all.iter().find(|candidate| Some(candidate.key) == process) else {
-            return (false, "it is protected".to_owned());
+    pub(super) fn place(&self) -> (bool, String) {
+        let Self { all, need, own } = self;
+        let is_own = |key: &ProcessKey| all.iter().find(|candidate| candidate.key == *key);
+        let own = match own.as_ref().map(is_own) {
+            Ok(Some(own)) => own,
+            Ok(None) => return (false, String::new()),
+            Err(why) => return (false, (*why).to_owned()),
         };
         let gives = own.gives;
         let worth = all.iter().filter(|other| other.gives >= need.least);
@@ -79,18 +101,28 @@ impl Candidates {
     }
 }
 
-/// What the guard would see of a process: its identity, what it gives, its kind, and whether it is in session.slice.
-fn seen(
-    policy: &Policy,
-    sampler: &Sampler,
-    process: &Process,
-) -> Option<(ProcessKey, Bytes, u64, bool)> {
-    let key = process.key()?;
-    let glance = sampler.glance(policy, process.pid)?;
-    Some((
-        key,
-        glance.gives(process.pss_share()),
-        glance.kin(),
-        glance.is_session,
-    ))
+impl Question<'_> {
+    /// What the guard would see of a process; or why it is no candidate.
+    fn candidate(self, process: &Process) -> Result<Candidate, &'static str> {
+        const PROTECTED: &str = "it is protected";
+        let facts = process.facts.map_err(|_| PROTECTED)?;
+        let key = process.key().ok_or(PROTECTED)?;
+        let glance = self.sampler.glance(self.policy, process.pid);
+        let glance = glance.ok_or("what it gives can't be read")?;
+        let is_session = glance.is_session;
+        let standing = self
+            .policy
+            .standing(process, is_session, self.memory, self.now);
+        let ShortageStanding::Candidate(tier) = standing else {
+            return Err(PROTECTED);
+        };
+        Ok(Candidate {
+            key,
+            gives: glance.gives(process.pss_share()),
+            took: Bytes::ZERO,
+            oom_score_adj: facts.oom_score_adj,
+            tier,
+            kin: glance.kin(),
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! The tests of a scan, in their order, each with its answer and its figures.
 
 use super::evidence::Evidence;
+use super::shortage::Candidates;
 use crate::escape::Escaped;
 use crate::policy::{BuiltIn, Protection, ProtectionTest};
 use crate::quantities::{Bytes, Metric, Percent, Uid};
@@ -66,7 +67,7 @@ pub(super) fn protections(evidence: &Evidence<'_>, users: &mut UserNames) -> Vec
 
 fn name(test: ProtectionTest) -> &'static str {
     match test {
-        ProtectionTest::Unreadable => "something is unreadable",
+        ProtectionTest::Unreadable => "too little is readable",
         ProtectionTest::BuiltIn(BuiltIn::Init) => "pid 1",
         ProtectionTest::BuiltIn(BuiltIn::KernelThread) => "kernel thread",
         ProtectionTest::BuiltIn(BuiltIn::Itself) => "memory-monitor itself",
@@ -146,7 +147,7 @@ fn rule_of(evidence: &Evidence<'_>) -> String {
 /// Whether it would be the first victim in a shortage.
 pub(super) fn shortage(evidence: &Evidence<'_>) -> Test {
     let candidates = evidence.candidates.as_ref();
-    let place = candidates.map(|candidates| candidates.place(evidence.process.key()));
+    let place = candidates.map(Candidates::place);
     let (answer, detail) = match place {
         None => (Answer::Off, String::new()),
         Some((is_first, detail)) => (Answer::of(is_first), detail),
