@@ -63,10 +63,18 @@ impl ExemptionReader {
         let exemptions = &mut policy.exemptions;
         let clock = now.since_boot;
         let is_known = |exemption: &Exemption| exemptions.all().contains(exemption);
+        let is_replaced = |exemption: &Exemption| {
+            let mut all = exemptions.all().iter();
+            all.any(|other| other != exemption && other.process == exemption.process)
+        };
         let revoked = std::mem::take(&mut self.revoked);
         self.reported.retain(|exemption| {
             // The exit of its process comes last, as the others may have led to it.
             let why = if revoked.contains(exemption) {
+                if is_replaced(exemption) {
+                    // The one in its place is reported.
+                    return false;
+                }
                 "revoked"
             } else if exemption.until <= clock {
                 "expired"

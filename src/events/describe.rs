@@ -5,7 +5,7 @@ use super::event::Event;
 use super::text::{Exempt, Files, MemoryInUse, Optional, Own, Shown, Thresholds};
 use crate::escape::Escaped;
 use crate::policy::{Delay, Protection, Times, Victim};
-use crate::quantities::Span;
+use crate::quantities::Rounded;
 use crate::sys::process::Signal;
 use crate::users::UserNames;
 use std::cell::RefCell;
@@ -170,7 +170,7 @@ impl Event<'_> {
                 &info("exempted", 0x8e1cbf4f2322ef09058c9b9d95c32acc)
                     .with(|data| data.exemption = Some(exemption))
                     .with(|data| data.duration = Some(left)),
-                format_args!("Exempt for {}: {}", Span(left), Exempt(exemption)),
+                format_args!("Exempt for {}: {}", Rounded(left), Exempt(exemption)),
             ),
             Self::ExemptionOver(exemption, why) => tell(
                 &info("exemption_over", 0xb713582f6ce3bc3cbc22a20b942a3492)

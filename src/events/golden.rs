@@ -191,7 +191,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         Event::Protected(&process, share, policy.shown(&Protection::Root)),
         Event::Protected(&unknown, share, policy.shown(&unread)),
         Event::Protected(&process, share, policy.shown(&only_reported)),
-        Event::Exempted(&exemption, second),
+        Event::Exempted(&exemption, Duration::from_millis(5960)),
         Event::ExemptionOver(&exemption, "expired"),
         Event::ExemptionsRejected(Path::new("/run/x"), &error),
         Event::Near(&process, &amount),

@@ -6,7 +6,7 @@ use super::rules::{NamedBy, name_of};
 use crate::config::{Action, UserMatch};
 use crate::escape::Escaped;
 use crate::proc::{Facts, Process, Program, Standing, SystemMemory, Unreadable};
-use crate::quantities::{Bytes, Now, Pid, ProcessKey, Span};
+use crate::quantities::{Bytes, Now, Pid, ProcessKey, Rounded};
 use std::fmt;
 use std::time::Duration;
 
@@ -285,7 +285,7 @@ impl fmt::Display for ShownProtection<'_> {
             Protection::Unreadable(unreadable) => write!(f, "can't be read ({unreadable})"),
             Protection::BuiltIn(built_in) => built_in.fmt(f),
             Protection::Exempt(process, left) => {
-                write!(f, "exempt for another {}", Span(left))?;
+                write!(f, "exempt for another {}", Rounded(left))?;
                 match self.policy.exemptions.reason_of(process) {
                     "" => Ok(()),
                     reason => write!(f, ", {}", Escaped(reason.as_bytes())),

@@ -2,6 +2,7 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::log_lines::Record;
 use crate::harness::machine::{LONG, Machine, Said, run, said, until};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,6 +13,7 @@ use std::process::Command;
 pub(crate) const CASES: &[Case] = cases![
     protected_until_revoked,
     protected_until_it_expires,
+    replaced_is_not_over,
     cancels_a_kill,
     survives_a_restart,
     holds_for_the_process_alone: [Needs::Users],
@@ -92,7 +94,9 @@ fn protected_until_it_expires() {
     // The next scan would be a day later: the end of an exemption brings it forward.
     let machine = Machine::new().with("thresholds.check_interval", "86400");
     let mut hog = Hog::new().start();
-    exempt_for(&hog, "2s", "");
+    let said = exempt_for(&hog, "2s", "");
+    assert!(!said.contains("Reason"), "{said}");
+    assert_eq!(exempt(&["--list", "--json"]).json()[0]["reason"], "");
     let mut daemon = machine.start();
     machine
         .log()
@@ -101,6 +105,32 @@ fn protected_until_it_expires() {
     machine
         .log()
         .wait_for_words(&["Exemption over (expired): "]);
+    daemon.stop();
+}
+
+/// The second one is in force then, and the end of that one is logged.
+fn replaced_is_not_over() {
+    let machine = Machine::new();
+    let mut hog = Hog::new().start();
+    let pid = format!("PID={},", hog.pid());
+    exempt_for(&hog, "1h", "the first");
+    let mut daemon = machine.start();
+    let log = machine.log();
+    log.wait_for_words(&["Exempt for ", &pid, "the first"]);
+    exempt_for(&hog, "2h", "the second");
+    log.wait_for_words(&["Exempt for ", &pid, "the second"]);
+    log.wait_for_scans(log.scans() + 2);
+    let is_over = |record: &Record| record.message.contains("Exemption over");
+    assert!(!log.records().iter().any(is_over));
+    assert_eq!(exempt(&[&hog.pid().to_string(), "--end"]).status, Some(0));
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    log.wait_for_words(&["Exemption over (revoked): ", &pid, "the second"]);
+    let over = log
+        .records()
+        .iter()
+        .filter(|record| is_over(record))
+        .count();
+    assert_eq!(over, 1);
     daemon.stop();
 }
 
@@ -190,8 +220,7 @@ fn file_that_others_can_write() {
         .log()
         .wait_for_words(&["Exemptions file rejected", "EOF"]);
     machine.log().wait_for_scans(machine.log().scans() + 3);
-    let over =
-        |record: &crate::harness::log_lines::Record| record.message.contains("Exemption over");
+    let over = |record: &Record| record.message.contains("Exemption over");
     assert!(!machine.log().records().iter().any(over));
     daemon.stop();
 }

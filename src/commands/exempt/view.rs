@@ -15,7 +15,9 @@ pub(super) struct ExemptRow {
     name: String,
     /// Local time.
     until: String,
+    /// Rounded.
     left_seconds: u64,
+    /// Empty where none was given.
     reason: String,
 }
 
@@ -27,8 +29,11 @@ impl ExemptRow {
             start_time: exemption.process.start_time.0,
             name: Escaped(&exemption.name).to_string(),
             until: local_time(now + left).to_string(),
-            left_seconds: left.as_secs(),
-            reason: Escaped(exemption.reason.as_bytes()).to_string(),
+            left_seconds: left.saturating_add(Duration::from_millis(500)).as_secs(),
+            reason: match exemption.reason.as_str() {
+                "" => String::new(),
+                reason => Escaped(reason.as_bytes()).to_string(),
+            },
         }
     }
 
@@ -71,10 +76,8 @@ pub(super) fn exempt_table(rows: &[ExemptRow]) -> String {
             ..
         } = row;
         // A String takes any text.
-        let _ = writeln!(
-            text,
-            "{pid:>8}  {name:<15}  {until:<19}  {left:<12}  {reason}"
-        );
+        let line = format!("{pid:>8}  {name:<15}  {until:<19}  {left:<12}  {reason}");
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

@@ -2,8 +2,7 @@
 
 use crate::commands::progress::{Processes, ago};
 use crate::escape::OneLine;
-use crate::quantities::Bytes;
-use crate::quantities::Span;
+use crate::quantities::{Bytes, Span};
 use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
 use serde::Serialize;
 use std::fmt::Write;

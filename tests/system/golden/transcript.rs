@@ -35,6 +35,9 @@ const VOLATILE: &[(&str, &str)] = &[
     ("last_scan_seconds *.*", "last_scan_seconds <time>"),
     ("\"seconds\": *.*", "\"seconds\": <time>"),
     ("\"left_seconds\": *", "\"left_seconds\": <time>"),
+    ("1 h 59 min  ", "2 h         "),
+    ("another 1 h 59 min", "another 2 h"),
+    ("2 d 23 h", "3 d"),
     ("(* s ago)", "(# s ago)"),
     // The program's own memory, which is its build's.
     ("    900  root      *.##GB", "    900  root      #.##GB"),
