@@ -35,6 +35,8 @@ pub(super) struct Victims {
     pub(super) ledger: Ledger,
     held: Vec<Held>,
     poll: Poll,
+    /// For one of them.
+    probe: Poll,
     /// How many are held at once.
     capacity: usize,
 }
@@ -61,6 +63,7 @@ impl Victims {
             held: Vec::with_capacity(victims),
             // The signals' descriptor and the one of PSI are polled as well.
             poll: Poll::with_capacity(victims + 2),
+            probe: Poll::with_capacity(1),
             capacity: capacity(memory::descriptor_limit()),
         }
     }
@@ -178,6 +181,10 @@ impl Victims {
                         killed.push(victim);
                     }
                 }
+                // It has ended since the last poll; the next one notices.
+                Due::Survives if self.has_ended(&victim, context) => {
+                    self.ledger.postpone(victim.key, now + PAUSE);
+                }
                 Due::Survives => {
                     self.ledger.record_stage(victim.key, Stage::Surviving);
                     let after = now.duration_since(victim.terminated);
@@ -221,6 +228,20 @@ impl Victims {
         }
     }
 
+    /// Whether a victim has no thread left.
+    fn has_ended(&mut self, victim: &Victim, context: &Context<'_>) -> bool {
+        let Self { held, probe, .. } = self;
+        let Some(held) = held.iter().find(|held| held.key == victim.key) else {
+            return false;
+        };
+        if let Some(pidfd) = held.handle.pidfd() {
+            let polled = probe.wait(iter::once(pidfd), Some(Duration::ZERO));
+            return polled.is_ok() && probe.is_ready(0);
+        }
+        let process = context.sampler.read_held(context.policy, &held.handle);
+        process.is_none_or(|process| process.has_exited())
+    }
+
     fn find(&self, key: ProcessKey) -> Option<&Held> {
         self.held.iter().find(|held| held.key == key)
     }
@@ -234,11 +255,14 @@ impl Victims {
             now,
         } = *context;
         let key = victim.key;
-        let held = self.find(key);
-        let read = held.and_then(|held| Some((held, read(victim, &held.handle, context)?)));
-        let Some((held, process)) = read else {
-            // It has ended; the next poll notices.
-            self.ledger.record_stage(key, Stage::Surviving);
+        let Some(held) = self.find(key) else {
+            // All are held; of one that is not, no end would be noticed.
+            self.ledger.cancel(key);
+            return false;
+        };
+        let Some(process) = read(victim, &held.handle, context) else {
+            // It has ended, which the next poll notices; or it could not be read, and is tried again.
+            self.ledger.postpone(key, now.monotonic + PAUSE);
             return false;
         };
         let mut reason = "dry_run is true".to_owned();
@@ -263,7 +287,7 @@ impl Victims {
                 return true;
             }
             SignalOutcome::Gone => {
-                self.ledger.record_stage(key, Stage::Surviving);
+                self.ledger.postpone(key, now.monotonic + PAUSE);
                 return false;
             }
             SignalOutcome::DryRun => Event::KillCancelled(victim, &reason),
@@ -281,7 +305,7 @@ impl Victims {
     }
 }
 
-/// A victim as it is now; None if it has ended. Where the machine is short of memory, without waiting for the victim.
+/// A victim as it is now; None if it has ended or can't be read. Where the machine is short of memory, without waiting for the victim.
 fn read(victim: &Victim, handle: &ProcessHandle, context: &Context<'_>) -> Option<Process> {
     let Context {
         policy, sampler, ..

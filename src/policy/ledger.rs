@@ -162,7 +162,7 @@ impl Ledger {
         self.noted.forget_unseen(now, exists);
     }
 
-    /// A victim can't be read now: it is tried again then.
+    /// A victim can't be read now, or has ended: what is due for it is tried again then.
     pub fn postpone(&mut self, key: ProcessKey, until: Instant) {
         if let Some(victim) = self.victim_mut(key) {
             victim.not_before = until;
@@ -299,6 +299,8 @@ mod tests {
         assert!(ledger.next_due(start + seconds(9)).is_none());
         let (victim, due) = ledger.next_due(start + seconds(10)).unwrap();
         assert_eq!((victim.signal(), due), (Signal::Kill, Due::Survives));
+        ledger.postpone(key(5), start + seconds(11));
+        assert!(ledger.next_due(start + seconds(10)).is_none());
         ledger.record_stage(key(5), Stage::Surviving);
         assert_eq!(ledger.next_deadline(), None);
         assert!(ledger.end(key(5), &at(start)).is_some());

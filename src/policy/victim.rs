@@ -24,7 +24,7 @@ pub struct Victim {
     pub terminated: Instant,
     /// How far its kill has come.
     pub stage: Stage,
-    /// Nothing is due before: it could not be read.
+    /// Nothing is due before: it could not be read, or has ended, which is noticed until then.
     pub not_before: Instant,
     /// Whether it was sent SIGTERM because it shares its memory with one that is killed, which is reported for all.
     pub is_sharer: bool,
@@ -37,7 +37,7 @@ pub enum Stage {
     Terminating,
     /// It was sent SIGKILL then.
     Killed(Instant),
-    /// It still exists long after SIGKILL, which was reported; or it was found to have ended, which is reported next.
+    /// It still exists long after SIGKILL, which was reported.
     Surviving,
 }
 
@@ -87,7 +87,7 @@ impl Victim {
                 let then = self.terminated + self.breach.term_timeout;
                 Some((Due::Kill, then.max(self.not_before)))
             }
-            Stage::Killed(then) => Some((Due::Survives, then + SURVIVAL)),
+            Stage::Killed(then) => Some((Due::Survives, (then + SURVIVAL).max(self.not_before))),
             Stage::Surviving => None,
         }
     }

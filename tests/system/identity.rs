@@ -9,6 +9,8 @@ pub(crate) const CASES: &[Case] = cases![
     pid_reused_before_sigkill,
     gone_before_it_was_opened,
     gone_before_the_signal,
+    gone_before_sigkill,
+    gone_before_the_last_sigkill,
     pid_reused_before_it_was_opened,
     pid_reused_before_the_signal,
     pid_reused_before_a_signal_by_pid,
@@ -100,6 +102,49 @@ fn gone_before_the_signal() {
     let mut hog = Hog::new().start();
     interrupted(&machine, SIGNALLING, sends_sigterm, || hog.kill());
     nothing_was_killed(&machine);
+}
+
+fn sends_sigkill(stopped: &mut Stopped<'_>) -> bool {
+    stopped.arguments[1] == u64::from(libc::SIGKILL.unsigned_abs())
+}
+
+/// What has ended right before SIGKILL was sent SIGTERM only, and survives nothing.
+fn gone_before_sigkill() {
+    let machine = Machine::new().with("settings.term_timeout", "0.2");
+    let mut hog = Hog::new().ignores_sigterm().start();
+    interrupted(&machine, SIGNALLING, sends_sigkill, || hog.kill());
+    ended_by_sigterm(&machine);
+}
+
+/// The same of the last victim of `--once`, for which that waits.
+fn gone_before_the_last_sigkill() {
+    let machine = Machine::new().with("settings.term_timeout", "0.2");
+    let mut hog = Hog::new().ignores_sigterm().start();
+    let mut command = machine.command();
+    command.arg("--once");
+    os::with_breakpoints(&mut command, SIGNALLING);
+    let mut daemon = machine.launch(command);
+    let breakpoints = Breakpoints::of(daemon.pid());
+    loop {
+        let mut stopped = breakpoints.hit();
+        if sends_sigkill(&mut stopped) {
+            hog.kill();
+            break;
+        }
+    }
+    breakpoints.ignore_all();
+    assert!(daemon.wait().success());
+    ended_by_sigterm(&machine);
+}
+
+fn ended_by_sigterm(machine: &Machine) {
+    let records = machine.log().records();
+    let ended = records
+        .iter()
+        .filter(|record| record.message.starts_with("Process ended: "));
+    let ended: Vec<_> = ended.collect();
+    assert_eq!(ended.len(), 1, "{records:?}");
+    assert!(ended[0].message.contains("Signal=SIGTERM"), "{ended:?}");
 }
 
 /// The next process with the PID is over the threshold as well, but protected: only a second read can tell.
