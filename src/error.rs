@@ -4,7 +4,7 @@ use crate::quantities::Pid;
 use crate::{cli, config, proc, systemd};
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// sysexits(3) EX_USAGE.
@@ -27,6 +27,8 @@ pub enum Error {
     Process(Pid, String),
     /// A file that a command reads can't be read.
     File(PathBuf, io::Error),
+    /// A file of the daemon's that this user may not read, and the command that reads it.
+    RootReads(PathBuf, &'static str),
     /// A file that a command keeps can't be written.
     Write(PathBuf, io::Error),
     /// A socket can't be opened for listening.
@@ -52,6 +54,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why this command can't read a file of the daemon's.
+    pub(crate) fn reading(file: &Path, error: io::Error, command: &'static str) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::RootReads(file.to_owned(), command),
+            _ => Self::File(file.to_owned(), error),
+        }
+    }
+
     /// 64 for wrong usage, 78 for a rejected configuration, otherwise 1.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -61,6 +71,7 @@ impl Error {
             | Self::Log(_)
             | Self::Process(..)
             | Self::File(..)
+            | Self::RootReads(..)
             | Self::Write(..)
             | Self::Listen(..)
             | Self::Start(..)
@@ -96,6 +107,11 @@ impl fmt::Display for Error {
             Self::File(path, error) => {
                 write!(f, "can't read {:?}: {error}", path.to_string_lossy())
             }
+            Self::RootReads(path, command) => write!(
+                f,
+                "only root may read {:?}: sudo memory-monitor {command} ...",
+                path.to_string_lossy()
+            ),
             Self::Write(path, error) => {
                 write!(f, "can't write {:?}: {error}", path.to_string_lossy())
             }

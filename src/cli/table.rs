@@ -253,8 +253,9 @@ scan; a kill in its grace period is cancelled. Only root can change exemptions."
         operand: None,
         summary: "show what was killed, when and why",
         about: "\
-Reads the history that the daemon keeps in /var/lib/memory-monitor. What was killed
-again within ten minutes is marked as a restart loop.",
+Reads the history that the daemon keeps in /var/lib/memory-monitor, which only root
+may: it has the arguments of what was killed. What was killed again within ten minutes
+is marked as a restart loop.",
         options: &[&JSON, &SINCE, &USER, &NAME],
         exclusive: &[],
         required: &[],

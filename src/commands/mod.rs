@@ -6,6 +6,7 @@ pub(crate) mod check;
 mod config_line;
 mod context;
 pub(crate) mod exempt;
+mod exemptions;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod notify;

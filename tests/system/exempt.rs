@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     protected_until_revoked,
     protected_until_it_expires,
     replaced_is_not_over,
+    status_shows_all,
     cancels_a_kill,
     survives_a_restart,
     holds_for_the_process_alone: [Needs::Users],
@@ -105,6 +106,24 @@ fn protected_until_it_expires() {
     machine
         .log()
         .wait_for_words(&["Exemption over (expired): "]);
+    daemon.stop();
+}
+
+/// Also that of a process over no threshold.
+fn status_shows_all() {
+    let machine = Machine::new();
+    let hog = Hog::new().mib(1).comm("small").start();
+    let mut daemon = machine.start();
+    assert!(!run(&["status"]).out.contains("Exempt"));
+    exempt_for(&hog, "1h", "a backup");
+    let said = run(&["status"]).out;
+    let (pid, list) = (hog.pid(), said.split_once("\nExempt:\n"));
+    let list = list.unwrap_or_else(|| panic!("{said}")).1;
+    let line = format!("{pid:>9}  small, until ");
+    assert!(list.starts_with(&line), "{said}");
+    assert!(list.ends_with(" left), a backup\n"), "{said}");
+    let json = run(&["status", "--json"]).json();
+    assert_eq!(json["exemptions"][0]["pid"], pid, "{json}");
     daemon.stop();
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) const CASES: &[Case] = cases![
     history_shows_what_was_killed,
+    only_root_reads_the_history: [Needs::Users],
     status_shows_the_daemon,
     a_daemon_that_was_killed_is_not_running,
     status_compares_what_the_files_say,
@@ -80,6 +81,17 @@ fn history_shows_what_was_killed() {
     let all = ["--user", "root", "--name", "python?", "--since", "1h"];
     let said = run(&[&["history"][..], &all].concat());
     assert_eq!(said.out.matches("SIGTERM").count(), 1, "{said:?}");
+}
+
+fn only_root_reads_the_history() {
+    let (machine, _daemon) = after_a_kill();
+    let mut command = machine.binary_for(1000);
+    command.arg("history");
+    let said = said(command);
+    let file = quoted(&history());
+    let told = format!("error: only root may read {file}: sudo memory-monitor history ...\n");
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(said.err.ends_with(&told), "{told}: {said:?}");
 }
 
 /// Writes a file as if that were two seconds later.

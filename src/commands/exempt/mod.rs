@@ -5,6 +5,7 @@ mod view;
 use crate::Error;
 use crate::cli::{Exempt, ExemptOptions};
 use crate::commands::context::absence;
+use crate::commands::exemptions::{ExemptRow, in_force, is_in_force};
 use crate::commands::status;
 use crate::policy::{Exemption, built_in};
 use crate::proc::{NoQuestions, ProcRoot, Sampler};
@@ -12,7 +13,7 @@ use crate::quantities::{Bytes, Pid, Uid};
 use crate::state::exemptions::ExemptionsFile;
 use crate::sys;
 use std::time::{Duration, SystemTime};
-use view::{ExemptRow, exempt_table};
+use view::{exempt_table, sentence};
 
 pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
     let sampler = Sampler::new(ProcRoot::system()?).for_command();
@@ -29,7 +30,7 @@ pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
             if options.json {
                 crate::commands::print_json(&row)?;
             } else {
-                crate::commands::print(&row.sentence())?;
+                crate::commands::print(&sentence(&row))?;
             }
             if status::daemon(&sampler).is_none() {
                 crate::commands::warn(
@@ -47,11 +48,6 @@ fn need_root() -> Result<(), Error> {
     } else {
         Err(Error::NotRoot("exempt"))
     }
-}
-
-/// Whether it is in force: its time is not over and its process has not ended.
-fn is_in_force(sampler: &Sampler, exemption: &Exemption) -> bool {
-    exemption.until > sys::boot_clock() && sampler.is_still(exemption.process)
 }
 
 fn exemption(
@@ -126,16 +122,8 @@ fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> 
 }
 
 fn list(sampler: &Sampler, file: &ExemptionsFile, json: bool) -> Result<(), Error> {
-    let exemptions = file.read();
-    let exemptions = exemptions.map_err(|error| Error::File(file.path().to_owned(), error))?;
-    let now = SystemTime::now();
-    let clock = sys::boot_clock();
-    let in_force = exemptions
-        .iter()
-        .filter(|exemption| is_in_force(sampler, exemption));
-    let rows: Vec<ExemptRow> = in_force
-        .map(|exemption| ExemptRow::new(exemption, exemption.until.saturating_sub(clock), now))
-        .collect();
+    let rows = in_force(sampler, file);
+    let rows = rows.map_err(|error| Error::File(file.path().to_owned(), error))?;
     if json {
         crate::commands::print_json(&rows)
     } else {

@@ -17,7 +17,7 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
     let history = History::usual();
     let past = history
         .read()
-        .map_err(|error| Error::File(history.path().to_owned(), error))?;
+        .map_err(|error| Error::reading(history.path(), error, "history"))?;
     let since = options.since.map_or(0, beginning);
     let wanted = |entry: &Entry| entry.time >= since && is_wanted(&options.filter, entry);
     let unknown = Cell::new(None);

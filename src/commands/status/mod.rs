@@ -5,12 +5,14 @@ mod view;
 
 use crate::Error;
 use crate::cli::StatusOptions;
+use crate::commands::exemptions::in_force;
 use crate::commands::history;
 use crate::commands::history::PastReport;
 use crate::config::LoadedFile;
 use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
+use crate::state::exemptions::ExemptionsFile;
 use crate::state::history::History;
 use crate::state::status::{DaemonStatus, StatusFile};
 use crate::sys::process;
@@ -62,7 +64,9 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
             return Err(Error::NotRunning(lines.join("\n")));
         }
     };
+    let sampler = Sampler::new(ProcRoot::system()?);
     let report = StatusReport::new(Situation {
+        exemptions: in_force(&sampler, &ExemptionsFile::usual()).ok(),
         file: match options.config.as_deref() {
             Some(file) if !is_its_file(&status, Some(file)) => on_disk::of_another(&status, file),
             _ => on_disk::of_daemon(&status),
@@ -90,7 +94,7 @@ fn running() -> Result<Result<DaemonStatus, String>, Error> {
                 file.path().display()
             )));
         }
-        Err(error) => return Err(Error::File(file.path().to_owned(), error)),
+        Err(error) => return Err(Error::reading(file.path(), error, "status")),
     };
     Ok(if is_running(&status)? {
         Ok(status)

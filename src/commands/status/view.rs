@@ -1,5 +1,6 @@
 //! Whether the daemon runs and what it does, for people and for programs.
 
+use crate::commands::exemptions::ExemptRow;
 use crate::commands::progress::{Processes, ago};
 use crate::escape::OneLine;
 use crate::quantities::{Bytes, Span};
@@ -21,6 +22,8 @@ pub(super) struct Situation {
     /// How many processes were killed since midnight, and how much memory they freed; None where the history can't be
     /// read.
     pub today: Option<(usize, Bytes)>,
+    /// The exemptions in force; None where they can't be read.
+    pub exemptions: Option<Vec<ExemptRow>>,
 }
 
 /// Whether the daemon runs and what it does.
@@ -34,6 +37,7 @@ pub(super) struct StatusReport {
     configuration_on_disk: Vec<String>,
     ended_today: Option<usize>,
     freed_today_bytes: Option<Bytes>,
+    exemptions: Option<Vec<ExemptRow>>,
 }
 
 impl StatusReport {
@@ -49,6 +53,7 @@ impl StatusReport {
             configuration_on_disk: situation.file,
             ended_today: ended,
             freed_today_bytes: freed,
+            exemptions: situation.exemptions,
         }
     }
 
@@ -141,7 +146,11 @@ impl StatusReport {
         };
         let waiting: Vec<_> = status.waiting.iter().map(waits).collect();
         write_list(out, "Over a threshold, killed later:", &waiting)?;
-        write_list(out, "Over a threshold, protected:", &status.protected)
+        write_list(out, "Over a threshold, protected:", &status.protected)?;
+        match &self.exemptions {
+            Some(exemptions) => write_exemptions(out, exemptions),
+            None => writeln!(out, "\nThe exemptions can't be read."),
+        }
     }
 }
 
@@ -149,6 +158,24 @@ impl StatusReport {
 fn configuration(status: &DaemonStatus) -> &str {
     let origin = &status.configuration;
     origin.strip_prefix("configuration ").unwrap_or(origin)
+}
+
+/// All that are in force, also of processes that are over no threshold.
+fn write_exemptions(out: &mut String, exemptions: &[ExemptRow]) -> std::fmt::Result {
+    if !exemptions.is_empty() {
+        writeln!(out, "\nExempt:")?;
+    }
+    for row in exemptions {
+        let ExemptRow {
+            pid, name, until, ..
+        } = row;
+        write!(out, "{pid:>9}  {name}, until {until} ({} left)", row.left())?;
+        match row.reason.as_str() {
+            "" => writeln!(out)?,
+            reason => writeln!(out, ", {reason}")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_list(out: &mut String, title: &str, processes: &[ProcessNote]) -> std::fmt::Result {
