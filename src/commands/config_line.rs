@@ -29,6 +29,11 @@ pub(crate) fn from(location: Option<&Location>) -> String {
     })
 }
 
+/// The file of an origin as the log has it, or why the built-in defaults are in force.
+pub(crate) fn file_of(origin: &str) -> &str {
+    origin.strip_prefix("configuration ").unwrap_or(origin)
+}
+
 /// The line of a threshold: that of the rule or, where it has none of its own, of the schedule in force, or of
 /// `[thresholds]`. None where no line sets it.
 pub(crate) fn of_limit(

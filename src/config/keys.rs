@@ -124,7 +124,7 @@ pub(super) static RULE: [Key<Rule>; 13] = [
     key("only_below_available_percent", "", Slot::Share(0.0..=100.0, IfGiven(|r| &mut r.only_below_available)),
         "Kill only while less than this percent of MemTotal is available; 100 for always"),
     key("when_short", "", Slot::WhenShort(|r| &mut r.when_short),
-        "Its place in the order in which victims are chosen while memory is short"),
+        "When it is killed while memory is short: before others, after them, or (spare) never"),
 ];
 
 /// The keys of `[[schedule]]`.

@@ -1,5 +1,6 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
+use crate::commands::config_line::file_of;
 use crate::commands::progress::Processes;
 use crate::config::{NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord};
@@ -231,7 +232,7 @@ impl ScanReport {
     pub(super) fn head(&self) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
-        lines.push(format!("Policy: {}", self.configuration));
+        lines.push(format!("Configuration: {}", file_of(&self.configuration)));
         lines
     }
 

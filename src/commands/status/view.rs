@@ -1,5 +1,6 @@
 //! Whether the daemon runs and what it does, for people and for programs.
 
+use crate::commands::config_line::file_of;
 use crate::commands::exemptions::ExemptRow;
 use crate::commands::progress::{Processes, ago};
 use crate::escape::OneLine;
@@ -86,7 +87,7 @@ impl StatusReport {
         writeln!(
             out,
             "Configuration: {}, loaded {}",
-            OneLine(configuration(status)),
+            OneLine(file_of(&status.configuration)),
             ago(time(status.config_loaded), now)
         )?;
         for line in &self.configuration_on_disk {
@@ -152,12 +153,6 @@ impl StatusReport {
             None => writeln!(out, "\nThe exemptions can't be read."),
         }
     }
-}
-
-/// Its file, or why the built-in defaults are in force.
-fn configuration(status: &DaemonStatus) -> &str {
-    let origin = &status.configuration;
-    origin.strip_prefix("configuration ").unwrap_or(origin)
 }
 
 /// All that are in force, also of processes that are over no threshold.
