@@ -69,6 +69,30 @@ impl RunOptions {
     }
 }
 
+/// Which processes `scan` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Those closest to their thresholds.
+    #[default]
+    Closest,
+    /// Every one that has memory.
+    All,
+    /// Those that would be killed, one a line.
+    Over,
+}
+
+impl Shown {
+    fn read(given: &Given) -> Self {
+        if given.has("--all") {
+            Self::All
+        } else if given.has("--over") {
+            Self::Over
+        } else {
+            Self::Closest
+        }
+    }
+}
+
 /// The options of `scan`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanOptions {
@@ -80,8 +104,8 @@ pub struct ScanOptions {
     pub console: Verbosity,
     /// Which processes are shown.
     pub filter: Filter,
-    /// Show all of them, not only those closest to their thresholds.
-    pub all: bool,
+    /// Which of them are shown.
+    pub shown: Shown,
     /// Show at most so many.
     pub top: Option<NonZeroUsize>,
     /// Scan every second.
@@ -97,7 +121,7 @@ impl ScanOptions {
             json: given.has("--json"),
             console: verbosity(given),
             filter: Filter::read(given)?,
-            all: given.has("--all"),
+            shown: Shown::read(given),
             top: given.get("--top")?,
             watch: given.has("--watch"),
             suggest: given.get("--suggest")?,

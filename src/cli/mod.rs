@@ -16,7 +16,7 @@ mod verbosity;
 pub use error::Error;
 pub use invocation::{
     CheckOptions, Exempt, ExemptOptions, ExplainOptions, Filter, HistoryOptions, Invocation,
-    NotifyOptions, RunOptions, ScanOptions, SelftestOptions, StatusOptions,
+    NotifyOptions, RunOptions, ScanOptions, SelftestOptions, Shown, StatusOptions,
 };
 pub use values::Since;
 pub use verbosity::Verbosity;

@@ -111,6 +111,10 @@ static JSON: Opt = opt("--json", "print JSON");
 static VERBOSE: Opt = opt("--verbose", "print debug messages too").short('v');
 static QUIET: Opt = opt("--quiet", "print errors only").short('q');
 static ALL: Opt = opt("--all", "show every process");
+static OVER: Opt = opt(
+    "--over",
+    "show only the processes that would be killed, one a line",
+);
 static USER: Opt = opt(
     "--user",
     "only processes of this user, given by name or number",
@@ -180,12 +184,15 @@ pub static COMMANDS: [Command; 9] = [
 Scans once and shows the processes closest to their thresholds: the share of the
 threshold that each has used, its verdict and the reason. Sends no signal.",
         options: &[
-            &CONFIG, &JSON, &WATCH, &SUGGEST, &ALL, &TOP, &USER, &NAME, &QUIET,
+            &CONFIG, &JSON, &WATCH, &SUGGEST, &ALL, &TOP, &OVER, &USER, &NAME, &QUIET,
         ],
         exclusive: &[
             &["--json", "--watch"],
             &["--watch", "--suggest"],
-            &["--all", "--top"],
+            &["--all", "--top", "--over"],
+            &["--json", "--over"],
+            &["--watch", "--over"],
+            &["--suggest", "--over"],
         ],
         required: &[],
         read: |given| Ok(Invocation::Scan(ScanOptions::read(given)?)),

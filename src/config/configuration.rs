@@ -50,6 +50,8 @@ pub struct Config {
     pub whitelist: Whitelist,
     /// Whether to decide and report without sending signals.
     pub dry_run: bool,
+    /// The file that says so; None where that is an option of the command line, or a default.
+    pub dry_run_file: Option<PathBuf>,
     /// Where and how much to log.
     pub log: LogSettings,
     /// The time between the lines of scans that found nothing, in journal and syslog.

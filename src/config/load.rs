@@ -256,6 +256,7 @@ impl Texts {
         config.drop_ins = self.drop_ins.with_content();
         config.thresholds = config.base_thresholds;
         config.check_interval = config.base_check_interval;
+        config.note_dry_run(&written);
         Ok(Loaded {
             config,
             warnings,

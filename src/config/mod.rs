@@ -10,6 +10,7 @@
 mod changes;
 mod configuration;
 mod document;
+mod dry_run;
 mod error;
 mod files;
 mod glob;
@@ -37,6 +38,7 @@ mod written;
 
 pub use changes::Change;
 pub use configuration::{Config, LogFormat, LogSettings, Notify, Origin};
+pub use dry_run::DryRun;
 pub use error::{Cause, Error, Location, Warning};
 pub use files::LoadedFile;
 pub use load::{Loaded, NotifierConfig};

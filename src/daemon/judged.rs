@@ -51,6 +51,8 @@ pub(super) struct ScanOutcome {
     pub(super) scanned: usize,
     /// How many of them are over a threshold and not protected.
     pub(super) over: usize,
+    /// How many of those do not stay because memory is plentiful.
+    pub(super) due: usize,
     /// How many were sent SIGTERM.
     pub(super) killed: usize,
 }
@@ -64,6 +66,7 @@ impl ScanOutcome {
             memory: SystemMemory::default(),
             scanned: 0,
             over: 0,
+            due: 0,
             killed: 0,
         }
     }
@@ -73,6 +76,7 @@ impl ScanOutcome {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub(super) over: usize,
+    pub(super) due: usize,
     pub(super) killed: usize,
     pub(super) postponed: usize,
     pub(super) unlisted: usize,

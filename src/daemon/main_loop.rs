@@ -12,7 +12,7 @@ use super::victims::{self, Victims};
 use super::{hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
-use crate::config::Loaded;
+use crate::config::{DryRun, Loaded};
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::{self, KernelKills, Levels, Name, Unreadable};
@@ -50,6 +50,8 @@ pub(super) struct Daemon<'o> {
     pub(super) _lock: DaemonLock,
     /// Whether a scan is due at once: a victim has ended, and what it has forked may be over its threshold.
     pub(super) is_rescan_due: bool,
+    /// Whether the next scan says that nothing is killed, and how many processes would be.
+    pub(super) is_dry_run_new: bool,
     /// Why a process could not be read, in the last scan.
     pub(super) unreadable: Option<Unreadable>,
 }
@@ -145,6 +147,12 @@ impl Daemon<'_> {
         let took = sys::now().monotonic - now.monotonic;
         self.machine.add_words(&mut self.victims);
         self.outcome = self.machine.outcome(kind, took);
+        if std::mem::take(&mut self.is_dry_run_new) {
+            let over = self.outcome.due;
+            let cause = self.policy.config.dry_run_cause().unwrap_or_default();
+            let cause = cause.as_str();
+            self.reporter.emit(&Event::DryRun(DryRun { cause, over }));
+        }
         let mut reports = Reports {
             reporter: &mut self.reporter,
             ledger: &mut self.victims.ledger,
@@ -364,6 +372,7 @@ impl Daemon<'_> {
             .renew_timeouts(&self.policy, &self.machine.sampler);
         // Which schedule is in force is found out again, and reported.
         self.schedules = Schedules::default();
+        self.is_dry_run_new = self.policy.config.dry_run;
     }
 
     /// Writes the last scan, for systemd and for `status`.

@@ -43,7 +43,9 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
         written,
         files,
     } = loaded;
-    config.dry_run |= options.dry_run;
+    if options.dry_run {
+        config.set_dry_run();
+    }
     reporter.emit(&if is_reload {
         Event::Reloaded(&config)
     } else {

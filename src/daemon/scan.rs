@@ -125,7 +125,10 @@ impl Machine {
     /// Counts a process, and keeps it in full if it is one of the largest, or has to be watched or reported.
     fn keep(&mut self, process: &Process, judged: Judged) {
         let tally = &mut self.tally;
-        tally.over += usize::from(judged.decision.is_over());
+        let is_over = judged.decision.is_over();
+        let is_plentiful = matches!(judged.decision, Decision::Plentiful(..));
+        tally.over += usize::from(is_over);
+        tally.due += usize::from(is_over && !is_plentiful);
         let is_signalled = matches!(judged.report, Some(Report::Signal(..)));
         tally.killed += usize::from(judged.is_killed());
         let is_watched = matches!(judged.decision, Decision::Warn(_) | Decision::Delay(..));
@@ -236,6 +239,7 @@ impl Machine {
             memory: self.snapshot.memory,
             scanned: self.snapshot.scanned,
             over: self.tally.over,
+            due: self.tally.due,
             killed: self.tally.killed,
         }
     }

@@ -71,6 +71,7 @@ impl<'o> Daemon<'o> {
             reporter,
             service: Service::from_environment(),
             is_rescan_due: false,
+            is_dry_run_new: false,
             _lock: lock,
             unreadable: None,
         };

@@ -40,6 +40,7 @@ pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec
     status.config_loaded = unix_seconds(SystemTime::now());
     status.loaded_files = Some(files);
     status.dry_run = config.dry_run;
+    status.dry_run_cause = config.dry_run_cause();
 }
 
 /// Processes were killed because the machine is short of memory.
@@ -86,6 +87,7 @@ pub(super) fn note_scan(
     status.last_check = unix_seconds(now.wall);
     status.next_check = unix_seconds(next_scan);
     (status.scanned, status.over) = (outcome.scanned, outcome.over);
+    status.would_kill = outcome.due;
     status.protected = protected;
 }
 

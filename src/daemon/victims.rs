@@ -322,6 +322,7 @@ fn read(victim: &Victim, handle: &ProcessHandle, context: &Context<'_>) -> Optio
             name: then.name,
             is_name_cut: false,
             alias: then.alias,
+            is_package_manager: then.is_package_manager,
             ..now
         }),
         details: Details {

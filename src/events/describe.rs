@@ -102,6 +102,10 @@ impl Event<'_> {
                 &info("scan_complete", 0x0b7eebdf158cf96332efc880777a47c2),
                 format_args!("Scan complete. Scanned: {scanned}, Killed: {killed}"),
             ),
+            Self::DryRun(dry_run) => tell(
+                &info("dry_run", 0x97da53664513452f9e24c8e7ac9e0d36),
+                format_args!("{dry_run}"),
+            ),
             Self::ScanFailed(cause) => tell(
                 &error("scan_failed", 0x87c4750eef673bc0360b03e84d11e69a).fails(Failure::Scan),
                 format_args!("Scan failed: {cause}"),

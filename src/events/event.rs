@@ -1,7 +1,7 @@
 //! What happens, as data. `describe` states each event once.
 
 use super::system::SystemEvent;
-use crate::config::{Change, Config, Warning};
+use crate::config::{Change, Config, DryRun, Warning};
 use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
 use crate::proc::{self, Name, Process, SystemMemory};
 use crate::quantities::{Percent, Pid};
@@ -45,6 +45,8 @@ pub enum Event<'e> {
         /// How many were signalled.
         killed: usize,
     },
+    /// The first scan of a dry run was made.
+    DryRun(DryRun<'e>),
     /// A scan gave no result.
     ScanFailed(&'e proc::Error),
     /// Processes could not be read.

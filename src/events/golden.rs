@@ -7,7 +7,7 @@ use super::description::{Description, LOG};
 use super::event::Event;
 use super::record::{Emitted, Record, Spelling};
 use super::sinks::each_field;
-use crate::config::{Config, Origin};
+use crate::config::{Config, DryRun, Origin};
 use crate::policy::{
     Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold,
     Victim, Workers,
@@ -59,6 +59,7 @@ fn facts() -> Facts {
         state: State(b'S'),
         is_kernel_thread: false,
         oom_score_adj: 0,
+        is_package_manager: false,
         is_name_cut: false,
         alias: None,
         parent: Pid::new(3),
@@ -176,6 +177,10 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
             scanned: 1,
             killed: 0,
         },
+        Event::DryRun(DryRun {
+            cause: "config.d/00-first-install.toml",
+            over: 2,
+        }),
         Event::ScanFailed(&failed),
         Event::Unreadable {
             count: 1,

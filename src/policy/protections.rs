@@ -25,14 +25,17 @@ pub enum BuiltIn {
     Itself,
     /// Its oom_score_adj is -1000.
     OomScoreAdj,
+    /// It is root's package manager.
+    PackageManager,
 }
 
 impl BuiltIn {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Init,
         Self::KernelThread,
         Self::Itself,
         Self::OomScoreAdj,
+        Self::PackageManager,
     ];
 
     fn holds(self, pid: Pid, facts: &Facts, own: Pid) -> bool {
@@ -41,6 +44,7 @@ impl BuiltIn {
             Self::KernelThread => facts.is_kernel_thread,
             Self::Itself => pid == own,
             Self::OomScoreAdj => facts.oom_score_adj == NEVER,
+            Self::PackageManager => facts.is_package_manager,
         }
     }
 }
@@ -52,6 +56,7 @@ impl fmt::Display for BuiltIn {
             Self::KernelThread => "kernel threads are always protected",
             Self::Itself => "memory-monitor itself",
             Self::OomScoreAdj => "oom_score_adj is -1000",
+            Self::PackageManager => "root's package managers are always protected",
         })
     }
 }
@@ -120,12 +125,13 @@ pub enum ProtectionTest {
 
 impl ProtectionTest {
     /// All of them, in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unreadable,
         Self::BuiltIn(BuiltIn::Init),
         Self::BuiltIn(BuiltIn::KernelThread),
         Self::BuiltIn(BuiltIn::Itself),
         Self::BuiltIn(BuiltIn::OomScoreAdj),
+        Self::BuiltIn(BuiltIn::PackageManager),
         Self::Exemption,
         Self::Pids,
         Self::Names,

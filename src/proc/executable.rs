@@ -102,17 +102,43 @@ pub(super) fn read(
     arguments: &mut Arguments<'_>,
 ) -> Program {
     let verifies = |path: &[u8]| questions.verifies(name.as_bytes(), base_name(path));
+    read_as(root, directory, verifies, arguments).unwrap_or_else(|error| {
+        Program::new(b"", Standing::Unknown(Unreadable::new("exe", &error)))
+    })
+}
+
+/// The same where the path decides: `verifies` says whether a file with that path is what is looked for.
+///
+/// # Errors
+/// Where the executable can't be read.
+pub(super) fn read_as(
+    root: &ProcRoot,
+    directory: &ProcessDirectory,
+    verifies: impl Fn(&[u8]) -> bool,
+    arguments: &mut Arguments<'_>,
+) -> io::Result<Program> {
     // A main thread that has exited says nothing; any other thread does.
     let thread = match fs::read_link_at(directory.as_fd(), c"exe", &mut [0; 1]) {
         Err(error) if procfile::is_gone(&error) => procfile::live_thread(directory),
         _ => None,
     };
     let process = thread.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
-    Context::new(root.as_fd(), process)
-        .and_then(|context| context.program(verifies, arguments))
-        .unwrap_or_else(|error| {
-            Program::new(b"", Standing::Unknown(Unreadable::new("exe", &error)))
-        })
+    Context::new(root.as_fd(), process)?.program(verifies, arguments)
+}
+
+/// What the executable of a process is here, whose link leads to `path`, or to a file that was deleted there.
+///
+/// # Errors
+/// Where it can't be read.
+pub(super) fn read_exe_of(
+    root: &ProcRoot,
+    directory: &ProcessDirectory,
+    path: &[u8],
+) -> io::Result<Program> {
+    let context = Context::new(root.as_fd(), directory.as_fd())?;
+    let mut buffer = [0; BUFFER];
+    let is_deleted = link(directory.as_fd(), c"exe", &mut buffer)? != path;
+    context.executable(path, is_deleted)
 }
 
 /// Whether a process runs in a user namespace that neither is this program's own nor was made by root: there any user can

@@ -25,6 +25,8 @@ pub struct Facts {
     pub is_kernel_thread: bool,
     /// -1000 (never) to 1000: how the kernel's OOM killer weighs it.
     pub oom_score_adj: i16,
+    /// Whether it is root's package manager, or may be.
+    pub is_package_manager: bool,
 }
 
 /// The kernel's letter for the state of a process: field 3 of /proc/PID/stat.

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exe_link::read_exe;
 use super::facts::{Facts, State};
 use super::name::{FULL_COMM, Name, base_name, complete, is_renamed};
+use super::package_manager;
 use super::parse::{self, Status};
 use super::procfile::{self, BUFFER, Failure};
 use crate::quantities::{ProcessKey, StartTime};
@@ -42,6 +43,14 @@ pub(super) fn read<'a>(
     let oom_score_adj = parse::integer(text)
         .and_then(|value| i16::try_from(value).ok())
         .ok_or(Failure::unexpected("oom_score_adj"))?;
+    let is_package_manager = !is_kernel_thread
+        && package_manager::is_of_root(
+            context.root,
+            directory,
+            uid,
+            comm.as_bytes(),
+            Some(&mut arguments),
+        );
     let facts = Facts {
         start_time,
         name: names.name,
@@ -52,6 +61,7 @@ pub(super) fn read<'a>(
         state,
         is_kernel_thread,
         oom_score_adj,
+        is_package_manager,
     };
     Ok((facts, status, arguments))
 }

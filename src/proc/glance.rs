@@ -5,6 +5,7 @@
 use super::exe_link::read_exe;
 use super::facts::{Facts, State};
 use super::name::{FULL_COMM, Name, base_name};
+use super::package_manager;
 use super::parse::{self, Status};
 use super::process::{Details, Process};
 use super::procfile::{self, BUFFER, Failure};
@@ -107,6 +108,8 @@ fn try_read(
         state,
         is_kernel_thread,
         oom_score_adj,
+        is_package_manager: !is_kernel_thread
+            && package_manager::is_of_root(root, directory, uid, name.as_bytes(), None),
     };
     let mut group = [0; BUFFER];
     let group = procfile::unless_gone(rule_inputs::read_cgroup(directory, &mut group))?;

@@ -15,6 +15,7 @@ mod largest;
 mod meminfo;
 mod memory;
 mod name;
+mod package_manager;
 mod parse;
 mod process;
 mod process_details;

@@ -39,6 +39,9 @@ pub struct DaemonStatus {
     pub loaded_files: Option<Vec<LoadedFile>>,
     /// Whether nothing is killed.
     pub dry_run: bool,
+    /// What has switched that on; None where it is off, or an earlier daemon wrote this.
+    #[serde(default)]
+    pub dry_run_cause: Option<String>,
     /// When the last scan was over.
     pub last_check: u64,
     /// When the next scan is due.
@@ -48,6 +51,9 @@ pub struct DaemonStatus {
     /// How many of them were over a threshold and not protected.
     #[serde(default)]
     pub over: usize,
+    /// How many of those do not stay because memory is plentiful.
+    #[serde(default)]
+    pub would_kill: usize,
     /// How many processes were killed since the start.
     pub ended: u64,
     /// Processes that were signalled and have not ended.

@@ -13,7 +13,8 @@ use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::commands::status;
 use crate::config::Config;
-use crate::proc::Snapshot;
+use crate::policy::{Policy, Verdict};
+use crate::proc::{Process, Snapshot};
 use crate::sys::trust;
 use crate::systemd::Unit;
 use names::names;
@@ -81,6 +82,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         written: &context.written,
         warnings: &context.warnings,
         snapshot: &snapshot,
+        over: over(&context.policy, &snapshot),
         unit: &unit,
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
@@ -92,4 +94,12 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     } else {
         crate::commands::print(&report.text())
     }
+}
+
+/// How many processes would be killed now.
+fn over(policy: &Policy, snapshot: &Snapshot) -> usize {
+    let now = crate::sys::now();
+    let verdict = |process: &Process| policy.judge(process, &snapshot.memory, &now);
+    let is_over = |process: &&Process| matches!(verdict(process), Verdict::Breach(_));
+    snapshot.near.iter().filter(is_over).count()
 }

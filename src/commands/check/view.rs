@@ -5,7 +5,7 @@ use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
-use crate::config::{Entry, Origin, System, Warning, Written, idle_threshold};
+use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
 use crate::escape::{Escaped, OneLine};
 use crate::policy::Policy;
 use crate::policy::system_guard::floor_threshold;
@@ -30,6 +30,8 @@ pub(super) struct Checked<'c> {
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
+    /// How many of them would be killed now.
+    pub over: usize,
     /// The unit of the service.
     pub unit: &'c Result<Unit, Unknown>,
     /// Whether hidepid hides processes.
@@ -47,6 +49,10 @@ pub(super) struct CheckReport {
     configuration: String,
     /// The files on top of it, in their order.
     drop_ins: Vec<String>,
+    /// What has switched a dry run on; None where it is off.
+    dry_run_cause: Option<String>,
+    /// How many processes would be killed now.
+    over: usize,
     values: Vec<KeyValue>,
     total_bytes: Bytes,
     processes: usize,
@@ -143,6 +149,8 @@ impl CheckReport {
             drop_ins: drop_ins
                 .map(|file| Escaped(file.as_os_str().as_bytes()).to_string())
                 .collect(),
+            dry_run_cause: config.dry_run_cause(),
+            over: checked.over,
             values: values.collect(),
             total_bytes: snapshot.memory.total,
             processes: snapshot.near.len(),
@@ -209,6 +217,10 @@ impl CheckReport {
         writeln!(out, "Valid: {}", self.configuration)?;
         for file in &self.drop_ins {
             writeln!(out, "with the drop-in {file}")?;
+        }
+        if let Some(cause) = &self.dry_run_cause {
+            let over = self.over;
+            writeln!(out, "{}", DryRun { cause, over })?;
         }
         writeln!(out, "\nValues:")?;
         let key = self

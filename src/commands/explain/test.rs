@@ -72,6 +72,7 @@ fn name(test: ProtectionTest) -> &'static str {
         ProtectionTest::BuiltIn(BuiltIn::KernelThread) => "kernel thread",
         ProtectionTest::BuiltIn(BuiltIn::Itself) => "memory-monitor itself",
         ProtectionTest::BuiltIn(BuiltIn::OomScoreAdj) => "oom_score_adj -1000",
+        ProtectionTest::BuiltIn(BuiltIn::PackageManager) => "root's package manager",
         ProtectionTest::Exemption => "exempt",
         ProtectionTest::Pids => "whitelist.pids",
         ProtectionTest::Names => "whitelist.names",

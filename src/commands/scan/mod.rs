@@ -1,5 +1,6 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
+mod over;
 mod scanner;
 mod screen;
 mod suggest;
@@ -11,7 +12,7 @@ mod view;
 mod watch;
 
 use crate::Error;
-use crate::cli::{self, Filter, ScanOptions, Verbosity};
+use crate::cli::{self, Filter, ScanOptions, Shown, Verbosity};
 use crate::commands::context::Context;
 use crate::quantities::Uid;
 use crate::sys::users;
@@ -38,7 +39,7 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
     let mut scanner = Scanner::of(View {
         user: wanted_user(&options.filter)?,
         name: options.filter.name.clone(),
-        all: options.all,
+        all: options.shown == Shown::All,
         top: options.top.map(NonZeroUsize::get),
     });
     if options.watch {
@@ -48,6 +49,8 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
     let report = scanner.report(&context)?;
     if options.json {
         crate::commands::print_json(&report)
+    } else if options.shown == Shown::Over {
+        crate::commands::print(&report.over(&context.policy))
     } else {
         let layout = Layout {
             lines: None,

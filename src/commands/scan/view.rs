@@ -2,7 +2,7 @@
 
 use crate::commands::config_line::file_of;
 use crate::commands::progress::Processes;
-use crate::config::{NamePattern, System, SystemAction};
+use crate::config::{DryRun, NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord};
 use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
@@ -44,6 +44,8 @@ impl View {
 #[derive(Debug, Serialize)]
 pub struct ScanReport {
     configuration: String,
+    /// What has switched a dry run on; None where it is off.
+    dry_run_cause: Option<String>,
     memory: MemoryReport,
     /// None where the guard is off, or the kernel does not say what is available.
     system: Option<SystemReport>,
@@ -202,6 +204,7 @@ impl ScanReport {
         });
         Self {
             configuration: policy.config.origin.to_string(),
+            dry_run_cause: policy.config.dry_run_cause(),
             memory: MemoryReport {
                 total_bytes: memory.total,
                 used_bytes: memory.used(),
@@ -220,6 +223,16 @@ impl ScanReport {
         }
     }
 
+    pub(super) fn total(&self) -> Bytes {
+        self.memory.total_bytes
+    }
+
+    /// That nothing is killed, and why; None where it is.
+    pub(super) fn dry_run(&self) -> Option<String> {
+        let (cause, over) = (self.dry_run_cause.as_deref()?, self.over);
+        Some(DryRun { cause, over }.to_string())
+    }
+
     pub(super) fn rows(&self) -> &[Row] {
         &self.processes
     }
@@ -233,6 +246,7 @@ impl ScanReport {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));
+        lines.extend(self.dry_run());
         lines
     }
 

@@ -3,6 +3,7 @@
 use crate::commands::config_line::file_of;
 use crate::commands::exemptions::ExemptRow;
 use crate::commands::progress::{Processes, ago};
+use crate::config::DryRun;
 use crate::escape::OneLine;
 use crate::quantities::{Bytes, Span};
 use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
@@ -82,7 +83,9 @@ impl StatusReport {
             ago(time(status.started), now)
         )?;
         if status.dry_run {
-            writeln!(out, "It is a dry run: nothing is killed.")?;
+            let cause = status.dry_run_cause.as_deref().unwrap_or("dry_run = true");
+            let (cause, over) = (&OneLine(cause).to_string(), status.would_kill);
+            writeln!(out, "{}", DryRun { cause, over })?;
         }
         writeln!(
             out,

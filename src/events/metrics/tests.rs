@@ -24,6 +24,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             state: State(b'S'),
             is_kernel_thread: false,
             oom_score_adj: 0,
+            is_package_manager: false,
             is_name_cut: false,
             alias: None,
             parent: None,

@@ -22,6 +22,7 @@ pub(super) fn process(pid: u32) -> Process {
         state: State(b'S'),
         is_kernel_thread: false,
         oom_score_adj: 0,
+        is_package_manager: false,
         is_name_cut: false,
         alias: None,
         parent: None,

@@ -1,0 +1,115 @@
+//! What `scan --over` prints: what is over a threshold on this machine, then a line for each process that would be
+//! killed. The package's script reads it. Pure.
+
+use super::view::{Row, ScanReport, Word};
+use crate::policy::Policy;
+use crate::quantities::{Bytes, Metric, Percent, Uid};
+use std::fmt::Write;
+
+impl ScanReport {
+    /// The lines, the largest process first.
+    pub(super) fn over(&self, policy: &Policy) -> String {
+        let mut text = limit(policy, self.total());
+        text.push('\n');
+        if let Some(dry_run) = self.dry_run() {
+            text.push_str(&dry_run);
+            text.push('\n');
+        }
+        let is_over = |row: &&Row| row.verdict == Word::Over;
+        let mut rows: Vec<_> = self.rows().iter().filter(is_over).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.process.rss_bytes));
+        for row in rows {
+            let process = &row.process;
+            // A String takes any text.
+            let _ = writeln!(
+                text,
+                "  PID {}, {} of {}, {}",
+                process.pid.unwrap_or_default(),
+                process.name.as_deref().unwrap_or("?"),
+                process.user.as_deref().unwrap_or("?"),
+                gb(Bytes::new(process.rss_bytes.unwrap_or_default()))
+            );
+        }
+        text
+    }
+}
+
+/// `any process over 0.07 GB (10% of 0.69 GB), root's too`.
+fn limit(policy: &Policy, total: Bytes) -> String {
+    let config = &policy.config;
+    let thresholds = config.thresholds;
+    let lowest = thresholds.lowest(total);
+    let mut text = format!("any process over {}", gb(lowest));
+    let is_percent = thresholds.percent_of(total) == Some(lowest);
+    if let Some(percent) = thresholds.percent().filter(|_| is_percent) {
+        let _ = write!(text, " ({}% of {})", percent.get(), gb(total));
+    }
+    if config.metric != Metric::Rss {
+        let _ = write!(text, " by {}", config.metric);
+    }
+    let sustained = config.sustained.as_secs_f64();
+    if sustained > 0.0 {
+        let _ = write!(text, " for {sustained} s");
+    }
+    let available = config.only_below_available;
+    if available < Percent::ALL {
+        let share = available.get();
+        let _ = write!(text, " while less than {share}% of the memory is available");
+    }
+    let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
+    text.push_str(if protects_root {
+        ", but not root's"
+    } else {
+        ", root's too"
+    });
+    text
+}
+
+fn gb(bytes: Bytes) -> String {
+    format!("{:.2} GB", bytes.gb())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Origin};
+    use crate::policy::Exemptions;
+    use crate::quantities::Pid;
+
+    fn limit_of(text: &str, gb: f64) -> String {
+        let origin = Origin::File("c.toml".into());
+        let uid_of = |name: &str| Ok((name == "root").then_some(Uid::ROOT));
+        let loaded = Config::parse(text.as_bytes(), origin, &uid_of).unwrap();
+        let policy = Policy {
+            config: loaded.config,
+            pinned: Vec::new(),
+            own: Pid::INIT,
+            exemptions: Exemptions::default(),
+        };
+        limit(&policy, Bytes::from_gb(gb).unwrap())
+    }
+
+    #[test]
+    fn the_lower_threshold_is_told_in_figures() {
+        for (text, gb, expected) in [
+            (
+                "",
+                0.69,
+                "any process over 0.07 GB (10% of 0.69 GB), root's too",
+            ),
+            (
+                "",
+                15.6,
+                "any process over 1.56 GB (10% of 15.60 GB), root's too",
+            ),
+            ("", 64.0, "any process over 2.00 GB, root's too"),
+            (
+                "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",
+                1.9,
+                "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but not root's",
+            ),
+        ] {
+            assert_eq!(limit_of(text, gb), expected);
+        }
+    }
+}
