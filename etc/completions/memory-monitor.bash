@@ -47,7 +47,7 @@ _memory_monitor() {
     esac
     case $command in
     "") _memory_monitor_words "scan explain check selftest exempt history notify status help -c --config -n --dry-run --once -v --verbose -q --quiet -h --help -V --version" ;;
-    "scan") _memory_monitor_words "-c --config --json --watch --suggest --all --top --user --name -q --quiet -h --help -V --version" ;;
+    "scan") _memory_monitor_words "-c --config --json --watch --suggest --all --top --over --user --name -q --quiet -h --help -V --version" ;;
     "explain") if [[ $cur == -* ]]; then _memory_monitor_words "-c --config --json -h --help -V --version"; else _memory_monitor_processes; fi ;;
     "check") if [[ $cur == -* ]]; then _memory_monitor_words "-c --config --json --names -q --quiet -h --help -V --version"; else _memory_monitor_files; fi ;;
     "selftest") _memory_monitor_words "--json --sandbox --notify -h --help -V --version" ;;

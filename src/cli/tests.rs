@@ -34,6 +34,14 @@ fn options_are_understood() {
         ..ScanOptions::default()
     };
     assert_eq!(typed("-q scan --json -c b"), Ok(Invocation::Scan(options)));
+    for (option, shown) in [("--over", Shown::Over), ("--all", Shown::All)] {
+        let options = ScanOptions {
+            shown,
+            ..ScanOptions::default()
+        };
+        let line = format!("scan {option}");
+        assert_eq!(typed(&line), Ok(Invocation::Scan(options)));
+    }
     let options = ScanOptions {
         filter: Filter {
             user: Some("john".into()),

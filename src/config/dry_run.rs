@@ -33,6 +33,7 @@ impl Config {
     pub(super) fn note_dry_run(&mut self, written: &Written) {
         let entry = written.entry("settings", "dry_run");
         let location = entry.and_then(|entry| entry.location.as_ref());
+        let location = location.filter(|_| self.dry_run);
         self.dry_run_file = location.map(|location| location.file.to_path_buf());
     }
 }

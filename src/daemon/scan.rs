@@ -216,6 +216,7 @@ impl Machine {
         // Anything is over 0% of a threshold.
         let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));
         self.sampler.ask_words(&process, &handle, true);
+        self.sampler.rehearse_package_manager(&process, &handle);
         if let (Ok(facts), Some(key), Some(breach)) = (process.facts, process.key(), breach) {
             let is_same = || self.sampler.is_still(key);
             let outcome = Signaller::DryRun.terminate(&handle, facts.state, &is_same);

@@ -1,14 +1,14 @@
 //! Whether a process is root's package manager: killed at work, it leaves packages half installed. Touches the process's
 //! directory and, by stat(2), the file that its executable is. No heap allocation.
 
-use super::ProcRoot;
 use super::blocking::Arguments;
 use super::exe_link::read_exe;
 use super::executable::{self, Standing};
-use super::name::{FULL_COMM, base_name};
+use super::name::{FULL_COMM, Name, base_name};
 use super::procfile::BUFFER;
+use super::{ProcRoot, Process, Sampler};
 use crate::quantities::Uid;
-use crate::sys::process::ProcessDirectory;
+use crate::sys::process::{ProcessDirectory, ProcessHandle};
 
 /// Package managers that are programs.
 const PROGRAMS: [&[u8]; 13] = [
@@ -57,19 +57,15 @@ pub(super) fn is_of_root(
     let Ok(exe) = read_exe(directory, &mut exe) else {
         return is_name(comm, &PROGRAMS);
     };
-    let is_program = PROGRAMS.contains(&exe);
-    let is_interpreter = || {
-        let name = base_name(exe);
-        INTERPRETERS.iter().any(|start| name.starts_with(start))
-    };
-    if !is_program && !is_interpreter() {
+    let is_program = is_one_of(exe, &PROGRAMS);
+    if !is_program && !is_interpreter(exe) {
         return false;
     }
     let arguments = arguments.filter(|_| !is_program);
     let arguments = arguments.and_then(|arguments| arguments.get().is_ok().then_some(arguments));
     let program = match arguments {
         Some(arguments) => {
-            let is_script = |path: &[u8]| SCRIPTS.contains(&path);
+            let is_script = |path: &[u8]| is_one_of(path, &SCRIPTS);
             executable::read_as(root, directory, is_script, arguments)
         }
         None if is_program || is_name(comm, &SCRIPTS) => {
@@ -85,12 +81,41 @@ pub(super) fn is_of_root(
     })
 }
 
+/// Whether a path is that of one of these files. Looks at a byte of each, so that all of them are in memory once one path
+/// was compared.
+fn is_one_of(path: &[u8], files: &[&[u8]]) -> bool {
+    let is_it = |file: &&[u8]| file.last() == path.last() && *file == path;
+    files.iter().any(is_it)
+}
+
+fn is_interpreter(exe: &[u8]) -> bool {
+    let name = base_name(exe);
+    INTERPRETERS.iter().any(|start| name.starts_with(start))
+}
+
 /// Whether a process called `comm`, which the kernel has cut, may be one of these files.
 fn is_name(comm: &[u8], files: &[&[u8]]) -> bool {
     files.iter().any(|file| {
         let name = base_name(file);
         comm == name.get(..FULL_COMM).unwrap_or(name)
     })
+}
+
+impl Sampler {
+    /// Does to this process what is done to one that may be a package manager, so that the code is in memory when there
+    /// is little left.
+    pub fn rehearse_package_manager(&self, process: &Process, handle: &ProcessHandle) {
+        let (Some(key), directory) = (process.key(), handle.directory()) else {
+            return;
+        };
+        let mut arguments = Arguments::of(&self.blocking, directory, key);
+        let is_script = |path: &[u8]| is_one_of(path, &SCRIPTS) || is_name(path, &SCRIPTS);
+        // Neither result matters.
+        let _ = executable::read_as(&self.root, directory, is_script, &mut arguments);
+        let exe = process.details.exe.unwrap_or(Name::new(b""));
+        let _ = executable::read_exe_of(&self.root, directory, exe.as_bytes());
+        std::hint::black_box(is_interpreter(exe.as_bytes()));
+    }
 }
 
 #[cfg(test)]

@@ -15,9 +15,11 @@ mod attacks;
 mod check;
 mod commands;
 mod configuration;
+mod dry_run;
 mod exempt;
 mod explain;
 mod faults;
+mod first_install;
 mod golden;
 mod grace;
 mod harness;
@@ -29,6 +31,7 @@ mod metrics;
 mod names;
 mod notify;
 mod old_kernels;
+mod package_managers;
 mod policy;
 mod protected_names;
 mod protection;
@@ -65,9 +68,11 @@ fn main() {
         commands::CASES,
         configuration::CASES,
         killing::CASES,
+        dry_run::CASES,
         exempt::CASES,
         explain::CASES,
         faults::CASES,
+        first_install::CASES,
         golden::CASES,
         golden::check::CASES,
         golden::daemon::CASES,
@@ -77,6 +82,7 @@ fn main() {
         log_file::CASES,
         metrics::CASES,
         names::CASES,
+        package_managers::CASES,
         notify::commands::CASES,
         notify::desktop::CASES,
         notify::mail::CASES,

@@ -167,6 +167,10 @@ fn protections_in_their_order() {
             "oom_score_adj is -1000",
         ),
         (
+            with(|facts| facts.is_package_manager = true),
+            "root's package managers are always protected",
+        ),
+        (
             with(|facts| facts.oom_score_adj = -999),
             "whitelist.names has hog",
         ),
