@@ -61,17 +61,24 @@ write_config() {
 reload() { write_config && systemctl reload $unit && until_ok reloaded; }
 reloaded() { property StatusText | grep -q processes; }
 
-# hog NAME USER [ignore]: a process of that name with 130 MB; sets $hog to its PID.
+# hog NAME USER [ignore]: a process of that name with 130 MB, or with $bytes; sets $hog to its PID.
 hog() {
+	local size=${bytes:-130000000}
 	[ -e "/usr/local/bin/$1" ] || cp /usr/bin/perl "/usr/local/bin/$1"
 	setpriv --reuid="$2" --regid=nogroup --clear-groups "/usr/local/bin/$1" -e \
-		'$SIG{TERM} = "IGNORE" if $ARGV[0]; $n = 130_000_000; $m = "x" x $n; sleep 1 while 1' ${3:+ignore} &
+		'$SIG{TERM} = "IGNORE" if $ARGV[1]; $n = $ARGV[0]; $m = "x" x $n; sleep 1 while 1' $size ${3:+ignore} &
 	hog=$!
 	disown "$hog"
-	until_ok grown "$hog"
+	until_ok grown "$hog" $((size / 1040))
 }
-grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt 125000 ] 2>/dev/null; }
+grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt "$2" ] 2>/dev/null; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
+
+# What the first installation of /srv/install.log has printed, and the line of it with that comment, pasted.
+message() { sed -n '/^memory-monitor: /,/  # \(stop it\|start it\|show why it does not run\|when that prints nothing\)$/p' /srv/install.log; }
+pasted() { eval "$(message | grep "  # $1")"; }
+# What is over a threshold on this machine by default, as the installation shows it.
+limit() { awk '/^MemTotal:/ {gb = $2 / 1048576; printf "any process over %.2f GB (10%% of %.2f GB), root'\''s too", gb / 10, gb}' /proc/meminfo; }
 
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
 # The records of the log file as the journal has them: without time and level.
