@@ -1,14 +1,14 @@
 //! Whether a process is root's package manager: killed at work, it leaves packages half installed. Touches the process's
 //! directory and, by stat(2), the file that its executable is. No heap allocation.
 
+use super::ProcRoot;
 use super::blocking::Arguments;
 use super::exe_link::read_exe;
 use super::executable::{self, Standing};
-use super::name::{FULL_COMM, Name, base_name};
+use super::name::{FULL_COMM, base_name};
 use super::procfile::BUFFER;
-use super::{ProcRoot, Process, Sampler};
 use crate::quantities::Uid;
-use crate::sys::process::{ProcessDirectory, ProcessHandle};
+use crate::sys::process::ProcessDirectory;
 
 /// Package managers that are programs.
 const PROGRAMS: [&[u8]; 13] = [
@@ -101,21 +101,18 @@ fn is_name(comm: &[u8], files: &[&[u8]]) -> bool {
     })
 }
 
-impl Sampler {
-    /// Does to this process what is done to one that may be a package manager, so that the code is in memory when there
-    /// is little left.
-    pub fn rehearse_package_manager(&self, process: &Process, handle: &ProcessHandle) {
-        let (Some(key), directory) = (process.key(), handle.directory()) else {
-            return;
-        };
-        let mut arguments = Arguments::of(&self.blocking, directory, key);
-        let is_script = |path: &[u8]| is_one_of(path, &SCRIPTS) || is_name(path, &SCRIPTS);
-        // Neither result matters.
-        let _ = executable::read_as(&self.root, directory, is_script, &mut arguments);
-        let exe = process.details.exe.unwrap_or(Name::new(b""));
-        let _ = executable::read_exe_of(&self.root, directory, exe.as_bytes());
-        std::hint::black_box(is_interpreter(exe.as_bytes()));
-    }
+/// Does what is done to a process that may be one, so that the code is in memory when there is little left.
+pub(super) fn rehearse(
+    root: &ProcRoot,
+    directory: &ProcessDirectory,
+    exe: &[u8],
+    arguments: &mut Arguments<'_>,
+) {
+    let is_script = |path: &[u8]| is_one_of(path, &SCRIPTS) || is_name(path, &SCRIPTS);
+    // No result matters.
+    let _ = executable::read_as(root, directory, is_script, arguments);
+    let _ = executable::read_exe_of(root, directory, exe);
+    std::hint::black_box(is_interpreter(exe));
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What the log says of a process beside what decided about it: its whole name, its arguments, its share of its memory.
 //! The helper reads it; nothing here waits for longer than it says.
 
-use super::blocking::Request;
+use super::blocking::{Arguments, Request};
 use super::name::{FULL_COMM, Name, base_name};
 use super::process::Process;
 use super::scan::Sampler;
-use super::{relatives, rule_inputs};
+use super::{package_manager, relatives, rule_inputs};
 use crate::quantities::ProcessKey;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::os::fd::AsFd;
@@ -70,6 +70,21 @@ impl Sampler {
                 let name = words.name.or_else(|| exe.map(Name::new));
                 facts.name = name.unwrap_or(facts.name);
             }
+        }
+    }
+
+    /// Does to a held process what is done to one that may be a package manager, so that the code is in memory when there
+    /// is little left.
+    pub fn rehearse_package_manager(&self, process: &Process, handle: &ProcessHandle) {
+        if let Some(key) = process.key() {
+            let directory = handle.directory();
+            let mut arguments = Arguments::of(&self.blocking, directory, key);
+            let exe = process
+                .details
+                .exe
+                .as_ref()
+                .map_or(&b""[..], Name::as_bytes);
+            package_manager::rehearse(&self.root, directory, exe, &mut arguments);
         }
     }
 

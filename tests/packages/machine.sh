@@ -74,6 +74,15 @@ hog() {
 grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt "$2" ] 2>/dev/null; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
+# A first installation.
+drop_in=/etc/memory-monitor/config.d/00-first-install.toml
+local_file=/etc/memory-monitor/config.d/50-local.toml
+state() { echo "$(systemctl is-enabled $unit) $(systemctl is-active $unit)"; }
+install_package() { "${dpkg[@]}" -i "/srv/$1"/*.deb >/srv/install.log 2>&1 && cat /srv/install.log; }
+purge_package() { dpkg --purge memory-monitor >/srv/purge 2>&1 && cat /srv/purge; }
+would_kill() { until_ok grep -q "Would kill process: PID=$hog," $log && [ -e "/proc/$hog" ]; }
+# Over the default thresholds, however much memory the machine has: $bytes for a hog.
+over_default() { awk '/^MemTotal:/ {printf "%d", $2 * 1024 * 0.12}' /proc/meminfo; }
 # What the first installation of /srv/install.log has printed, and the line of it with that comment, pasted.
 message() { sed -n '/^memory-monitor: /,/  # \(stop it\|start it\|show why it does not run\|when that prints nothing\)$/p' /srv/install.log; }
 pasted() { eval "$(message | grep "  # $1")"; }

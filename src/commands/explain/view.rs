@@ -39,7 +39,10 @@ impl Explanation {
         tests.push(Test {
             name: "dry run",
             answer: Answer::of(policy.config.dry_run),
-            detail: String::new(),
+            detail: policy
+                .config
+                .dry_run_cause()
+                .map_or(String::new(), |cause| format!("because of {cause}")),
         });
         tests.push(Test {
             name: "this user may signal it",
