@@ -83,8 +83,9 @@ purge_package() { dpkg --purge memory-monitor >/srv/purge 2>&1 && cat /srv/purge
 would_kill() { until_ok grep -q "Would kill process: PID=$hog," $log && [ -e "/proc/$hog" ]; }
 # Over the default thresholds, however much memory the machine has: $bytes for a hog.
 over_default() { awk '/^MemTotal:/ {printf "%d", $2 * 1024 * 0.12}' /proc/meminfo; }
-# What the first installation of /srv/install.log has printed, and the line of it with that comment, pasted.
-message() { sed -n '/^memory-monitor: /,/  # \(stop it\|start it\|show why it does not run\|when that prints nothing\)$/p' /srv/install.log; }
+# What the first installation of /srv/install.log has printed, without the ends of lines of apt's terminal; and the line
+# of it with that comment, pasted.
+message() { sed -n 's/\r$//; /^memory-monitor: /,/  # \(stop it\|start it\|show why it does not run\|when that prints nothing\)$/p' /srv/install.log; }
 pasted() { eval "$(message | grep "  # $1")"; }
 # What is over a threshold on this machine by default, as the installation shows it.
 limit() { awk '/^MemTotal:/ {gb = $2 / 1048576; printf "any process over %.2f GB (10%% of %.2f GB), root'\''s too", gb / 10, gb}' /proc/meminfo; }
