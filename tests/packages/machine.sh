@@ -71,7 +71,7 @@ hog() {
 	disown "$hog"
 	until_ok grown "$hog" $((size / 1040))
 }
-grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt "$2" ] 2>/dev/null; }
+grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt "${2:-125000}" ] 2>/dev/null; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 # A first installation.
