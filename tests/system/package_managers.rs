@@ -3,6 +3,7 @@
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::Machine;
+use crate::harness::memory::Memory;
 use crate::harness::os;
 use crate::harness::trusted;
 use std::fs::{self, Permissions};
@@ -13,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     by_their_executables: [Needs::Users],
     with_a_name_that_is_cut,
     shown_by_the_commands,
+    while_memory_is_short,
 ];
 
 const USER: u32 = 65534;
@@ -132,4 +134,32 @@ fn shown_by_the_commands() {
             .out
             .contains(&format!("PID {pid},"))
     );
+}
+
+/// The arguments of a script are not read then: its name and its interpreter decide.
+fn while_memory_is_short() {
+    let memory = Memory::available(700);
+    let machine = Machine::new()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("thresholds.check_interval", "3600")
+        .with("system.action", "\"kill\"");
+    own_usr_bin();
+    let protected = [
+        Hog::new().by([own("dpkg")]).mib(200).start(),
+        Hog::new()
+            .by([script("/usr/bin/unattended-upgrade")])
+            .start(),
+    ];
+    let mut killed = Hog::new().start();
+    let mut daemon = machine.start();
+    memory.set_available(10);
+    assert_eq!(killed.ended_by(), Some(libc::SIGTERM));
+    // No other one is found, and the next scan begins with what is left.
+    machine.log().wait_for_words(&["Process ended: "]);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    for hog in &protected {
+        assert!(hog.is_alive());
+    }
+    memory.set_available(700);
+    daemon.stop();
 }
