@@ -5,7 +5,8 @@
 use super::scan::Machine;
 use crate::config::Config;
 use crate::events::{Event, Reporter};
-use crate::policy::{Next, OverSince, Policy, Tick, early_scan};
+use crate::policy::early_scan::{self, Budget, Calls, Growth};
+use crate::policy::{Extent, OverSince, Policy, Tick};
 use crate::proc::{Ceiling, Error, Levels, Process, Sampler, Watch};
 use crate::quantities::{Bytes, Now, Pid};
 use crate::sys;
@@ -13,13 +14,6 @@ use crate::sys::pressure::Pressure;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
-
-/// Speculative scans have a CPU budget: one that kills nothing is paid for with so many times its CPU time, so that they
-/// take 0.125% of a core however busy the machine is. A watched process that crosses its threshold is no speculation.
-const PRICE: u32 = 800;
-/// The credit, so that several processes that grow one after another are scanned for: 20 s are 25 ms of CPU time, ten
-/// scans of 500 processes.
-const CREDIT: Duration = Duration::from_secs(20);
 
 /// A process that could be watched, its RSS, and up to where a scan would do nothing about it.
 type Candidate = (Pid, Bytes, Ceiling);
@@ -55,12 +49,16 @@ pub(super) struct EarlyScan {
     pressure: Option<Pressure>,
     /// The processes' memory at the last tick, where it can be read.
     occupied: Option<Bytes>,
-    /// Its lowest level since the last scan.
-    lowest: Bytes,
+    /// What was taken of it since the last scan of all, and of a few.
+    since_all: Growth,
+    since_few: Growth,
     /// What was available at the first tick after the last scan.
     available: Option<Bytes>,
-    /// How far the nearest process that is not watched is from its threshold.
-    unwatched: Bytes,
+    /// How far the nearest process that is not watched is from its threshold, of the old and of the young ones.
+    nearest_old: Bytes,
+    nearest_young: Bytes,
+    /// What the young ones had at the last scan of a few.
+    young: Bytes,
     /// Below so much available memory a process that is over its threshold is killed; None where there is none such.
     killed_below: Option<Bytes>,
     /// The processes that could be watched; the memory is kept.
@@ -70,8 +68,11 @@ pub(super) struct EarlyScan {
     /// being awake.
     used: Duration,
     next_tick: Instant,
-    /// Until when the speculative scans so far are paid for; further ahead than the credit, none is made.
-    paid_until: Instant,
+    budget: Budget,
+    /// What the last tick called for.
+    calls: Calls,
+    /// Whether PSI has notified of pressure since the last scan of all.
+    is_pressed: bool,
 }
 
 impl EarlyScan {
@@ -86,15 +87,20 @@ impl EarlyScan {
             watch: Watch::new(sampler.root())?,
             pressure,
             occupied: None,
-            lowest: Bytes::new(u64::MAX),
+            since_all: Growth::default(),
+            since_few: Growth::default(),
             available: None,
-            unwatched: Bytes::new(u64::MAX),
+            nearest_old: Bytes::new(u64::MAX),
+            nearest_young: Bytes::new(u64::MAX),
+            young: Bytes::ZERO,
             killed_below: None,
             candidates: Vec::with_capacity(2 * Watch::CAPACITY),
             ticked: now,
             used: sys::cpu_time(),
             next_tick: now + early_scan::SHORTEST,
-            paid_until: now,
+            budget: Budget::new(now),
+            calls: Calls::default(),
+            is_pressed: false,
         };
         Ok((early, notifies))
     }
@@ -121,9 +127,16 @@ impl EarlyScan {
         self.next_tick = self.next_tick.max(now + early_scan::SHORTEST);
     }
 
-    /// A tick; whether it calls for a scan. Under pressure what grows may be swapped out meanwhile, which hides its
-    /// growth, so that pressure calls for one as well. The levels are read where they were not read already.
-    pub(super) fn tick(&mut self, is_pressed: bool, levels: Option<&Levels>, now: Instant) -> bool {
+    /// A tick, and the scan that it calls for; None where that can wait. The processes that a scan of a few has to read
+    /// are noted in the machine. The levels are read where they were not read already.
+    pub(super) fn tick(
+        &mut self,
+        machine: &mut Machine,
+        is_pressed: bool,
+        levels: Option<&Levels>,
+        now: Instant,
+    ) -> Option<Extent> {
+        machine.sampler.note_last_pid();
         let Levels {
             occupied,
             available,
@@ -134,19 +147,21 @@ impl EarlyScan {
         let used = sys::cpu_time();
         let mut tick = Tick::after(elapsed, used.saturating_sub(self.used), available);
         (self.ticked, self.used) = (now, used);
-        let is_resting = self.paid_until > now + CREDIT;
-        self.watch.tick(|ceiling, rss, before| {
-            if ceiling.is_certain || !is_resting {
-                tick.add_watched(ceiling, rss, before);
+        machine.wanted.clear();
+        let mut known = self.young;
+        self.watch.tick(|watched| {
+            known = known.saturating_add(watched.rss.saturating_sub(watched.base));
+            if tick.add_watched(watched.ceiling, watched.rss, watched.before) {
+                machine.wanted.push(watched.pid);
             }
         });
         if let Some(occupied) = occupied {
             let before = self.occupied.replace(occupied).unwrap_or(occupied);
-            self.lowest = self.lowest.min(occupied);
-            if !is_resting {
-                let growth = occupied.saturating_sub(self.lowest);
-                tick.add_unwatched(self.unwatched, growth, occupied.saturating_sub(before));
-            }
+            let risen = occupied.saturating_sub(before);
+            let taken = self.since_few.note(occupied, known);
+            tick.add_young(self.nearest_young, &taken, risen);
+            let taken = self.since_all.note(occupied, known);
+            tick.add_old(self.nearest_old, &taken, risen);
         }
         if let Some(available) = available {
             tick.add_available(available, *self.available.get_or_insert(available));
@@ -154,53 +169,73 @@ impl EarlyScan {
         if let Some((available, below)) = available_memory.zip(self.killed_below) {
             tick.add_plenty(available, below);
         }
-        match tick.next() {
-            Next::Crossed | Next::Possible => true,
-            Next::Tick(wait) => {
-                self.next_tick = now + wait;
-                if let Some(rested) = self.paid_until.checked_sub(CREDIT).filter(|_| is_resting) {
-                    self.next_tick = self.next_tick.min(rested);
-                }
-                is_pressed && !is_resting
-            }
+        self.is_pressed |= is_pressed;
+        if self.is_pressed {
+            tick.add_pressure();
         }
+        self.calls = tick.calls();
+        self.next_tick = now + tick.wait();
+        if let Some(due) = self.budget.next(self.calls) {
+            self.next_tick = self.next_tick.min(due.max(now));
+        }
+        self.budget.extent(self.calls, now)
     }
 
-    /// Begins again after a scan that began at `scanned`. `cost` is its CPU time where it was speculative and killed
-    /// nothing.
+    /// Whether what the last tick called for can't wait and may be of a process that a scan of a few does not read.
+    pub(super) fn wants_all(&self, now: Instant) -> bool {
+        self.budget.wants_all(self.calls, now)
+    }
+
+    /// Begins again after a scan that began at `scanned`. `cost` is its CPU time where it was early and killed nothing.
     pub(super) fn renew(
         &mut self,
         policy: &Policy,
         over: &OverSince,
         machine: &mut Machine,
-        cost: Option<Duration>,
+        (extent, cost): (Extent, Option<Duration>),
         (scanned, now): (Instant, &Now),
     ) {
-        self.choose(policy, over, machine, now);
-        (self.occupied, self.lowest) = (None, Bytes::new(u64::MAX));
-        self.available = None;
+        self.choose(policy, over, machine, extent, now);
+        self.since_few = Growth::default();
+        self.young = machine.few.young;
+        if extent == Extent::All {
+            self.since_all = Growth::default();
+            self.young = Bytes::ZERO;
+            self.available = None;
+            self.is_pressed = false;
+        }
+        self.occupied = None;
+        match cost {
+            Some(cost) => self.budget.spend(extent, cost, scanned),
+            // The speculation was right.
+            None => self.budget = Budget::new(scanned),
+        }
         (self.ticked, self.used) = (scanned, sys::cpu_time());
-        let is_over = self.tick(false, None, now.monotonic);
-        if let Some(cost) = cost {
-            self.paid_until = self.paid_until.max(scanned) + cost * PRICE;
+        let is_called = self.tick(machine, false, None, now.monotonic).is_some();
+        if cost.is_some() {
             // The process that made it necessary may be watched only now: a tick shows how fast it grows.
             self.next_tick = self.next_tick.min(scanned + early_scan::SOONEST);
-        } else {
-            // The speculation was right.
-            self.paid_until = scanned;
         }
-        if is_over {
+        if is_called {
             self.next_tick = scanned;
         }
     }
 
-    /// Chooses the processes to watch: those with the least headroom.
-    fn choose(&mut self, policy: &Policy, over: &OverSince, machine: &mut Machine, now: &Now) {
-        let (sampler, snapshot) = (&machine.sampler, &mut machine.snapshot);
-        let memory = &snapshot.memory;
-        self.watch.clear();
+    /// Chooses the processes to watch among those that were read: the ones with the least headroom.
+    fn choose(
+        &mut self,
+        policy: &Policy,
+        over: &OverSince,
+        machine: &mut Machine,
+        extent: Extent,
+        now: &Now,
+    ) {
+        let is_all = extent == Extent::All;
+        let is_read = |pid| is_all || machine.is_few(pid);
+        self.watch.retain(|pid| !is_read(pid));
         self.candidates.clear();
-        let near = snapshot.near.iter();
+        let memory = &machine.snapshot.memory;
+        let near = machine.snapshot.near.iter();
         let killed_below = near.filter_map(|process| policy.killed_below(process, memory, now));
         self.killed_below = killed_below.max();
         let candidate = |process: &Process| {
@@ -208,27 +243,38 @@ impl EarlyScan {
             let ceiling = policy.ceiling(process, memory, is_delayed, now)?;
             Some((process.pid, process.rss, ceiling))
         };
-        self.candidates
-            .extend(snapshot.near.iter().filter_map(candidate));
+        let near = machine.snapshot.near.iter();
+        self.candidates.extend(
+            near.filter(|process| is_read(process.pid))
+                .filter_map(candidate),
+        );
         let sieve = policy.sieve(memory);
-        let mut unwatched = sieve.saturating_sub(snapshot.below.passed_over());
-        for &(pid, rss) in snapshot.below.sorted() {
+        let below = match extent {
+            Extent::All => &mut machine.snapshot.below,
+            Extent::Few => &mut machine.few.below,
+        };
+        let mut unwatched = sieve.saturating_sub(below.passed_over());
+        for &(pid, rss) in below.sorted() {
             if self.candidates.len() >= Watch::CAPACITY {
                 unwatched = unwatched.min(sieve.saturating_sub(rss));
                 break;
             }
-            self.candidates
-                .extend(sampler.read(policy, pid).as_ref().and_then(candidate));
+            let read = machine.sampler.read(policy, pid);
+            self.candidates.extend(read.as_ref().and_then(candidate));
         }
-        let headroom = |&(_, rss, ceiling): &Candidate| ceiling.rss.saturating_sub(rss);
-        self.candidates.sort_unstable_by_key(headroom);
-        for candidate in &self.candidates {
-            let &(pid, rss, ceiling) = candidate;
-            if !self.watch.add(sampler.root(), pid, rss, ceiling) {
-                unwatched = unwatched.min(headroom(candidate));
-            }
+        self.candidates
+            .sort_unstable_by_key(|&(_, rss, ceiling)| ceiling.rss.saturating_sub(rss));
+        let mut left_out = Bytes::new(u64::MAX);
+        for &(pid, rss, ceiling) in &self.candidates {
+            let other = self.watch.add(machine.sampler.root(), pid, rss, ceiling);
+            left_out = left_out.min(other.unwrap_or(left_out));
         }
-        self.unwatched = early_scan::unwatched(sieve, unwatched);
+        self.nearest_young = early_scan::unwatched(sieve, unwatched.min(left_out));
+        self.nearest_old = if is_all {
+            self.nearest_young
+        } else {
+            self.nearest_old.min(early_scan::unwatched(sieve, left_out))
+        };
     }
 }
 

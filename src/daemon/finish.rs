@@ -4,7 +4,7 @@ use super::judged::ScanKind;
 use super::main_loop::Daemon;
 use crate::Error;
 use crate::events::Event;
-use crate::policy::{OverSince, Stage, Victim};
+use crate::policy::{Extent, OverSince, Stage, Victim};
 use crate::sys;
 use crate::sys::signals::{Request, Signals};
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Daemon<'_> {
         let mut now = sys::now();
         self.service.ready();
         self.follow_schedule(&now);
-        self.scan_and_report(ScanKind::Regular, &now)?;
+        self.scan_and_report(ScanKind::Regular, Extent::All, &now)?;
         // A delayed kill needs more than one read.
         self.victims.ledger.over = OverSince::default();
         now = sys::now();

@@ -4,7 +4,7 @@
 use super::early_scan::EarlyScan;
 use super::scan::Machine;
 use crate::events::{Event, Reporter};
-use crate::policy::{OverSince, Policy};
+use crate::policy::{Extent, OverSince, Policy};
 use crate::quantities::Now;
 use crate::sys::memory;
 
@@ -23,7 +23,9 @@ pub(super) fn rehearse(
     memory::forget_start();
     machine.rehearse(policy, now);
     if let Some(early) = early {
-        early.renew(policy, over, machine, None, (now.monotonic, now));
+        for extent in [Extent::All, Extent::Few] {
+            early.renew(policy, over, machine, (extent, None), (now.monotonic, now));
+        }
     }
     // Nothing was decided about them.
     machine.forget();

@@ -1,7 +1,7 @@
 //! What a scan has decided, and what of it is still to be reported. Pure.
 
 use crate::kill::SignalOutcome;
-use crate::policy::{Decision, Repeated};
+use crate::policy::{Decision, Extent, Repeated};
 use crate::proc::{Process, SystemMemory};
 use crate::quantities::Bytes;
 use std::time::Duration;
@@ -44,10 +44,13 @@ pub(super) enum ScanKind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScanOutcome {
     pub(super) kind: ScanKind,
+    pub(super) extent: Extent,
     /// How long it took, with its signals.
     pub(super) took: Duration,
     pub(super) memory: SystemMemory,
-    /// How many processes there were.
+    /// How many processes there were at the last scan of all.
+    pub(super) processes: usize,
+    /// How many of them it has read.
     pub(super) scanned: usize,
     /// How many of them are over a threshold and not protected.
     pub(super) over: usize,
@@ -62,8 +65,10 @@ impl ScanOutcome {
     pub(super) fn none() -> Self {
         Self {
             kind: ScanKind::Regular,
+            extent: Extent::All,
             took: Duration::ZERO,
             memory: SystemMemory::default(),
+            processes: 0,
             scanned: 0,
             over: 0,
             due: 0,

@@ -12,10 +12,10 @@ use super::victims::{self, Victims};
 use super::{hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
-use crate::config::{DryRun, Loaded};
+use crate::config::Loaded;
 use crate::events::{Event, Reporter};
-use crate::policy::Policy;
-use crate::proc::{self, KernelKills, Levels, Name, Unreadable};
+use crate::policy::{Extent, Policy};
+use crate::proc::{self, KernelKills, Name, Unreadable};
 use crate::quantities::Now;
 use crate::state::daemon_lock::DaemonLock;
 use crate::sys;
@@ -75,7 +75,7 @@ impl Daemon<'_> {
             let levels = self.guard(&now);
             if now.monotonic >= next_scan {
                 let began = now.monotonic;
-                self.scan(ScanKind::Regular, &now);
+                self.scan(ScanKind::Regular, Extent::All, &now);
                 self.note_scan(&now);
                 let interval = self.policy.config.check_interval;
                 // A scan takes time, which counts for what follows.
@@ -88,10 +88,8 @@ impl Daemon<'_> {
                     next_scan = began + interval;
                 }
                 self.write_state(next_scan, &now);
-            } else if std::mem::take(&mut self.is_rescan_due)
-                || self.is_early_scan_due(levels.as_ref(), now.monotonic)
-            {
-                let has_killed = self.scan(ScanKind::Early, &now);
+            } else if let Some(extent) = self.early_scan_due(levels.as_ref(), now.monotonic) {
+                let has_killed = self.scan_early(extent, &now);
                 now = sys::now();
                 if has_killed {
                     self.write_state(next_scan, &now);
@@ -122,71 +120,6 @@ impl Daemon<'_> {
                 }
             }
         }
-    }
-
-    /// One scan; whether it is one to be reported, which an early one that kills nothing is not. A scan that fails is
-    /// reported, and the next one is made all the same.
-    pub(super) fn scan(&mut self, kind: ScanKind, now: &Now) -> bool {
-        let before = sys::cpu_time();
-        let scanned = self.scan_and_report(kind, now);
-        if let Err(error) = &scanned {
-            self.reporter.emit(&Event::ScanFailed(error));
-        }
-        let is_in_vain = kind == ScanKind::Early && (scanned.is_err() || self.outcome.killed == 0);
-        if let Some(early) = &mut self.early {
-            let cost = is_in_vain.then(|| sys::cpu_time().saturating_sub(before));
-            let (over, machine) = (&self.victims.ledger.over, &mut self.machine);
-            let times = (now.monotonic, &sys::now());
-            early.renew(&self.policy, over, machine, cost, times);
-        }
-        !is_in_vain
-    }
-
-    pub(super) fn scan_and_report(&mut self, kind: ScanKind, now: &Now) -> Result<(), proc::Error> {
-        self.scan_and_signal(now)?;
-        let took = sys::now().monotonic - now.monotonic;
-        self.machine.add_words(&mut self.victims);
-        self.outcome = self.machine.outcome(kind, took);
-        if std::mem::take(&mut self.is_dry_run_new) {
-            let over = self.outcome.due;
-            let cause = self.policy.config.dry_run_cause().unwrap_or_default();
-            let cause = cause.as_str();
-            self.reporter.emit(&Event::DryRun(DryRun { cause, over }));
-        }
-        let mut reports = Reports {
-            reporter: &mut self.reporter,
-            ledger: &mut self.victims.ledger,
-            policy: &mut self.policy,
-            now,
-            lines: Lines::default(),
-        };
-        let (machine, exemptions) = (&mut self.machine, &mut self.exemptions);
-        reports.scan(&self.outcome, machine, exemptions, &mut self.unreadable);
-        Ok(())
-    }
-
-    /// The part of a scan that is urgent.
-    pub(super) fn scan_and_signal(&mut self, now: &Now) -> Result<(), proc::Error> {
-        self.exemptions
-            .read(&mut self.policy, &self.machine.sampler);
-        self.machine.scan(scan::Context {
-            policy: &self.policy,
-            victims: &mut self.victims,
-            now,
-        })
-    }
-
-    /// A tick, where one is due or PSI notified of pressure: whether a scan can't wait.
-    pub(super) fn is_early_scan_due(&mut self, levels: Option<&Levels>, now: Instant) -> bool {
-        let is_pressed = self.victims.is_pressed();
-        let is_short = self.victims.ledger.is_short;
-        self.early.as_mut().is_some_and(|early| {
-            if is_short {
-                // A scan waits for processes, and the guard must not wait: only pressure calls for one.
-                early.postpone(now);
-            }
-            (is_pressed || now >= early.next_tick()) && early.tick(is_pressed, levels, now)
-        })
     }
 
     /// Reads the processes whose kill is delayed, where that is due.
@@ -378,9 +311,11 @@ impl Daemon<'_> {
     /// Writes the last scan, for systemd and for `status`.
     fn write_state(&mut self, next_scan: Instant, now: &Now) {
         let wait = next_scan.saturating_duration_since(now.monotonic);
-        let ScanOutcome { scanned, over, .. } = self.outcome;
-        if scanned > 0 {
-            self.service.status(scanned, over, wait);
+        let ScanOutcome {
+            processes, over, ..
+        } = self.outcome;
+        if processes > 0 {
+            self.service.status(processes, over, wait);
         }
         let (outcome, machine) = (&self.outcome, &self.machine);
         let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);

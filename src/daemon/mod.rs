@@ -12,6 +12,7 @@ mod main_loop;
 mod reload;
 mod report;
 mod scan;
+mod scans;
 mod schedule;
 mod shortage;
 mod start;

@@ -5,7 +5,7 @@ use super::judged::{Report, ScanKind, ScanOutcome};
 use super::scan::Machine;
 use crate::events::{Event, Reporter, Scan, SystemEvent};
 use crate::kill::SignalOutcome;
-use crate::policy::{Breach, Decision, Ledger, Policy, Protection, Repeated, Reported};
+use crate::policy::{Breach, Decision, Extent, Ledger, Policy, Protection, Repeated, Reported};
 use crate::proc::{Process, Unreadable};
 use crate::quantities::{Now, Percent, Signal, Uid};
 
@@ -64,7 +64,7 @@ impl Reports<'_> {
             is_early: outcome.kind == ScanKind::Early,
             took: outcome.took,
             memory: outcome.memory,
-            processes: outcome.scanned,
+            processes: outcome.processes,
             over: outcome.over,
         });
         let is_reported = outcome.kind == ScanKind::Regular || outcome.killed > 0;
@@ -74,12 +74,14 @@ impl Reports<'_> {
         }
         self.judged(machine);
         self.more(machine);
-        let sampler = &machine.sampler;
         let now = self.now.monotonic;
-        self.ledger.forget_unseen(now, |key| sampler.is_still(key));
-        self.unreadable(machine, unreadable);
-        exemptions.report(self.policy, sampler, self.reporter, self.now);
-        self.ended_pids(machine);
+        if outcome.extent == Extent::All {
+            let sampler = &machine.sampler;
+            self.ledger.forget_unseen(now, |key| sampler.is_still(key));
+            self.unreadable(machine, unreadable);
+            exemptions.report(self.policy, sampler, self.reporter, self.now);
+            self.ended_pids(machine);
+        }
         if is_reported {
             let (scanned, killed) = (outcome.scanned, outcome.killed);
             self.reporter.end_scan(scanned, killed, now);

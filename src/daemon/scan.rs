@@ -5,9 +5,9 @@
 use super::judged::{Judged, Report, ScanKind, ScanOutcome, Spared, Tally};
 use super::victims::Victims;
 use crate::kill::Signaller;
-use crate::policy::{Decision, Policy};
-use crate::proc::{Error, Process, Sampler, Snapshot};
-use crate::quantities::{Now, Percent, ProcessKey};
+use crate::policy::{Decision, Extent, Policy};
+use crate::proc::{Error, Process, Sampler, Snapshot, Watch};
+use crate::quantities::{Now, Percent, Pid, ProcessKey};
 use std::time::Duration;
 
 /// So many processes are kept in full, the largest ones: whatever is near its threshold beside them is read, decided
@@ -28,6 +28,12 @@ pub(super) struct Context<'c> {
 pub(super) struct Machine {
     pub(super) sampler: Sampler,
     pub(super) snapshot: Snapshot,
+    /// What the last scan of a few found; its processes near their thresholds are with the others.
+    pub(super) few: Snapshot,
+    /// The processes that a scan of a few reads beside the young ones.
+    pub(super) wanted: Vec<Pid>,
+    /// Whether a scan of a few has left to one of all what can only be decided beside all others.
+    pub(super) is_incomplete: bool,
     /// The decision about each process of `snapshot.near`, with the same index.
     judged: Vec<Judged>,
     pub(super) tally: Tally,
@@ -43,6 +49,9 @@ impl Machine {
         Self {
             sampler,
             snapshot: Snapshot::with_capacity(near),
+            few: Snapshot::default(),
+            wanted: Vec::with_capacity(Watch::CAPACITY),
+            is_incomplete: false,
             judged: Vec::with_capacity(near),
             tally: Tally::default(),
             more: [0; 3],
@@ -87,12 +96,38 @@ impl Machine {
         self.snapshot.near.iter().zip(&mut self.judged)
     }
 
+    /// Whether a scan of a few reads this process.
+    pub(super) fn is_few(&self, pid: Pid) -> bool {
+        self.wanted.contains(&pid) || self.sampler.is_young(pid)
+    }
+
+    /// Finds the processes near their thresholds, and forgets what was decided about them before.
+    fn list(&mut self, extent: Extent, policy: &Policy) -> Result<(), Error> {
+        self.is_incomplete = false;
+        self.tally.killed = 0;
+        if extent == Extent::All {
+            self.forget();
+            self.tally = Tally::default();
+            return self.sampler.list(policy, &mut self.snapshot);
+        }
+        self.sampler.list_few(policy, &self.wanted, &mut self.few)?;
+        self.snapshot.memory = self.few.memory;
+        for index in (0..self.snapshot.near.len()).rev() {
+            let near = self.snapshot.near.get(index);
+            if near.is_some_and(|process| self.is_few(process.pid)) {
+                self.snapshot.near.remove(index);
+                let judged = self.judged.remove(index);
+                self.tally.over -= usize::from(judged.decision.is_over()).min(self.tally.over);
+            }
+        }
+        Ok(())
+    }
+
     /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so that it works
     /// when there is no memory left. Fails where /proc can't be read.
-    pub(super) fn scan(&mut self, mut context: Context<'_>) -> Result<(), Error> {
-        self.forget();
-        self.sampler.list(context.policy, &mut self.snapshot)?;
-        self.tally = Tally::default();
+    pub(super) fn scan(&mut self, extent: Extent, mut context: Context<'_>) -> Result<(), Error> {
+        self.list(extent, context.policy)?;
+        let before = self.tally;
         let mut spared = Spared::default();
         let mut index = 0;
         while index < self.sampler.candidates() {
@@ -115,9 +150,18 @@ impl Machine {
             let key = process.key();
             let is_above = policy.is_above_limit(&process, ledger, context.now);
             if let Some(key) = key.filter(|_| is_above) {
-                self.terminate(key, &mut process, &mut judged, &mut context, true);
-                self.keep(&process, judged);
+                if extent == Extent::Few {
+                    // Another one may be larger.
+                    self.is_incomplete = true;
+                } else {
+                    self.terminate(key, &mut process, &mut judged, &mut context, true);
+                    self.keep(&process, judged);
+                }
             }
+        }
+        if extent == Extent::Few {
+            // How many are not listed is counted by scans of all.
+            self.tally.unlisted = before.unlisted;
         }
         Ok(())
     }
@@ -199,6 +243,9 @@ impl Machine {
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
         let _ = self.sampler.scan(policy, &mut self.snapshot);
+        self.wanted.push(policy.own);
+        let _ = self.list(Extent::Few, policy);
+        self.wanted.clear();
         let Some((mut process, handle)) = self.sampler.hold(policy, policy.own) else {
             return;
         };
@@ -233,12 +280,22 @@ impl Machine {
     }
 
     /// The last scan in numbers.
-    pub(super) fn outcome(&self, kind: ScanKind, took: Duration) -> ScanOutcome {
+    pub(super) fn outcome(
+        &self,
+        (kind, extent): (ScanKind, Extent),
+        took: Duration,
+    ) -> ScanOutcome {
+        let scanned = match extent {
+            Extent::All => self.snapshot.scanned,
+            Extent::Few => self.few.scanned,
+        };
         ScanOutcome {
             kind,
+            extent,
             took,
             memory: self.snapshot.memory,
-            scanned: self.snapshot.scanned,
+            processes: self.snapshot.scanned,
+            scanned,
             over: self.tally.over,
             due: self.tally.due,
             killed: self.tally.killed,

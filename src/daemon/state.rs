@@ -86,7 +86,7 @@ pub(super) fn note_scan(
     let status = reporter.status();
     status.last_check = unix_seconds(now.wall);
     status.next_check = unix_seconds(next_scan);
-    (status.scanned, status.over) = (outcome.scanned, outcome.over);
+    (status.scanned, status.over) = (outcome.processes, outcome.over);
     status.would_kill = outcome.due;
     status.protected = protected;
 }

@@ -7,6 +7,7 @@ use super::main_loop::Daemon;
 use crate::cli::RunOptions;
 use crate::cli::Verbosity;
 use crate::config::Config;
+use crate::policy::Extent;
 use crate::proc::Reader;
 use crate::sys;
 use crate::sys::counting::ALLOCATIONS;
@@ -88,7 +89,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
     }
     let (_directory, options) = options("log_file = ''");
     let mut daemon = start(&options);
-    daemon.scan(ScanKind::Regular, &sys::now());
+    daemon.scan(ScanKind::Regular, Extent::All, &sys::now());
 
     for _ in 0..3 {
         // tail keeps the last line, and this one never ends.
@@ -101,16 +102,16 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
         loop {
             let now = sys::now();
             let before = (ALLOCATIONS.get(), faults());
-            let is_due = daemon.is_early_scan_due(None, now.monotonic);
-            if is_due {
-                daemon.scan_and_signal(&now).unwrap();
+            let extent = daemon.early_scan_due(None, now.monotonic);
+            if let Some(extent) = extent {
+                daemon.scan_and_signal(extent, &now).unwrap();
             }
             steps.push((ALLOCATIONS.get() - before.0, faults() - before.1));
             if daemon.victims.len() > 0 {
                 break;
             }
-            if is_due {
-                daemon.scan(ScanKind::Early, &now);
+            if let Some(extent) = extent {
+                daemon.scan(ScanKind::Early, extent, &now);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -119,7 +120,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_tick_to_signal() {
         assert!(steps.iter().all(|step| *step == (0, 0)), "{steps:?}");
         assert!(!hog.wait().unwrap().success());
         daemon.victims.clear();
-        daemon.scan(ScanKind::Regular, &sys::now());
+        daemon.scan(ScanKind::Regular, Extent::All, &sys::now());
     }
 }
 
@@ -169,7 +170,7 @@ fn nothing_is_allocated_and_no_page_is_missing_from_a_shortage_to_its_signal() {
             std::thread::sleep(Duration::from_millis(10));
         }
         show_memory(directory.path(), 700);
-        daemon.scan(ScanKind::Regular, &sys::now());
+        daemon.scan(ScanKind::Regular, Extent::All, &sys::now());
         daemon.note_scan(&sys::now());
         show_memory(directory.path(), 30);
         let mut steps = Vec::with_capacity(1000);
@@ -258,7 +259,12 @@ fn hundreds_of_thousands_of_scans_leave_nothing_behind() {
         } else {
             ScanKind::Early
         };
-        daemon.scan(kind, &sys::now());
+        let extent = if scan % 2 == 0 {
+            Extent::All
+        } else {
+            Extent::Few
+        };
+        daemon.scan(kind, extent, &sys::now());
     }
     let last = std::fs::read_to_string("/proc/loadavg").unwrap();
     let newest =

@@ -1,5 +1,13 @@
 //! When the next tick is due: how far the nearest process is from its threshold, and how soon the fastest possible
-//! growth could take it there. Pure.
+//! growth could take it there. What a tick calls for, and when speculation is paid for. Pure.
+
+mod budget;
+mod growth;
+#[cfg(test)]
+mod tests;
+
+pub use budget::Budget;
+pub use growth::{Growth, Taken};
 
 use super::criteria::Policy;
 use super::verdict::Verdict;
@@ -23,6 +31,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// rate, three at the second; earlyoom assumes the same.
 const FASTEST: u64 = 6 << 30;
 
+/// The same of one thread, which is all that most programs use to take memory.
+const USUAL: u64 = 2 << 30;
+
 /// In the shortest time between two ticks the fastest growth takes this part of what is available: the rest is for the
 /// scan, the signal, and the exit of the victim.
 const PART: u64 = 4;
@@ -38,6 +49,29 @@ const SOONEST_IN_NEED: Duration = Duration::from_millis(2);
 /// times as much. It keeps the quota of the unit for the scan that they call for.
 const SHARE: u32 = 50;
 
+/// Which processes a scan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that are younger than the last scan of all, and the watched ones that may be over their thresholds.
+    Few,
+    /// All.
+    All,
+}
+
+/// What calls for a scan. Evidence is never put off; suspicion has a [`Budget`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// A watched process is over its threshold; or so much memory was lost that all processes are looked at.
+    pub evidence: Option<Extent>,
+    /// Memory was taken that no watched process explains: a young one may have it.
+    pub young: bool,
+    /// And none that was looked at does either: an old one that is not watched may have it.
+    pub old: bool,
+    /// Memory was taken that others explain, if what they show is theirs alone; or a watched process may be over its
+    /// threshold by another metric than RSS; or tasks wait for memory.
+    pub doubtful: bool,
+}
+
 /// What a tick has read, added up; and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
@@ -45,20 +79,10 @@ pub struct Tick {
     elapsed: Duration,
     shortest: Duration,
     soonest: Duration,
-    is_crossed: bool,
-    is_possible: bool,
+    /// In which the fastest growth takes a part of what is available; None where that is not known.
+    part: Option<Duration>,
+    calls: Calls,
     wait: Duration,
-}
-
-/// What to do after a tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Scan now: a watched process is over its threshold.
-    Crossed,
-    /// Scan now: one that is not watched could be.
-    Possible,
-    /// The next tick after this time.
-    Tick(Duration),
 }
 
 impl Tick {
@@ -75,25 +99,41 @@ impl Tick {
             elapsed,
             shortest: within(SHORTEST_IN_NEED, SHORTEST),
             soonest: within(SOONEST_IN_NEED, SOONEST),
-            is_crossed: false,
-            is_possible: false,
+            part,
+            calls: Calls::default(),
             wait: LONGEST,
         }
     }
 
-    /// A watched process has `rss` now and had `before` at the tick before.
-    pub fn add_watched(&mut self, ceiling: Ceiling, rss: Bytes, before: Bytes) {
+    /// A watched process has `rss` now and had `before` at the tick before; whether it may be over its threshold.
+    pub fn add_watched(&mut self, ceiling: Ceiling, rss: Bytes, before: Bytes) -> bool {
         let is_over = rss > ceiling.rss;
-        self.is_crossed |= is_over && ceiling.is_certain;
-        self.is_possible |= is_over;
+        if is_over && ceiling.is_certain {
+            self.calls.evidence.get_or_insert(Extent::Few);
+        }
+        self.calls.doubtful |= is_over && !ceiling.is_certain;
         self.add(ceiling.rss.saturating_sub(rss), rss.saturating_sub(before));
+        is_over
     }
 
-    /// The processes' memory has grown by `growth` since the last scan and by `risen` of it since the tick before; the
-    /// nearest process that is not watched is `unwatched` below its threshold.
-    pub fn add_unwatched(&mut self, unwatched: Bytes, growth: Bytes, risen: Bytes) {
-        self.is_possible |= growth >= unwatched;
-        self.add(unwatched.saturating_sub(growth), risen);
+    /// Tasks wait for memory: what grows may be swapped out meanwhile, which hides its growth.
+    pub const fn add_pressure(&mut self) {
+        self.calls.doubtful = true;
+    }
+
+    /// Of the memory that the processes have, so much was taken since the last scan of a few, and `risen` of it since the
+    /// tick before; the nearest process that may have it is `nearest` below its threshold.
+    pub fn add_young(&mut self, nearest: Bytes, taken: &Taken, risen: Bytes) {
+        self.calls.young |= taken.unexplained >= nearest;
+        self.calls.doubtful |= taken.all >= nearest;
+        self.add(nearest.saturating_sub(taken.unexplained), risen);
+    }
+
+    /// The same since the last scan of all.
+    pub fn add_old(&mut self, nearest: Bytes, taken: &Taken, risen: Bytes) {
+        self.calls.old |= taken.unexplained >= nearest;
+        self.calls.doubtful |= taken.all >= nearest;
+        self.add(nearest.saturating_sub(taken.unexplained), risen);
     }
 
     /// So much memory is available, and `at_scan` was at the last scan. When half of that is gone, what took it is worth
@@ -101,20 +141,27 @@ impl Tick {
     /// so they are few.
     pub fn add_available(&mut self, available: Bytes, at_scan: Bytes) {
         let half = Bytes::new(at_scan.get() / 2);
-        self.is_crossed |= available < half;
+        if available < half {
+            self.calls.evidence = Some(Extent::All);
+        }
         self.add(available.saturating_sub(half), Bytes::ZERO);
     }
 
     /// So much of MemTotal is available, and a process over its threshold is killed below `below`. It may be taken by any
     /// process.
     pub fn add_plenty(&mut self, available: Bytes, below: Bytes) {
-        self.is_crossed |= available < below;
+        if available < below {
+            self.calls.evidence = Some(Extent::All);
+        }
         self.add(available.saturating_sub(below), Bytes::ZERO);
     }
 
     /// Something is `headroom` below its threshold, and has grown by `risen` since the tick before.
     fn add(&mut self, headroom: Bytes, risen: Bytes) {
-        self.wait = self.wait.min(at_the_fastest(headroom).max(self.shortest));
+        // An unusual growth crosses a little unseen where it takes no more than a part of what is available meanwhile.
+        let usual = self.part.map(|part| at(USUAL, headroom).min(part));
+        let unseen = at_the_fastest(headroom).max(usual.unwrap_or_default());
+        self.wait = self.wait.min(unseen.max(self.shortest));
         if risen > Bytes::ZERO {
             let elapsed = self.elapsed.as_micros();
             let microseconds = elapsed.saturating_mul(headroom.get().into());
@@ -125,21 +172,25 @@ impl Tick {
         }
     }
 
-    /// What follows from all that was added.
-    pub const fn next(self) -> Next {
-        if self.is_crossed {
-            Next::Crossed
-        } else if self.is_possible {
-            Next::Possible
-        } else {
-            Next::Tick(self.wait)
-        }
+    /// What calls for a scan.
+    pub const fn calls(&self) -> Calls {
+        self.calls
+    }
+
+    /// The time to the next tick, where nothing calls for a scan.
+    pub const fn wait(&self) -> Duration {
+        self.wait
     }
 }
 
 /// How soon the fastest growth takes so much.
 fn at_the_fastest(bytes: Bytes) -> Duration {
-    Duration::from_micros(bytes.get().saturating_mul(1_000_000) / FASTEST)
+    at(FASTEST, bytes)
+}
+
+/// How soon so much is taken at so many bytes a second.
+fn at(speed: u64, bytes: Bytes) -> Duration {
+    Duration::from_micros(bytes.get().saturating_mul(1_000_000) / speed)
 }
 
 /// The headroom of the processes that are not watched, of which the nearest has `nearest`. Never less than a quarter of
@@ -201,6 +252,3 @@ impl Policy {
         Some(Ceiling { rss, is_certain })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,7 +21,7 @@ mod workers;
 
 pub use criteria::{Criteria, Policy};
 pub use decision::Decision;
-pub use early_scan::{Next, Tick};
+pub use early_scan::{Extent, Tick};
 pub use exemptions::{Exemption, Exemptions};
 pub use ledger::Ledger;
 pub use noted::Reported;

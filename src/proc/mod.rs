@@ -34,8 +34,10 @@ mod system_parse;
 mod tests;
 mod thread;
 pub mod unit;
+mod walk;
 mod watch;
 mod words;
+mod young;
 
 pub use blocking::{Reader, Words};
 pub use error::Error;
@@ -55,7 +57,7 @@ pub use scan::Sampler;
 pub use seen::Seen;
 pub use snapshot::{Snapshot, UnreadableProcesses};
 pub use system_files::{KernelKills, OtherMemory, SystemFiles, SystemReading};
-pub use watch::{Ceiling, Watch};
+pub use watch::{Ceiling, Watch, WatchedNow};
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.

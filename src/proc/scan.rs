@@ -10,11 +10,11 @@ use super::process::{self, Process};
 use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};
 use super::questions::Questions;
-use super::seen::{Seen, see};
+use super::seen::Seen;
 use super::snapshot::{Snapshot, UnreadableProcesses};
-use super::{Error, ProcRoot, facts_reader, memory, parse};
+use super::young::{LastPid, Young};
+use super::{Error, ProcRoot, facts_reader, memory};
 use crate::quantities::{Bytes, Pid, ProcessKey};
-use crate::sys::fs;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -36,7 +36,7 @@ pub struct Sampler {
     pub(super) root: ProcRoot,
     pub(super) blocking: Blocking,
     has_whole_names: bool,
-    entries: Box<[u8]>,
+    pub(super) entries: Box<[u8]>,
     /// The processes over the sieve in the last walk, the largest first.
     pub(super) candidates: Vec<(Bytes, Pid)>,
     /// Those below it that may have enough in swap or in huge pages to be over the sieve.
@@ -44,6 +44,9 @@ pub struct Sampler {
     sieve: Sieve,
     /// MemTotal when it was last read.
     total: Cell<Bytes>,
+    pub(super) last_pid: LastPid,
+    /// The processes that are younger than the last scan of all.
+    pub(super) young: Young,
 }
 
 /// What a process must have more of to be read in detail.
@@ -57,7 +60,10 @@ struct Sieve {
 impl Sampler {
     /// Of this proc root.
     pub fn new(root: ProcRoot) -> Self {
+        let last_pid = LastPid::open(&root);
         Self {
+            last_pid,
+            young: Young::since(None),
             root,
             blocking: Blocking::default(),
             has_whole_names: false,
@@ -135,7 +141,7 @@ impl Sampler {
         questions: &dyn Questions,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
-        self.list_over(questions, |_| Bytes::ZERO, snapshot)?;
+        self.list_over(questions, |_| Bytes::ZERO, None, snapshot)?;
         self.read_all(questions, snapshot);
         Ok(())
     }
@@ -161,17 +167,20 @@ impl Sampler {
         questions: &dyn Questions,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
-        self.list_over(questions, |memory| questions.sieve(memory), snapshot)
+        self.young = Young::since(self.last_pid.read());
+        self.list_over(questions, |memory| questions.sieve(memory), None, snapshot)
     }
 
-    fn list_over(
+    pub(super) fn list_over(
         &mut self,
         questions: &dyn Questions,
         sieve: impl FnOnce(&SystemMemory) -> Bytes,
+        few: Option<&[Pid]>,
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
         snapshot.near.clear();
         snapshot.scanned = 0;
+        snapshot.young = Bytes::ZERO;
         snapshot.unreadable = UnreadableProcesses::default();
         snapshot.memory = self.memory()?;
         let sieve = sieve(&snapshot.memory);
@@ -191,14 +200,18 @@ impl Sampler {
             .map(|sieve| sieve.saturating_sub(swap.saturating_add(huge)));
         let huge_floor = (huge > Bytes::ZERO).then(|| sieve.saturating_sub(huge));
         let floor = swap_floor.into_iter().chain(huge_floor).min();
+        let young = self.young;
         let mut candidates = std::mem::take(&mut self.candidates);
         let mut hidden = std::mem::take(&mut self.hidden);
         candidates.clear();
         hidden.clear();
-        let walked = self.walk(|pid, seen| {
+        let visit = |pid, seen| {
             snapshot.scanned += 1;
             if let Seen::Rss(rss) = seen {
                 snapshot.largest.offer(pid, rss);
+                if young.contains(pid) {
+                    snapshot.young = snapshot.young.saturating_add(rss);
+                }
             }
             match seen {
                 Seen::Rss(rss) if rss > sieve => candidates.push((rss, pid)),
@@ -213,7 +226,11 @@ impl Sampler {
                 Seen::Nothing => {}
                 Seen::Unreadable(unreadable) => snapshot.unreadable.add(unreadable),
             }
-        });
+        };
+        let walked = match few {
+            None => self.walk(visit),
+            Some(pids) => self.walk_few(pids, visit),
+        };
         candidates.extend(hidden.iter().filter_map(|&(rss, pid)| {
             let status = self.status(pid)?;
             let rss = rss.saturating_add(status.huge.unwrap_or(Bytes::ZERO));
@@ -237,34 +254,6 @@ impl Sampler {
         let anonymous = process.memory().ok();
         let is_near = process.facts.is_err() || self.sieve.is_over(process.rss, anonymous);
         is_near.then_some(process)
-    }
-
-    /// Visits every process once; one that ends meanwhile is left out.
-    ///
-    /// # Errors
-    /// Where the proc root can't be listed.
-    pub fn walk(&mut self, mut visit: impl FnMut(Pid, Seen)) -> Result<(), Error> {
-        let listing = |source| Error::Read {
-            path: self.root.path_of(""),
-            source,
-        };
-        fs::rewind(self.root.as_fd()).map_err(listing)?;
-        loop {
-            let entries =
-                fs::read_entries(self.root.as_fd(), &mut self.entries).map_err(listing)?;
-            if entries.is_empty() {
-                return Ok(());
-            }
-            for name in entries {
-                if let Some(pid) = parse::pid(name.to_bytes()) {
-                    let mut buffer = [0; 32];
-                    let statm = procfile::path(name, b"/statm", &mut buffer);
-                    if let Some(seen) = statm.and_then(|statm| see(&self.root, name, statm)) {
-                        visit(pid, seen);
-                    }
-                }
-            }
-        }
     }
 
     /// One process in detail; None if it has ended. What can't be opened counts as unreadable.

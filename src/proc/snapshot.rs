@@ -4,6 +4,7 @@ use super::largest::Largest;
 use super::meminfo::SystemMemory;
 use super::process::Process;
 use super::procfile::Unreadable;
+use crate::quantities::Bytes;
 
 /// What one scan of all processes found. Its memory is kept between two scans.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Snapshot {
     pub memory: SystemMemory,
     /// How many processes there were, kernel threads included.
     pub scanned: usize,
+    /// What those have resident together that are younger than the last scan of all; shared memory counts in each.
+    pub young: Bytes,
     /// The processes whose size can't be read.
     pub unreadable: UnreadableProcesses,
     /// The processes over the sieve, in detail, the largest first.

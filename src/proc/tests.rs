@@ -155,3 +155,35 @@ fn a_machine_whose_meminfo_has_no_end_is_not_measured() {
     assert_eq!(Watch::new(&root).unwrap().levels(), Levels::default());
     assert!(Sampler::new(root).memory().is_err());
 }
+
+#[test]
+fn a_scan_of_a_few_reads_the_young_ones_and_those_that_are_wanted() {
+    let mut sampler = Sampler::new(ProcRoot::system().unwrap());
+    let (mut all, mut few) = (Snapshot::default(), Snapshot::default());
+    let questions = NoQuestions(Bytes::ZERO);
+    sampler.list(&questions, &mut all).unwrap();
+    let mut child = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let young = Pid::new(child.id()).unwrap();
+    let own = Pid::new(std::process::id()).unwrap();
+    let count = |sampler: &Sampler, pid| {
+        let pids = (0..sampler.candidates()).filter_map(|index| sampler.candidate_pid(index));
+        pids.filter(|&candidate| candidate == pid).count()
+    };
+    for (wanted, expected) in [(&[][..], 0), (&[own, young][..], 1)] {
+        sampler.list_few(&questions, wanted, &mut few).unwrap();
+        assert_eq!(count(&sampler, young), 1);
+        assert_eq!(count(&sampler, own), expected);
+        assert!(few.young > Bytes::ZERO);
+        assert!(sampler.is_young(young) && !sampler.is_young(own));
+    }
+    // After the next scan of all it is an old one.
+    sampler.list(&questions, &mut all).unwrap();
+    assert_eq!(count(&sampler, young), 1);
+    sampler.list_few(&questions, &[], &mut few).unwrap();
+    assert_eq!(count(&sampler, young), 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -21,10 +21,28 @@ pub struct Ceiling {
 /// One watched process: the descriptor stays bound to it, even if another process has its PID later.
 #[derive(Debug)]
 struct Watched {
+    pid: Pid,
     statm: OwnedFd,
     ceiling: Ceiling,
+    /// When it was added.
+    base: Bytes,
     /// At the last tick.
     rss: Bytes,
+}
+
+/// A watched process at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchedNow {
+    /// Its PID, as long as it exists.
+    pub pid: Pid,
+    /// How far it may grow.
+    pub ceiling: Ceiling,
+    /// Its resident memory now.
+    pub rss: Bytes,
+    /// The same at the tick before.
+    pub before: Bytes,
+    /// The same when it was added.
+    pub base: Bytes,
 }
 
 /// The processes that are watched, and the machine's memory as a whole.
@@ -64,9 +82,9 @@ impl Watch {
         text.map_or_else(Levels::default, parse::levels)
     }
 
-    /// Watches no process any more.
-    pub fn clear(&mut self) {
-        self.watched.clear();
+    /// Watches only those of which that holds.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(Pid) -> bool) {
+        self.watched.retain(|watched| is_kept(watched.pid));
     }
 
     /// How many processes are watched.
@@ -79,37 +97,64 @@ impl Watch {
         self.watched.is_empty()
     }
 
-    /// Watches this process, which has `rss` now, as well; false where there is no capacity left, or it has ended.
-    pub fn add(&mut self, root: &ProcRoot, pid: Pid, rss: Bytes, ceiling: Ceiling) -> bool {
+    /// Watches this process, which has `rss` now, as well. Where there is no capacity left, those nearest to their ceilings
+    /// are watched: returns how far the other one is from its own, and None where all are watched.
+    pub fn add(
+        &mut self,
+        root: &ProcRoot,
+        pid: Pid,
+        rss: Bytes,
+        ceiling: Ceiling,
+    ) -> Option<Bytes> {
+        let headroom = ceiling.rss.saturating_sub(rss);
+        let mut unwatched = None;
         if self.watched.len() >= Self::CAPACITY {
-            return false;
+            let all = self.watched.iter().enumerate();
+            let headrooms = all.map(|(index, watched)| (watched.headroom(), index));
+            let (farthest, index) = headrooms.max()?;
+            if farthest <= headroom {
+                return Some(headroom);
+            }
+            self.watched.swap_remove(index);
+            unwatched = Some(farthest);
         }
+        // One that can't be opened has ended.
         let statm = open_statm(root, pid);
-        let is_added = statm.is_some();
         self.watched.extend(statm.map(|statm| Watched {
+            pid,
             statm,
             ceiling,
+            base: rss,
             rss,
         }));
-        is_added
+        unwatched
     }
 
-    /// Reads all of them: `visit` gets the ceiling of each, its memory now, and its memory at the tick before. Those
-    /// that have ended are no longer watched.
-    pub fn tick(&mut self, mut visit: impl FnMut(Ceiling, Bytes, Bytes)) {
+    /// Reads all of them. Those that have ended are no longer watched.
+    pub fn tick(&mut self, mut visit: impl FnMut(WatchedNow)) {
         let page_size = self.page_size;
         self.watched.retain_mut(|watched| {
             let Some(rss) = watched.read_rss(page_size) else {
                 return false;
             };
-            visit(watched.ceiling, rss, watched.rss);
-            watched.rss = rss;
+            let before = std::mem::replace(&mut watched.rss, rss);
+            visit(WatchedNow {
+                pid: watched.pid,
+                ceiling: watched.ceiling,
+                rss,
+                before,
+                base: watched.base,
+            });
             true
         });
     }
 }
 
 impl Watched {
+    fn headroom(&self) -> Bytes {
+        self.ceiling.rss.saturating_sub(self.rss)
+    }
+
     /// None when it has ended, or shows no memory because its main thread has.
     fn read_rss(&self, page_size: u64) -> Option<Bytes> {
         let mut buffer = [0; 256];

@@ -230,10 +230,10 @@ pub(crate) fn read_link_at<'b>(
     }
 }
 
-/// Goes back to the first entry of an open directory.
-pub(crate) fn rewind(directory: BorrowedFd<'_>) -> io::Result<()> {
+/// Goes to a position of an open directory, 0 for its first entry; what another one means is up to its file system.
+pub(crate) fn seek(directory: BorrowedFd<'_>, position: i64) -> io::Result<()> {
     // SAFETY: plain integers.
-    check(unsafe { libc::lseek(directory.as_raw_fd(), 0, libc::SEEK_SET) })?;
+    check(unsafe { libc::lseek(directory.as_raw_fd(), position, libc::SEEK_SET) })?;
     Ok(())
 }
 
@@ -296,7 +296,7 @@ mod tests {
         let fd = open_directory(directory.path()).unwrap();
         let mut buffer = [0; 512];
         for _ in 0..2 {
-            rewind(fd.as_fd()).unwrap();
+            seek(fd.as_fd(), 0).unwrap();
             let mut names: Vec<_> = read_entries(fd.as_fd(), &mut buffer)
                 .unwrap()
                 .map(CStr::to_owned)

@@ -34,11 +34,14 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         rss: sieve,
         is_certain: true,
     };
-    while watch.add(sampler.root(), own, Bytes::ZERO, ceiling) {}
+    while watch
+        .add(sampler.root(), own, Bytes::ZERO, ceiling)
+        .is_none()
+    {}
     let watched = watch.len();
     let start = kernel::own_cpu_time()?;
     for _ in 0..TICKS {
-        watch.tick(|_, _, _| ());
+        watch.tick(|_| ());
         watch.levels();
     }
     let tick = kernel::own_cpu_time()?.saturating_sub(start) / TICKS;

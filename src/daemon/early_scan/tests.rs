@@ -53,6 +53,8 @@ impl Context {
             exemptions: Exemptions::default(),
             own: Pid::new(7).unwrap(),
         };
+        // It is not a young one.
+        fs::write(directory.path().join("loadavg"), "0 0 0 1/1 100\n").unwrap();
         set_rss(&directory, rss);
         set_memory(&directory, 50_000, 9_000, swap);
         let sampler = Sampler::new(ProcRoot::open(directory.path(), PAGE).unwrap());
@@ -66,27 +68,38 @@ impl Context {
             early,
             now,
         };
-        context.scan(None, &OverSince::default());
+        context.scan(Extent::All, None, &OverSince::default());
         context
     }
 
     /// A scan, which was in vain where it had a cost.
-    fn scan(&mut self, cost: Option<Duration>, over: &OverSince) {
+    fn scan(&mut self, extent: Extent, cost: Option<Duration>, over: &OverSince) {
         let Machine {
-            sampler, snapshot, ..
+            sampler,
+            snapshot,
+            few,
+            wanted,
+            ..
         } = &mut self.machine;
-        sampler.scan(&self.policy, snapshot).unwrap();
+        match extent {
+            Extent::All => sampler.scan(&self.policy, snapshot).unwrap(),
+            Extent::Few => sampler.list_few(&self.policy, wanted, few).unwrap(),
+        }
         let now = Now {
             monotonic: self.now,
             ..sys::now()
         };
         let times = (self.now, &now);
         self.early
-            .renew(&self.policy, over, &mut self.machine, cost, times);
+            .renew(&self.policy, over, &mut self.machine, (extent, cost), times);
     }
 
     fn calls(&mut self) -> bool {
-        self.early.tick(false, None, self.now)
+        self.tick().is_some()
+    }
+
+    fn tick(&mut self) -> Option<Extent> {
+        self.early.tick(&mut self.machine, false, None, self.now)
     }
 
     fn set_rss(&self, mib: u64) {
@@ -156,7 +169,7 @@ fn a_delayed_one_is_watched_until_it_has_more_than_is_available() {
         context.now,
         Some(context.now + Duration::from_secs(60)),
     );
-    context.scan(Some(EXPENSIVE), &over);
+    context.scan(Extent::All, Some(EXPENSIVE), &over);
     context.set_rss(26_000);
     assert!(!context.calls());
     context.set_rss(26_001);
@@ -164,28 +177,62 @@ fn a_delayed_one_is_watched_until_it_has_more_than_is_available() {
 }
 
 #[test]
-fn speculative_scans_have_a_budget_but_not_for_the_last_memory() {
-    for (cost, is_resting) in [(None, false), (Some(EXPENSIVE), true)] {
+fn all_are_scanned_at_once_for_the_last_memory_and_a_watched_process() {
+    for cost in [None, Some(EXPENSIVE)] {
         let mut context = Context::new("", 500, 0);
         let mut after = |change: &dyn Fn(&Context)| {
             context.set_rss(500);
             context.set_memory(50_000, 9_000, 0);
-            context.scan(cost, &OverSince::default());
+            context.scan(Extent::All, cost, &OverSince::default());
             assert!(!context.calls());
             change(&context);
-            context.calls()
+            context.tick()
         };
-        // The sieve is 819 MiB, and there is no other process.
-        assert!(!after(&|context| context.set_memory(50_000, 9_100, 0)));
-        assert_eq!(
-            after(&|context| context.set_memory(50_000, 9_820, 0)),
-            !is_resting
-        );
         // Half of what was available, with the swap.
-        assert!(!after(&|context| context.set_memory(20_000, 9_000, 0)));
-        assert!(after(&|context| context.set_memory(19_999, 9_000, 0)));
-        assert!(after(&|context| context.set_memory(29_000, 9_000, 9_001)));
-        assert!(after(&|context| context.set_rss(1_025)));
+        let all = Some(Extent::All);
+        assert_eq!(after(&|context| context.set_memory(20_000, 9_000, 0)), None);
+        assert_eq!(after(&|context| context.set_memory(19_999, 9_000, 0)), all);
+        assert_eq!(
+            after(&|context| context.set_memory(29_000, 9_000, 9_001)),
+            all
+        );
+        assert_eq!(after(&|context| context.set_rss(1_025)), Some(Extent::Few));
+    }
+}
+
+#[test]
+fn what_no_known_process_explains_is_looked_for_at_once_and_everywhere_within_a_second() {
+    let mut context = Context::new("", 500, 0);
+    context.scan(Extent::All, Some(EXPENSIVE), &OverSince::default());
+    // The sieve is 819 MiB, and there is no other process.
+    context.set_memory(50_000, 9_100, 0);
+    assert!(!context.calls());
+    context.set_memory(50_000, 9_820, 0);
+    // The young ones are read; it is none of them.
+    assert_eq!(context.tick(), Some(Extent::Few));
+    context.scan(Extent::Few, Some(EXPENSIVE), &OverSince::default());
+    assert!(!context.early.wants_all(context.now));
+    assert!(context.early.next_tick() <= context.now + Duration::from_secs(1));
+    context.now += Duration::from_secs(1);
+    assert!(context.calls());
+    assert!(context.early.wants_all(context.now));
+    context.scan(Extent::All, Some(EXPENSIVE), &OverSince::default());
+    assert!(!context.calls());
+}
+
+#[test]
+fn what_a_watched_process_has_taken_calls_only_for_what_can_wait() {
+    for (is_resting, called) in [(false, Some(Extent::Few)), (true, None)] {
+        let mut context = Context::new("[[rule]]\nname = \"hog\"\nram_gb_threshold = 4\n", 500, 0);
+        let cost = is_resting.then_some(EXPENSIVE);
+        context.scan(Extent::All, cost, &OverSince::default());
+        context.set_memory(50_000, 9_820, 0);
+        context.set_rss(1_320);
+        assert_eq!(context.tick(), called, "{is_resting}");
+        assert_eq!(context.early.wants_all(context.now), !is_resting);
+        context.now += Duration::from_secs(1);
+        assert_eq!(context.tick(), Some(Extent::Few));
+        assert!(context.early.wants_all(context.now));
     }
 }
 
@@ -193,10 +240,13 @@ fn speculative_scans_have_a_budget_but_not_for_the_last_memory() {
 fn what_only_may_be_over_is_speculation() {
     let rule = "[[rule]]\nname = \"hog\"\nmetric = \"anon\"\n";
     let mut context = Context::new(rule, 500, 0);
-    context.scan(Some(EXPENSIVE), &OverSince::default());
+    context.scan(Extent::All, Some(EXPENSIVE), &OverSince::default());
     context.set_rss(1_025);
     assert!(!context.calls());
-    context.scan(None, &OverSince::default());
+    context.now += Duration::from_secs(1);
+    assert_eq!(context.tick(), Some(Extent::Few));
+    assert_eq!(context.machine.wanted, [Pid::new(PID).unwrap()]);
+    context.scan(Extent::All, None, &OverSince::default());
     context.set_rss(2_000);
     assert!(context.calls());
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::time::Instant;
 
 proptest! {
     /// After a suspension, under an emulator, with figures that no machine has.
@@ -15,13 +16,11 @@ proptest! {
         risen in any::<u64>(),
     ) {
         let mut tick = Tick::after(elapsed, cost, left.map(Bytes::new));
-        tick.add_unwatched(Bytes::new(headroom), Bytes::ZERO, Bytes::new(risen));
+        tick.add_old(Bytes::new(headroom), &Taken::default(), Bytes::new(risen));
         if let Some(left) = left {
             tick.add_available(Bytes::new(left), Bytes::new(at_scan));
         }
-        if let Next::Tick(wait) = tick.next() {
-            prop_assert!((SOONEST_IN_NEED..=LONGEST).contains(&wait), "{wait:?}");
-        }
+        prop_assert!((SOONEST_IN_NEED..=LONGEST).contains(&tick.wait()), "{tick:?}");
     }
 }
 
@@ -36,8 +35,41 @@ const fn certain(rss: u64) -> Ceiling {
     }
 }
 
+/// What a tick says, as one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Crossed,
+    Possible,
+    Tick(Duration),
+}
+
+trait Said {
+    fn next(&self) -> Next;
+}
+
+impl Said for Tick {
+    fn next(&self) -> Next {
+        let calls = self.calls();
+        if calls.evidence.is_some() {
+            Next::Crossed
+        } else if calls.young || calls.old || calls.doubtful {
+            Next::Possible
+        } else {
+            Next::Tick(self.wait())
+        }
+    }
+}
+
 const fn tick(milliseconds: u64) -> Next {
     Next::Tick(Duration::from_millis(milliseconds))
+}
+
+const fn taken(mib_taken: u64) -> Taken {
+    let all = mib(mib_taken);
+    Taken {
+        all,
+        unexplained: all,
+    }
 }
 
 /// In whole milliseconds.
@@ -64,7 +96,7 @@ fn ticks_before_the_fastest_growth_can_cross() {
         watched.add_watched(certain(limit), mib(rss), mib(rss));
         assert_eq!(rounded(watched.next()), next, "{limit} {rss}");
         let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
-        unwatched.add_unwatched(mib(limit + 1), mib(rss), Bytes::ZERO);
+        unwatched.add_old(mib(limit + 1), &taken(rss), Bytes::ZERO);
         let next = match next {
             Next::Crossed => Next::Possible,
             next => next,
@@ -76,7 +108,7 @@ fn ticks_before_the_fastest_growth_can_cross() {
         tick(1_000)
     );
     let mut largest = Tick::after(SHORTEST, Duration::ZERO, None);
-    largest.add_unwatched(Bytes::new(u64::MAX), Bytes::ZERO, Bytes::new(1));
+    largest.add_young(Bytes::new(u64::MAX), &taken(0), Bytes::new(1));
     assert_eq!(largest.next(), tick(1_000));
 }
 
@@ -100,7 +132,7 @@ fn ticks_when_something_crosses_at_the_speed_that_was_seen() {
         );
         assert_eq!(watched.next(), tick(next), "{headroom} {risen}");
         let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
-        unwatched.add_unwatched(mib(4_000), mib(3_999 - headroom), mib(risen));
+        unwatched.add_young(mib(4_000), &taken(3_999 - headroom), mib(risen));
         let expected = if headroom == 0 { 10 } else { next };
         let Next::Tick(wait) = unwatched.next() else {
             panic!("{headroom} {risen}");
@@ -119,7 +151,7 @@ fn the_nearest_decides() {
         tick_of_many.add_watched(certain(headroom), Bytes::ZERO, Bytes::ZERO);
     }
     assert_eq!(tick_of_many.next(), tick(250));
-    tick_of_many.add_unwatched(mib(1), mib(1), Bytes::ZERO);
+    tick_of_many.add_old(mib(1), &taken(1), Bytes::ZERO);
     assert_eq!(tick_of_many.next(), Next::Possible);
     tick_of_many.add_watched(certain(1), mib(2), mib(2));
     assert_eq!(tick_of_many.next(), Next::Crossed);
@@ -164,8 +196,142 @@ fn ticks_more_often_where_little_memory_is_available() {
         // Not before a threshold can be crossed at all.
         let mut far = start();
         far.add_watched(certain(3_072), Bytes::ZERO, Bytes::ZERO);
-        assert_eq!(microseconds(far.next()), 500_000, "{left:?}");
+        let expected = if left == Some(64_000) {
+            1_000_000
+        } else {
+            500_000
+        };
+        assert_eq!(microseconds(far.next()), expected, "{left:?}");
     }
+}
+
+#[test]
+fn what_is_far_has_the_time_that_one_thread_needs_where_memory_is_plentiful() {
+    for (left, headroom, milliseconds) in [
+        // As the fastest growth, as one thread, and up to a quarter of what is available.
+        (1_000, 400, 65),
+        (8_000, 400, 195),
+        (8_000, 200, 100),
+        (8_000, 800, 325),
+        (64_000, 800, 390),
+        (4_000, 800, 162),
+    ] {
+        let mut far = Tick::after(SHORTEST, Duration::ZERO, Some(mib(left)));
+        far.add_watched(certain(headroom), Bytes::ZERO, Bytes::ZERO);
+        assert_eq!(rounded(far.next()), tick(milliseconds), "{left} {headroom}");
+    }
+}
+
+#[test]
+fn what_is_known_explains_what_was_taken_since() {
+    let mut growth = Growth::default();
+    let mut note = |occupied, known| {
+        let Taken { all, unexplained } = growth.note(mib(occupied), mib(known));
+        (all.get() >> 20, unexplained.get() >> 20)
+    };
+    assert_eq!(note(1_000, 0), (0, 0));
+    assert_eq!(note(1_300, 0), (300, 300));
+    assert_eq!(note(1_300, 200), (300, 100));
+    // More than there is: it is shared.
+    assert_eq!(note(1_300, 900), (300, 0));
+    // What is freed is no growth, and what was known before explains nothing of what comes.
+    assert_eq!(note(700, 500), (0, 0));
+    assert_eq!(note(1_000, 600), (300, 200));
+    assert_eq!(note(1_000, 400), (300, 300));
+}
+
+#[test]
+fn an_uncertain_process_and_pressure_are_doubt_and_a_loss_is_evidence() {
+    let start = || Tick::after(SHORTEST, Duration::ZERO, None);
+    let mut tick = start();
+    tick.add_young(mib(100), &taken(99), Bytes::ZERO);
+    assert_eq!(tick.calls(), Calls::default());
+    tick.add_pressure();
+    assert!(tick.calls().doubtful && !tick.calls().young && !tick.calls().old);
+    let mut tick = start();
+    let explained = Taken {
+        all: mib(100),
+        unexplained: Bytes::ZERO,
+    };
+    tick.add_old(mib(100), &explained, Bytes::ZERO);
+    assert!(tick.calls().doubtful && !tick.calls().old);
+    let mut tick = start();
+    tick.add_watched(certain(100), mib(101), mib(101));
+    assert_eq!(tick.calls().evidence, Some(Extent::Few));
+    tick.add_available(mib(1), mib(100));
+    assert_eq!(tick.calls().evidence, Some(Extent::All));
+    let mut tick = start();
+    tick.add_plenty(mib(1), mib(100));
+    assert_eq!(tick.calls().evidence, Some(Extent::All));
+}
+
+const OLD: Calls = Calls {
+    evidence: None,
+    young: false,
+    old: true,
+    doubtful: true,
+};
+const YOUNG: Calls = Calls {
+    young: true,
+    old: false,
+    ..OLD
+};
+const DOUBTFUL: Calls = Calls {
+    young: false,
+    ..YOUNG
+};
+
+proptest! {
+    /// Whatever was suspected before, in whatever order: nothing is put off for more than a second.
+    #[test]
+    fn nobody_buys_blindness(
+        scans in proptest::collection::vec((any::<bool>(), 0_u64..10_000_000, 0_u64..2_000), 0..200),
+    ) {
+        let mut now = Instant::now();
+        let mut budget = Budget::new(now);
+        for (is_all, cost, pause) in scans {
+            now += Duration::from_millis(pause);
+            let extent = if is_all { Extent::All } else { Extent::Few };
+            budget.spend(extent, Duration::from_micros(cost), now);
+        }
+        for evidence in [Extent::Few, Extent::All] {
+            let calls = Calls { evidence: Some(evidence), ..Calls::default() };
+            prop_assert_eq!(budget.extent(calls, now), Some(evidence));
+        }
+        prop_assert_eq!(budget.extent(Calls::default(), now), None);
+        prop_assert_eq!(budget.next(Calls::default()), None);
+        let later = now + Duration::from_secs(1);
+        for calls in [OLD, YOUNG, DOUBTFUL] {
+            prop_assert_eq!(budget.extent(calls, later), Some(Extent::Few));
+            prop_assert_eq!(budget.wants_all(calls, later), true);
+            prop_assert!(budget.next(calls).unwrap() <= later);
+        }
+    }
+}
+
+#[test]
+fn what_is_unexplained_rests_shorter_than_doubt() {
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    let mut budget = Budget::new(start);
+    // The credit is used up.
+    for _ in 0..10 {
+        budget.spend(Extent::All, Duration::from_micros(2_500), start);
+        budget.spend(Extent::Few, Duration::from_micros(100), start);
+    }
+    assert_eq!(budget.extent(YOUNG, at(1)), None);
+    assert_eq!(budget.extent(YOUNG, at(2)), Some(Extent::Few));
+    assert_eq!(budget.extent(OLD, at(49)), None);
+    assert_eq!(budget.extent(OLD, at(50)), Some(Extent::Few));
+    assert!(budget.wants_all(OLD, at(50)) && !budget.wants_all(YOUNG, at(50)));
+    assert_eq!(budget.extent(DOUBTFUL, at(799)), None);
+    assert_eq!(budget.extent(DOUBTFUL, at(1_000)), Some(Extent::Few));
+    assert!(budget.wants_all(DOUBTFUL, at(1_000)));
+    // With credit, doubt does not wait.
+    let mut budget = Budget::new(start);
+    budget.spend(Extent::All, Duration::from_micros(2_500), start);
+    assert_eq!(budget.extent(DOUBTFUL, start), Some(Extent::Few));
+    assert_eq!(budget.next(DOUBTFUL).map(|next| next <= start), Some(true));
 }
 
 #[test]
