@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Some(grace::HOG) => grace::be_a_hog(),
         Some(sprinter::SPRINTER) => sprinter::sprint(size_of_sprint(&arguments)),
         Some(sprinter::SPINNER) => sprinter::spin(),
+        Some(sprinter::STORM) => sprinter::storm(),
         Some(race::TAKER) => race::take_all(),
         Some(race::PROBER) => race::probe(),
         Some(INSIDE) => measure(&arguments, true),
@@ -127,15 +128,24 @@ fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
                 ("grace", grace::measure),
             ],
         ),
+        (500, &[("cost", cost::measure)]),
         (
-            500,
-            &[("reaction", reaction::measure), ("cost", cost::measure)],
+            0,
+            &[
+                ("reaction", reaction::measure),
+                ("reaction-5000", reaction::measure_many),
+                ("reaction-30000", reaction::measure_very_many),
+                ("multitude", multitude::measure),
+            ],
         ),
-        (0, &[("multitude", multitude::measure)]),
     ];
     let names: Vec<_> = arguments.iter().filter_map(|name| name.to_str()).collect();
     let names: Vec<_> = names.iter().filter(|name| !name.starts_with('-')).collect();
-    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| **wanted == name);
+    let is_slow = |name: &str| run.quick && name.starts_with("reaction-");
+    let is_wanted = |name: &str| {
+        let is_named = names.iter().any(|wanted| **wanted == name);
+        is_named || (names.is_empty() && !is_slow(name))
+    };
     for (processes, parts) in with_crowds {
         let mut parts = parts.iter().filter(|(name, _)| is_wanted(name)).peekable();
         if parts.peek().is_none() {

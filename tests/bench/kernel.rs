@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -83,6 +84,17 @@ pub(crate) fn die_with_parent(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(move || ask_to_die_with(parent)) }
 }
 
+/// Lets the command's process have the priority of the service, `Nice=-20`; without the permission its own.
+pub(crate) fn with_priority(command: &mut Command) -> &mut Command {
+    let raise = || {
+        // SAFETY: integers only; async-signal-safe.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes one async-signal-safe call.
+    unsafe { command.pre_exec(raise) }
+}
+
 /// Forks a process that sleeps until it is killed, and ends with this one at the latest.
 pub(crate) fn fork_sleeper() -> io::Result<pid_t> {
     // SAFETY: no arguments.
@@ -135,4 +147,42 @@ fn sigterm_set() -> libc::sigset_t {
         libc::sigaddset(&raw mut set, libc::SIGTERM);
         set
     }
+}
+
+/// A descriptor of a child that was not waited for.
+pub(crate) fn pidfd_of(pid: u32) -> io::Result<OwnedFd> {
+    let pid = pid_t::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: integers only; the descriptor is handed to its only owner.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+        let fd = check(c_int::try_from(fd).map_err(io::Error::other)?)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Sleeps until the process has ended.
+pub(crate) fn wait_for_end(pidfd: &OwnedFd) -> io::Result<()> {
+    let mut entry = libc::pollfd {
+        fd: pidfd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one live entry.
+    check(unsafe { libc::poll(&raw mut entry, 1, -1) }).map(drop)
+}
+
+/// Sends SIGTERM.
+pub(crate) fn terminate(pidfd: &OwnedFd) -> io::Result<()> {
+    let null = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: integers and a null pointer, which is allowed.
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            libc::SIGTERM,
+            null,
+            0,
+        )
+    };
+    check(c_int::try_from(sent).map_err(io::Error::other)?).map(drop)
 }

@@ -56,7 +56,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// The program file.
+    /// The program file; `MEMORY_MONITOR` may name another one, to compare with.
     pub(crate) const FILE: &str = env!("CARGO_BIN_EXE_memory-monitor");
 
     /// Starts it with these lines in the tables [thresholds] and [settings], and an empty whitelist.
@@ -81,8 +81,9 @@ impl Daemon {
         );
         fs::write(&configuration, text)?;
         let terminal = fs::File::create(in_scratch("terminal"))?;
+        let file = std::env::var_os("MEMORY_MONITOR").unwrap_or(Self::FILE.into());
         let program = Program::start(
-            Command::new(Self::FILE)
+            kernel::with_priority(&mut Command::new(file))
                 .arg("--config")
                 .arg(configuration)
                 .env("STATE_DIRECTORY", run.scratch.path())

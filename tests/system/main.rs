@@ -16,6 +16,7 @@ mod check;
 mod commands;
 mod configuration;
 mod dry_run;
+mod early_scan;
 mod exempt;
 mod explain;
 mod faults;
@@ -69,6 +70,7 @@ fn main() {
         configuration::CASES,
         killing::CASES,
         dry_run::CASES,
+        early_scan::CASES,
         exempt::CASES,
         explain::CASES,
         faults::CASES,
