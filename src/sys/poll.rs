@@ -1,15 +1,21 @@
 //! Sleeping in poll(2), the daemon's one way to wait.
 
-use super::check_int;
+use super::{check_int, process};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
+
+/// A wait of [`LONG`] or more may end so much later, together with what else wakes the processor up.
+const SLACK: Duration = Duration::from_millis(4);
+const LONG: Duration = Duration::from_millis(100);
 
 /// Descriptors to wait on; the memory is kept between two waits.
 #[derive(Debug, Default)]
 pub struct Poll {
     entries: Vec<libc::pollfd>,
     is_urgent: bool,
+    /// Whether a wait may end late by [`SLACK`].
+    is_slack: bool,
 }
 
 impl Poll {
@@ -18,6 +24,7 @@ impl Poll {
         Self {
             entries: Vec::with_capacity(descriptors),
             is_urgent: false,
+            is_slack: false,
         }
     }
 
@@ -45,6 +52,11 @@ impl Poll {
         deadline: Option<Instant>,
     ) -> io::Result<()> {
         let timeout = deadline.map(|then| then.saturating_duration_since(Instant::now()));
+        let is_slack = timeout.is_none_or(|timeout| timeout >= LONG);
+        if is_slack != self.is_slack {
+            process::set_timer_slack(is_slack.then_some(SLACK));
+            self.is_slack = is_slack;
+        }
         self.wait_for(descriptors, urgent, timeout)
     }
 

@@ -222,7 +222,8 @@ fn clock_that_jumps() {
         let start = Instant::now();
         machine.log().wait_for_scans(5);
         assert!(
-            start.elapsed() >= Duration::from_millis(4 * 200),
+            // The first one may have been late, be it for the slack of the timer.
+            start.elapsed() >= Duration::from_millis(4 * 190),
             "the rhythm is another clock's"
         );
         let mut hog = Hog::new().start();
