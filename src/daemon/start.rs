@@ -22,7 +22,7 @@ use crate::users::UserNames;
 use std::io;
 
 /// So many processes over their thresholds at once cost no heap allocation.
-const CAPACITY: usize = 32;
+const CAPACITY: usize = 24;
 
 impl<'o> Daemon<'o> {
     pub(super) fn start(

@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-/// Heap that is touched before it is needed: the lists of a scan with a capacity for 32 victims, and more.
-const HEAP: usize = 576 * 1024;
+/// Heap that is touched before it is needed: 430 KiB of lists for a scan with 24 victims and for a shortage, and more.
+const HEAP: usize = 480 * 1024;
 /// A large allocation would get a mapping of its own and give it back: pieces stay in the heap.
 const PIECE: usize = 32 * 1024;
 /// The deepest path, from the loop to a parser, takes about 30 KiB of stack, three times that without
