@@ -112,7 +112,10 @@ impl Machine {
         }
         self.sampler.list_few(policy, &self.wanted, &mut self.few)?;
         self.snapshot.memory = self.few.memory;
-        for index in (0..self.snapshot.near.len()).rev() {
+        // Both have the same indices, and no more of either are looked at than there are of both.
+        let mut index = self.snapshot.near.len().min(self.judged.len());
+        while index > 0 {
+            index -= 1;
             let near = self.snapshot.near.get(index);
             if near.is_some_and(|process| self.is_few(process.pid)) {
                 self.snapshot.near.remove(index);
@@ -243,6 +246,7 @@ impl Machine {
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
         let _ = self.sampler.scan(policy, &mut self.snapshot);
+        self.forget();
         self.wanted.push(policy.own);
         let _ = self.list(Extent::Few, policy);
         self.wanted.clear();
