@@ -54,7 +54,8 @@ fn measure_size(
     let what = format!("{processes} processes");
     let mut daemon = start(run)?;
     let sprints = crossings(if run.quick { 20 } else { 40 })?;
-    add(report, &what, &sprints, Some([median, nearly_all]))?;
+    let bare = bare_end(THRESHOLD / 10 * 9)?;
+    add(report, &what, &sprints, bare, Some([median, nearly_all]));
     let time = Duration::from_secs(if run.quick { 10 } else { 60 });
     add_idle(report, &what, idle, time, &mut daemon)
 }
@@ -77,13 +78,14 @@ fn crossings(rounds: usize) -> Result<Vec<Sprint>> {
     Ok(sprints)
 }
 
-/// Their times; `limits` are milliseconds.
+/// Their times, beside that of a process that is sent SIGTERM by hand; `limits` are milliseconds.
 fn add(
     report: &mut Report,
     what: &str,
     sprints: &[Sprint],
+    bare: Duration,
     limits: Option<[u64; 2]>,
-) -> Result<()> {
+) {
     let sorted = |of: fn(&Sprint) -> Duration| {
         let mut times: Vec<_> = sprints.iter().map(of).collect();
         times.sort_unstable();
@@ -99,10 +101,7 @@ fn add(
     for (index, (name, percent)) in [("median", 50), ("99th percentile", 99)].iter().enumerate() {
         let mut beside = vec![format!("to its end {:.1?}", to_end(*percent))];
         if index == 0 {
-            beside.push(format!(
-                "a bare SIGTERM {:.1?}",
-                bare_end(THRESHOLD / 10 * 9)?
-            ));
+            beside.push(format!("a bare SIGTERM {bare:.1?}"));
         }
         let limit = limits.map(|limits| Duration::from_millis(limits[index]));
         report.add(Figure {
@@ -115,7 +114,6 @@ fn add(
             beside,
         });
     }
-    Ok(())
 }
 
 fn add_idle(
@@ -146,7 +144,7 @@ fn storms(run: &Run, report: &mut Report) -> Result<()> {
     let _crowd = Crowd::start(SIZES[0].0)?;
     let _daemon = start(run)?;
     for (when, goes_on) in [("right after", false), ("during", true)] {
-        let (mut sprints, mut tails) = (Vec::new(), 0);
+        let (mut sprints, mut tails, mut bare) = (Vec::new(), 0, Duration::ZERO);
         for _ in 0..rounds {
             let storm = start_storm()?;
             std::thread::sleep(Duration::from_secs(2));
@@ -156,6 +154,7 @@ fn storms(run: &Run, report: &mut Report) -> Result<()> {
                 sprints.extend(runner.finish()?);
             }
             tails += usize::from(is_tail_ended()?);
+            bare = bare_end(THRESHOLD / 10 * 9)?;
             drop(storm);
         }
         let all = rounds * 4;
@@ -169,7 +168,7 @@ fn storms(run: &Run, report: &mut Report) -> Result<()> {
             limit: Some(Quantity::Ratio(0.0)),
             beside: Vec::new(),
         });
-        add(report, &what, &sprints, None)?;
+        add(report, &what, &sprints, bare, None);
     }
     Ok(())
 }
