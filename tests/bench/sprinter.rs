@@ -41,6 +41,9 @@ extern "C" fn end(_: libc::c_int) {
 /// Touches page after page, up to four times `threshold`, and waits for its SIGTERM.
 pub(crate) fn sprint(threshold: usize) -> Result<ExitCode> {
     let size = threshold * 4;
+    // By the name of an earlier one it would be taken for what that has forked, and inherit its grace period.
+    let name = format!("sprint-{}", std::process::id());
+    std::fs::write("/proc/self/comm", name)?;
     // SAFETY: the handler makes async-signal-safe calls only; a new private mapping has no other user.
     let start = unsafe {
         libc::signal(
