@@ -218,14 +218,23 @@ impl Machine {
             return;
         };
         let mut large = Vec::new();
-        let walked = self.sampler.walk(|pid, seen| {
+        let visit = |pid, seen| {
             let is_large = matches!(seen, Seen::Rss(rss) if rss >= least);
             if is_large && large.len() < HEIRS {
                 large.push(pid);
             }
-        });
-        let is_unknown = walked.is_err() || large.len() >= HEIRS;
+        };
         let first = ended.iter().map(|victim| victim.terminated).min();
+        // What was forked later is younger than a scan before.
+        let is_young = self
+            .listed
+            .is_some_and(|at| first.is_some_and(|first| at <= first));
+        let walked = if is_young {
+            self.sampler.walk_few(&[], visit)
+        } else {
+            self.sampler.walk(visit)
+        };
+        let is_unknown = walked.is_err() || large.len() >= HEIRS;
         let ago = first.map(|first| context.now.monotonic.duration_since(first));
         // A second more, since start times are in whole ticks.
         let ago = ago.unwrap_or_default().as_secs() + 2;

@@ -8,7 +8,7 @@ use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
 use crate::proc::{Error, Process, Sampler, Snapshot, Watch};
 use crate::quantities::{Now, Percent, Pid, ProcessKey};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many processes are kept in full, the largest ones: whatever is near its threshold beside them is read, decided
 /// about and killed, and then only counted. 28,000 processes that share 60 MB took 110 MB before.
@@ -34,6 +34,8 @@ pub(super) struct Machine {
     pub(super) wanted: Vec<Pid>,
     /// Whether a scan of a few has left to one of all what can only be decided beside all others.
     pub(super) is_incomplete: bool,
+    /// When the last scan of all began.
+    pub(super) listed: Option<Instant>,
     /// The decision about each process of `snapshot.near`, with the same index.
     judged: Vec<Judged>,
     pub(super) tally: Tally,
@@ -52,6 +54,7 @@ impl Machine {
             few: Snapshot::default(),
             wanted: Vec::with_capacity(Watch::CAPACITY),
             is_incomplete: false,
+            listed: None,
             judged: Vec::with_capacity(near),
             tally: Tally::default(),
             more: [0; 3],
@@ -101,11 +104,26 @@ impl Machine {
         self.wanted.contains(&pid) || self.sampler.is_young(pid)
     }
 
+    /// A victim has ended: what is scanned then. All where some could not be signalled, or share a memory with others; else
+    /// the young ones, among which is what it has forked, and those that are over their thresholds.
+    pub(super) fn after_end(&mut self) -> Extent {
+        self.wanted.clear();
+        if self.tally.postponed > 0 || self.tally.sharers > 0 {
+            return Extent::All;
+        }
+        let all = self.snapshot.near.iter().zip(&self.judged);
+        let over = all.filter(|(_, judged)| judged.decision.is_over());
+        let pids = over.map(|(process, _)| process.pid);
+        self.wanted.extend(pids.take(Watch::CAPACITY));
+        Extent::Few
+    }
+
     /// Finds the processes near their thresholds, and forgets what was decided about them before.
-    fn list(&mut self, extent: Extent, policy: &Policy) -> Result<(), Error> {
+    fn list(&mut self, extent: Extent, policy: &Policy, now: &Now) -> Result<(), Error> {
         self.is_incomplete = false;
         self.tally.killed = 0;
         if extent == Extent::All {
+            self.listed = Some(now.monotonic);
             self.forget();
             self.tally = Tally::default();
             return self.sampler.list(policy, &mut self.snapshot);
@@ -129,7 +147,7 @@ impl Machine {
     /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so that it works
     /// when there is no memory left. Fails where /proc can't be read.
     pub(super) fn scan(&mut self, extent: Extent, mut context: Context<'_>) -> Result<(), Error> {
-        self.list(extent, context.policy)?;
+        self.list(extent, context.policy, context.now)?;
         let before = self.tally;
         let mut spared = Spared::default();
         let mut index = 0;
@@ -248,7 +266,7 @@ impl Machine {
         let _ = self.sampler.scan(policy, &mut self.snapshot);
         self.forget();
         self.wanted.push(policy.own);
-        let _ = self.list(Extent::Few, policy);
+        let _ = self.list(Extent::Few, policy, now);
         self.wanted.clear();
         let Some((mut process, handle)) = self.sampler.hold(policy, policy.own) else {
             return;

@@ -84,16 +84,15 @@ impl Daemon<'_> {
         self.machine.scan(extent, context)
     }
 
-    /// The scan that can't wait: of all where a victim has ended, else what a tick calls for, where one is due or PSI
-    /// notified of pressure. None where there is none.
+    /// The scan that can't wait: where a victim has ended, of what it has forked and of those that wait for its end; else
+    /// what a tick calls for, where one is due or PSI notified of pressure. None where there is none.
     pub(super) fn early_scan_due(
         &mut self,
         levels: Option<&Levels>,
         now: Instant,
     ) -> Option<Extent> {
         if std::mem::take(&mut self.is_rescan_due) {
-            self.machine.wanted.clear();
-            return Some(Extent::All);
+            return Some(self.machine.after_end());
         }
         let is_pressed = self.victims.is_pressed();
         let is_short = self.victims.ledger.is_short;

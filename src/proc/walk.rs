@@ -49,11 +49,15 @@ impl Sampler {
     }
 
     /// Visits the processes that are younger than the last scan of all, and these, each of them once.
-    pub(super) fn walk_few(
+    ///
+    /// # Errors
+    /// Where the proc root can't be listed.
+    pub fn walk_few(
         &mut self,
         pids: &[Pid],
         mut visit: impl FnMut(Pid, Seen),
     ) -> Result<(), Error> {
+        self.note_last_pid();
         for range in self.young.ranges() {
             self.walk_range(range, &mut visit)?;
         }
