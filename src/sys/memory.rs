@@ -32,17 +32,17 @@ fn touch_stack() {
     black_box(&mut [1_u8; STACK]);
 }
 
-/// Gives back the code and the constants that only the start needed, of this program and its libraries; what goes on being
+/// Gives back the code that only the start needed, of this program and its libraries; what goes on being
 /// used is brought back by a page fault at once. Call it before the rehearsal and [`lock`]. It saves 0.5 MiB
 /// of 3, most of it the C library's.
 pub(crate) fn forget_start() {
     // SAFETY: the callback only uses what it is given, and keeps nothing.
-    unsafe { libc::dl_iterate_phdr(Some(forget_constants), std::ptr::null_mut()) };
+    unsafe { libc::dl_iterate_phdr(Some(forget_code), std::ptr::null_mut()) };
 }
 
 /// # Safety
 /// `info` is what `dl_iterate_phdr(3)` gives.
-unsafe extern "C" fn forget_constants(
+unsafe extern "C" fn forget_code(
     info: *mut libc::dl_phdr_info,
     _size: libc::size_t,
     _data: *mut libc::c_void,
@@ -57,8 +57,10 @@ unsafe extern "C" fn forget_constants(
     };
     let page = super::page_size();
     for header in headers {
-        let is_constant = header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W == 0;
-        if is_constant {
+        let is_code = header.p_type == libc::PT_LOAD
+            && header.p_flags & libc::PF_X != 0
+            && header.p_flags & libc::PF_W == 0;
+        if is_code {
             let start = info.dlpi_addr + header.p_vaddr;
             let end = start + header.p_memsz;
             let start = start / page * page;
