@@ -33,7 +33,7 @@ complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explai
 complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but send no signal'
 complete -c memory-monitor -n $none -l once -d 'Scan once, exit when the processes it killed are gone'
 complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Print debug messages too'
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan check notify" -s q -l quiet -d 'Print errors only'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan check notify" -s q -l quiet -d 'Print no messages but errors'
 complete -c memory-monitor -s h -l help -d 'Print this help'
 complete -c memory-monitor -s V -l version -d 'Print the version'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan explain check selftest exempt history status" -l json -d 'Print JSON'

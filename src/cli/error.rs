@@ -7,8 +7,9 @@ use std::fmt;
 pub enum Error {
     /// Unknown command, and the nearest known one, or the option that is called so.
     UnknownCommand(String, Option<String>),
-    /// Unknown option, and the nearest known one.
-    UnknownOption(String, Option<String>),
+    /// Unknown option, the name of the command, empty where none was given before it, and the nearest option that may stand
+    /// there.
+    UnknownOption(String, &'static str, Option<String>),
     /// An option, as typed, that the command of this name does not have; the commands that have it, empty where they are
     /// many.
     Misplaced(&'static str, &'static str, Vec<&'static str>),
@@ -27,21 +28,20 @@ impl fmt::Display for Error {
         match self {
             Self::UnknownCommand(typed, nearest) => {
                 write!(f, "unknown command {typed:?}")?;
-                suggest(f, nearest.as_deref())
+                suggest(f, "", nearest.as_deref())
             }
-            Self::UnknownOption(typed, nearest) => {
+            Self::UnknownOption(typed, name, nearest) => {
                 write!(f, "unknown option {typed:?}")?;
-                suggest(f, nearest.as_deref())
+                suggest(f, name, nearest.as_deref())
             }
             Self::Misplaced(option, name, owners) => {
                 match *name {
                     "" => write!(f, "option \"{option}\" needs a command")?,
                     name => write!(f, "\"{name}\" has no option \"{option}\"")?,
                 }
-                match (owners.as_slice(), *name) {
-                    ([], "") => f.write_str(", see --help"),
-                    ([], name) => write!(f, ", see {name} --help"),
-                    (owners, _) => write!(f, ", \"{}\" has it", owners.join("\" and \"")),
+                match owners.as_slice() {
+                    [] => see_help(f, name),
+                    owners => write!(f, ", \"{}\" has it", owners.join("\" and \"")),
                 }
             }
             Self::Exclusive(one, other) => {
@@ -51,8 +51,8 @@ impl fmt::Display for Error {
                 write!(f, "\"{of}\" must be {allowed}, found {typed:?}")
             }
             Self::Missing(name, words) => {
-                let words = words.join(" or ");
-                write!(f, "\"{name}\" needs {words}, see {name} --help")
+                write!(f, "\"{name}\" needs {}", words.join(" or "))?;
+                see_help(f, name)
             }
             Self::Syntax(error) => error.fmt(f),
         }
@@ -67,9 +67,17 @@ impl From<lexopt::Error> for Error {
     }
 }
 
-fn suggest(f: &mut fmt::Formatter<'_>, nearest: Option<&str>) -> fmt::Result {
+fn suggest(f: &mut fmt::Formatter<'_>, name: &str, nearest: Option<&str>) -> fmt::Result {
     match nearest {
         Some(nearest) => write!(f, ", did you mean \"{nearest}\"?"),
-        None => write!(f, ", see --help"),
+        None => see_help(f, name),
+    }
+}
+
+/// Where the command of this name is explained.
+fn see_help(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    match name {
+        "" => f.write_str(", see --help"),
+        name => write!(f, ", see {name} --help"),
     }
 }

@@ -1,7 +1,7 @@
 //! What is typed -> a row of the table; what has no row is an error that names the nearest one.
 
 use super::error::Error;
-use super::table::{COMMANDS, Command, Opt, all_commands};
+use super::table::{COMMANDS, Command, Opt, RUN, all_commands};
 use crate::nearest::nearest;
 
 /// The command of this name.
@@ -29,20 +29,35 @@ fn nearest_words(word: &str) -> Option<String> {
     Some(format!("{command}{}", option.long))
 }
 
-/// The option that is typed as `--json`; the same word is the same option everywhere.
-pub(super) fn long_option(typed: &str) -> Result<&'static Opt, Error> {
-    let options = || all_commands().flat_map(Command::all_options);
-    let known = options().find(|option| option.long == typed);
+/// The option that is typed as `--json`; the same word is the same option everywhere. What is unknown may be meant for the
+/// command that stands before it, None where none does.
+pub(super) fn long_option(
+    typed: &str,
+    command: Option<&'static Command>,
+) -> Result<&'static Opt, Error> {
+    let mut options = all_commands().flat_map(Command::all_options);
+    let known = options.find(|option| option.long == typed);
     known.ok_or_else(|| {
-        let near = nearest(typed, options().map(|option| option.long));
-        let near = near.map(str::to_owned).or_else(|| nearest_words(typed));
-        Error::UnknownOption(typed.to_owned(), near)
+        let own = command.unwrap_or(&RUN).all_options();
+        let near = nearest(typed, own.map(|option| option.long)).map(str::to_owned);
+        let near = match command {
+            Some(_) => near,
+            None => near.or_else(|| nearest_words(typed)),
+        };
+        Error::UnknownOption(typed.to_owned(), name_of(command), near)
     })
 }
 
 /// The option with this letter.
-pub(super) fn short_option(letter: char) -> Result<&'static Opt, Error> {
+pub(super) fn short_option(
+    letter: char,
+    command: Option<&'static Command>,
+) -> Result<&'static Opt, Error> {
     let mut options = all_commands().flat_map(Command::all_options);
     let known = options.find(|option| option.short == Some(letter));
-    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), None))
+    known.ok_or_else(|| Error::UnknownOption(format!("-{letter}"), name_of(command), None))
+}
+
+fn name_of(command: Option<&'static Command>) -> &'static str {
+    command.map_or("", |command| command.name)
 }

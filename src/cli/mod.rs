@@ -24,7 +24,7 @@ pub use verbosity::Verbosity;
 use given::Given;
 use lexopt::Arg::{Long, Short, Value};
 use std::ffi::OsString;
-use table::{Command, RUN};
+use table::{Command, Offer, RUN};
 
 /// Reads the arguments, the program's name left out.
 ///
@@ -36,15 +36,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let mut command: Option<&'static Command> = None;
     while let Some(argument) = parser.next()? {
         let option = match argument {
-            Long(long) => lookup::long_option(&format!("--{long}"))?,
-            Short(short) => lookup::short_option(short)?,
+            Long(long) => lookup::long_option(&format!("--{long}"), command)?,
+            Short(digit) if digit.is_ascii_digit() && takes_number(command) => {
+                let mut word = OsString::from(format!("-{digit}"));
+                word.push(parser.optional_value().unwrap_or_default());
+                take_operand(&mut given, command, word)?;
+                continue;
+            }
+            Short(short) => lookup::short_option(short, command)?,
             Value(word) => {
-                match command.map(|command| command.operand) {
-                    None => command = Some(lookup::command(&word.to_string_lossy())?),
-                    Some(Some(operand)) if !given.has(operand.name) => {
-                        given.arguments.push((operand.name, word));
-                    }
-                    Some(_) => return Err(Value(word).unexpected().into()),
+                if command.is_some() {
+                    take_operand(&mut given, command, word)?;
+                } else {
+                    command = Some(lookup::command(&word.to_string_lossy())?);
                 }
                 continue;
             }
@@ -65,4 +69,24 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     }
     command.check(&given)?;
     (command.read)(&given)
+}
+
+/// Whether a number is expected, so that `-1` is one that is wrong and no option.
+fn takes_number(command: Option<&Command>) -> bool {
+    let operand = command.and_then(|command| command.operand);
+    operand.is_some_and(|operand| operand.offer == Offer::Processes)
+}
+
+fn take_operand(
+    given: &mut Given,
+    command: Option<&'static Command>,
+    word: OsString,
+) -> Result<(), Error> {
+    match command.and_then(|command| command.operand) {
+        Some(operand) if !given.has(operand.name) => {
+            given.arguments.push((operand.name, word));
+            Ok(())
+        }
+        _ => Err(Value(word).unexpected().into()),
+    }
 }

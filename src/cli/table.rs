@@ -109,7 +109,7 @@ static ONCE: Opt = opt(
 );
 static JSON: Opt = opt("--json", "print JSON");
 static VERBOSE: Opt = opt("--verbose", "print debug messages too").short('v');
-static QUIET: Opt = opt("--quiet", "print errors only").short('q');
+static QUIET: Opt = opt("--quiet", "print no messages but errors").short('q');
 static ALL: Opt = opt("--all", "show every process");
 static OVER: Opt = opt(
     "--over",
@@ -182,17 +182,20 @@ pub static COMMANDS: [Command; 9] = [
         summary: "show the processes closest to a threshold, and which would be killed",
         about: "\
 Scans once and shows the processes closest to their thresholds: the share of the
-threshold that each has used, its verdict and the reason. Sends no signal.",
+threshold that each has used, its verdict and the reason. Sends no signal. With
+--quiet, what is doubtful about the configuration is not printed.",
         options: &[
             &CONFIG, &JSON, &WATCH, &SUGGEST, &ALL, &TOP, &OVER, &USER, &NAME, &QUIET,
         ],
         exclusive: &[
             &["--json", "--watch"],
             &["--watch", "--suggest"],
-            &["--all", "--top", "--over"],
+            // What is observed is every process, and a sum of all that was seen.
+            &["--suggest", "--all", "--top", "--over"],
+            &["--suggest", "--user"],
+            &["--suggest", "--name"],
             &["--json", "--over"],
             &["--watch", "--over"],
-            &["--suggest", "--over"],
         ],
         required: &[],
         read: |given| Ok(Invocation::Scan(ScanOptions::read(given)?)),
@@ -251,6 +254,7 @@ scan; a kill in its grace period is cancelled. Only root can change exemptions."
             &["PID", "--list"],
             &["--for", "--end", "--list"],
             &["--reason", "--end", "--list"],
+            &["--end", "--json"],
         ],
         required: &[&["PID", "--list"], &["--for", "--end", "--list"]],
         read: |given| Ok(Invocation::Exempt(ExemptOptions::read(given)?)),

@@ -106,7 +106,23 @@ fn mistakes_are_named_with_their_fix() {
         ),
         (
             "scan --nonsense --help",
-            "unknown option \"--nonsense\", see --help",
+            "unknown option \"--nonsense\", see scan --help",
+        ),
+        (
+            "scan --suggest 1s --user root",
+            "\"--suggest\" and \"--user\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --name a",
+            "\"--suggest\" and \"--name\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --top 3",
+            "\"--suggest\" and \"--top\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --all",
+            "\"--suggest\" and \"--all\" exclude each other",
         ),
         ("-x", "unknown option \"-x\", see --help"),
         ("--json", "option \"--json\" needs a command, see --help"),
@@ -172,6 +188,20 @@ fn mistakes_are_named_with_their_fix() {
             "\"--reason\" and \"--end\" exclude each other",
         ),
         (
+            "exempt 1 --end --json",
+            "\"--end\" and \"--json\" exclude each other",
+        ),
+        (
+            "explain -1",
+            "\"PID\" must be a number from 1 to 2147483647, found \"-1\"",
+        ),
+        (
+            "exempt --for 2h -12",
+            "\"PID\" must be a number from 1 to 2147483647, found \"-12\"",
+        ),
+        ("explain 1 -2", "unexpected argument \"-2\""),
+        ("scan -1", "unknown option \"-1\", see scan --help"),
+        (
             "exempt 1 --for long",
             "\"--for\" must be a time such as 30s, 10m, 2h or 3d, found \"long\"",
         ),
@@ -202,6 +232,23 @@ fn a_word_that_is_an_option_is_told_as_one() {
         (
             "--status",
             "unknown option \"--status\", did you mean \"status\"?",
+        ),
+        (
+            "--usr john",
+            "unknown option \"--usr\", did you mean \"scan --user\"?",
+        ),
+        // A command is only told of what it has.
+        (
+            "history --onec",
+            "unknown option \"--onec\", see history --help",
+        ),
+        (
+            "status --watc",
+            "unknown option \"--watc\", see status --help",
+        ),
+        (
+            "history --sinse 2h",
+            "unknown option \"--sinse\", did you mean \"--since\"?",
         ),
         (
             "--suggest 5m",
@@ -256,7 +303,7 @@ fn the_table_names_only_what_it_has() {
             assert!(is_operand || command.has(word), "{word}: {command:?}");
         }
         for option in command.all_options() {
-            let same = lookup::long_option(option.long).unwrap();
+            let same = lookup::long_option(option.long, None).unwrap();
             assert_eq!(same.does, option.does, "two options of one name");
         }
     }
