@@ -129,6 +129,22 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// JSON with each character that misleads as `\uNNNN`, which means the same: it may be printed on a terminal. Its lines stay.
+pub fn visible_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || !misleads(character) {
+            text.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // A String takes any text.
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    text
+}
+
 fn write_escaped(out: &mut impl Write, character: char) -> fmt::Result {
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         write!(out, "\\x{byte:02x}")?;
@@ -214,6 +230,20 @@ mod tests {
         let mut out = String::new();
         write_one_line(&mut out, "Name=\"a\\x0a\", ü\n\u{2029}end\r").unwrap();
         assert_eq!(out, "Name=\"a\\x0a\", ü\\x0a\\xe2\\x80\\xa9end\\x0d");
+    }
+
+    #[test]
+    fn json_is_visible_and_means_the_same() {
+        let name = "a\"b\\c\n\x1b\x7f\u{9b}\u{202e}\u{e0041}ü ";
+        let json = serde_json::to_string_pretty(&[name]).unwrap();
+        let visible = visible_json(&json);
+        assert!(
+            !visible.chars().any(|c| c != '\n' && misleads(c)),
+            "{visible}"
+        );
+        assert_eq!(visible.lines().count(), json.lines().count());
+        let read: Vec<String> = serde_json::from_str(&visible).unwrap();
+        assert_eq!(read, [name]);
     }
 
     /// Bytes in which the characters that matter are frequent.

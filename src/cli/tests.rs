@@ -108,22 +108,6 @@ fn mistakes_are_named_with_their_fix() {
             "scan --nonsense --help",
             "unknown option \"--nonsense\", see scan --help",
         ),
-        (
-            "scan --suggest 1s --user root",
-            "\"--suggest\" and \"--user\" exclude each other",
-        ),
-        (
-            "scan --suggest 1s --name a",
-            "\"--suggest\" and \"--name\" exclude each other",
-        ),
-        (
-            "scan --suggest 1s --top 3",
-            "\"--suggest\" and \"--top\" exclude each other",
-        ),
-        (
-            "scan --suggest 1s --all",
-            "\"--suggest\" and \"--all\" exclude each other",
-        ),
         ("-x", "unknown option \"-x\", see --help"),
         ("--json", "option \"--json\" needs a command, see --help"),
         (
@@ -176,22 +160,6 @@ fn mistakes_are_named_with_their_fix() {
             "\"exempt\" needs --for or --end or --list, see exempt --help",
         ),
         (
-            "exempt 1 --list",
-            "\"PID\" and \"--list\" exclude each other",
-        ),
-        (
-            "exempt 1 --for 2h --end",
-            "\"--for\" and \"--end\" exclude each other",
-        ),
-        (
-            "exempt 1 --reason x --end",
-            "\"--reason\" and \"--end\" exclude each other",
-        ),
-        (
-            "exempt 1 --end --json",
-            "\"--end\" and \"--json\" exclude each other",
-        ),
-        (
             "explain -1",
             "\"PID\" must be a number from 1 to 2147483647, found \"-1\"",
         ),
@@ -204,6 +172,46 @@ fn mistakes_are_named_with_their_fix() {
         (
             "exempt 1 --for long",
             "\"--for\" must be a time such as 30s, 10m, 2h or 3d, found \"long\"",
+        ),
+    ] {
+        assert_eq!(typed(line), Err(message.into()), "{line}");
+    }
+}
+
+#[test]
+fn what_excludes_each_other_is_named() {
+    for (line, message) in [
+        (
+            "scan --suggest 1s --user root",
+            "\"--suggest\" and \"--user\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --name a",
+            "\"--suggest\" and \"--name\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --top 3",
+            "\"--suggest\" and \"--top\" exclude each other",
+        ),
+        (
+            "scan --suggest 1s --all",
+            "\"--suggest\" and \"--all\" exclude each other",
+        ),
+        (
+            "exempt 1 --end --json",
+            "\"--end\" and \"--json\" exclude each other",
+        ),
+        (
+            "exempt 1 --for 2h --end",
+            "\"--for\" and \"--end\" exclude each other",
+        ),
+        (
+            "exempt 1 --reason x --end",
+            "\"--reason\" and \"--end\" exclude each other",
+        ),
+        (
+            "exempt 1 --list",
+            "\"PID\" and \"--list\" exclude each other",
         ),
     ] {
         assert_eq!(typed(line), Err(message.into()), "{line}");

@@ -18,6 +18,7 @@ pub(crate) mod status;
 use crate::Error;
 use crate::config::Config;
 use crate::config::schedule::WeekMinute;
+use crate::escape::visible_json;
 use crate::sys::clock::local_time;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -51,7 +52,7 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Error> {
     let json = serde_json::to_string_pretty(value)
         .map_err(|error| Error::System("writing JSON", error.into()))?;
-    print(&(json + "\n"))
+    print(&(visible_json(&json) + "\n"))
 }
 
 /// Writes a warning to standard error.

@@ -153,7 +153,7 @@ impl Reporter {
 
     /// A process as the status has it.
     pub fn process(&self, process: &Process) -> ProcessRecord {
-        ProcessRecord::shown(process, &mut self.users.borrow_mut()).public()
+        ProcessRecord::shown(process, &mut self.users.borrow_mut(), Spelling::Escaped).public()
     }
 
     /// Whether the notifier is to get events.

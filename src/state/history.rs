@@ -2,6 +2,7 @@
 //! appends to it, `history` and `status` read it.
 
 use super::atomic_file::{WriteErrors, directory, make_directory_of};
+use super::process_record::Spelling;
 use crate::paths;
 use crate::sys::fs::{Links, open_regular, open_to_read};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,25 @@ pub struct Entry {
     /// `shortage` where the machine was short of memory; None where it was over a threshold of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+}
+
+impl Entry {
+    /// Makes plain what was written escaped.
+    pub fn unescape(&mut self) {
+        let Self {
+            name,
+            user,
+            unit,
+            exe,
+            cmdline,
+            ..
+        } = self;
+        let optional = [unit, exe, cmdline].into_iter().flatten();
+        [name, user]
+            .into_iter()
+            .chain(optional)
+            .for_each(Spelling::unescape);
+    }
 }
 
 /// What the kernel's OOM killer did between two scans.

@@ -1,7 +1,7 @@
 //! One process as everything outside of the program sees it: the fields of log records, the status file, the history
 //! and `--json`. Pure but for the look-up of user names.
 
-use crate::escape::Escaped;
+use crate::escape::{Escaped, unescaped};
 use crate::policy::Exemption;
 use crate::proc::{Name, Process};
 use crate::quantities::{Bytes, Pid};
@@ -55,11 +55,12 @@ pub struct ProcessRecord {
 }
 
 /// How names, which are any bytes, become text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
     /// Bytes that are not UTF-8 as `\xNN`, all else as it is: for programs, which quote it themselves.
     Plain,
     /// Quoted and escaped as in the text log: for what is printed as it is.
+    #[default]
     Escaped,
 }
 
@@ -78,6 +79,16 @@ impl Spelling {
             }
         }
         text
+    }
+
+    /// What a command prints: JSON for programs, or else text for people.
+    pub fn of_output(is_json: bool) -> Self {
+        if is_json { Self::Plain } else { Self::Escaped }
+    }
+
+    /// What was written escaped, into a file of ours, as plain text.
+    pub fn unescape(text: &mut String) {
+        *text = Self::Plain.text(&unescaped(text));
     }
 }
 
@@ -104,11 +115,26 @@ impl ProcessRecord {
         }
     }
 
-    /// The same as people see it: escaped, and with the size, which is known even of a process that can't be read.
-    pub fn shown(process: &Process, users: &mut UserNames) -> Self {
+    /// The same with the size, which is known even of a process that can't be read.
+    pub fn shown(process: &Process, users: &mut UserNames, spelling: Spelling) -> Self {
         Self {
             rss_bytes: Some(process.rss.get()),
-            ..Self::new(process, users, Spelling::Escaped)
+            ..Self::new(process, users, spelling)
+        }
+    }
+
+    /// Makes plain what was written escaped.
+    pub fn unescape(&mut self) {
+        let Self {
+            name,
+            cmdline,
+            exe,
+            user,
+            unit,
+            ..
+        } = self;
+        for text in [name, cmdline, exe, user, unit] {
+            text.iter_mut().for_each(Spelling::unescape);
         }
     }
 

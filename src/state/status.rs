@@ -110,6 +110,17 @@ pub struct Waiting {
     pub restart_loop: bool,
 }
 
+impl DaemonStatus {
+    /// Makes plain what was written escaped: the names, of which the sentences about them keep their own.
+    pub fn unescape(&mut self) {
+        let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.process);
+        let notes = self.victims.iter_mut().chain(&mut self.protected);
+        for note in notes.chain(waiting) {
+            note.process.unescape();
+        }
+    }
+}
+
 impl Waiting {
     /// How long it still waits at `now`.
     pub fn left(&self, now: SystemTime) -> Duration {

@@ -2,14 +2,71 @@
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, program, said};
+use crate::harness::machine::{Machine, program, run, said, until};
 
 pub(crate) const CASES: &[Case] = cases![
     any_bytes_in_the_log,
     any_bytes_in_the_table,
     longer_than_15_bytes,
     not_the_full_name,
+    json_has_them_as_they_are,
 ];
+
+/// For programs a name is a string like any other: JSON quotes it, and we do not.
+fn json_has_them_as_they_are() {
+    const NAME: &str = "a \"b\"\n\u{202e}\\c";
+    let machine = Machine::new().with("thresholds.check_interval", "0.2");
+    let machine = machine.with("whitelist.names", "[\"spared, *\", \"a *\"]");
+    let hog = Hog::new().comm("spared, x").argv0("spared, x").start();
+    let named = Hog::new().mib(1).comm(NAME).start();
+    let mut victim = Hog::new().comm("victim (x)").argv0("victim (x)").start();
+    let mut daemon = machine.start();
+    assert_eq!(victim.ended_by(), Some(libc::SIGTERM));
+    let has = |words: &[&str], name: &str| {
+        let config = machine.config_file();
+        let words: Vec<_> = match words[0] {
+            "history" | "exempt" => words.to_vec(),
+            _ => [words, &["--config", &config]].concat(),
+        };
+        let name = serde_json::to_string(name).expect("JSON");
+        let name = format!("\"name\": {}", name.replace('\u{202e}', "\\u202e"));
+        until(&format!("{words:?} has {name}"), || {
+            run(&words).out.contains(&name)
+        });
+        assert!(!run(&words).out.contains('\u{202e}'), "{words:?}");
+    };
+    let pid = named.pid().to_string();
+    let exempt = [
+        "exempt",
+        &pid,
+        "--for",
+        "1h",
+        "--reason",
+        "\u{201c}why\u{201d}",
+        "--json",
+    ];
+    let json = run(&exempt).json();
+    assert_eq!(json["reason"], "\u{201c}why\u{201d}");
+    assert_eq!(json["name"], NAME);
+    let over = json["until_unix"].as_u64().expect("a time");
+    let now = std::time::SystemTime::now();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    assert!(over.abs_diff(now.as_secs() + 3600) < 60, "{json}");
+    for words in [
+        &["scan", "--all", "--json"][..],
+        &["explain", &pid, "--json"],
+        &["check", "--json"],
+        &["exempt", "--list", "--json"],
+    ] {
+        has(words, NAME);
+    }
+    has(&["status", "--json"], "spared, x");
+    has(&["history", "--json"], "victim (x)");
+    daemon.stop();
+    assert!(hog.is_alive());
+}
 
 /// A comm, and the field that the log may show for it.
 const HOSTILE: &[(&[u8], &str)] = &[
@@ -51,7 +108,7 @@ fn any_bytes_in_the_log() {
                 .iter()
                 .any(|record| record.message.to_ascii_lowercase().contains(&pattern))
         };
-        crate::harness::machine::until(&format!("the log has {pattern}"), || found(&log.records()));
+        until(&format!("the log has {pattern}"), || found(&log.records()));
     }
     daemon.stop();
 }

@@ -1,6 +1,6 @@
 //! The processes that an entry of the configuration matches now.
 
-use crate::escape::Escaped;
+use crate::events::Spelling;
 use crate::proc::{Facts, Process};
 use crate::quantities::Pid;
 use serde::Serialize;
@@ -17,13 +17,14 @@ pub(super) struct Match {
 /// The processes that match, of those that can be read.
 pub(super) fn matching(
     processes: &[Process],
+    spelling: Spelling,
     is_match: impl Fn(&Process, &Facts) -> bool,
 ) -> Vec<Match> {
     let matches = processes.iter().filter_map(|process| {
         let facts = process.facts.as_ref().ok()?;
         is_match(process, facts).then(|| Match {
             pid: process.pid,
-            name: Escaped(facts.name.as_bytes()).to_string(),
+            name: spelling.text(facts.name.as_bytes()),
         })
     });
     matches.collect()

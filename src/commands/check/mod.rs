@@ -13,6 +13,7 @@ use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::commands::status;
 use crate::config::Config;
+use crate::events::Spelling;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot};
 use crate::sys::trust;
@@ -87,6 +88,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
         untrusted_commands: &untrusted_commands,
+        spelling: Spelling::of_output(options.json),
     };
     let report = CheckReport::new(&checked);
     if options.json {

@@ -3,6 +3,7 @@
 use super::matches::{Match, matching, shown};
 use crate::commands::config_line::from;
 use crate::escape::OneLine;
+use crate::events::Spelling;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Facts, Process, Snapshot};
 use serde::Serialize;
@@ -23,7 +24,7 @@ pub(super) struct Ruled {
     doubtful: usize,
 }
 
-pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
+pub(super) fn list(policy: &Policy, snapshot: &Snapshot, spelling: Spelling) -> Vec<Ruled> {
     let processes = &snapshot.near;
     let now = &crate::sys::now();
     let count = |is_match: &dyn Fn(&Process, &Facts) -> bool| {
@@ -44,7 +45,7 @@ pub(super) fn list(policy: &Policy, snapshot: &Snapshot) -> Vec<Ruled> {
             number: index + 1,
             rule: rule.to_string(),
             from: from(rule.location.as_ref()),
-            matches: matching(processes, |process, _| is_own(process)),
+            matches: matching(processes, spelling, |process, _| is_own(process)),
             protected: count(&|process, _| {
                 let protection = policy.protection(process, &snapshot.memory, now);
                 is_own(process) && protection.is_some_and(|protection| !protection.is_by_rule())

@@ -7,6 +7,7 @@ use crate::commands::config_line::from;
 use crate::config::schedule::WeekMinute;
 use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
 use crate::escape::{Escaped, OneLine};
+use crate::events::Spelling;
 use crate::policy::Policy;
 use crate::policy::system_guard::floor_threshold;
 use crate::proc::{Process, Snapshot};
@@ -40,6 +41,8 @@ pub(super) struct Checked<'c> {
     pub now: WeekMinute,
     /// Why the notifier does not run a command.
     pub untrusted_commands: &'c [Doubt],
+    /// How names are written.
+    pub spelling: Spelling,
 }
 
 /// A valid configuration and what it matches now.
@@ -147,7 +150,7 @@ impl CheckReport {
             valid: true,
             configuration: config.origin.to_string(),
             drop_ins: drop_ins
-                .map(|file| Escaped(file.as_os_str().as_bytes()).to_string())
+                .map(|file| checked.spelling.text(file.as_os_str().as_bytes()))
                 .collect(),
             dry_run_cause: config.dry_run_cause(),
             over: checked.over,
@@ -156,8 +159,8 @@ impl CheckReport {
             processes: snapshot.near.len(),
             thresholds: thresholds(policy, snapshot),
             system: SystemReport::new(&config.system, snapshot.memory.total),
-            whitelist: super::whitelist::list(policy, written, &snapshot.near),
-            rules: super::rules::list(policy, snapshot),
+            whitelist: super::whitelist::list(policy, written, &snapshot.near, checked.spelling),
+            rules: super::rules::list(policy, snapshot, checked.spelling),
             week: Week::new(config, checked.now),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };

@@ -4,6 +4,7 @@ use super::matches::{Match, matching, shown};
 use crate::commands::config_line::from;
 use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
+use crate::events::Spelling;
 use crate::policy::{Policy, name_of};
 use crate::proc::{Facts, Process};
 use crate::quantities::{Pid, Uid};
@@ -27,7 +28,12 @@ pub(super) struct Listed {
     by_executable: Vec<Pid>,
 }
 
-pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) -> Vec<Listed> {
+pub(super) fn list(
+    policy: &Policy,
+    written: &Written,
+    processes: &[Process],
+    spelling: Spelling,
+) -> Vec<Listed> {
     let Whitelist {
         pids,
         names,
@@ -53,7 +59,12 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
     let mut entries = Vec::new();
     for (index, pid) in pids.iter().enumerate() {
         let is_match = |process: &Process, _: &Facts| process.pid == *pid;
-        entries.push(entry("pids", index, matching(processes, is_match), true));
+        entries.push(entry(
+            "pids",
+            index,
+            matching(processes, spelling, is_match),
+            true,
+        ));
     }
     for (index, name) in names.iter().enumerate() {
         let is_match = |process: &Process, facts: &Facts| {
@@ -62,7 +73,7 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         let is_refuted = |process: &Process, facts: &Facts| {
             name_of(name, facts).is_some() && policy.refuted_name(process).is_some()
         };
-        let matches = matching(processes, is_match);
+        let matches = matching(processes, spelling, is_match);
         let by_executable = if matches.is_empty() {
             executables.get_or_insert_with(|| base_names(processes));
             let named = executables.iter().flatten();
@@ -73,14 +84,14 @@ pub(super) fn list(policy: &Policy, written: &Written, processes: &[Process]) ->
         };
         entries.push(Listed {
             by_executable,
-            refuted: matching(processes, is_refuted).len(),
+            refuted: matching(processes, spelling, is_refuted).len(),
             ..entry("names", index, matches, true)
         });
     }
     for (index, user) in users.iter().enumerate() {
         let is_match = |_: &Process, facts: &Facts| user.uid == Some(facts.uid);
         let protects = user.uid != Some(Uid::ROOT) || *protect_root;
-        let matches = matching(processes, is_match);
+        let matches = matching(processes, spelling, is_match);
         entries.push(entry("users", index, matches, protects));
     }
     entries

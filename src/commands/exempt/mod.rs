@@ -7,6 +7,7 @@ use crate::cli::{Exempt, ExemptOptions};
 use crate::commands::context::absence;
 use crate::commands::exemptions::{ExemptRow, in_force, is_in_force};
 use crate::commands::status;
+use crate::events::Spelling;
 use crate::policy::{Exemption, built_in};
 use crate::proc::{NoQuestions, ProcRoot, Sampler};
 use crate::quantities::{Bytes, Pid, Uid};
@@ -26,7 +27,9 @@ pub(crate) fn run(options: &ExemptOptions) -> Result<(), Error> {
         }
         Exempt::Begin(pid, time, reason) => {
             need_root()?;
-            let row = exemption(&sampler, &file, *pid, *time, reason)?;
+            let exemption = exemption(&sampler, &file, *pid, *time, reason)?;
+            let spelling = Spelling::of_output(options.json);
+            let row = ExemptRow::new(&exemption, *time, SystemTime::now(), spelling);
             if options.json {
                 crate::commands::print_json(&row)?;
             } else {
@@ -56,7 +59,7 @@ fn exemption(
     pid: Pid,
     time: Duration,
     reason: &str,
-) -> Result<ExemptRow, Error> {
+) -> Result<Exemption, Error> {
     let held = sampler.try_hold(&NoQuestions(Bytes::ZERO), pid);
     let (process, _) = held.map_err(|error| absence(pid, &error, sampler.hides_processes()))?;
     // An exemption of the thread, or of what has exited, would protect nothing.
@@ -90,14 +93,13 @@ fn exemption(
         until: sys::boot_clock() + time,
         reason: reason.to_owned(),
     };
-    let row = ExemptRow::new(&exemption, time, SystemTime::now());
     file.change(|exemptions| {
         exemptions.retain(|other| other.process.pid != pid && is_in_force(sampler, other));
-        exemptions.push(exemption);
+        exemptions.push(exemption.clone());
         true
     })
     .map_err(|error| Error::Write(file.path().to_owned(), error))?;
-    Ok(row)
+    Ok(exemption)
 }
 
 fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> {
@@ -122,7 +124,7 @@ fn end(sampler: &Sampler, file: &ExemptionsFile, pid: Pid) -> Result<(), Error> 
 }
 
 fn list(sampler: &Sampler, file: &ExemptionsFile, json: bool) -> Result<(), Error> {
-    let rows = in_force(sampler, file);
+    let rows = in_force(sampler, file, Spelling::of_output(json));
     let rows = rows.map_err(|error| Error::File(file.path().to_owned(), error))?;
     if json {
         crate::commands::print_json(&rows)

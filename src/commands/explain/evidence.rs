@@ -2,6 +2,7 @@
 
 use super::shortage::Candidates;
 use crate::config::{Schedule, Written};
+use crate::events::Spelling;
 use crate::policy::Policy;
 use crate::proc::{Process, ProcessDetails, SystemMemory};
 use crate::quantities::Now;
@@ -31,6 +32,8 @@ pub(super) struct Evidence<'e> {
     pub daemon: Option<&'e DaemonStatus>,
     /// What may be killed while memory is short; None where the guard is off.
     pub candidates: Option<Candidates>,
+    /// How names are written.
+    pub spelling: Spelling,
     /// The moment it is made for.
     pub now: Now,
 }

@@ -11,6 +11,7 @@ mod view;
 use crate::Error;
 use crate::cli::ExplainOptions;
 use crate::commands::context::{Context, absence};
+use crate::events::Spelling;
 use crate::quantities::Pid;
 use crate::sys;
 use crate::sys::clock::started_at;
@@ -22,7 +23,8 @@ use view::Explanation;
 
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
     let mut context = Context::open(options.config.as_deref())?;
-    let explanation = explanation(&mut context, options.pid)?;
+    let spelling = Spelling::of_output(options.json);
+    let explanation = explanation(&mut context, options.pid, spelling)?;
     if options.json {
         crate::commands::print_json(&explanation)
     } else {
@@ -32,7 +34,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), Error> {
 
 /// The explanation as text without colours, the verdict first; where there is none, why.
 pub(crate) fn text(context: &mut Context, pid: Pid) -> String {
-    let explanation = match explanation(context, pid) {
+    let explanation = match explanation(context, pid, Spelling::Escaped) {
         Ok(explanation) => explanation.text(false),
         Err(error) => return error.to_string(),
     };
@@ -42,7 +44,7 @@ pub(crate) fn text(context: &mut Context, pid: Pid) -> String {
     }
 }
 
-fn explanation(context: &mut Context, pid: Pid) -> Result<Explanation, Error> {
+fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Explanation, Error> {
     let Context {
         policy,
         written,
@@ -74,6 +76,7 @@ fn explanation(context: &mut Context, pid: Pid) -> Result<Explanation, Error> {
         schedule: schedule.and_then(|index| policy.config.schedules.get(index)),
         daemon: daemon.as_ref(),
         candidates,
+        spelling,
         now,
     };
     Ok(Explanation::new(&evidence, &mut UserNames::default()))

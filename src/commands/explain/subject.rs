@@ -6,7 +6,7 @@ use crate::escape::{Escaped, OneLine};
 use crate::events::ProcessRecord;
 use crate::proc::Unreadable;
 use crate::quantities::{Bytes, Percent, Pid, Span};
-use crate::sys::clock::local_time;
+use crate::sys::clock::{local_time, unix_seconds};
 use crate::systemd::Unit;
 use crate::users::UserNames;
 use serde::Serialize;
@@ -16,7 +16,10 @@ use std::time::SystemTime;
 pub(super) struct Subject {
     #[serde(flatten)]
     pub(super) process: ProcessRecord,
+    /// Local time.
     pub(super) started: Option<String>,
+    /// The same in seconds since 1970.
+    started_unix: Option<u64>,
     #[serde(skip)]
     pub(super) age: Option<String>,
     pub(super) rss_percent: f64,
@@ -38,7 +41,7 @@ impl Subject {
             process, details, ..
         } = evidence;
         let facts = process.facts.as_ref();
-        let shown = |bytes: &[u8]| Escaped(bytes).to_string();
+        let shown = |bytes: &[u8]| evidence.spelling.text(bytes);
         // It has no memory of its own and no executable, whatever this user may read.
         let is_kernel_thread = facts.is_ok_and(|facts| facts.is_kernel_thread);
         let exe = details.exe.as_ref().filter(|_| !is_kernel_thread);
@@ -61,12 +64,13 @@ impl Subject {
             },
             anon_bytes: details.anonymous.or(of_kernel_thread).map(Bytes::get),
             swap_bytes: details.swap.or(of_kernel_thread).map(Bytes::get),
-            ..ProcessRecord::shown(process, users)
+            ..ProcessRecord::shown(process, users, evidence.spelling)
         };
         let unreadable = failures.into_iter().flatten();
         Self {
             process: record,
             started: evidence.started.map(|start| local_time(start).to_string()),
+            started_unix: evidence.started.map(unix_seconds),
             age: evidence.started.map(|start| ago(start, SystemTime::now())),
             huge_bytes: facts
                 .ok()

@@ -6,6 +6,7 @@ use crate::Error;
 use crate::cli::{Filter, HistoryOptions, Since};
 use crate::config::NamePattern;
 use crate::escape::unescaped;
+use crate::events::Spelling;
 use crate::state::history::{Entry, History};
 use crate::sys::clock::{local_time, start_of_day, unix_seconds};
 use crate::systemd::{Unit, Unknown};
@@ -29,6 +30,7 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
         crate::commands::warn(&unknown.to_string());
     }
     if options.json {
+        let report = report.plain();
         crate::commands::print_json(&report)
     } else {
         crate::commands::print(&report.text())
@@ -63,7 +65,9 @@ fn is_wanted(filter: &Filter, entry: &Entry) -> bool {
 
 /// The unit's `Restart=`; None, and why in `unknown`, where systemd does not say.
 fn restart(unit: &str, unknown: &Cell<Option<Unknown>>) -> Option<String> {
-    match Unit::ask(unit) {
+    let mut name = unit.to_owned();
+    Spelling::unescape(&mut name);
+    match Unit::ask(&name) {
         Ok(unit) => unit.value("Restart").map(str::to_owned),
         Err(error) => {
             unknown.set(Some(error));

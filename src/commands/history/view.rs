@@ -2,7 +2,7 @@
 
 use crate::commands::bar::bar;
 use crate::escape::OneLine;
-use crate::events::ProcessRecord;
+use crate::events::{ProcessRecord, Spelling};
 use crate::policy::{QUIET, is_restart};
 use crate::quantities::{Bytes, Percent};
 use crate::state::history::{Entry, KernelKills, Past};
@@ -107,6 +107,20 @@ impl PastReport {
     pub(crate) fn total(&self) -> (usize, Bytes) {
         let freed = self.rows.iter().filter_map(|row| row.entry.freed_bytes);
         (self.rows.len(), Bytes::new(freed.sum()))
+    }
+
+    /// The same for programs.
+    pub(super) fn plain(mut self) -> Self {
+        for row in &mut self.rows {
+            row.entry.unescape();
+        }
+        for sum in &mut self.summary {
+            [&mut sum.name, &mut sum.user]
+                .into_iter()
+                .chain(&mut sum.unit)
+                .for_each(Spelling::unescape);
+        }
+        self
     }
 
     /// As text for people.

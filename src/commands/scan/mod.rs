@@ -14,6 +14,7 @@ mod watch;
 use crate::Error;
 use crate::cli::{self, Filter, ScanOptions, Shown, Verbosity};
 use crate::commands::context::Context;
+use crate::events::Spelling;
 use crate::quantities::Uid;
 use crate::sys::users;
 use scanner::Scanner;
@@ -41,6 +42,7 @@ pub(crate) fn run(options: &ScanOptions) -> Result<(), Error> {
         name: options.filter.name.clone(),
         all: options.shown == Shown::All,
         top: options.top.map(NonZeroUsize::get),
+        spelling: Spelling::of_output(options.json),
     });
     if options.watch {
         return watch::watch(scanner, &mut context);

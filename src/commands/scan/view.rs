@@ -3,7 +3,7 @@
 use crate::commands::config_line::file_of;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
-use crate::events::{MemoryInUse, ProcessRecord};
+use crate::events::{MemoryInUse, ProcessRecord, Spelling};
 use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot, SystemMemory, SystemReading};
@@ -27,6 +27,8 @@ pub struct View {
     pub all: bool,
     /// At most so many.
     pub top: Option<usize>,
+    /// How names are written.
+    pub spelling: Spelling,
 }
 
 impl View {
@@ -200,7 +202,8 @@ impl ScanReport {
         });
         wanted.truncate(view.top.unwrap_or(usize::MAX));
         let rows = wanted.into_iter().map(|(process, verdict, share)| {
-            Row::new(policy, process, &verdict, share, (memory, now), users)
+            let record = ProcessRecord::shown(process, users, view.spelling);
+            Row::new(policy, (process, record), &verdict, share, (memory, now))
         });
         Self {
             configuration: policy.config.origin.to_string(),
@@ -289,11 +292,10 @@ fn share_of_threshold(policy: &Policy, process: &Process, memory: &SystemMemory)
 impl Row {
     fn new(
         policy: &Policy,
-        process: &Process,
+        (process, record): (&Process, ProcessRecord),
         verdict: &Verdict,
         share: Percent,
         (memory, now): (&SystemMemory, &Now),
-        users: &mut UserNames,
     ) -> Self {
         let (verdict, reason) = match verdict {
             Verdict::Plentiful(breach, share) => (
@@ -314,7 +316,7 @@ impl Row {
             Verdict::Within => (Word::Within, outlook(policy, process, memory, now)),
         };
         Self {
-            process: ProcessRecord::shown(process, users),
+            process: record,
             rss_percent: Percent::share(process.rss, memory.total).get(),
             rule: policy.rule(process).map(|(number, _)| number),
             metric: measured(process),

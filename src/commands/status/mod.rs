@@ -9,6 +9,7 @@ use crate::commands::exemptions::in_force;
 use crate::commands::history;
 use crate::commands::history::PastReport;
 use crate::config::LoadedFile;
+use crate::events::Spelling;
 use crate::paths;
 use crate::proc::{ProcRoot, Sampler};
 use crate::quantities::{Pid, ProcessKey, StartTime};
@@ -37,7 +38,7 @@ struct NotRunning {
 }
 
 pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
-    let status = match running()? {
+    let mut status = match running()? {
         Ok(status) => status,
         Err(reason) => {
             let service = Unit::ask(SERVICE).ok().and_then(|unit| unit.fate());
@@ -65,12 +66,17 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
         }
     };
     let sampler = Sampler::new(ProcRoot::system()?);
+    let file = match options.config.as_deref() {
+        Some(file) if !is_its_file(&status, Some(file)) => on_disk::of_another(&status, file),
+        _ => on_disk::of_daemon(&status),
+    };
+    let spelling = Spelling::of_output(options.json);
+    if spelling == Spelling::Plain {
+        status.unescape();
+    }
     let report = StatusReport::new(Situation {
-        exemptions: in_force(&sampler, &ExemptionsFile::usual()).ok(),
-        file: match options.config.as_deref() {
-            Some(file) if !is_its_file(&status, Some(file)) => on_disk::of_another(&status, file),
-            _ => on_disk::of_daemon(&status),
-        },
+        exemptions: in_force(&sampler, &ExemptionsFile::usual(), spelling).ok(),
+        file,
         today: history::today(&History::usual())
             .as_ref()
             .map(PastReport::total),
