@@ -51,6 +51,8 @@ pub(super) enum WarningKind {
     UnknownUser(String),
     /// A rule names a user that does not exist.
     UnknownRuleUser(String),
+    /// No user matches the pattern of a rule.
+    NoRuleUser(String),
     /// The user database gave no answer.
     UserLookup(String, io::Error),
     /// The user was found when the configuration was loaded before, and is not now.
@@ -199,6 +201,14 @@ impl fmt::Display for Warning {
                     "user {user:?} does not exist; this rule matches nothing until it does"
                 )?;
                 write_suspicion(f, user)
+            }
+            WarningKind::NoRuleUser(pattern) => {
+                write!(
+                    f,
+                    "no user has a name like {pattern:?}; this rule matches nothing until a reload \
+                     finds one"
+                )?;
+                write_suspicion(f, pattern)
             }
             WarningKind::UserLookup(user, error) => write!(
                 f,

@@ -88,7 +88,8 @@ fn resolve_matcher(
         return None;
     }
     let text = user.pattern.text().to_owned();
-    let found = if user.pattern.is_glob() {
+    let is_glob = user.pattern.is_glob();
+    let found = if is_glob {
         list(&mut |name| user.pattern.matches(name.to_bytes()))
     } else {
         uid_of(&text, lookup).map(Vec::from_iter)
@@ -96,8 +97,12 @@ fn resolve_matcher(
     match found {
         Ok(uids) => {
             user.uids = uids;
-            let is_unknown = user.uids.is_empty();
-            is_unknown.then_some(WarningKind::UnknownRuleUser(text))
+            let unknown = if is_glob {
+                WarningKind::NoRuleUser(text)
+            } else {
+                WarningKind::UnknownRuleUser(text)
+            };
+            user.uids.is_empty().then_some(unknown)
         }
         Err(error) => Some(WarningKind::UserLookup(text, error)),
     }
@@ -130,6 +135,7 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
     for warning in warnings {
         if let WarningKind::UnknownUser(user)
         | WarningKind::UnknownRuleUser(user)
+        | WarningKind::NoRuleUser(user)
         | WarningKind::UserLookup(user, _) = &warning.kind
         {
             if kept.contains(user) {

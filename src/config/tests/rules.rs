@@ -44,6 +44,17 @@ fn users_of_rules_are_looked_up_and_globs_listed() {
         warnings("[[rule]]\nuser = \"ghost\"\n"),
         ["c.toml:1:1: user \"ghost\" does not exist; this rule matches nothing until it does"]
     );
+    let loaded = super::parse("[[rule]]\nuser = \"ghost*\"\n").unwrap();
+    assert_eq!(
+        loaded
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        [
+            "c.toml:1:1: no user has a name like \"ghost*\"; this rule matches nothing until a reload finds one"
+        ]
+    );
 }
 
 #[test]
