@@ -1,5 +1,6 @@
 //! The exemptions in force, for `exempt` and `status`. Reads their file.
 
+use crate::commands::context::still_runs;
 use crate::events::Spelling;
 use crate::policy::Exemption;
 use crate::proc::Sampler;
@@ -56,7 +57,7 @@ impl ExemptRow {
 
 /// Whether it is in force: its time is not over and its process has not ended.
 pub(super) fn is_in_force(sampler: &Sampler, exemption: &Exemption) -> bool {
-    exemption.until > sys::boot_clock() && sampler.is_still(exemption.process)
+    exemption.until > sys::boot_clock() && still_runs(sampler, exemption.process)
 }
 
 /// All that are in force. Fails as [`ExemptionsFile::read`].

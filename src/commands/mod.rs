@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::config::schedule::WeekMinute;
 use crate::escape::visible_json;
 use crate::sys::clock::local_time;
+use crate::sys::process::against_hidepid;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -32,6 +33,12 @@ pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
 pub(crate) fn week_minute() -> WeekMinute {
     let now = local_time(SystemTime::now());
     WeekMinute::new(now.weekday, now.minute_of_day())
+}
+
+/// What a command says where hidepid hides other users' processes from it.
+pub(crate) fn hidepid_note() -> String {
+    let remedy = against_hidepid();
+    format!("/proc is mounted with hidepid: other users' processes can't be seen, {remedy}")
 }
 
 /// Writes to standard output. A reader that went away, as `head` does, is no failure.

@@ -7,6 +7,7 @@ use crate::config::{Config, Error, Loaded, idle_threshold};
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::Sampler;
+use crate::sys::process;
 use crate::users::Lookups;
 use std::path::Path;
 
@@ -69,6 +70,8 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     for &pid in &config.whitelist.pids {
         match sampler.identify_process(pid) {
             Ok(Some(key)) => policy.pinned.push(key),
+            // One that hidepid hides can't be killed either; that it hides some is logged.
+            Ok(None) | Err(_) if process::exists(pid) => {}
             Ok(None) | Err(_) => reporter.emit(&Event::PidUnused(pid)),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, hide_processes, said};
+use crate::harness::machine::{Machine, hide_processes, run, said};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     hidepid_1_is_named_by_the_daemon: [Needs::Users],
     hidepid_ptraceable_is_named_by_the_daemon: [Needs::Users],
     hidepid_is_named_by_scan: [Needs::Users],
+    hidepid_hides_neither_daemon_nor_exemption: [Needs::Users],
     scan_as_a_normal_user: [Needs::Users],
 ];
 
@@ -86,6 +87,12 @@ fn daemon_names_hidepid(value: &str) {
         .iter()
         .filter(|record| record.message.contains("hidepid"));
     assert_eq!(said.count(), 1, "{records:?}");
+    // PID 1 is hidden, and is there.
+    let unused = |message: &str| message.contains("no process has PID");
+    assert!(
+        !records.iter().any(|record| unused(&record.message)),
+        "{records:?}"
+    );
 }
 
 fn scan_for_us(machine: &Machine) -> Command {
@@ -107,6 +114,36 @@ fn hidepid_is_named_by_scan() {
     let text = seen.all();
     assert!(text.contains("4711") && !text.contains("hidepid"), "{text}");
     assert!(hog_of_another.is_alive());
+}
+
+fn hidepid_hides_neither_daemon_nor_exemption() {
+    let machine = Machine::new();
+    let hog = Hog::new().user(ANOTHER).start();
+    let ours = Hog::new().mib(160).user(US).start();
+    let pid = hog.pid().to_string();
+    let exempted = run(&["exempt", &pid, "--for", "1h"]);
+    assert_eq!(exempted.status, Some(0), "{exempted:?}");
+    let machine = machine.with("settings.dry_run", "true");
+    let mut daemon = machine.start();
+    hide_processes("2");
+    let as_us = |words: &[&str]| {
+        let mut command = machine.binary_for(US);
+        command.args(words);
+        said(command)
+    };
+    let listed = as_us(&["exempt", "--list"]);
+    assert!(listed.out.contains(&pid), "{listed:?}");
+    let own = ours.pid().to_string();
+    let config = machine.config_file();
+    let explained = as_us(&["explain", &own, "--config", &config]);
+    assert!(
+        explained.out.contains("/proc is mounted with hidepid"),
+        "{explained:?}"
+    );
+    let checked = as_us(&["check", &config]);
+    let unseen = "1  nothing now, but the process exists: it has no memory, or /proc hides it";
+    assert!(checked.out.contains(unseen), "{checked:?}");
+    daemon.stop();
 }
 
 fn scan_as_a_normal_user() {

@@ -4,6 +4,7 @@ use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
+use crate::commands::hidepid_note;
 use crate::config::schedule::WeekMinute;
 use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
 use crate::escape::{Escaped, OneLine};
@@ -12,7 +13,6 @@ use crate::policy::Policy;
 use crate::policy::system_guard::floor_threshold;
 use crate::proc::{Process, Snapshot};
 use crate::quantities::Bytes;
-use crate::sys::process::against_hidepid;
 use crate::sys::trust::Doubt;
 use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
@@ -193,10 +193,7 @@ impl CheckReport {
         self.notes
             .extend(untrusted.map(|doubt| format!("the notifier runs no such command: {doubt}")));
         if checked.hidepid {
-            self.notes.push(format!(
-                "/proc is mounted with hidepid: other users' processes are not seen here, {}",
-                against_hidepid()
-            ));
+            self.notes.push(hidepid_note());
         }
         self.notes.extend(shared(checked));
         let is_unreadable = |process: &&Process| process.facts.is_err();

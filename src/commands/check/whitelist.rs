@@ -8,6 +8,7 @@ use crate::events::Spelling;
 use crate::policy::{Policy, name_of};
 use crate::proc::{Facts, Process};
 use crate::quantities::{Pid, Uid};
+use crate::sys::process;
 use serde::Serialize;
 use std::fmt::Write;
 use std::fs;
@@ -23,6 +24,9 @@ pub(super) struct Listed {
     protects: bool,
     /// With `verify_names`: how many processes have the name, which their executables do not verify.
     refuted: usize,
+    /// Whether the process with this PID is not among those that were read: it has no memory, or hidepid hides it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unseen: bool,
     /// Where it matches nothing: the processes whose executable has such a name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     by_executable: Vec<Pid>,
@@ -52,6 +56,7 @@ pub(super) fn list(
             matches,
             protects,
             refuted: 0,
+            unseen: false,
             by_executable: Vec::new(),
         }
     };
@@ -59,12 +64,11 @@ pub(super) fn list(
     let mut entries = Vec::new();
     for (index, pid) in pids.iter().enumerate() {
         let is_match = |process: &Process, _: &Facts| process.pid == *pid;
-        entries.push(entry(
-            "pids",
-            index,
-            matching(processes, spelling, is_match),
-            true,
-        ));
+        let matches = matching(processes, spelling, is_match);
+        entries.push(Listed {
+            unseen: matches.is_empty() && process::exists(*pid),
+            ..entry("pids", index, matches, true)
+        });
     }
     for (index, name) in names.iter().enumerate() {
         let is_match = |process: &Process, facts: &Facts| {
@@ -112,6 +116,9 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                 ", {} of that name not protected: another program",
                 entry.refuted
             ),
+            _ if entry.unseen => {
+                ", but the process exists: it has no memory, or /proc hides it".to_owned()
+            }
             _ if !entry.by_executable.is_empty() => {
                 let pids = entry.by_executable.iter().take(4);
                 let pids: Vec<_> = pids.map(ToString::to_string).collect();

@@ -14,6 +14,8 @@ pub(super) struct Candidates {
     need: Need,
     /// The process that is explained; or why it is none of them.
     own: Result<ProcessKey, &'static str>,
+    /// Whether hidepid hides some.
+    hidepid: bool,
 }
 
 /// What is asked of each process.
@@ -68,12 +70,18 @@ impl Candidates {
             all,
             need: Need::new(total, floor, left, left),
             own,
+            hidepid: sampler.hides_processes(),
         }))
     }
 
     /// Whether this process would be the first victim, and its place.
     pub(super) fn place(&self) -> (bool, String) {
-        let Self { all, need, own } = self;
+        let Self {
+            all,
+            need,
+            own,
+            hidepid,
+        } = self;
         let is_own = |key: &ProcessKey| all.iter().find(|candidate| candidate.key == *key);
         let own = match own.as_ref().map(is_own) {
             Ok(Some(own)) => own,
@@ -94,9 +102,14 @@ impl Candidates {
             Tier::Normal => String::new(),
             tier => format!(", {} in the order", tier.name()),
         };
+        let seen = if *hidepid {
+            " that can be seen, /proc is mounted with hidepid"
+        } else {
+            ""
+        };
         (
             place == 1,
-            format!("place {place} of {count}, gives {gives}{tier}"),
+            format!("place {place} of {count}{seen}, gives {gives}{tier}"),
         )
     }
 }

@@ -1,6 +1,7 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::config_line::file_of;
+use crate::commands::hidepid_note;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord, Spelling};
@@ -8,7 +9,6 @@ use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot, SystemMemory, SystemReading};
 use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
-use crate::sys::process::against_hidepid;
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -274,10 +274,7 @@ impl ScanReport {
             ));
         }
         if self.hidepid {
-            lines.push(format!(
-                "/proc is mounted with hidepid: other users' processes can't be seen, {}.",
-                against_hidepid()
-            ));
+            lines.push(hidepid_note() + ".");
         }
         lines
     }

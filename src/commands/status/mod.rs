@@ -5,6 +5,7 @@ mod view;
 
 use crate::Error;
 use crate::cli::StatusOptions;
+use crate::commands::context::still_runs;
 use crate::commands::exemptions::in_force;
 use crate::commands::history;
 use crate::commands::history::PastReport;
@@ -16,7 +17,6 @@ use crate::quantities::{Pid, ProcessKey, StartTime};
 use crate::state::exemptions::ExemptionsFile;
 use crate::state::history::History;
 use crate::state::status::{DaemonStatus, StatusFile};
-use crate::sys::process;
 use crate::systemd::Unit;
 use on_disk::Doubts;
 use serde::Serialize;
@@ -102,7 +102,9 @@ fn running() -> Result<Result<DaemonStatus, String>, Error> {
         }
         Err(error) => return Err(Error::reading(file.path(), error, "status")),
     };
-    Ok(if is_running(&status)? {
+    let sampler = Sampler::new(ProcRoot::system()?);
+    let is_running = identity(&status).is_some_and(|key| still_runs(&sampler, key));
+    Ok(if is_running {
         Ok(status)
     } else {
         Err(format!(
@@ -115,10 +117,8 @@ fn running() -> Result<Result<DaemonStatus, String>, Error> {
 /// The PID and the status of the running daemon; None where none runs or its file can't be read.
 pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, DaemonStatus)> {
     let status = StatusFile::usual(false).read().ok()?;
-    let pid = Pid::new(status.pid)?;
-    sampler
-        .is_still(identity(pid, &status))
-        .then_some((pid, status))
+    let key = identity(&status)?;
+    still_runs(sampler, key).then_some((key.pid, status))
 }
 
 /// The files that the running daemon has in force, where this configuration is what it reads at a reload. None for
@@ -126,7 +126,7 @@ pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, DaemonStatus)> {
 pub(crate) fn files_in_force(config: Option<&Path>) -> Option<Vec<LoadedFile>> {
     let status = StatusFile::usual(false).read_trusted().ok()?;
     let sampler = Sampler::new(ProcRoot::system().ok()?);
-    let is_running = sampler.is_still(identity(Pid::new(status.pid)?, &status));
+    let is_running = sampler.is_still(identity(&status)?);
     let is_read = is_running && is_its_file(&status, config);
     status.loaded_files.filter(|_| is_read)
 }
@@ -137,21 +137,10 @@ fn is_its_file(status: &DaemonStatus, file: Option<&Path>) -> bool {
     path(file) == path(status.config_file.as_deref())
 }
 
-fn identity(pid: Pid, status: &DaemonStatus) -> ProcessKey {
-    ProcessKey {
-        pid,
+/// The daemon; None where the file has no PID.
+fn identity(status: &DaemonStatus) -> Option<ProcessKey> {
+    Some(ProcessKey {
+        pid: Pid::new(status.pid)?,
         start_time: StartTime(status.start_time),
-    }
-}
-
-fn is_running(status: &DaemonStatus) -> Result<bool, Error> {
-    let Some(pid) = Pid::new(status.pid) else {
-        return Ok(false);
-    };
-    let sampler = Sampler::new(ProcRoot::system()?);
-    Ok(match sampler.identify(pid) {
-        Ok(Some(key)) => key == identity(pid, status),
-        // A process that hidepid hides still has its PID.
-        Ok(None) | Err(_) => process::exists(pid),
     })
 }
