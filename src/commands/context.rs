@@ -4,7 +4,7 @@ use crate::Error;
 use crate::config::{Config, Loaded, Warning, Written};
 use crate::policy::{Exemptions, Policy};
 use crate::proc::{ProcRoot, Sampler};
-use crate::quantities::{Pid, ProcessKey};
+use crate::quantities::Pid;
 use crate::state::exemptions::ExemptionsFile;
 use crate::state::status::DaemonStatus;
 use crate::sys::process;
@@ -56,14 +56,6 @@ impl Context {
             schedule,
             daemon,
         })
-    }
-}
-
-/// Whether this process still runs, as far as can be seen: one that hidepid hides still has its PID.
-pub(crate) fn still_runs(sampler: &Sampler, key: ProcessKey) -> bool {
-    match sampler.identify(key.pid) {
-        Ok(Some(now)) => now == key,
-        Ok(None) | Err(_) => process::exists(key.pid),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The exemptions in force, for `exempt` and `status`. Reads their file.
 
-use crate::commands::context::still_runs;
+use crate::commands::hidepid::still_runs;
 use crate::events::Spelling;
 use crate::policy::Exemption;
 use crate::proc::Sampler;

@@ -8,6 +8,7 @@ mod context;
 pub(crate) mod exempt;
 mod exemptions;
 pub(crate) mod explain;
+mod hidepid;
 pub(crate) mod history;
 pub(crate) mod notify;
 mod progress;
@@ -20,7 +21,6 @@ use crate::config::Config;
 use crate::config::schedule::WeekMinute;
 use crate::escape::visible_json;
 use crate::sys::clock::local_time;
-use crate::sys::process::against_hidepid;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -33,12 +33,6 @@ pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
 pub(crate) fn week_minute() -> WeekMinute {
     let now = local_time(SystemTime::now());
     WeekMinute::new(now.weekday, now.minute_of_day())
-}
-
-/// What a command says where hidepid hides other users' processes from it.
-pub(crate) fn hidepid_note() -> String {
-    let remedy = against_hidepid();
-    format!("/proc is mounted with hidepid: other users' processes can't be seen, {remedy}")
 }
 
 /// Writes to standard output. A reader that went away, as `head` does, is no failure.

@@ -20,6 +20,7 @@ mod parse;
 mod process;
 mod process_details;
 mod procfile;
+mod pss;
 mod questions;
 mod relatives;
 mod root;

@@ -4,6 +4,7 @@ mod matches;
 mod names;
 mod output_files;
 mod rules;
+mod shared;
 mod view;
 mod week;
 mod whitelist;
@@ -78,6 +79,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let untrusted_commands: Vec<_> = commands
         .filter_map(|command| trust::check(command).err())
         .collect();
+    let shared = shared::notes(&context.policy, &snapshot, &context.sampler);
     let checked = Checked {
         policy: &context.policy,
         written: &context.written,
@@ -88,6 +90,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
         untrusted_commands: &untrusted_commands,
+        shared: &shared,
         spelling: Spelling::of_output(options.json),
     };
     let report = CheckReport::new(&checked);

@@ -4,10 +4,10 @@ use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
-use crate::commands::hidepid_note;
+use crate::commands::hidepid::hidepid_note;
 use crate::config::schedule::WeekMinute;
 use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
-use crate::escape::{Escaped, OneLine};
+use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::policy::Policy;
 use crate::policy::system_guard::floor_threshold;
@@ -16,7 +16,6 @@ use crate::quantities::Bytes;
 use crate::sys::trust::Doubt;
 use crate::systemd::{Unit, Unknown};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
@@ -41,6 +40,8 @@ pub(super) struct Checked<'c> {
     pub now: WeekMinute,
     /// Why the notifier does not run a command.
     pub untrusted_commands: &'c [Doubt],
+    /// Which programs another metric would decide otherwise about.
+    pub shared: &'c [String],
     /// How names are written.
     pub spelling: Spelling,
 }
@@ -195,7 +196,7 @@ impl CheckReport {
         if checked.hidepid {
             self.notes.push(hidepid_note());
         }
-        self.notes.extend(shared(checked));
+        self.notes.extend_from_slice(checked.shared);
         let is_unreadable = |process: &&Process| process.facts.is_err();
         let unreadable = checked.snapshot.near.iter().filter(is_unreadable).count();
         if unreadable > 0 {
@@ -267,35 +268,6 @@ impl CheckReport {
         }
         Ok(())
     }
-}
-
-/// The programs that are over a threshold by what they share with others, by name; None where there are none.
-fn shared(checked: &Checked<'_>) -> Option<String> {
-    let memory = &checked.snapshot.memory;
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    for process in &checked.snapshot.near {
-        let breach = checked.policy.breach(process, memory.total, None);
-        let own = breach.and_then(|b| process.own_share(b.metric, b.threshold_bytes));
-        if let (Some(_), Ok(facts)) = (own, &process.facts) {
-            *names
-                .entry(Escaped(facts.name.as_bytes()).to_string())
-                .or_default() += 1;
-        }
-    }
-    let names: Vec<_> = names
-        .iter()
-        .map(|(name, count)| match count {
-            1 => name.clone(),
-            count => format!("{name} ({count} processes)"),
-        })
-        .collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "over a threshold by rss, but not by what is their own: {}; metric = \"pss\" would \
-             decide otherwise",
-            names.join(", ")
-        )
-    })
 }
 
 /// Where a value is set; for a list that several files add to, where it begins in each.

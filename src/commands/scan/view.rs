@@ -1,7 +1,7 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::config_line::file_of;
-use crate::commands::hidepid_note;
+use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord, Spelling};

@@ -5,8 +5,8 @@ mod view;
 
 use crate::Error;
 use crate::cli::StatusOptions;
-use crate::commands::context::still_runs;
 use crate::commands::exemptions::in_force;
+use crate::commands::hidepid::still_runs;
 use crate::commands::history;
 use crate::commands::history::PastReport;
 use crate::config::LoadedFile;
