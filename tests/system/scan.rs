@@ -1,14 +1,18 @@
 //! `memory-monitor scan`.
 
-use crate::harness::confine::{Case, cases};
-use crate::harness::hog::sleeper;
-use crate::harness::machine::{Machine, run};
+use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::{Hog, sleeper};
+use crate::harness::hostile;
+use crate::harness::machine::{Machine, hide_processes, run, said};
 use crate::harness::terminal::{Press, frames_of, on_terminal};
 
 pub(crate) const CASES: &[Case] = cases![
     shows_what_it_is_asked_for,
     the_nearest_to_its_threshold_comes_first,
     suggests_thresholds_from_what_it_observed,
+    suggests_nothing_for_what_a_rule_protects,
+    suggests_pss_for_what_shares_its_memory,
+    says_what_hidepid_keeps_from_a_suggestion: [Needs::Users],
     fits_the_terminal,
     colour_is_for_terminals_that_want_it,
     watch_redraws_and_leaves_the_terminal_as_it_was,
@@ -81,6 +85,84 @@ fn suggests_thresholds_from_what_it_observed() {
         "{said:?}"
     );
     assert!(!said.err.contains("0 s of 1 s"), "{said:?}");
+}
+
+fn suggests_nothing_for_what_a_rule_protects() {
+    let _sleepers = [
+        sleeper("sleeper-k1"),
+        sleeper("sleeper-k2"),
+        sleeper("sleeper-k3"),
+    ];
+    let rules = "[[rule]]\nname = \"sleeper-k1\"\naction = \"protect\"\n\
+        [[rule]]\nname = \"sleeper-k2\"\naction = \"warn\"\n";
+    let config = Machine::of(rules);
+    let said = run(&[
+        "scan",
+        "--suggest",
+        "1s",
+        "-c",
+        &config.config_file(),
+        "--json",
+    ]);
+    // PID 1, this test and scan itself are always protected.
+    assert_eq!(said.json()["processes"], 1, "{said:?}");
+    assert_eq!(said.json()["largest"]["name"], "sleeper-k3", "{said:?}");
+    let said = run(&["scan", "--suggest", "1s", "-c", &config.config_file()]);
+    for part in [
+        "1 process that nothing protects",
+        "of memory and swap were left",
+        "[system]\naction = \"kill\"\navailable_percent_threshold = ",
+    ] {
+        assert!(said.out.contains(part), "{part}: {said:?}");
+    }
+}
+
+/// It maps the same memory three times: RSS counts it three times, PSS once.
+fn suggests_pss_for_what_shares_its_memory() {
+    let decoy = hostile::start(0, &[hostile::DECOY, "decoy [x]", "48"]);
+    let plain = Hog::new().comm("plain").mib(120).start();
+    let config = Machine::of("[thresholds]\nram_gb_threshold = 0.1\n");
+    let file = config.config_file();
+    let said = run(&["scan", "--suggest", "1s", "-c", &file]);
+    for part in [
+        format!(
+            "by RSS, and not by PSS, which divides each shared page among the processes that share \
+             it: \"decoy [x]\" (root, PID {}).\n",
+            decoy.pid()
+        ),
+        "\n[[rule]]\nname = \"decoy \\\\[x]\"\nuser = \"root\"\nmetric = \"pss\"\n".to_owned(),
+    ] {
+        assert!(said.out.contains(&part), "{part}: {said:?}");
+    }
+    let said = run(&["check", &file]);
+    let note = "over a threshold by rss, and not by pss: \"decoy [x]\"; metric = \"pss\" would decide otherwise";
+    assert!(said.out.contains(note), "{said:?}");
+    // By the rule that is suggested it is within.
+    let rule = "[[rule]]\nname = \"decoy \\\\[x]\"\nuser = \"root\"\nmetric = \"pss\"\n";
+    config.drop_in("50-suggested.toml", rule);
+    let said = run(&["scan", "--all", "-c", &file, "--json"]).json();
+    let rows = said["processes"].as_array().expect("a list");
+    let verdict = |pid: u32| {
+        let row = rows.iter().find(|row| row["pid"] == pid);
+        row.expect("a row")["verdict"].clone()
+    };
+    assert_eq!(verdict(decoy.pid()), "within", "{said}");
+    assert_eq!(verdict(plain.pid()), "over", "{said}");
+}
+
+fn says_what_hidepid_keeps_from_a_suggestion() {
+    const US: u32 = 65534;
+    hide_processes("2");
+    let _hog = Hog::new().user(US).start();
+    let machine = Machine::new();
+    let mut command = machine.given(machine.binary_for(US));
+    command.args(["scan", "--suggest", "1s"]);
+    let said = said(command);
+    let note =
+        "\n/proc is mounted with hidepid: other users' processes can't be seen, run as root.\n";
+    assert!(said.out.contains(note), "{said:?}");
+    let said = machine.run(&["scan", "--suggest", "1s", "--json"]);
+    assert_eq!(said.json()["hidepid"], false, "{said:?}");
 }
 
 fn fits_the_terminal() {

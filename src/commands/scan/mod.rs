@@ -1,10 +1,13 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
 mod over;
+mod peaks;
+mod programs;
 mod scanner;
 mod screen;
 mod suggest;
 mod suggestion;
+mod system_figures;
 mod table;
 mod trend;
 mod typed;

@@ -1,14 +1,14 @@
 //! `memory-monitor scan --suggest`: observes for a time, then shows which thresholds would have killed what. Sends no
 //! signal.
 
-use super::suggestion::{Peaks, Suggestion};
+use super::peaks::Peaks;
+use super::suggestion::Suggestion;
 use crate::Error;
 use crate::commands::context::Context;
 use crate::commands::progress::progress;
-use crate::proc::Snapshot;
+use crate::proc::SystemFiles;
 use crate::sys::poll::Poll;
 use crate::sys::signals::{Request, Signals};
-use crate::users::UserNames;
 use std::io::{self, IsTerminal, Write};
 use std::iter;
 use std::os::fd::AsFd;
@@ -21,14 +21,12 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) fn observe(context: &mut Context, time: Duration) -> Result<Suggestion, Error> {
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut peaks = Peaks::default();
-    let mut users = UserNames::default();
-    let mut snapshot = Snapshot::default();
+    let mut system = SystemFiles::open(context.sampler.root())?;
     let mut poll = Poll::with_capacity(1);
     let begun = Instant::now();
     let has_terminal = io::stderr().is_terminal();
     loop {
-        context.sampler.scan_all(&context.policy, &mut snapshot)?;
-        peaks.note(&context.policy, &snapshot, &mut users);
+        peaks.scan(context, &mut system)?;
         let observed = begun.elapsed();
         let left = time.saturating_sub(observed);
         if left.is_zero() {
@@ -47,5 +45,7 @@ pub(super) fn observe(context: &mut Context, time: Duration) -> Result<Suggestio
     if has_terminal {
         let _ = write!(io::stderr(), "\r\x1b[K");
     }
-    Ok(peaks.suggestion(begun.elapsed()))
+    let hidepid = context.sampler.hides_processes();
+    let metric = context.policy.config.metric;
+    Ok(Suggestion::new(peaks, begun.elapsed(), metric, hidepid))
 }

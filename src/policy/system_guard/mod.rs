@@ -29,3 +29,4 @@ pub use choice::{Candidate, Choice, MOST, Need, Tier, Why, choose, rank};
 pub use level::{Level, Progress, Reading, Step, floor_threshold};
 pub use protected::ShortageStanding;
 pub use shortage::{REACTION, Shortage};
+pub use stall::Stall;

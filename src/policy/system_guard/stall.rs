@@ -22,7 +22,7 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 
 /// The totals of the last ten seconds.
 #[derive(Clone, Debug)]
-pub(super) struct Stall {
+pub struct Stall {
     totals: VecDeque<(Instant, Duration)>,
     /// Both clocks at the last reading.
     clocks: Option<(Instant, Duration)>,
@@ -42,7 +42,7 @@ impl Default for Stall {
 impl Stall {
     /// Takes a reading of the total; what it has gained within the window, and zero after a resume. None where the
     /// kernel has no total.
-    pub(super) fn note(&mut self, total: Option<Duration>, now: &Now) -> Option<Duration> {
+    pub fn note(&mut self, total: Option<Duration>, now: &Now) -> Option<Duration> {
         let time = now.monotonic;
         if let Some((monotonic, since_boot)) = self.clocks.replace((time, now.since_boot)) {
             let awake = time.saturating_duration_since(monotonic);

@@ -1,0 +1,112 @@
+//! The figures of `[system]` for a machine that was observed: those that are shipped where it never came near them, and
+//! lower ones where it did without harm.
+
+use super::peaks::Machine;
+use crate::quantities::{Bytes, Percent};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// The shipped values.
+const PERCENT: f64 = 4.0;
+const GB: f64 = 1.0;
+const STALL: f64 = 4.0;
+
+/// The guard warns when so many times the threshold is left.
+const WARNS_AT: f64 = 2.5;
+
+/// Less than this share leaves no time for a kill.
+const LEAST_PERCENT: f64 = 1.0;
+
+/// The stall is out of so many seconds.
+const LONGEST_STALL: f64 = 10.0;
+
+/// What was seen of the machine as a whole, and what to write.
+#[derive(Debug, Serialize)]
+pub(super) struct SystemFigures {
+    least_left_bytes: Bytes,
+    /// The most of ten seconds; None where the kernel does not say.
+    longest_stall_seconds: Option<f64>,
+    available_percent_threshold: f64,
+    available_gb_threshold: f64,
+    stall_seconds: f64,
+    #[serde(skip)]
+    total: Bytes,
+}
+
+impl SystemFigures {
+    /// None where the kernel does not say what is available.
+    pub(super) fn new(machine: &Machine) -> Option<Self> {
+        let (least, total) = (machine.least_left?, machine.total);
+        let shipped = Percent::new(PERCENT)?.of(total).min(Bytes::from_gb(GB)?);
+        let quiet = least.part(1.0 / WARNS_AT);
+        let percent = if quiet >= shipped {
+            PERCENT
+        } else {
+            let share = Percent::share(quiet, total).get();
+            ((share * 10.0).floor() / 10.0).clamp(LEAST_PERCENT, PERCENT)
+        };
+        let longest = machine.longest_stall.map(|stall| stall.as_secs_f64());
+        // Half of what was seen as reserve, in halves of a second.
+        let stall = (longest.unwrap_or(0.0) * 3.0).ceil() / 2.0;
+        Some(Self {
+            least_left_bytes: least,
+            longest_stall_seconds: longest,
+            available_percent_threshold: percent,
+            available_gb_threshold: GB,
+            stall_seconds: stall.clamp(STALL, LONGEST_STALL),
+            total,
+        })
+    }
+
+    pub(super) fn write(&self, out: &mut String) -> std::fmt::Result {
+        let share = Percent::share(self.least_left_bytes, self.total);
+        write!(
+            out,
+            "\nAt least {} ({share}) of memory and swap were left",
+            self.least_left_bytes
+        )?;
+        if let Some(stall) = self.longest_stall_seconds {
+            write!(
+                out,
+                ", and all work waited for memory for {stall:.1} s of 10 at most"
+            )?;
+        }
+        let is_shipped = self.available_percent_threshold >= PERCENT && self.stall_seconds <= STALL;
+        let why = if is_shipped {
+            "The shipped figures would have been silent"
+        } else {
+            "Figures that would have been silent"
+        };
+        writeln!(
+            out,
+            ".\n{why}:\n\n[system]\naction = \"kill\"\navailable_percent_threshold = {:.1}\n\
+             available_gb_threshold = {:.1}\nstall_seconds = {:.1}",
+            self.available_percent_threshold, self.available_gb_threshold, self.stall_seconds
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn figures(left: f64, stall: u64) -> (f64, f64) {
+        let machine = Machine {
+            total: Bytes::from_gb(16.0).unwrap(),
+            least_left: Bytes::from_gb(left),
+            longest_stall: Some(Duration::from_secs(stall)),
+        };
+        let figures = SystemFigures::new(&machine).unwrap();
+        (figures.available_percent_threshold, figures.stall_seconds)
+    }
+
+    #[test]
+    fn a_machine_that_came_near_them_gets_lower_ones() {
+        assert_eq!(figures(8.0, 0), (4.0, 4.0));
+        // 4% of 16 GB are 0.64, and the warning comes at 1.6.
+        assert_eq!(figures(1.7, 2), (4.0, 4.0));
+        assert_eq!(figures(0.81, 4), (2.0, 6.0));
+        assert_eq!(figures(0.1, 9), (1.0, 10.0));
+    }
+}
