@@ -8,7 +8,7 @@ use memory_monitor::config::{Config, Origin};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 
 fn read(path: &str) -> String {
@@ -208,6 +208,71 @@ fn each_key_has_its_paragraph() {
         if let (false, Some((_, default))) = (row.default.starts_with('['), head.split_once("= ")) {
             assert_eq!(default, mdoc(row.default), "{head}");
         }
+    }
+}
+
+/// The fields of a record are those of its schema.
+#[test]
+fn each_field_of_a_record_is_listed() {
+    let schema = read("etc/examples/log.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let page = read("man/memory-monitor.8");
+    let part = page.split(".Ss Records for programs").nth(1).unwrap();
+    let part = part.split("\n.El\n").next().unwrap();
+    let items = part.lines().filter_map(|line| line.strip_prefix(".It Li "));
+    let mut listed: Vec<_> = items.flat_map(|line| line.split(" , ")).collect();
+    let fields = schema["properties"].as_object().unwrap();
+    let mut fields: Vec<_> = fields.keys().map(String::as_str).collect();
+    (listed.sort_unstable(), fields.sort_unstable());
+    assert_eq!(listed, fields);
+}
+
+/// The texts that people read spell it "can't"; errors of libc do not.
+#[test]
+fn what_is_not_possible_is_spelled_alike() {
+    let mut paths = ["src", "man", "etc", "tests/golden", "README.md"]
+        .map(PathBuf::from)
+        .to_vec();
+    while let Some(path) = paths.pop() {
+        if let Ok(entries) = fs::read_dir(&path) {
+            paths.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).to_lowercase();
+        let text = text.replace("cannot allocate memory", "");
+        let found = ["cannot", "can not"]
+            .iter()
+            .find(|word| text.contains(**word));
+        assert_eq!(found, None, "{}", path.display());
+    }
+}
+
+/// The built-in defaults have none of the rules of the shipped file, and whoever relies on either is told.
+#[test]
+fn what_tells_of_defaults_tells_of_the_rules() {
+    let shipped = read("etc/memory-monitor/config.toml");
+    let lookup = |_: &str| Ok(None);
+    let loaded = Config::parse(shipped.as_bytes(), Origin::File("c.toml".into()), &lookup);
+    assert!(!loaded.unwrap().config.rules.is_empty());
+    for (file, words) in [
+        (
+            "README.md",
+            "without that\nfile, as here, they are killed too",
+        ),
+        (
+            "man/memory-monitor.8",
+            "the values of the\nshipped file without its rules",
+        ),
+        (
+            "man/memory-monitor-config.5",
+            "its rules, which only report\ndatabases",
+        ),
+        (
+            "etc/memory-monitor/config.toml",
+            "the rules, by which databases and virtual machines",
+        ),
+    ] {
+        assert!(read(file).contains(words), "{file}: {words}");
     }
 }
 

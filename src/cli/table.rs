@@ -247,8 +247,9 @@ nothing is killed: the running notifier sends a test on each of its channels.",
         summary: "protect a process for a limited time",
         about: "\
 Exempts one process until the time is over, the process has ended, the machine is
-rebooted or the exemption is ended with --end. The daemon applies it at its next
-scan; a kill in its grace period is cancelled. Only root can change exemptions.",
+rebooted or the exemption is ended with --end. The daemon applies it before its
+next verdict; a kill in its grace period is cancelled. Only root can change
+exemptions; every user can list them.",
         options: &[&FOR, &END, &REASON, &LIST, &JSON],
         exclusive: &[
             &["PID", "--list"],

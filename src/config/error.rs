@@ -167,7 +167,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { file, error } => write!(f, "cannot read {}: {error}", quoted(file)),
+            Self::Unreadable { file, error } => write!(f, "can't read {}: {error}", quoted(file)),
             Self::Lost(file, what) => {
                 write!(
                     f,

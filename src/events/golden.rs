@@ -304,7 +304,7 @@ fn journal(out: &mut String, log: &log::Record<'_>) {
 
 /// What is no event, but goes to the same sinks.
 fn of_log() -> String {
-    let text = "Cannot write to log file: Path=/x, Error=No space left on device (os error 28)";
+    let text = "Can't write to log file: Path=/x, Error=No space left on device (os error 28)";
     let mut out = heading(LOG.0, log::Level::Error, LOG.1);
     let print = |text: fmt::Arguments<'_>, out: &mut String| {
         let mut log = log::Record::builder();

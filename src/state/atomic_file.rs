@@ -130,7 +130,7 @@ impl WriteErrors {
         };
         log::log!(
             level,
-            "Cannot write {what}: Path={}, Error={error}",
+            "Can't write {what}: Path={}, Error={error}",
             Escaped(path.as_os_str().as_bytes())
         );
     }

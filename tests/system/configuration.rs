@@ -407,7 +407,7 @@ fn nothing_waits_for_a_fifo_as_state() {
         let mut hog = Hog::new().start();
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     }
-    log.wait_for_words(&["Cannot write history", error]);
+    log.wait_for_words(&["Can't write history", error]);
     let said = run(&["history"]);
     assert_eq!(said.status, Some(1), "{said:?}");
     assert!(said.err.contains(error), "{said:?}");

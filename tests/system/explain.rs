@@ -10,7 +10,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_rule_and_a_schedule_decide_by_their_own_lines,
     tells_what_the_daemon_waits_for,
     json_has_the_same_answers,
-    bytes_of_a_name_cannot_reach_the_terminal,
+    bytes_of_a_name_do_not_reach_the_terminal,
     says_what_a_number_is_that_is_no_process,
     says_what_another_user_and_hidepid_keep_back: [Needs::Users],
     a_kernel_thread_is_one,
@@ -147,7 +147,7 @@ fn json_has_the_same_answers() {
     assert!(0 < pss && pss <= rss, "{json}");
 }
 
-fn bytes_of_a_name_cannot_reach_the_terminal() {
+fn bytes_of_a_name_do_not_reach_the_terminal() {
     let sleeper = sleeper(b"\x1b[2J\x9b1m\n");
     for arguments in [&["explain"][..], &["explain", "--json"]] {
         let pid = sleeper.pid().to_string();

@@ -265,13 +265,13 @@ fn the_daemon_works_without_its_directories() {
         .env("RUNTIME_DIRECTORY", "/proc/none");
     let mut daemon = machine.launch(command);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    for words in ["Process ended", "Cannot write history"] {
+    for words in ["Process ended", "Can't write history"] {
         until(words, || daemon.stderr().contains(words));
     }
     daemon.stop();
     let said = daemon.stderr();
     assert_eq!(
-        said.matches("DEBUG - Cannot write status").count(),
+        said.matches("DEBUG - Can't write status").count(),
         1,
         "{said}"
     );

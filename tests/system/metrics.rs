@@ -179,7 +179,7 @@ fn said_once_each_way() {
     let mut daemon = machine.start();
     let log = machine.log();
     for round in 1..3 {
-        log.wait_for_words(&["Cannot write to metrics file", "mm.prom"]);
+        log.wait_for_words(&["Can't write to metrics file", "mm.prom"]);
         let mut hog = Hog::new().start();
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
         log.wait_for_scans(5);
@@ -193,7 +193,7 @@ fn said_once_each_way() {
             };
             records.iter().filter(is_it).count()
         };
-        assert_eq!(said("ERROR", "Cannot write to metrics file: Path="), round);
+        assert_eq!(said("ERROR", "Can't write to metrics file: Path="), round);
         assert_eq!(
             said("WARNING", "Writing to metrics file again: Path="),
             round
@@ -207,7 +207,7 @@ fn said_once_each_way() {
         fs::rename(&directory, old).expect("a directory of ours");
         if round == 1 {
             until("it fails again", || {
-                said("ERROR", "Cannot write to metrics file: Path=") == 2
+                said("ERROR", "Can't write to metrics file: Path=") == 2
             });
         }
     }
@@ -228,7 +228,7 @@ fn full_disk() {
     // Fails when the disk is full, which is its purpose.
     let _ = fs::write(&filler, vec![0; 1 << 20]);
     let log = machine.log();
-    log.wait_for_words(&["Cannot write to metrics file", "No space left on device"]);
+    log.wait_for_words(&["Can't write to metrics file", "No space left on device"]);
     let mut hog = Hog::new().start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     log.wait_for_scans(3);

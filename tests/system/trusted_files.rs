@@ -113,7 +113,7 @@ fn a_metrics_file_is_in_no_directory_of_a_user() {
     let reason = "belongs to uid 4711 (mode 0755)";
     machine
         .log()
-        .wait_for_words(&["Cannot write to metrics file", reason]);
+        .wait_for_words(&["Can't write to metrics file", reason]);
     daemon.stop();
     assert_eq!(fs::read_dir(&home).expect("a directory").count(), 0);
     // A system account's is as node_exporter has it.

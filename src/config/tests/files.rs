@@ -10,7 +10,7 @@ use std::path::Path;
 fn unreadable(file: &Path, reason: &str) {
     let error = Config::load(Some(file)).unwrap_err();
     let causes: Vec<_> = error.causes().map(ToString::to_string).collect();
-    assert_eq!(causes, [format!("cannot read {file:?}: {reason}")]);
+    assert_eq!(causes, [format!("can't read {file:?}: {reason}")]);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl SinkHealth {
                     Level::Error
                 },
                 text: format!(
-                    "Cannot write to {}: {}, Error={error}{}",
+                    "Can't write to {}: {}, Error={error}{}",
                     self.name,
                     self.subject(),
                     self.fix(errno)
@@ -142,7 +142,7 @@ mod tests {
         let change = health.take_change().unwrap();
         assert_eq!(
             change.text,
-            "Cannot write to log file: Path=\"/var/log/a b,c\", Error=No space left on device (os error 28)"
+            "Can't write to log file: Path=\"/var/log/a b,c\", Error=No space left on device (os error 28)"
         );
         assert!(change.level == Level::Error && !change.works);
         health.note(error(libc::ENOSPC), 1);

@@ -137,7 +137,7 @@ fn a_broken_pipe_is_said_once() {
     let lines = bench.log_file();
     assert_eq!(count(&lines, "record"), 3);
     let said =
-        "ERROR - Cannot write to standard error: Path=/dev/stderr, Error=Broken pipe (os error 32)";
+        "ERROR - Can't write to standard error: Path=/dev/stderr, Error=Broken pipe (os error 32)";
     assert_eq!(count(&lines, said), 1, "{lines:?}");
     assert_eq!(lines.len(), 4);
 }
@@ -201,5 +201,5 @@ fn a_stuck_fifo_as_log_file_keeps_lines_apart() {
         .find(|line| line.ends_with("INFO - space again"));
     assert_eq!(without_time(again.unwrap()), "INFO - space again");
     assert!(text.contains("Writing to log file again"), "{text}");
-    assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
+    assert_eq!(count(&bench.finish(), "Can't write to log file"), 1);
 }

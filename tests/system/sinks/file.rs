@@ -151,7 +151,7 @@ fn a_missing_directory_is_said_once_and_heals() {
     bench.info("lost three");
     let stderr = bench.finish();
     assert_eq!(
-        count(&stderr, "ERROR - Cannot write to log file: Path="),
+        count(&stderr, "ERROR - Can't write to log file: Path="),
         2,
         "{stderr:?}"
     );
@@ -180,7 +180,7 @@ fn a_directory_in_the_place_of_the_file_is_said_with_each_new_reason() {
         1,
         "{stderr:?}"
     );
-    assert_eq!(count(&stderr, "Cannot write"), 2, "{stderr:?}");
+    assert_eq!(count(&stderr, "Can't write"), 2, "{stderr:?}");
 }
 
 fn a_fifo_without_a_reader_does_not_block() {

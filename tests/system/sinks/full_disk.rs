@@ -26,7 +26,7 @@ fn a_full_disk_costs_whole_lines_and_heals() {
         said.extend(received(&server));
     }
     assert_eq!(count(&said, "record"), 100);
-    assert_eq!(count(&said, "Cannot write to log file"), 1, "said once");
+    assert_eq!(count(&said, "Can't write to log file"), 1, "said once");
     assert_eq!(count(&said, "Error=No space left on device"), 1);
     let full = lines_of(&log_file);
     let whole = full.len();
@@ -46,5 +46,5 @@ fn a_full_disk_costs_whole_lines_and_heals() {
     assert_eq!(lines.len(), 3);
 
     assert_eq!(count(&received(&server), "Writing to log file again"), 1);
-    assert_eq!(count(&bench.finish(), "Cannot write to log file"), 1);
+    assert_eq!(count(&bench.finish(), "Can't write to log file"), 1);
 }

@@ -95,7 +95,7 @@ fn missing_gone_and_back_again_is_said_once_each() {
     assert_eq!(parts(&received(&server)[0]), ("30", "arrives again"));
     let lines = bench.log_file();
     assert_eq!(
-        count(&lines, "ERROR - Cannot write to syslog: Path="),
+        count(&lines, "ERROR - Can't write to syslog: Path="),
         2,
         "{lines:?}"
     );
@@ -137,7 +137,7 @@ fn a_full_socket_does_not_block() {
         "{packets:?}"
     );
     let lines = bench.log_file();
-    assert_eq!(count(&lines, "Cannot write to syslog"), 1);
+    assert_eq!(count(&lines, "Can't write to syslog"), 1);
     assert_eq!(lines.len(), records + 3);
 }
 
@@ -178,7 +178,7 @@ fn what_standard_error_could_not_bring_to_the_journal_goes_by_syslog() {
     let packets = received(&journald);
     assert_eq!(parts(&packets[0]), ("30", "one"));
     assert!(
-        packets[1].contains("Cannot write to standard error"),
+        packets[1].contains("Can't write to standard error"),
         "{packets:?}"
     );
     assert_eq!(packets.len(), 2);
