@@ -17,10 +17,13 @@ pub(crate) mod selftest;
 pub(crate) mod status;
 
 use crate::Error;
+use crate::cli;
 use crate::config::Config;
 use crate::config::schedule::WeekMinute;
 use crate::escape::visible_json;
+use crate::quantities::Uid;
 use crate::sys::clock::local_time;
+use crate::sys::users;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -33,6 +36,19 @@ pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
 pub(crate) fn week_minute() -> WeekMinute {
     let now = local_time(SystemTime::now());
     WeekMinute::new(now.weekday, now.minute_of_day())
+}
+
+/// The user of this name or, as with chown(1), of this number; None where there is no such user.
+pub(crate) fn uid_of(typed: &str) -> Result<Option<Uid>, Error> {
+    let by_name = users::uid_of(typed);
+    let by_name = by_name.map_err(|error| Error::System("looking up the user", error))?;
+    Ok(by_name.or_else(|| typed.parse().ok().map(Uid::new)))
+}
+
+/// What `--user` is told that names none of these.
+pub(crate) fn no_such_user(typed: &str, allowed: &str) -> Error {
+    let (typed, allowed) = (typed.to_owned(), allowed.to_owned());
+    Error::Usage(cli::Error::Value("--user", typed, allowed))
 }
 
 /// Writes to standard output. A reader that went away, as `head` does, is no failure.

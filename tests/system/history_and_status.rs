@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 pub(crate) const CASES: &[Case] = cases![
     history_shows_what_was_killed,
     only_root_reads_the_history: [Needs::Users],
+    history_knows_no_such_user,
     status_shows_the_daemon,
     a_daemon_that_was_killed_is_not_running,
     status_compares_what_the_files_say,
@@ -109,6 +110,29 @@ fn times_are_rounded_for_people() {
     let (mut daemon, line) = machine.start_until_told(|line| line.starts_with("STATUS="));
     assert!(line.ends_with(", next scan in 30 s"), "{line}");
     daemon.stop();
+}
+
+fn history_knows_no_such_user() {
+    let (_machine, _daemon) = after_a_kill();
+    let said = run(&["history", "--user", "nosuch"]);
+    assert_eq!(said.status, Some(64), "{said:?}");
+    assert_eq!(
+        said.err,
+        "memory-monitor: error: \"--user\" must be a user of this machine or of the history, found \"nosuch\"\n"
+    );
+    // One that was deleted since.
+    let text = fs::read_to_string(history()).expect("the daemon has written it");
+    let deleted = text.replace("\"user\":\"root\"", "\"user\":\"deleted\"");
+    fs::write(history(), deleted).expect("ours");
+    for (user, count) in [("deleted", 1), ("0", 1), ("root", 0), ("4294967294", 0)] {
+        let said = run(&["history", "--user", user]);
+        assert_eq!(said.status, Some(0), "{said:?}");
+        assert_eq!(
+            said.out.matches("python3  ").count(),
+            count,
+            "{user}: {said:?}"
+        );
+    }
 }
 
 fn status_shows_the_daemon() {

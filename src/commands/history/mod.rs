@@ -4,6 +4,7 @@ mod view;
 
 use crate::Error;
 use crate::cli::{Filter, HistoryOptions, Since};
+use crate::commands::{no_such_user, uid_of};
 use crate::config::NamePattern;
 use crate::escape::unescaped;
 use crate::events::Spelling;
@@ -19,6 +20,14 @@ pub(crate) fn run(options: &HistoryOptions) -> Result<(), Error> {
     let past = history
         .read()
         .map_err(|error| Error::reading(history.path(), error, "history"))?;
+    if let Some(user) = &options.filter.user {
+        // One that was deleted is still in the history.
+        let is_in_it = past.entries.iter().any(|entry| is_user(user, entry));
+        if !is_in_it && uid_of(user)?.is_none() {
+            let allowed = "a user of this machine or of the history";
+            return Err(no_such_user(user, allowed));
+        }
+    }
     let since = options.since.map_or(0, beginning);
     let wanted = |entry: &Entry| entry.time >= since && is_wanted(&options.filter, entry);
     let unknown = Cell::new(None);
@@ -57,10 +66,15 @@ pub(crate) fn today(history: &History) -> Option<PastReport> {
 
 /// Users are compared with the name and the uid in the entry: the user may be deleted by now.
 fn is_wanted(filter: &Filter, entry: &Entry) -> bool {
-    let is_user = |user: &String| *user == entry.user || *user == entry.uid.to_string();
     let is_match = |pattern: &NamePattern| pattern.matches(&unescaped(&entry.name));
     let is_name = filter.name.as_ref().is_none_or(is_match);
-    is_name && filter.user.as_ref().is_none_or(is_user)
+    is_name && filter.user.as_ref().is_none_or(|user| is_user(user, entry))
+}
+
+fn is_user(user: &str, entry: &Entry) -> bool {
+    *user == entry.user
+        || user.parse() == Ok(entry.uid)
+        || user.as_bytes() == unescaped(&entry.user)
 }
 
 /// The unit's `Restart=`; None, and why in `unknown`, where systemd does not say.

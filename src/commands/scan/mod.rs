@@ -15,11 +15,10 @@ mod view;
 mod watch;
 
 use crate::Error;
-use crate::cli::{self, Filter, ScanOptions, Shown, Verbosity};
+use crate::cli::{Filter, ScanOptions, Shown, Verbosity};
 use crate::commands::context::Context;
 use crate::events::Spelling;
 use crate::quantities::Uid;
-use crate::sys::users;
 use scanner::Scanner;
 use std::num::NonZeroUsize;
 pub use table::Layout;
@@ -70,14 +69,11 @@ fn wanted_user(filter: &Filter) -> Result<Option<Uid>, Error> {
     let Some(typed) = &filter.user else {
         return Ok(None);
     };
-    let by_name =
-        users::uid_of(typed).map_err(|error| Error::System("looking up the user", error))?;
-    match by_name.or_else(|| typed.parse().ok().map(Uid::new)) {
+    match crate::commands::uid_of(typed)? {
         Some(uid) => Ok(Some(uid)),
-        None => Err(Error::Usage(cli::Error::Value(
-            "--user",
-            typed.clone(),
-            "a user of this machine".to_owned(),
-        ))),
+        None => Err(crate::commands::no_such_user(
+            typed,
+            "a user of this machine",
+        )),
     }
 }
