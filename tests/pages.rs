@@ -223,7 +223,8 @@ fn each_field_of_a_record_is_listed() {
     let mut listed: Vec<_> = items.flat_map(|line| line.split(" , ")).collect();
     let fields = schema["properties"].as_object().unwrap();
     let mut fields: Vec<_> = fields.keys().map(String::as_str).collect();
-    (listed.sort_unstable(), fields.sort_unstable());
+    listed.sort_unstable();
+    fields.sort_unstable();
     assert_eq!(listed, fields);
 }
 

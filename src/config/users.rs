@@ -35,9 +35,9 @@ pub(super) fn resolve(
     for rule in &mut config.rules {
         let user = rule.matcher.user.as_mut();
         let kind = user.and_then(|user| resolve_matcher(user, lookup, list));
-        // Without its user there is no process that a rule for the service of this user would only report: the shipped
-        // rules are for services that few machines have all of.
-        let is_absent_service = rule.action == Action::Warn
+        // Without its user there is no process that a rule for the service of this user would report or protect: the
+        // shipped rules, and those of the examples, are for services that few machines have all of.
+        let is_absent_service = rule.action != Action::Kill
             && rule.matcher.name.is_some()
             && matches!(kind, Some(WarningKind::UnknownRuleUser(_)));
         let kind = kind.filter(|_| !is_absent_service);

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     names_every_error_with_status_78,
     notes_what_can_never_match,
     says_which_commands_the_notifier_will_not_run,
+    is_silent_about_what_is_shipped,
 ];
 
 fn shows_each_value_and_what_it_means_now() {
@@ -160,4 +161,25 @@ fn says_which_commands_the_notifier_will_not_run() {
     let note = "the notifier runs no such command: /nowhere can't be accessed: No such file";
     assert!(said.out.contains(note), "{said:?}");
     assert!(!said.out.contains("/bin/true can't"), "{said:?}");
+}
+
+/// On a machine that has not the users of all of them, nor systemd.
+fn is_silent_about_what_is_shipped() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples = std::fs::read_dir(root.join("etc/examples")).expect("examples");
+    let examples = examples.map(|entry| entry.expect("an entry").path());
+    let is_toml = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "toml");
+    let mut files: Vec<_> = examples.filter(is_toml).collect();
+    files.push(root.join("etc/memory-monitor/config.toml"));
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
+        // A copy of root's alone, as the packages install it.
+        let config = Machine::of(&std::fs::read_to_string(&file).expect("an example"));
+        let said = run(&["check", &config.config_file()]);
+        let (file, quiet) = (file.display(), !said.out.contains("To be considered"));
+        assert!(
+            said.status == Some(0) && said.err.is_empty() && quiet,
+            "{file}: {said:?}"
+        );
+    }
 }

@@ -7,6 +7,9 @@ use crate::systemd::{Unit, Unknown};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// The directory that the unit that is shipped may write to: ReadWritePaths=/var/log.
+const LOGS: &str = "/var/log";
+
 /// What is doubtful about the files that the daemon writes.
 pub(super) fn notes(config: &Config, unit: &Result<Unit, Unknown>) -> Vec<String> {
     let metrics = config.metrics_file.as_deref();
@@ -53,6 +56,8 @@ fn unwritable(file: &Path, unit: &Result<Unit, Unknown>) -> Option<String> {
             "the service may not write to {shown}: systemctl edit memory-monitor, and add below [Service] the line ReadWritePaths={}",
             Escaped(directory.as_os_str().as_bytes())
         )),
+        // There the unit that is shipped may write.
+        Err(_) if directory == Path::new(LOGS) => None,
         Err(unknown) => Some(format!(
             "whether the service may write to {shown}: {unknown}"
         )),
@@ -105,6 +110,8 @@ mod tests {
             ]
         );
         assert_eq!(notes("log_file = \"\""), [""; 0]);
+        // Where the shipped unit may write, as for the default.
+        assert_eq!(notes(""), [""; 0]);
     }
 
     #[test]
