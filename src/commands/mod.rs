@@ -11,6 +11,7 @@ pub(crate) mod explain;
 mod hidepid;
 pub(crate) mod history;
 pub(crate) mod notify;
+mod peers;
 mod progress;
 pub mod scan;
 pub(crate) mod selftest;

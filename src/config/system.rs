@@ -37,6 +37,12 @@ impl SystemAction {
             Self::Off => "off",
         }
     }
+
+    /// The one of this name; None where there is none.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let mut all = [Self::Kill, Self::Warn, Self::Off].into_iter();
+        all.find(|action| action.name() == name)
+    }
 }
 
 /// Where a rule puts its processes in the order in which victims are chosen when memory is short.

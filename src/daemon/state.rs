@@ -41,6 +41,11 @@ pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec
     status.loaded_files = Some(files);
     status.dry_run = config.dry_run;
     status.dry_run_cause = config.dry_run_cause();
+    config
+        .system
+        .action
+        .name()
+        .clone_into(&mut status.system_action);
 }
 
 /// Processes were killed because the machine is short of memory.

@@ -33,6 +33,7 @@ mod names;
 mod notify;
 mod old_kernels;
 mod package_managers;
+mod peers;
 mod policy;
 mod protected_names;
 mod protection;
@@ -92,6 +93,7 @@ fn main() {
         socket_unit::CASES,
         notify::terminals::CASES,
         old_kernels::CASES,
+        peers::CASES,
         policy::CASES,
         protected_names::CASES,
         protection::CASES,

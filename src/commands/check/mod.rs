@@ -13,6 +13,7 @@ use crate::Error;
 use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::commands::status;
+use crate::commands::peers::peers;
 use crate::config::Config;
 use crate::events::Spelling;
 use crate::policy::{Policy, Verdict};
@@ -80,6 +81,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         .filter_map(|command| trust::check(command).err())
         .collect();
     let shared = shared::notes(&context.policy, &snapshot, &context.sampler);
+    let peers = peers(&context.sampler, &snapshot.near);
     let checked = Checked {
         policy: &context.policy,
         written: &context.written,
@@ -91,6 +93,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         now: crate::commands::week_minute(),
         untrusted_commands: &untrusted_commands,
         shared: &shared,
+        peers: &peers,
         spelling: Spelling::of_output(options.json),
     };
     let report = CheckReport::new(&checked);

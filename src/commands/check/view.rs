@@ -5,6 +5,7 @@ use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
 use crate::commands::hidepid::hidepid_note;
+use crate::commands::peers::{self, Peer};
 use crate::config::schedule::WeekMinute;
 use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
 use crate::escape::OneLine;
@@ -42,6 +43,8 @@ pub(super) struct Checked<'c> {
     pub untrusted_commands: &'c [Doubt],
     /// Which programs another metric would decide otherwise about.
     pub shared: &'c [String],
+    /// What else kills when the machine is short of memory.
+    pub peers: &'c [Peer],
     /// How names are written.
     pub spelling: Spelling,
 }
@@ -65,6 +68,8 @@ pub(super) struct CheckReport {
     whitelist: Vec<Listed>,
     rules: Vec<Ruled>,
     week: Option<Week>,
+    /// What else kills when the machine is short of memory.
+    peers: Vec<Peer>,
     notes: Vec<String>,
 }
 
@@ -163,6 +168,7 @@ impl CheckReport {
             whitelist: super::whitelist::list(policy, written, &snapshot.near, checked.spelling),
             rules: super::rules::list(policy, snapshot, checked.spelling),
             week: Week::new(config, checked.now),
+            peers: checked.peers.to_vec(),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };
         let idle = idle_threshold(config, written, snapshot.memory.total);
@@ -196,6 +202,8 @@ impl CheckReport {
         if checked.hidepid {
             self.notes.push(hidepid_note());
         }
+        let action = checked.policy.config.system.action;
+        self.notes.extend(peers::notes(checked.peers, action));
         self.notes.extend_from_slice(checked.shared);
         let is_unreadable = |process: &&Process| process.facts.is_err();
         let unreadable = checked.snapshot.near.iter().filter(is_unreadable).count();

@@ -9,6 +9,7 @@ use crate::commands::exemptions::in_force;
 use crate::commands::hidepid::still_runs;
 use crate::commands::history;
 use crate::commands::history::PastReport;
+use crate::commands::peers;
 use crate::config::LoadedFile;
 use crate::events::Spelling;
 use crate::paths;
@@ -77,6 +78,7 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
     let report = StatusReport::new(Situation {
         exemptions: in_force(&sampler, &ExemptionsFile::usual(), spelling).ok(),
         file,
+        peers: peers::running(&mut Sampler::new(ProcRoot::system()?).for_command()),
         today: history::today(&History::usual())
             .as_ref()
             .map(PastReport::total),

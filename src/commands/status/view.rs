@@ -2,8 +2,9 @@
 
 use crate::commands::config_line::file_of;
 use crate::commands::exemptions::ExemptRow;
+use crate::commands::peers::{Peer, notes};
 use crate::commands::progress::{Processes, ago};
-use crate::config::DryRun;
+use crate::config::{DryRun, SystemAction};
 use crate::escape::OneLine;
 use crate::quantities::{Bytes, Span};
 use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
@@ -26,6 +27,8 @@ pub(super) struct Situation {
     pub today: Option<(usize, Bytes)>,
     /// The exemptions in force; None where they can't be read.
     pub exemptions: Option<Vec<ExemptRow>>,
+    /// What else kills when the machine is short of memory.
+    pub peers: Vec<Peer>,
 }
 
 /// Whether the daemon runs and what it does.
@@ -40,6 +43,7 @@ pub(super) struct StatusReport {
     ended_today: Option<usize>,
     freed_today_bytes: Option<Bytes>,
     exemptions: Option<Vec<ExemptRow>>,
+    peers: Vec<Peer>,
 }
 
 impl StatusReport {
@@ -56,6 +60,7 @@ impl StatusReport {
             ended_today: ended,
             freed_today_bytes: freed,
             exemptions: situation.exemptions,
+            peers: situation.peers,
         }
     }
 
@@ -142,6 +147,10 @@ impl StatusReport {
                 note.killed,
                 OneLine(&note.reason)
             )?;
+        }
+        let action = SystemAction::of_name(&status.system_action);
+        for note in action.map_or(Vec::new(), |action| notes(&self.peers, action)) {
+            writeln!(out, "Beside it: {note}")?;
         }
         write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
