@@ -245,7 +245,7 @@ fn status_says_what_a_user_can_not_read() {
     let mut command = machine.binary_for(1000);
     command.arg("status");
     let said = said(command);
-    let told = "\n  this user can't tell whether that is what is on disk:\n    cannot read ";
+    let told = "\n  this user can't tell whether that is what is on disk:\n    can't read ";
     assert!(said.out.contains(told), "{said:?}");
     assert!(!said.out.contains("reject"), "{said:?}");
     daemon.stop();
@@ -262,7 +262,7 @@ fn status_reads_the_given_file_without_a_daemon() {
     let mut command = machine.binary_for(1000);
     command.args(["status", "--config", &file]);
     let said = said(command);
-    let told = "error: whether the configuration is valid is not known: cannot read ";
+    let told = "error: whether the configuration is valid is not known: can't read ";
     assert!(said.err.contains(told), "{said:?}");
 }
 
