@@ -112,6 +112,7 @@ fn suggests_nothing_for_what_a_rule_protects() {
         "1 process that nothing protects",
         "of memory and swap were left",
         "[system]\naction = \"kill\"\navailable_percent_threshold = ",
+        "# [[group]]\n# by = \"user\"\n# ram_gb_threshold = 0.25\n",
     ] {
         assert!(said.out.contains(part), "{part}: {said:?}");
     }

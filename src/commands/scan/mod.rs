@@ -1,5 +1,6 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
+mod names;
 mod over;
 mod peaks;
 mod programs;
@@ -7,6 +8,7 @@ mod scanner;
 mod screen;
 mod suggest;
 mod suggestion;
+mod sums;
 mod system_figures;
 mod table;
 mod trend;

@@ -1,13 +1,14 @@
 //! What `scan --suggest` remembers of each process, and of the machine as a whole.
 
+use super::names::plain;
+use super::sums::{self, Sums};
 use crate::Error;
 use crate::commands::context::Context;
-use crate::events::Spelling;
 use crate::policy::system_guard::{Reading, Stall};
-use crate::proc::{Snapshot, SystemFiles};
+use crate::proc::{Name, Snapshot, SystemFiles};
 use crate::quantities::{Bytes, Metric, Now, ProcessKey};
 use crate::users::UserNames;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -47,11 +48,6 @@ impl Peak {
     }
 }
 
-/// A name for programs, which quote it themselves.
-pub(super) fn plain<S: Serializer>(name: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&Spelling::Plain.text(name))
-}
-
 /// The machine as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
@@ -70,6 +66,11 @@ pub(super) struct Peaks {
     users: UserNames,
     snapshot: Snapshot,
     stall: Stall,
+    /// What the processes of each user, and of each unit, had together at most.
+    pub(super) by_user: Sums,
+    pub(super) by_unit: Sums,
+    /// The units of the processes that the last scan saw.
+    units: HashMap<ProcessKey, Option<Name>>,
 }
 
 impl Peaks {
@@ -95,17 +96,14 @@ impl Peaks {
         let (policy, total) = (&context.policy, snapshot.memory.total);
         let own = context.sampler.root().own_pid().ok();
         let mut measured = 0;
+        let (mut users, mut by_unit) = (Sums::new(), Sums::new());
+        let mut units = HashMap::new();
         for process in &snapshot.near {
             let (Some(key), Ok(facts)) = (process.key(), &process.facts) else {
                 continue;
             };
             // This command, and its helper that reads what can block.
             if own.is_some_and(|own| process.pid == own || facts.parent == Some(own)) {
-                continue;
-            }
-            if policy.protection(process, &snapshot.memory, now).is_some() {
-                // It may have been a shell that has become what is protected.
-                self.processes.remove(&key);
                 continue;
             }
             let criteria = policy.criteria(process);
@@ -118,6 +116,19 @@ impl Peaks {
                 }
                 pss => pss,
             };
+            let bytes = pss.or(process.details.anon).unwrap_or(process.rss);
+            sums::add(&mut users, self.users.name(facts.uid), bytes);
+            let unit = self.units.remove(&key);
+            let unit = unit.unwrap_or_else(|| context.sampler.unit(process));
+            if let Some(unit) = &unit {
+                sums::add(&mut by_unit, unit.as_bytes(), bytes);
+            }
+            units.insert(key, unit);
+            if policy.protection(process, &snapshot.memory, now).is_some() {
+                // It may have been a shell that has become what is protected.
+                self.processes.remove(&key);
+                continue;
+            }
             let seen = Peak {
                 pid: process.pid.get(),
                 name: facts.name.as_bytes().to_vec(),
@@ -128,6 +139,10 @@ impl Peaks {
             };
             self.note(key, seen);
         }
+        sums::keep_highest(&mut self.by_user, users);
+        sums::keep_highest(&mut self.by_unit, by_unit);
+        // Of those that have ended nothing is kept.
+        self.units = units;
     }
 
     /// Takes into account what was seen of a process.

@@ -1,8 +1,9 @@
-//! Processes by their programs, and the rules for these. Pure.
+//! Processes by their programs. Pure.
 
-use super::peaks::{Peak, plain};
+use super::names::plain;
+use super::peaks::Peak;
 use crate::commands::progress::Processes;
-use crate::escape::{Escaped, visible_json};
+use crate::escape::Escaped;
 use serde::Serialize;
 use std::fmt;
 
@@ -53,19 +54,4 @@ impl fmt::Display for Program {
         let count = Processes(pids.len());
         write!(f, "{name} ({user}, {count}: {}{more})", shown.join(", "))
     }
-}
-
-/// What matches just this, as TOML has it; None for what a file is better without.
-pub(super) fn pattern(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut pattern = String::new();
-    for character in text.chars() {
-        if matches!(character, '*' | '?' | '[' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    let is_plain = !text.contains(char::is_control) && visible_json(text) == text;
-    // A string of JSON without control characters is one of TOML.
-    is_plain.then(|| serde_json::to_string(&pattern).ok())?
 }

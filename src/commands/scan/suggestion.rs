@@ -1,7 +1,9 @@
 //! Which thresholds would have killed what, from what was observed for a time.
 
+use super::names::pattern;
 use super::peaks::{Peak, Peaks, SMALLEST_GB};
-use super::programs::{Program, SHOWN, pattern};
+use super::programs::{Program, SHOWN};
+use super::sums::{self, Group, groups};
 use super::system_figures::SystemFigures;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
@@ -53,6 +55,7 @@ pub(super) struct Suggestion {
     over_by_rss_alone: Vec<Program>,
     /// None where the kernel does not say what is available.
     system: Option<SystemFigures>,
+    groups: Vec<Group>,
     /// What processes are measured by.
     #[serde(skip)]
     metric: Metric,
@@ -108,6 +111,9 @@ impl Suggestion {
                 .cloned()
                 .collect(),
         });
+        let groups = groups(seen.by_user, seen.by_unit, |most| {
+            enough(&rungs, Some(most))
+        });
         let alone = peaks.iter().filter(|peak| peak.is_over_by_rss_alone());
         Self {
             observed_seconds: observed.as_secs(),
@@ -120,6 +126,7 @@ impl Suggestion {
             largest,
             by_pss,
             system,
+            groups,
             metric,
         }
     }
@@ -168,9 +175,10 @@ impl Suggestion {
             _ => writeln!(out, "\nNo process was seen that could be killed.")?,
         }
         self.write_pss(out)?;
-        self.system
-            .as_ref()
-            .map_or(Ok(()), |system| system.write(out))
+        if let Some(system) = &self.system {
+            system.write(out)?;
+        }
+        sums::write(out, &self.groups)
     }
 
     fn write_pss(&self, out: &mut String) -> fmt::Result {

@@ -1,0 +1,25 @@
+//! Names of processes and users in JSON, and in the rules that are suggested. Pure.
+
+use crate::escape::visible_json;
+use crate::events::Spelling;
+use serde::Serializer;
+
+/// A name for programs, which quote it themselves.
+pub(super) fn plain<S: Serializer>(name: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&Spelling::Plain.text(name))
+}
+
+/// What matches just this, as TOML has it; None for what a file is better without.
+pub(super) fn pattern(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut pattern = String::new();
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    let is_plain = !text.contains(char::is_control) && visible_json(text) == text;
+    // A string of JSON without control characters is one of TOML.
+    is_plain.then(|| serde_json::to_string(&pattern).ok())?
+}
