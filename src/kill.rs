@@ -39,8 +39,10 @@ impl Signaller {
         state: State,
         is_same: &dyn Fn() -> bool,
     ) -> SignalOutcome {
+        // First, so that a dry run comes by its code: a missing page of it is waited for while memory is short.
+        let may_be_stopped = state.may_be_stopped();
         let outcome = self.send(process, Signal::Terminate, is_same);
-        if matches!(outcome, SignalOutcome::Sent) && state.may_be_stopped() {
+        if matches!(outcome, SignalOutcome::Sent) && may_be_stopped {
             // If this fails, SIGKILL follows after the grace period.
             let _ = process.resume(is_same);
         }

@@ -289,6 +289,8 @@ impl Machine {
         if let (Ok(facts), Some(key), Some(breach)) = (process.facts, process.key(), breach) {
             let is_same = || self.sampler.is_still(key);
             let outcome = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
+            // The signal that does nothing takes the way of the others.
+            let _ = handle.ask_permission(&is_same);
             victims.ledger.record_kill(key, process, breach, now);
             victims.hold(key, handle);
             self.forget();
