@@ -251,7 +251,7 @@ impl Signal {
 }
 
 /// The FNV-1a hash of bytes, by which the same ones are recognised, also by another version of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64);
 
 impl Default for Digest {

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use memory_monitor::config::{Action, Config, Loaded, Origin, Rule, SystemAction, WhenShort};
+use memory_monitor::config::{
+    Action, Config, GroupBy, GroupKill, Loaded, Origin, Rule, SystemAction, WhenShort,
+};
 use memory_monitor::quantities::{Metric, Percent, Uid};
 use std::io;
 use std::path::Path;
@@ -40,6 +42,7 @@ fn every_example_is_accepted() {
         names,
         [
             "ci-runner.toml",
+            "container-host.toml",
             "database-server.toml",
             "desktop.toml",
             "login-node.toml",
@@ -125,5 +128,37 @@ fn the_readme_in_the_packages_links_to_nothing_that_they_lack() {
     for link in readme.split("](").skip(1) {
         let target = link.split(')').next().unwrap();
         assert!(root.join(target).exists(), "{target}");
+    }
+}
+
+#[test]
+fn the_examples_that_sum_up_groups_say_which() {
+    for (name, groups) in [
+        (
+            "ci-runner.toml",
+            vec![("jobs", GroupBy::Unit, GroupKill::All)],
+        ),
+        (
+            "container-host.toml",
+            vec![
+                ("docker", GroupBy::Unit, GroupKill::Largest),
+                ("podman", GroupBy::Unit, GroupKill::Largest),
+            ],
+        ),
+        (
+            "desktop.toml",
+            vec![("apps", GroupBy::Unit, GroupKill::Largest)],
+        ),
+        (
+            "login-node.toml",
+            vec![("users", GroupBy::User, GroupKill::Largest)],
+        ),
+    ] {
+        let config = example(name);
+        let found = config.groups.iter();
+        let found: Vec<_> = found
+            .map(|group| (group.label(), group.by(), group.kill))
+            .collect();
+        assert_eq!(found, groups, "{name}");
     }
 }

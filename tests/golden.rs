@@ -70,8 +70,10 @@ fn scan(directory: &Path) -> Result<String, Failed> {
         exemptions: Exemptions::default(),
     };
     let mut snapshot = Snapshot::default();
+    ScanReport::prepare(&policy, &mut snapshot);
     sampler.scan_all(&policy, &mut snapshot)?;
     let system = SystemFiles::open(sampler.root())?.read();
+    let users = &mut UserNames::default();
     let report = ScanReport::new(
         &policy,
         &snapshot,
@@ -79,7 +81,8 @@ fn scan(directory: &Path) -> Result<String, Failed> {
         false,
         &View::default(),
         &sys::now(),
-        &mut UserNames::default(),
-    );
+        users,
+    )
+    .with_groups(&policy, &sampler, &mut snapshot, users);
     Ok(report.table(Layout::default()))
 }

@@ -1,7 +1,8 @@
 //! What a reload has changed, for the log. Pure.
 
 use super::configuration::Config;
-use super::keys::{RULE, SCHEDULE, TABLES};
+use super::group::Group;
+use super::keys::{GROUP, RULE, SCHEDULE, TABLES};
 use super::rule::Rule;
 use super::schedule::{DAYS, Schedule};
 use super::slot::{Key, Slot};
@@ -73,6 +74,8 @@ impl Config {
         }
         let rules = |config: &Self| config.rules.iter().map(ToString::to_string).collect();
         lists.extend(differences("rule", &rules(&old), &rules(&new)));
+        let groups = |config: &Self| config.groups.iter().map(ToString::to_string).collect();
+        lists.extend(differences("group", &groups(&old), &groups(&new)));
         let schedules = |config: &Self| config.schedules.iter().map(ToString::to_string).collect();
         lists.extend(differences("schedule", &schedules(&old), &schedules(&new)));
         values.append(&mut lists);
@@ -115,6 +118,13 @@ fn given<T>(keys: &[Key<T>], owner: &mut T) -> Vec<String> {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&given(&RULE, &mut self.clone()).join(", "))
+    }
+}
+
+/// `label = "users", by = "user", ram_percent_threshold = 20.00%, metric = "pss", kill = "largest", action = "kill"`.
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&given(&GROUP, &mut self.clone()).join(", "))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The configuration as the rest of the program sees it. Its keys, with their types, ranges and defaults, are the rows
 //! of `keys`. Pure.
 
-use super::rule::Rule;
+use super::error::Location;
+use super::group::Group;
+use super::rule::{Matcher, Rule};
 use super::schedule::{self, Schedule, WeekMinute};
 use super::system::System;
 use super::thresholds::Thresholds;
@@ -44,6 +46,8 @@ pub struct Config {
     pub warn_percent: Option<Percent>,
     /// In the order in which they are tried.
     pub rules: Vec<Rule>,
+    /// Each is judged alone.
+    pub groups: Vec<Group>,
     /// In the order in which they are tried.
     pub schedules: Vec<Schedule>,
     /// What is protected.
@@ -182,6 +186,14 @@ impl Notify {
 }
 
 impl Config {
+    /// What matches processes, of the rules and of the groups.
+    pub(super) fn matchers(&self) -> impl Iterator<Item = (&Matcher, Option<&Location>)> {
+        let rules = self.rules.iter();
+        let rules = rules.map(|rule| (&rule.matcher, rule.location.as_ref()));
+        let groups = self.groups.iter();
+        rules.chain(groups.map(|group| (&group.matcher, group.location.as_ref())))
+    }
+
     /// Puts into force what applies at this time of the week. Returns the index of the schedule in force; None for none.
     pub fn follow(&mut self, at: WeekMinute) -> Option<usize> {
         let index = schedule::in_force(&self.schedules, at);

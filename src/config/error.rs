@@ -72,6 +72,8 @@ pub(super) enum WarningKind {
     },
     /// A key of a rule that protects whatever the key says.
     BesideProtect(&'static str),
+    /// A group that is measured by anonymous memory.
+    GroupAnon,
     /// The schedule with this number, from 1, changes nothing.
     IdleSchedule(usize, Effect),
     /// The configuration file has no content.
@@ -198,7 +200,7 @@ impl fmt::Display for Warning {
             WarningKind::UnknownRuleUser(user) => {
                 write!(
                     f,
-                    "user {user:?} does not exist; this rule matches nothing until it does"
+                    "user {user:?} does not exist; this rule or group matches nothing until it does"
                 )?;
                 write_suspicion(f, user)
             }
@@ -239,6 +241,10 @@ impl fmt::Display for Warning {
                 f,
                 "\"{key}\" has no effect beside action = \"protect\", which protects whatever the \
                  process uses: remove one of the two"
+            ),
+            WarningKind::GroupAnon => f.write_str(
+                "metric = \"anon\" counts what forked processes share once for each of them, so that a \
+                 group of them is over its threshold too early: \"pss\" divides it among them",
             ),
             WarningKind::IdleSchedule(number, Effect::Covered) => write!(
                 f,

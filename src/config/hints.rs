@@ -1,6 +1,6 @@
 //! What was probably meant by a line that is not TOML. Pure.
 
-use super::keys::{RULE, SCHEDULE, TABLES};
+use super::keys::{GROUP, RULE, SCHEDULE, TABLES};
 use super::shown::shown;
 use super::slot::Key;
 use crate::nearest::nearest;
@@ -86,9 +86,9 @@ fn foreign(line: &str) -> Option<Hint> {
     }
     let (key, value) = (key.trim().trim_matches(['"', '\'']), value.trim());
     let tables = TABLES.iter().map(|table| table.name);
-    let near = nearest(key, tables.clone().chain(["rule", "schedule"]));
+    let near = nearest(key, tables.clone().chain(["rule", "group", "schedule"]));
     let message = match near.filter(|_| value.is_empty()) {
-        Some(table @ ("rule" | "schedule")) => format!("a table begins with [[{table}]]"),
+        Some(table @ ("rule" | "group" | "schedule")) => format!("a table begins with [[{table}]]"),
         Some(table) => format!("a table begins with [{table}]"),
         None => {
             let meant = meant(key, value).unwrap_or_else(|| as_typed(value));
@@ -140,6 +140,7 @@ fn meant(key: &str, value: &str) -> Option<String> {
     tables
         .find_map(|table| of(table.keys, key, value))
         .or_else(|| of(&RULE, key, value))
+        .or_else(|| of(&GROUP, key, value))
         .or_else(|| of(&SCHEDULE, key, value))
 }
 

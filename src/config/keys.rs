@@ -2,10 +2,12 @@
 //! of the page are made from these rows; the shipped config.toml is checked against them.
 
 use super::configuration::Config;
+use super::group::Group;
+use super::items::Items;
 use super::rule::Rule;
 use super::schedule::Schedule;
 use super::slot::At::{Always, IfGiven};
-use super::slot::{Items, Key, Merge, Slot};
+use super::slot::{Key, Merge, Slot};
 
 /// The least share where 0 is not allowed.
 const OVER_ZERO: f64 = f64::MIN_POSITIVE;
@@ -127,6 +129,37 @@ pub(super) static RULE: [Key<Rule>; 13] = [
         "When it is killed while memory is short: before others, after them, or (spare) never"),
 ];
 
+/// The keys of `[[group]]`.
+#[rustfmt::skip]
+pub(super) static GROUP: [Key<Group>; 13] = [
+    key("label", "", Slot::Label(|g| &mut g.label),
+        "Its name in log and metrics; without it, the word of by"),
+    key("by", "", Slot::GroupBy(|g| &mut g.by),
+        "What its members have in common"),
+    key("name", "", Slot::Pattern(|g| &mut g.matcher.name),
+        "Matches the full name"),
+    key("user", "", Slot::UserPattern(|g| &mut g.matcher.user),
+        "Matches the real user"),
+    key("exe", "", Slot::Pattern(|g| &mut g.matcher.exe),
+        "Matches the path of the executable"),
+    key("unit", "", Slot::UnitPattern(|g| &mut g.matcher.unit),
+        "Matches a systemd unit, or with a slash the path of the control group"),
+    key("ram_percent_threshold", "", Slot::Percent(100.0, |g| &mut g.thresholds.percent),
+        "Percent of MemTotal that all members together must not exceed"),
+    key("ram_gb_threshold", "", Slot::Gb(|g| &mut g.thresholds.amount),
+        "GB of 1024^3 bytes that all members together must not exceed"),
+    key("sustained", "", Slot::Seconds(0.0..=86_400.0, IfGiven(|g| &mut g.sustained)),
+        "Seconds the group must be over a threshold before a member is killed"),
+    key("metric", "\"pss\"", Slot::Metric(Always(|g| &mut g.metric)),
+        "What counts as the memory of a member"),
+    key("kill", "\"largest\"", Slot::GroupKill(|g| &mut g.kill),
+        "Which members are killed"),
+    key("action", "\"kill\"", Slot::GroupAction(|g| &mut g.action),
+        "What is done with a group over its threshold"),
+    key("only_below_available_percent", "", Slot::Share(0.0..=100.0, IfGiven(|g| &mut g.only_below_available)),
+        "Kill only while less than this percent of MemTotal is available; 100 for always"),
+];
+
 /// The keys of `[[schedule]]`.
 #[rustfmt::skip]
 pub(super) static SCHEDULE: [Key<Schedule>; 6] = [
@@ -184,6 +217,7 @@ pub fn rows() -> Vec<KeyRow> {
         rows.extend(table.keys.iter().map(|key| row(table.name, key)));
     }
     rows.extend(RULE.iter().map(|key| row("[rule]", key)));
+    rows.extend(GROUP.iter().map(|key| row("[group]", key)));
     rows.extend(SCHEDULE.iter().map(|key| row("[schedule]", key)));
     rows
 }

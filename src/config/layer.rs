@@ -4,7 +4,8 @@
 use super::configuration::Config;
 use super::document::Document;
 use super::error::{Cause, Location, Warning};
-use super::keys::{KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
+use super::group::Group;
+use super::keys::{GROUP, KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
 use super::no_effect;
 use super::rule::{Action, Rule};
 use super::schedule::Schedule;
@@ -77,10 +78,14 @@ pub(super) fn read(
             None => {}
         }
     }
-    // The rules and schedules of a later file come first.
+    // The rules, groups and schedules of a later file come first.
     if let Some((at, value)) = take("rule") {
         let rules = layer.tables("[rule]", &RULE, at, value, Layer::rule);
         config.rules.splice(0..0, rules);
+    }
+    if let Some((at, value)) = take("group") {
+        let groups = layer.tables("[group]", &GROUP, at, value, Layer::group);
+        config.groups.splice(0..0, groups);
     }
     if let Some((at, value)) = take("schedule") {
         let schedules = layer.tables("[schedule]", &SCHEDULE, at, value, Layer::schedule);
@@ -210,6 +215,20 @@ impl<'t> Layer<'t> {
         }
     }
 
+    /// Checks a group as a whole.
+    fn group(&mut self, given: &Given, group: &mut Group) {
+        group.location = self.location(given.at);
+        // A key that could not be read is reported by itself, and what it would be is not known.
+        let is_read = |key: &&String| given.read.entry(given.name, key).is_some();
+        if given.keys.iter().all(|key| is_read(&key)) {
+            if let Some(message) = group.fault() {
+                self.reject(given, message);
+            }
+        }
+        self.warnings
+            .extend(no_effect::in_group(group, &given.read));
+    }
+
     /// Checks a schedule as a whole.
     fn schedule(&mut self, given: &Given, schedule: &mut Schedule) {
         schedule.location = self.location(given.at);
@@ -316,7 +335,11 @@ fn unknown(table: &str, key: &str, is_table: bool, is_list: bool) -> String {
     let plural = format!("{key}s");
     let plural = rows.iter().filter(own).find(|row| row.name == plural);
     let singular = rows.iter().filter(own).find(|row| row.name == singular);
-    let hint = if let Some(row) = singular {
+    let hint = if (table, key) == ("[group]", "cmdline") {
+        ": a group does not match by arguments, which can't be read while memory is short; use name, \
+         user, exe or unit"
+            .to_owned()
+    } else if let Some(row) = singular {
         let one = if is_list {
             ", which is one pattern, not a list"
         } else {

@@ -5,6 +5,7 @@ use super::configuration::{Config, LogSettings, Notify, Origin};
 use super::document;
 use super::error::{Cause, Error, Warning, WarningKind};
 use super::files::{self, DropIns, LoadedFile, Streams};
+use super::group;
 use super::keys;
 use super::layer::{self, Source};
 use super::no_effect;
@@ -234,6 +235,7 @@ impl Texts {
             draft.add_default(keys::WITHOUT_SYSTEM);
         }
         draft.check_thresholds();
+        draft.causes.extend(group::faults(&draft.config.groups));
         draft
     }
 

@@ -4,8 +4,8 @@
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
 //! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so that
 //! all that is wrong with it is reported at once (`error`), and so is all that has no effect (`no_effect`, `suspect`). A
-//! key is a row (`slot`); its value is read by `value`, stored in `configuration`, `system`, `whitelist`, `rule` or `schedule`,
-//! and kept as it was written, with its location (`written`). `typed` knows what people write instead of a value.
+//! key is a row (`slot`, of a list `items`); its value is read by `value`, stored in `configuration`, `system`, `whitelist`, `rule`, `group` or
+//! `schedule`, and kept as it was written, with its location (`written`). `typed` knows what people write instead of a value.
 
 mod changes;
 mod configuration;
@@ -14,7 +14,9 @@ mod dry_run;
 mod error;
 mod files;
 mod glob;
+mod group;
 mod hints;
+mod items;
 pub mod keys;
 mod layer;
 mod load;
@@ -41,6 +43,7 @@ pub use configuration::{Config, LogFormat, LogSettings, Notify, Origin};
 pub use dry_run::DryRun;
 pub use error::{Cause, Error, Location, Warning};
 pub use files::LoadedFile;
+pub use group::{Group, GroupAction, GroupBy, GroupKill};
 pub use load::{Loaded, NotifierConfig};
 pub use pattern::{NamePattern, PatternError};
 pub use rule::{Action, Matcher, Rule, UserMatcher};

@@ -3,13 +3,15 @@
 
 use super::configuration::Config;
 use super::error::{Effect, Warning, WarningKind};
+use super::group::Group;
 use super::keys::RULE;
-use super::rule::{Action, Rule};
+use super::rule::{Action, Matcher, Rule};
 use super::schedule;
 use super::shown::shown;
 use super::slot::Slot;
 use super::suspect::{Compared, Suspicion};
 use super::written::Written;
+use crate::quantities::Metric;
 
 /// Those of the whitelist, the schedules and the mail server.
 pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
@@ -63,9 +65,44 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
 
 /// Those of one rule; `read` has its keys as they were written.
 pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
-    let mut found = Vec::new();
+    let mut found = in_matcher("[rule]", &rule.matcher, read);
     let location = |key| read.entry("[rule]", key)?.location.clone();
-    let matcher = &rule.matcher;
+    if rule.action == Action::Protect {
+        // The rows reach a value by a mutable reference only, and may make one.
+        let rule = &mut rule.clone();
+        for key in &RULE {
+            let is_about_killing = !matches!(
+                key.slot,
+                Slot::Pattern(_) | Slot::UnitPattern(_) | Slot::UserPattern(_) | Slot::Action(_)
+            );
+            if is_about_killing && key.slot.show(rule).is_some() {
+                found.push(Warning {
+                    location: location(key.name),
+                    kind: WarningKind::BesideProtect(key.name),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Those of one group; `read` has its keys as they were written.
+pub(super) fn in_group(group: &Group, read: &Written) -> Vec<Warning> {
+    let mut found = in_matcher("[group]", &group.matcher, read);
+    if group.metric == Metric::Anon {
+        let entry = read.entry("[group]", "metric");
+        found.push(Warning {
+            location: entry.and_then(|entry| entry.location.clone()),
+            kind: WarningKind::GroupAnon,
+        });
+    }
+    found
+}
+
+/// The patterns of a table that nothing can match as they were meant.
+fn in_matcher(table: &str, matcher: &Matcher, read: &Written) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let location = |key| read.entry(table, key)?.location.clone();
     for (key, pattern, compared) in [
         ("name", &matcher.name, Compared::Name),
         ("exe", &matcher.exe, Compared::Exe),
@@ -84,22 +121,6 @@ pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
                 suspicion,
             },
         }));
-    }
-    if rule.action == Action::Protect {
-        // The rows reach a value by a mutable reference only, and may make one.
-        let rule = &mut rule.clone();
-        for key in &RULE {
-            let is_about_killing = !matches!(
-                key.slot,
-                Slot::Pattern(_) | Slot::UnitPattern(_) | Slot::UserPattern(_) | Slot::Action(_)
-            );
-            if is_about_killing && key.slot.show(rule).is_some() {
-                found.push(Warning {
-                    location: location(key.name),
-                    kind: WarningKind::BesideProtect(key.name),
-                });
-            }
-        }
     }
     found
 }

@@ -2,18 +2,19 @@
 //! printing it are one `match` each. Pure.
 
 use super::configuration::LogFormat;
+use super::group::{GroupAction, GroupBy, GroupKill};
+use super::items::{In, Items, path, text, without_quotes};
 use super::pattern::NamePattern;
 use super::rule::{Action, UserMatcher};
 use super::system::{SystemAction, WhenShort};
 use super::typed;
 use super::value::{self, Choice, found, words};
-use super::whitelist::User;
 use crate::nearest::nearest;
-use crate::quantities::{Bytes, Metric, Percent, Pid};
+use crate::quantities::{Bytes, Metric, Percent};
 use log::LevelFilter;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
@@ -26,9 +27,6 @@ pub(super) struct Key<T: 'static> {
     /// For the page: one line.
     pub(super) summary: &'static str,
 }
-
-/// Where a value is stored: by this, a `T` is both written and read.
-type In<T, V> = fn(&mut T) -> &mut V;
 
 /// Where the value of a key is stored that the tables `[[...]]` have as well.
 pub(super) enum At<T, V> {
@@ -59,6 +57,11 @@ pub(super) enum Slot<T: 'static> {
     Action(In<T, Action>),
     SystemAction(In<T, SystemAction>),
     WhenShort(In<T, Option<WhenShort>>),
+    GroupBy(In<T, Option<GroupBy>>),
+    GroupKill(In<T, GroupKill>),
+    GroupAction(In<T, GroupAction>),
+    /// None where it is not given.
+    Label(In<T, Option<String>>),
     /// "" for None.
     Sender(In<T, Option<String>>),
     Server(In<T, String>),
@@ -74,16 +77,6 @@ pub(super) enum Slot<T: 'static> {
 pub(super) enum Merge {
     Add,
     Replace,
-}
-
-/// The type of a list's items.
-pub(super) enum Items<T: 'static> {
-    Pids(In<T, Vec<Pid>>),
-    Names(In<T, Vec<NamePattern>>),
-    Users(In<T, Vec<User>>),
-    Addresses(In<T, Vec<String>>),
-    Programs(In<T, Vec<PathBuf>>),
-    Days(In<T, [bool; 7]>),
 }
 
 impl<T, V> At<T, V> {
@@ -135,13 +128,17 @@ impl<T> Slot<T> {
             | Self::Metric(_)
             | Self::Action(_)
             | Self::SystemAction(_)
-            | Self::WhenShort(_) => {
+            | Self::WhenShort(_)
+            | Self::GroupBy(_)
+            | Self::GroupKill(_)
+            | Self::GroupAction(_) => {
                 let words = self.words();
                 let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 return quoted.split_last().map_or(String::new(), |(last, first)| {
                     format!("{} or {last}", first.join(", "))
                 });
             }
+            Self::Label(_) => "up to 32 letters, digits, \"-\", \"_\" or \".\" in quotes",
             Self::Sender(_) => Items::<T>::ADDRESS,
             Self::Server(_) => {
                 "a mail server, with its port where that is not 25, such as \"localhost:25\" or \"[::1]:2525\""
@@ -163,6 +160,9 @@ impl<T> Slot<T> {
             Self::Action(_) => words::<Action>(),
             Self::SystemAction(_) => words::<SystemAction>(),
             Self::WhenShort(_) => words::<WhenShort>(),
+            Self::GroupBy(_) => words::<GroupBy>(),
+            Self::GroupKill(_) => words::<GroupKill>(),
+            Self::GroupAction(_) => words::<GroupAction>(),
             _ => Vec::new(),
         }
     }
@@ -189,6 +189,10 @@ impl<T> Slot<T> {
             Self::Action(at) => value::choice(value).map(|v| *at(owner) = v),
             Self::SystemAction(at) => value::choice(value).map(|v| *at(owner) = v),
             Self::WhenShort(at) => value::choice(value).map(|v| *at(owner) = Some(v)),
+            Self::GroupBy(at) => value::choice(value).map(|v| *at(owner) = Some(v)),
+            Self::GroupKill(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::GroupAction(at) => value::choice(value).map(|v| *at(owner) = v),
+            Self::Label(at) => value::label(value).map(|v| *at(owner) = Some(v)),
             Self::Sender(at) => value::sender(value).map(|v| *at(owner) = v),
             Self::Server(at) => value::server(value).map(|v| *at(owner) = v),
             Self::Pattern(at) => {
@@ -279,6 +283,10 @@ impl<T> Slot<T> {
             Self::Action(at) => word(*at(owner)),
             Self::SystemAction(at) => word(*at(owner)),
             Self::WhenShort(at) => at(owner).and_then(word),
+            Self::GroupBy(at) => at(owner).and_then(word),
+            Self::GroupKill(at) => word(*at(owner)),
+            Self::GroupAction(at) => word(*at(owner)),
+            Self::Label(at) => at(owner).as_ref().map(|label| format!("{label:?}")),
             Self::Sender(at) => at(owner).as_ref().map(|sender| format!("{sender:?}")),
             Self::Server(at) => Some(format!("{:?}", at(owner))),
             Self::Pattern(at) | Self::UnitPattern(at) => at(owner).as_ref().map(text),
@@ -298,103 +306,8 @@ impl<T> Slot<T> {
     }
 }
 
-impl<T> Items<T> {
-    const ADDRESS: &'static str = "an address such as \"admin@example.com\"";
-
-    /// What each item may be, as the end of `must be ...`.
-    pub(super) const fn allowed(&self) -> &'static str {
-        match self {
-            Self::Pids(_) => "whole numbers from 1 to 2147483647",
-            Self::Names(_) => "process names in quotes",
-            Self::Users(_) => "user names in quotes, or numbers from 0 to 4294967294",
-            Self::Addresses(_) => Self::ADDRESS,
-            Self::Programs(_) => {
-                "the path of a program that begins with \"/\"; arguments and shell text are not taken"
-            }
-            Self::Days(_) => {
-                "days in quotes: \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\""
-            }
-        }
-    }
-
-    /// Adds an item. Fails as `Slot::read`.
-    pub(super) fn read(&self, owner: &mut T, value: &DeValue<'_>) -> Result<(), String> {
-        let has = |error| format!("has {error}");
-        let read = match self {
-            Self::Pids(at) => value::pid(value).map(|pid| at(owner).push(pid)),
-            Self::Names(at) => {
-                let name = value::pattern(value).map_err(has)?;
-                name.map(|name| at(owner).push(name))
-            }
-            Self::Users(at) => value::user(value).map(|user| at(owner).push(user)),
-            Self::Addresses(at) => value::address(value).map(|address| at(owner).push(address)),
-            Self::Programs(at) => value::program(value).map(|program| at(owner).push(program)),
-            Self::Days(at) => {
-                let day = value::day(value).and_then(|day| at(owner).get_mut(day));
-                day.map(|day| *day = true)
-            }
-        };
-        read.ok_or_else(|| {
-            let fix = match (self, value.as_str()) {
-                (Self::Pids(_), _) => without_quotes(value).to_owned(),
-                (Self::Days(_), Some(text)) => {
-                    typed::days(text).map_or(String::new(), |days| format!(", write {days}"))
-                }
-                _ => String::new(),
-            };
-            format!("must be {}, found {}{fix}", self.allowed(), found(value))
-        })
-    }
-
-    pub(super) fn clear(&self, owner: &mut T) {
-        match self {
-            Self::Pids(at) => at(owner).clear(),
-            Self::Names(at) => at(owner).clear(),
-            Self::Users(at) => at(owner).clear(),
-            Self::Addresses(at) => at(owner).clear(),
-            Self::Programs(at) => at(owner).clear(),
-            Self::Days(at) => *at(owner) = [false; 7],
-        }
-    }
-
-    /// The items for people; a user with the uid that it has.
-    pub(super) fn show(&self, owner: &mut T) -> Vec<String> {
-        match self {
-            Self::Pids(at) => at(owner).iter().map(ToString::to_string).collect(),
-            Self::Names(at) => at(owner).iter().map(text).collect(),
-            Self::Users(at) => {
-                let users = at(owner).iter().map(|user| match user.uid {
-                    Some(uid) => format!("{:?} ({uid})", user.text),
-                    None => format!("{:?}", user.text),
-                });
-                users.collect()
-            }
-            Self::Addresses(at) => at(owner).clone(),
-            Self::Programs(at) => at(owner).iter().map(|program| path(program)).collect(),
-            Self::Days(_) => Vec::new(),
-        }
-    }
-}
-
-fn text(pattern: &NamePattern) -> String {
-    format!("{:?}", pattern.text())
-}
-
-fn path(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
-}
-
 fn word<T: Choice + PartialEq>(choice: T) -> Option<String> {
     let mut words = T::WORDS.iter();
     let found = words.find(|(_, other)| *other == choice)?;
     Some(found.0.to_owned())
-}
-
-/// The fix where a number or a boolean is in quotes.
-fn without_quotes(value: &DeValue<'_>) -> &'static str {
-    let is_bare = |text: &str| text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
-    match value.as_str() {
-        Some(text) if is_bare(text) => ", remove the quotes",
-        _ => "",
-    }
 }

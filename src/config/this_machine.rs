@@ -76,12 +76,12 @@ pub fn idle_threshold(config: &Config, written: &Written, total: Bytes) -> Optio
     })
 }
 
-/// Executables of rules that no process can run by this path: one without a slash, and one behind a symbolic link, which
+/// Executables of rules and groups that no process can run by this path: one without a slash, and one behind a symbolic link, which
 /// the kernel names by where the link leads.
 pub(super) fn executables(config: &Config) -> Vec<Warning> {
     let mut found = Vec::new();
-    for rule in &config.rules {
-        let Some(exe) = &rule.matcher.exe else {
+    for (matcher, location) in config.matchers() {
+        let Some(exe) = &matcher.exe else {
             continue;
         };
         let text = exe.text();
@@ -93,19 +93,19 @@ pub(super) fn executables(config: &Config) -> Vec<Warning> {
             continue;
         };
         found.push(Warning {
-            location: rule.location.clone(),
+            location: location.cloned(),
             kind,
         });
     }
-    for rule in &config.rules {
-        let unit = rule.matcher.unit.as_ref().map(NamePattern::text);
+    for (matcher, location) in config.matchers() {
+        let unit = matcher.unit.as_ref().map(NamePattern::text);
         let is_partial = |unit: &&str| {
             unit.contains('/')
                 && *unit != "/"
                 && (!unit.starts_with(['/', '*']) || unit.ends_with('/'))
         };
         found.extend(unit.filter(is_partial).map(|unit| Warning {
-            location: rule.location.clone(),
+            location: location.cloned(),
             kind: WarningKind::UnitPath(unit.to_owned()),
         }));
     }

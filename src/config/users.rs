@@ -46,6 +46,14 @@ pub(super) fn resolve(
             kind,
         }));
     }
+    for group in &mut config.groups {
+        let user = group.matcher.user.as_mut();
+        let kind = user.and_then(|user| resolve_matcher(user, lookup, list));
+        warnings.extend(kind.map(|kind| Warning {
+            location: group.location.clone(),
+            kind,
+        }));
+    }
     warnings.extend(rule::unreachable(&config.rules));
     warnings
 }
@@ -124,7 +132,9 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
             kept.extend(user.uid.map(|_| user.text.clone()));
         }
     }
-    let matchers = config.rules.iter_mut().map(|rule| &mut rule.matcher);
+    let rules = config.rules.iter_mut().map(|rule| &mut rule.matcher);
+    let groups = config.groups.iter_mut().map(|group| &mut group.matcher);
+    let matchers = rules.chain(groups);
     for user in matchers.filter_map(|matcher| matcher.user.as_mut()) {
         if user.uids.is_empty() {
             let text = user.pattern.text();
@@ -149,8 +159,8 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
 fn known<'c>(config: &'c Config, text: &str) -> &'c [Uid] {
     let listed = config.whitelist.users.iter();
     let listed = listed.filter(|user| user.text == text);
-    let rules = config.rules.iter();
-    let matchers = rules.filter_map(|rule| rule.matcher.user.as_ref());
+    let matchers = config.matchers();
+    let matchers = matchers.filter_map(|(matcher, _)| matcher.user.as_ref());
     let matched = matchers.filter(|user| user.pattern.text() == text);
     listed
         .map(|user| user.uid.as_slice())

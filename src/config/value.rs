@@ -4,6 +4,7 @@
 #![allow(clippy::option_option)] // an inner None is a value that is off
 
 use super::configuration::LogFormat;
+use super::group::{GroupAction, GroupBy, GroupKill};
 use super::pattern::{NamePattern, PatternError};
 use super::rule::{Action, UserMatcher};
 use super::shown::{shortened, shown};
@@ -68,6 +69,30 @@ impl Choice for WhenShort {
         (Self::First.name(), Self::First),
         (Self::Last.name(), Self::Last),
         (Self::Spare.name(), Self::Spare),
+    ];
+}
+
+impl Choice for GroupBy {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::User.name(), Self::User),
+        (Self::Unit.name(), Self::Unit),
+        (Self::Tree.name(), Self::Tree),
+        (Self::All.name(), Self::All),
+    ];
+}
+
+impl Choice for GroupKill {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Largest.name(), Self::Largest),
+        (Self::Newest.name(), Self::Newest),
+        (Self::All.name(), Self::All),
+    ];
+}
+
+impl Choice for GroupAction {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Kill.name(), Self::Kill),
+        (Self::Warn.name(), Self::Warn),
     ];
 }
 
@@ -139,6 +164,15 @@ pub(super) fn file(value: &DeValue<'_>) -> Option<Option<PathBuf>> {
 /// The absolute path of a program.
 pub(super) fn program(value: &DeValue<'_>) -> Option<PathBuf> {
     file(value)?.filter(|path| path.as_os_str() != "/")
+}
+
+/// The label of a group: it stands in log lines and metrics as it is.
+pub(super) fn label(value: &DeValue<'_>) -> Option<String> {
+    const LONGEST: usize = 32;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let label = value.as_str()?;
+    let is_label = (1..=LONGEST).contains(&label.len()) && label.chars().all(is_plain);
+    is_label.then(|| label.to_owned())
 }
 
 /// An address as it may stand in an envelope: RFC 5321 without quotes, comments and routes.

@@ -3,13 +3,14 @@
 
 use super::early_scan::{self, EarlyScan};
 use super::exemptions::{self, ExemptionReader};
+use super::groups::Groups;
 use super::judged::{ScanKind, ScanOutcome};
 use super::report::{Lines, Reports};
 use super::scan::{self, Machine};
 use super::schedule::Schedules;
 use super::system_guard::{self, SystemGuard};
 use super::victims::{self, Victims};
-use super::{hardening, reload, state};
+use super::{group_reports, hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::Loaded;
@@ -37,6 +38,8 @@ pub(super) struct Daemon<'o> {
     pub(super) outcome: ScanOutcome,
     /// What was done before, and to which processes.
     pub(super) victims: Victims,
+    /// The groups over their thresholds.
+    pub(super) groups: Groups,
     /// None where early scan is off.
     pub(super) early: Option<EarlyScan>,
     /// None where the guard is off, and where only one scan is made or only one process may be signalled.
@@ -301,6 +304,7 @@ impl Daemon<'_> {
         reload::enforce(context, loaded, is_reload);
         // What was decided is by the previous one.
         self.machine.forget();
+        self.groups.forget();
         self.victims
             .renew_timeouts(&self.policy, &self.machine.sampler);
         // Which schedule is in force is found out again, and reported.
@@ -320,6 +324,8 @@ impl Daemon<'_> {
         let (outcome, machine) = (&self.outcome, &self.machine);
         let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
         state::note_scan(reporter, outcome, machine, &self.policy, next_scan, now);
+        let total = machine.snapshot.memory.total;
+        group_reports::note(reporter, &self.groups, &self.policy, total);
         self.write_victims(now);
     }
 

@@ -1,6 +1,7 @@
 //! What is reported of a scan, after its signals. Reads the decisions, decides nothing; touches the log.
 
 use super::exemptions::ExemptionReader;
+use super::groups::Groups;
 use super::judged::{Report, ScanKind, ScanOutcome};
 use super::scan::Machine;
 use crate::events::{Event, Reporter, Scan, SystemEvent};
@@ -59,6 +60,7 @@ impl Reports<'_> {
         machine: &mut Machine,
         exemptions: &mut ExemptionReader,
         unreadable: &mut Option<Unreadable>,
+        groups: &mut Groups,
     ) {
         self.reporter.metrics().note_scan(Scan {
             is_early: outcome.kind == ScanKind::Early,
@@ -73,6 +75,7 @@ impl Reports<'_> {
             self.reporter.begin_scan(&outcome.memory, now);
         }
         self.judged(machine);
+        self.groups(groups, machine.snapshot.memory.total);
         self.more(machine);
         let now = self.now.monotonic;
         if outcome.extent == Extent::All {
@@ -99,33 +102,46 @@ impl Reports<'_> {
                     let Decision::Terminate(breach) = &judged.decision else {
                         continue;
                     };
-                    self.signal(process, breach, &outcome);
-                    match found {
-                        Some(Repeated::Restart(found)) => {
-                            let wait = found.until.saturating_duration_since(self.now.monotonic);
-                            self.reporter.emit(&Event::RestartLoop(&found, wait));
-                        }
-                        Some(Repeated::Workers(workers)) => {
-                            self.reporter.emit(&Event::WorkersReturn(&workers));
-                        }
-                        None => {}
-                    }
+                    let reason = Event::Reason(process, breach);
+                    self.signal(process, breach, &outcome, &reason);
+                    self.repeated(found.as_ref());
                 }
                 None => {}
             }
         }
     }
 
-    fn signal(&mut self, process: &Process, breach: &Breach, outcome: &SignalOutcome) {
+    /// Reports what comes back as often as it is killed.
+    pub(super) fn repeated(&mut self, found: Option<&Repeated>) {
+        match found {
+            Some(Repeated::Restart(found)) => {
+                let wait = found.until.saturating_duration_since(self.now.monotonic);
+                self.reporter.emit(&Event::RestartLoop(found, wait));
+            }
+            Some(Repeated::Workers(workers)) => {
+                self.reporter.emit(&Event::WorkersReturn(workers));
+            }
+            None => {}
+        }
+    }
+
+    /// Reports how a signal went; `reason` is why it was sent.
+    pub(super) fn signal(
+        &mut self,
+        process: &Process,
+        breach: &Breach,
+        outcome: &SignalOutcome,
+        reason: &Event<'_>,
+    ) {
         match outcome {
             SignalOutcome::Sent => {
                 self.reporter.emit(&Event::Killing(process, breach));
-                self.reporter.emit(&Event::Reason(process, breach));
+                self.reporter.emit(reason);
             }
             SignalOutcome::DryRun => {
                 if self.is_first(process, Reported::DryRun) {
                     self.reporter.emit(&Event::WouldKill(process, breach));
-                    self.reporter.emit(&Event::Reason(process, breach));
+                    self.reporter.emit(reason);
                 }
             }
             SignalOutcome::NotPermitted => {
@@ -144,14 +160,7 @@ impl Reports<'_> {
     fn decision(&mut self, process: &Process, decision: &Decision, share: Percent) {
         match decision {
             Decision::Protected(protection) => self.protected(process, protection, share),
-            Decision::KillLimitReached(breach) => {
-                let limit = self.policy.config.max_kills_per_minute;
-                let limit = limit.filter(|_| self.is_first(process, Reported::KillLimitReached));
-                if let Some(limit) = limit {
-                    let event = Event::KillLimitReached(process, breach, limit.get());
-                    self.reporter.emit(&event);
-                }
-            }
+            Decision::KillLimitReached(breach) => self.kill_limit(process, breach),
             Decision::Warn(breach) => {
                 let uid = process.facts.as_ref().map(|facts| facts.uid);
                 if uid.is_ok_and(|uid| self.lines.may_write(Reported::Near, uid)) {
@@ -172,6 +181,16 @@ impl Reports<'_> {
                 }
             }
             Decision::Leave | Decision::Await { .. } | Decision::Terminate(_) => {}
+        }
+    }
+
+    /// Reports a process that the limit of kills in a minute spares.
+    pub(super) fn kill_limit(&mut self, process: &Process, breach: &Breach) {
+        let limit = self.policy.config.max_kills_per_minute;
+        let limit = limit.filter(|_| self.is_first(process, Reported::KillLimitReached));
+        if let Some(limit) = limit {
+            let event = Event::KillLimitReached(process, breach, limit.get());
+            self.reporter.emit(&event);
         }
     }
 

@@ -146,7 +146,7 @@ impl Machine {
 
     /// All that is urgent: a scan, the decisions, the signals. Allocates nothing in the steady state, so that it works
     /// when there is no memory left. Fails where /proc can't be read.
-    pub(super) fn scan(&mut self, extent: Extent, mut context: Context<'_>) -> Result<(), Error> {
+    pub(super) fn scan(&mut self, extent: Extent, context: &mut Context<'_>) -> Result<(), Error> {
         self.list(extent, context.policy, context.now)?;
         let before = self.tally;
         let mut spared = Spared::default();
@@ -155,12 +155,12 @@ impl Machine {
             // One of them is decided about, and what is done to it is done to all.
             let sharers = self.sampler.gather_sharers(index);
             if let Some(mut process) = self.sampler.candidate(context.policy, index) {
-                let judged = self.judge(&mut process, &mut context);
+                let judged = self.judge(&mut process, context);
                 let is_killed = judged.is_killed();
                 spared.look_at(&process, &judged);
                 self.keep(&process, judged);
                 if is_killed {
-                    self.terminate_sharers(index + 1..=index + sharers, &mut context);
+                    self.terminate_sharers(index + 1..=index + sharers, context);
                 }
             }
             index += 1 + sharers;
@@ -175,7 +175,7 @@ impl Machine {
                     // Another one may be larger.
                     self.is_incomplete = true;
                 } else {
-                    self.terminate(key, &mut process, &mut judged, &mut context, true);
+                    self.terminate(key, &mut process, &mut judged, context, true);
                     self.keep(&process, judged);
                 }
             }

@@ -1,6 +1,7 @@
 //! The scans in the daemon's loop: which one is made, its signals, and its reports after them. Touches what the daemon has;
 //! decides nothing.
 
+use super::groups::Groups;
 use super::judged::ScanKind;
 use super::main_loop::Daemon;
 use super::report::{Lines, Reports};
@@ -50,9 +51,23 @@ impl Daemon<'_> {
         extent: Extent,
         now: &Now,
     ) -> Result<(), proc::Error> {
+        // In a shortage the guard acts, and nothing that waits for another process is read.
+        let is_regular =
+            kind == ScanKind::Regular && extent == Extent::All && !self.victims.ledger.is_short;
+        Groups::prepare(&mut self.machine, &self.policy, is_regular);
         self.scan_and_signal(extent, now)?;
+        if is_regular {
+            let mut context = scan::Context {
+                policy: &self.policy,
+                victims: &mut self.victims,
+                now,
+            };
+            self.groups.scan(&mut self.machine, &mut context);
+            self.machine.tally.killed += self.groups.killed;
+        }
         let took = sys::now().monotonic - now.monotonic;
         self.machine.add_words(&mut self.victims);
+        self.groups.add_words(&self.machine, &mut self.victims);
         self.outcome = self.machine.outcome((kind, extent), took);
         if extent == Extent::All && std::mem::take(&mut self.is_dry_run_new) {
             let over = self.outcome.due;
@@ -68,7 +83,14 @@ impl Daemon<'_> {
             lines: Lines::default(),
         };
         let (machine, exemptions) = (&mut self.machine, &mut self.exemptions);
-        reports.scan(&self.outcome, machine, exemptions, &mut self.unreadable);
+        let unreadable = &mut self.unreadable;
+        reports.scan(
+            &self.outcome,
+            machine,
+            exemptions,
+            unreadable,
+            &mut self.groups,
+        );
         Ok(())
     }
 
@@ -76,12 +98,12 @@ impl Daemon<'_> {
     pub(super) fn scan_and_signal(&mut self, extent: Extent, now: &Now) -> Result<(), proc::Error> {
         self.exemptions
             .read(&mut self.policy, &self.machine.sampler);
-        let context = scan::Context {
+        let mut context = scan::Context {
             policy: &self.policy,
             victims: &mut self.victims,
             now,
         };
-        self.machine.scan(extent, context)
+        self.machine.scan(extent, &mut context)
     }
 
     /// The scan that can't wait: where a victim has ended, of what it has forked and of those that wait for its end; else

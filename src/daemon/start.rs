@@ -1,6 +1,7 @@
 //! Makes the daemon of its parts, before its first scan.
 
 use super::exemptions::ExemptionReader;
+use super::groups::Groups;
 use super::judged::ScanOutcome;
 use super::main_loop::Daemon;
 use super::scan::Machine;
@@ -63,6 +64,7 @@ impl<'o> Daemon<'o> {
             machine: Machine::with_capacity(CAPACITY, sampler, only),
             outcome: ScanOutcome::none(),
             victims: Victims::with_capacity(CAPACITY),
+            groups: Groups::default(),
             early: None,
             guard: None,
             kernel_kills,

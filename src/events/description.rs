@@ -1,6 +1,7 @@
 //! What is stated once of an event: its name, its MESSAGE_ID, its level, which sinks get it, what it counts, and which of its
 //! data become fields. Pure.
 
+use super::group_name::GroupMemory;
 use crate::policy::{Breach, Exemption};
 use crate::proc::{Name, Process};
 use crate::quantities::{Bytes, Percent, Pid};
@@ -31,6 +32,8 @@ pub(crate) struct Data<'e> {
     pub(crate) process: Option<&'e Process>,
     pub(crate) breach: Option<&'e Breach>,
     pub(crate) exemption: Option<&'e Exemption>,
+    /// Where the event is about a group and no single process.
+    pub(crate) group: Option<GroupMemory<'e>>,
     /// Where no more is known of a process.
     pub(crate) pid: Option<Pid>,
     /// Where the event is about the unit and no single process.

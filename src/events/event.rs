@@ -1,5 +1,6 @@
 //! What happens, as data. `describe` states each event once.
 
+use super::group::GroupEvent;
 use super::system::SystemEvent;
 use crate::config::{Change, Config, DryRun, Warning};
 use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
@@ -74,6 +75,8 @@ pub enum Event<'e> {
     Near(&'e Process, &'e Breach),
     /// Something about the memory of the machine as a whole.
     System(SystemEvent<'e>),
+    /// Something about a group of processes.
+    Group(GroupEvent<'e>),
     /// A process is over its threshold and killed later, after this time.
     KillDelayed(&'e Process, &'e Breach, &'e Delay, Duration),
     /// A process starts its workers again as often as they are killed.

@@ -1,6 +1,7 @@
 //! Every event in all its forms, compared with tests/golden/events.txt. `GOLDEN=write cargo test --lib golden` rewrites
 //! that file, for a person to read before it is committed; tests/log_schema validates the JSON in it.
 
+mod group;
 mod system;
 
 use super::description::{Description, LOG};
@@ -84,6 +85,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         threshold,
         threshold_bytes: Bytes::new(5),
         rule,
+        group: None,
         sustained: Duration::from_secs(1),
         term_timeout: Duration::from_secs(5),
     };
@@ -225,6 +227,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     ] {
         take(&event);
     }
+    group::each(&process, &percent, take);
     system::each(&process, &percent, policy.shown(&only_reported), take);
 }
 
@@ -284,7 +287,6 @@ fn json(record: Record) -> String {
     let sent = Record {
         threshold: None,
         rss_percent: None,
-        cause: None,
         ..record
     };
     assert_eq!(read, sent);

@@ -7,6 +7,8 @@ mod description;
 mod event;
 #[cfg(test)]
 mod golden;
+mod group;
+mod group_name;
 #[cfg(test)]
 mod messages;
 mod metrics;
@@ -18,7 +20,9 @@ mod system;
 mod text;
 
 pub use event::Event;
-pub use metrics::{Metrics, Scan};
+pub use group::{GroupEvent, GroupNote};
+pub use group_name::{GroupMemory, GroupName};
+pub use metrics::{GroupGauge, Metrics, Scan};
 pub use record::{ProcessRecord, Record, Spelling};
 pub use reporter::Reporter;
 pub use system::{Reason, SystemEvent, Whereabouts};

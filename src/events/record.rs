@@ -44,6 +44,21 @@ pub struct Record {
     /// The number of the rule that the threshold is from, from 1; None for the general thresholds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<usize>,
+    /// The number of the group that is over its threshold, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<usize>,
+    /// Which group of that, where the event is about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// How many members of it were found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_members: Option<usize>,
+    /// The memory of it by its metric, at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_bytes: Option<u64>,
+    /// Why a process is killed: `threshold`, `shortage` or `group`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The signal that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
@@ -60,9 +75,6 @@ pub struct Record {
     pub host: String,
     /// The version of the daemon.
     pub version: String,
-    /// `shortage` where the machine was short of memory, for the history; no program gets it.
-    #[serde(skip)]
-    pub cause: Option<String>,
     /// The threshold in words, for the history; no program gets it.
     #[serde(skip)]
     pub threshold: Option<String>,
@@ -115,6 +127,7 @@ impl Emitted<'_> {
             process,
             breach,
             exemption,
+            group,
             pid,
             unit,
             share,
@@ -136,7 +149,11 @@ impl Emitted<'_> {
         let Description { name, level, .. } = *self.description;
         Record {
             process: record,
-            percent: breach.map(|breach| breach.share).or(share).map(percent),
+            percent: breach
+                .map(|breach| breach.share)
+                .or(share)
+                .or(group.map(|group| group.share))
+                .map(percent),
             threshold_bytes: breach.map(|breach| breach.threshold_bytes.get()),
             threshold_key: breach.map(|breach| breach.threshold.key().to_owned()),
             rule: breach.and_then(|breach| breach.rule),
@@ -146,9 +163,13 @@ impl Emitted<'_> {
             threshold: breach.map(ToString::to_string),
             rss_percent: breach.map(|breach| percent(breach.rss_share)),
             unit_empty: is_unit_empty.then_some(true),
-            cause: breach
-                .filter(|breach| breach.threshold.is_of_system())
-                .map(|_| "shortage".to_owned()),
+            cause: breach.map(|breach| breach.cause().to_owned()),
+            group: breach
+                .and_then(|breach| breach.group)
+                .or(group.map(|group| group.name.number)),
+            group_name: group.map(|group| group.name.shown(self.users).to_string()),
+            group_members: group.map(|group| group.members),
+            group_bytes: group.map(|group| group.memory.get()),
             ..Record::of_text(name, level, self.text, self.time)
         }
     }

@@ -3,6 +3,7 @@
 use super::audience::{Audience, ScanLines};
 use super::description::Counter;
 use super::event::Event;
+use super::group_name::GroupName;
 use super::metrics::Metrics;
 use super::record::{Emitted, ProcessRecord, Spelling};
 use super::sinks::{self, LogSinks, NotifierSink};
@@ -154,6 +155,11 @@ impl Reporter {
     /// A process as the status has it.
     pub fn process(&self, process: &Process) -> ProcessRecord {
         ProcessRecord::shown(process, &mut self.users.borrow_mut(), Spelling::Escaped).public()
+    }
+
+    /// The name of a group as the log has it.
+    pub fn group(&self, name: &GroupName<'_>) -> String {
+        name.shown(&self.users).to_string()
     }
 
     /// Whether the notifier is to get events.

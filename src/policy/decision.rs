@@ -141,6 +141,7 @@ impl Policy {
             threshold,
             threshold_bytes,
             rule: self.rule(process).map(|(number, _)| number),
+            group: None,
             sustained,
             term_timeout,
         })
@@ -154,9 +155,9 @@ impl Policy {
         process.anonymous() > largest.saturating_add(largest)
     }
 
-    /// The limit counts the processes of each user apart, so that no user can use up that of another; and it protects
+    /// Whether so many processes of its user were killed within a minute that this one stays. The limit counts the processes of each user apart, so that no user can use up that of another; and it protects
     /// nothing while memory is short.
-    fn is_limit_reached(
+    pub fn is_limit_reached(
         &self,
         process: &Process,
         memory: &SystemMemory,

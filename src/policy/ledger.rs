@@ -271,6 +271,7 @@ mod tests {
             threshold: Threshold::Percent(share),
             threshold_bytes: Bytes::new(1),
             rule: None,
+            group: None,
             sustained: Duration::ZERO,
             term_timeout: seconds(5),
         }

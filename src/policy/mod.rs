@@ -5,6 +5,7 @@ mod criteria;
 mod decision;
 pub mod early_scan;
 mod exemptions;
+pub mod groups;
 mod ledger;
 mod lineage;
 mod noted;

@@ -88,7 +88,14 @@ impl Policy {
     fn name_patterns(&self) -> impl Iterator<Item = &NamePattern> {
         let rules = self.config.rules.iter();
         let rules = rules.filter_map(|rule| rule.matcher.name.as_ref());
-        self.config.whitelist.names.iter().chain(rules)
+        let groups = self.config.groups.iter();
+        let groups = groups.filter_map(|group| group.matcher.name.as_ref());
+        self.config
+            .whitelist
+            .names
+            .iter()
+            .chain(rules)
+            .chain(groups)
     }
 }
 
@@ -120,7 +127,7 @@ pub fn name_of<'f>(pattern: &NamePattern, facts: &'f Facts) -> Option<(NamedBy, 
 }
 
 /// Whether a rule matches.
-enum Match {
+pub(super) enum Match {
     Yes,
     No,
     /// Everything that can be read matches, and this can't be read.
@@ -128,7 +135,7 @@ enum Match {
 }
 
 /// The cheap tests come first: nothing that can't be read matters where another pattern does not match.
-fn matches(matcher: &Matcher, input: &RuleInput<'_>) -> Match {
+pub(super) fn matches(matcher: &Matcher, input: &RuleInput<'_>) -> Match {
     let facts = input.facts;
     let by_name = matcher.name.as_ref().map(|own| name_of(own, facts));
     let name = match by_name {

@@ -40,10 +40,25 @@ pub struct Breach {
     pub threshold_bytes: Bytes,
     /// The number of its rule, from 1; None where no rule matches.
     pub rule: Option<usize>,
+    /// The number of the group that is over the threshold, from 1; None where it is the process itself.
+    pub group: Option<usize>,
     /// How long it must be over.
     pub sustained: Duration,
     /// How long it has from SIGTERM to SIGKILL.
     pub term_timeout: Duration,
+}
+
+impl Breach {
+    /// Why the process is killed, in one word: `threshold` of its own, `group`, or `shortage` of the machine.
+    pub const fn cause(&self) -> &'static str {
+        if self.threshold.is_of_system() {
+            "shortage"
+        } else if self.group.is_some() {
+            "group"
+        } else {
+            "threshold"
+        }
+    }
 }
 
 /// `ram_gb_threshold = 2.00GB (metric pss, rule 2, for 60 s)`.
@@ -61,6 +76,9 @@ impl fmt::Display for Breach {
         }
         if let Some(rule) = self.rule {
             part(f, format_args!("rule {rule}"))?;
+        }
+        if let Some(group) = self.group {
+            part(f, format_args!("group {group}"))?;
         }
         if self.sustained > Duration::ZERO {
             part(f, format_args!("for {} s", self.sustained.as_secs_f64()))?;

@@ -1,5 +1,7 @@
-//! Whether a control group has processes. Touches its cgroup.events (Linux 4.6), where cgroup v2 is mounted.
+//! Whether a control group has processes, and its limit. Touches its cgroup.events (Linux 4.6) and memory.max, where cgroup v2
+//! is mounted.
 
+use crate::quantities::Bytes;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -25,6 +27,17 @@ pub fn is_populated(path: &[u8]) -> Option<bool> {
             }
             Err(_) => None,
         }
+    })
+}
+
+/// The limit of the memory of the control group at this path (`memory.max`); None where it has none, or that can't be told.
+pub fn memory_max(path: &[u8]) -> Option<Bytes> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let path = path.strip_prefix("/").ok()?;
+    MOUNTS.iter().find_map(|mount| {
+        let file = Path::new(mount).join(path).join("memory.max");
+        let text = fs::read_to_string(file).ok()?;
+        text.trim_end().parse().ok().map(Bytes::new)
     })
 }
 

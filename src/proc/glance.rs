@@ -10,9 +10,11 @@ use super::parse::{self, Status};
 use super::process::{Details, Process};
 use super::procfile::{self, BUFFER, Failure};
 use super::questions::{Questions, RuleInput};
+use super::scan::Sampler;
 use super::{ProcRoot, memory, rule_inputs, unit};
-use crate::quantities::{Bytes, Digest};
-use crate::sys::process::ProcessDirectory;
+use crate::quantities::{Bytes, Digest, Pid};
+use crate::sys::process::{ProcessDirectory, ProcessHandle};
+use std::os::fd::AsFd;
 
 /// The slice of the processes that a desktop consists of.
 const SESSION: &[u8] = b"session.slice";
@@ -60,8 +62,32 @@ impl Glance {
     }
 }
 
+impl Sampler {
+    /// One process as it can be read without waiting for it; None if it has ended or can't be read.
+    pub fn glance(&self, questions: &dyn Questions, pid: Pid) -> Option<Glance> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
+        read(&self.root, &directory, questions)
+    }
+
+    /// The same of a process that is held from now on.
+    pub fn hold_at_a_glance(
+        &self,
+        questions: &dyn Questions,
+        pid: Pid,
+    ) -> Option<(Glance, ProcessHandle)> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
+        let handle = ProcessHandle::new(directory);
+        Some((self.glance_held(questions, &handle)?, handle))
+    }
+
+    /// The same of a process that is held already.
+    pub fn glance_held(&self, questions: &dyn Questions, handle: &ProcessHandle) -> Option<Glance> {
+        read(&self.root, handle.directory(), questions)
+    }
+}
+
 /// Reads the process behind an open directory; None if it has ended, or can't be read.
-pub(super) fn read(
+fn read(
     root: &ProcRoot,
     directory: &ProcessDirectory,
     questions: &dyn Questions,

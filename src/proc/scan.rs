@@ -3,7 +3,6 @@
 
 use super::blocking::{Blocking, Reader};
 use super::context::Context;
-use super::glance::{self, Glance};
 use super::meminfo::{self, SystemMemory};
 use super::parse::Status;
 use super::process::{self, Process};
@@ -186,6 +185,7 @@ impl Sampler {
         let sieve = sieve(&snapshot.memory);
         snapshot.below.clear(Bytes::new(sieve.get() / 8));
         snapshot.largest.clear(SMALLEST);
+        snapshot.sizes.clear();
         let anonymous = questions.anonymous_sieve(snapshot.memory.total);
         self.sieve = Sieve {
             rss: sieve,
@@ -212,11 +212,15 @@ impl Sampler {
                 if young.contains(pid) {
                     snapshot.young = snapshot.young.saturating_add(rss);
                 }
+                snapshot.sizes.offer(pid, rss);
             }
             match seen {
                 Seen::Rss(rss) if rss > sieve => candidates.push((rss, pid)),
                 // Its size is known when it is read.
-                Seen::DeadLeader => candidates.push((Bytes::new(u64::MAX), pid)),
+                Seen::DeadLeader => {
+                    candidates.push((Bytes::new(u64::MAX), pid));
+                    snapshot.sizes.offer_leader(pid);
+                }
                 Seen::Rss(rss) => {
                     if floor.is_some_and(|floor| rss >= floor) {
                         hidden.push((rss, pid));
@@ -237,6 +241,7 @@ impl Sampler {
             let is_over = self.sieve.is_over(rss, memory::anonymous(&status));
             is_over.then_some((rss, pid))
         }));
+        self.add_leaders(&mut snapshot.sizes);
         candidates.sort_unstable_by_key(|&(rss, pid)| (Reverse(rss), pid));
         (self.candidates, self.hidden) = (candidates, hidden);
         walked
@@ -303,29 +308,11 @@ impl Sampler {
         process::read(handle.directory(), self.context(questions, true))
     }
 
-    /// One process as it can be read without waiting for it; None if it has ended or can't be read.
-    pub fn glance(&self, questions: &dyn Questions, pid: Pid) -> Option<Glance> {
-        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
-        glance::read(&self.root, &directory, questions)
-    }
-
-    /// The same of a process that is held from now on.
-    pub fn hold_at_a_glance(
-        &self,
-        questions: &dyn Questions,
-        pid: Pid,
-    ) -> Option<(Glance, ProcessHandle)> {
-        let directory = ProcessDirectory::open(self.root.as_fd(), pid).ok()?;
-        let handle = ProcessHandle::new(directory);
-        Some((self.glance_held(questions, &handle)?, handle))
-    }
-
-    /// The same of a process that is held already.
-    pub fn glance_held(&self, questions: &dyn Questions, handle: &ProcessHandle) -> Option<Glance> {
-        glance::read(&self.root, handle.directory(), questions)
-    }
-
-    fn context<'c>(&'c self, questions: &'c dyn Questions, is_held: bool) -> Context<'c> {
+    pub(super) fn context<'c>(
+        &'c self,
+        questions: &'c dyn Questions,
+        is_held: bool,
+    ) -> Context<'c> {
         if self.total.get() == Bytes::ZERO {
             // Without it, shares are of nothing, which the policy takes for off.
             let _ = self.memory();

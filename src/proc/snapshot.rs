@@ -4,6 +4,7 @@ use super::largest::Largest;
 use super::meminfo::SystemMemory;
 use super::process::Process;
 use super::procfile::Unreadable;
+use super::sizes::Sizes;
 use crate::quantities::Bytes;
 
 /// What one scan of all processes found. Its memory is kept between two scans.
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub below: Largest,
     /// The largest of all with more than a MiB.
     pub largest: Largest,
+    /// The sizes of all of them, where groups want them.
+    pub sizes: Sizes,
 }
 
 impl Snapshot {

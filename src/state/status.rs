@@ -71,6 +71,9 @@ pub struct DaemonStatus {
     /// The last time that the machine was short of memory; None where it never was, or an earlier daemon wrote this.
     #[serde(default)]
     pub shortage: Option<ShortageNote>,
+    /// The groups over their thresholds.
+    #[serde(default)]
+    pub groups: Vec<GroupOver>,
     /// When processes were killed within the last minute.
     #[serde(default, alias = "asked")]
     pub recent_kills: Vec<u64>,
@@ -99,6 +102,23 @@ pub struct ShortageNote {
     pub left_bytes: u64,
     /// How many processes were killed for it.
     pub killed: usize,
+}
+
+/// A group over its threshold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupOver {
+    /// Its label and what its members have in common, as the log has it.
+    pub group: String,
+    /// How many members were found.
+    pub members: usize,
+    /// What they have together by the metric of the group, at least.
+    pub bytes: u64,
+    /// The threshold.
+    pub threshold: String,
+    /// In bytes.
+    pub threshold_bytes: u64,
+    /// `kill` or `warn`.
+    pub action: String,
 }
 
 /// A process that is killed later if it is still over its threshold then.

@@ -23,6 +23,7 @@ mod faults;
 mod first_install;
 mod golden;
 mod grace;
+mod groups;
 mod harness;
 mod history_and_status;
 mod identity;
@@ -80,6 +81,7 @@ fn main() {
         golden::check::CASES,
         golden::daemon::CASES,
         grace::CASES,
+        groups::CASES,
         history_and_status::CASES,
         identity::CASES,
         log_file::CASES,

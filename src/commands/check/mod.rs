@@ -1,5 +1,6 @@
 //! `memory-monitor check`: a configuration as it was understood, and what it matches now.
 
+mod groups;
 mod matches;
 mod names;
 mod output_files;
@@ -20,6 +21,7 @@ use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot};
 use crate::sys::trust;
 use crate::systemd::Unit;
+use crate::users::UserNames;
 use names::names;
 use serde::Serialize;
 use std::path::Path;
@@ -74,7 +76,11 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     }
     let mut context = context?;
     let mut snapshot = Snapshot::default();
+    crate::commands::groups::prepare(&context.policy, &mut snapshot);
     context.sampler.scan_all(&context.policy, &mut snapshot)?;
+    let users = &mut UserNames::default();
+    let groups =
+        crate::commands::groups::rows(&context.policy, &context.sampler, &mut snapshot, users);
     let unit = Unit::ask("memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
     let untrusted_commands: Vec<_> = commands
@@ -88,6 +94,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         warnings: &context.warnings,
         snapshot: &snapshot,
         over: over(&context.policy, &snapshot),
+        groups: &groups,
         unit: &unit,
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),

@@ -1,9 +1,11 @@
 //! A configuration as it was understood, and what it matches on this machine now.
 
+use super::groups::Grouped;
 use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
+use crate::commands::groups::GroupRow;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::peers::{self, Peer};
 use crate::config::schedule::WeekMinute;
@@ -33,6 +35,8 @@ pub(super) struct Checked<'c> {
     pub snapshot: &'c Snapshot,
     /// How many of them would be killed now.
     pub over: usize,
+    /// The groups as they are now.
+    pub groups: &'c [GroupRow],
     /// The unit of the service.
     pub unit: &'c Result<Unit, Unknown>,
     /// Whether hidepid hides processes.
@@ -67,6 +71,7 @@ pub(super) struct CheckReport {
     system: SystemReport,
     whitelist: Vec<Listed>,
     rules: Vec<Ruled>,
+    groups: Vec<Grouped>,
     week: Option<Week>,
     /// What else kills when the machine is short of memory.
     peers: Vec<Peer>,
@@ -167,6 +172,7 @@ impl CheckReport {
             system: SystemReport::new(&config.system, snapshot.memory.total),
             whitelist: super::whitelist::list(policy, written, &snapshot.near, checked.spelling),
             rules: super::rules::list(policy, snapshot, checked.spelling),
+            groups: super::groups::list(policy, checked.groups, snapshot.memory.total),
             week: Week::new(config, checked.now),
             peers: checked.peers.to_vec(),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
@@ -196,6 +202,8 @@ impl CheckReport {
         }
         let files = super::output_files::notes(&checked.policy.config, checked.unit);
         self.notes.extend(files);
+        self.notes
+            .extend(super::groups::notes(checked.policy, checked.groups));
         let untrusted = checked.untrusted_commands.iter();
         self.notes
             .extend(untrusted.map(|doubt| format!("the notifier runs no such command: {doubt}")));
@@ -263,6 +271,7 @@ impl CheckReport {
         self.system.write(out)?;
         super::whitelist::write(out, &self.whitelist)?;
         super::rules::write(out, &self.rules)?;
+        super::groups::write(out, &self.groups)?;
         if let Some(week) = &self.week {
             week.write(out)?;
         }

@@ -1,6 +1,7 @@
 //! What an explanation is made from.
 
 use super::shortage::Candidates;
+use crate::commands::groups::GroupRow;
 use crate::config::{Schedule, Written};
 use crate::events::Spelling;
 use crate::policy::Policy;
@@ -34,6 +35,8 @@ pub(super) struct Evidence<'e> {
     pub candidates: Option<Candidates>,
     /// How names are written.
     pub spelling: Spelling,
+    /// Its groups; None where none is configured.
+    pub groups: Option<Vec<GroupRow>>,
     /// The moment it is made for.
     pub now: Now,
 }

@@ -3,6 +3,7 @@
 mod conclusion;
 mod delay;
 mod evidence;
+mod groups;
 mod shortage;
 mod subject;
 mod test;
@@ -63,6 +64,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let now = sys::now();
+    let groups = groups::read(policy, sampler, pid)?;
     let subject = (&process, details.thread_of.is_some());
     let candidates = shortage::Candidates::read(policy, sampler, subject, &now)?;
     let evidence = Evidence {
@@ -77,6 +79,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
         daemon: daemon.as_ref(),
         candidates,
         spelling,
+        groups,
         now,
     };
     Ok(Explanation::new(&evidence, &mut UserNames::default()))

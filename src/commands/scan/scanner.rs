@@ -26,20 +26,23 @@ impl Scanner {
     /// Reads all processes. Fails where /proc can't be read.
     pub(super) fn scan(&mut self, context: &mut Context) -> Result<(), Error> {
         let questions = &context.policy;
+        ScanReport::prepare(questions, &mut self.snapshot);
         Ok(context.sampler.scan_all(questions, &mut self.snapshot)?)
     }
 
     /// What the last scan found, and the machine as a whole now. Fails where /proc can't be read.
     pub(super) fn report(&mut self, context: &Context) -> Result<ScanReport, Error> {
         let system = SystemFiles::open(context.sampler.root())?.read();
-        Ok(ScanReport::new(
-            &context.policy,
+        let (policy, sampler) = (&context.policy, &context.sampler);
+        let report = ScanReport::new(
+            policy,
             &self.snapshot,
             &system,
-            context.sampler.hides_processes(),
+            sampler.hides_processes(),
             &self.view,
             &sys::now(),
             &mut self.users,
-        ))
+        );
+        Ok(report.with_groups(policy, sampler, &mut self.snapshot, &mut self.users))
     }
 }

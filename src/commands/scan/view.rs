@@ -1,13 +1,14 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::config_line::file_of;
+use crate::commands::groups::{self, GroupRow};
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord, Spelling};
 use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
-use crate::proc::{Process, Snapshot, SystemMemory, SystemReading};
+use crate::proc::{Process, Sampler, Snapshot, SystemMemory, SystemReading};
 use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
@@ -15,6 +16,9 @@ use std::cmp::Reverse;
 
 /// How many of the processes within their thresholds are shown.
 const WITHIN_SHOWN: usize = 15;
+
+/// How many of the groups within their thresholds are shown.
+const GROUPS_SHOWN: usize = 5;
 
 /// Which processes are shown.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +64,9 @@ pub struct ScanReport {
     protected: usize,
     /// How many are over a threshold and stay as long as memory is plentiful, shown or not.
     plentiful: usize,
+    /// The groups, those closest to their thresholds first; absent where none is configured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<GroupRow>,
     processes: Vec<Row>,
     #[serde(skip)]
     memory_line: String,
@@ -221,6 +228,7 @@ impl ScanReport {
             over,
             protected,
             plentiful,
+            groups: Vec::new(),
             processes: rows.collect(),
             memory_line: MemoryInUse(memory).to_string(),
         }
@@ -236,6 +244,26 @@ impl ScanReport {
         Some(DryRun { cause, over }.to_string())
     }
 
+    /// Before a scan: what the groups need is kept.
+    pub fn prepare(policy: &Policy, snapshot: &mut Snapshot) {
+        groups::prepare(policy, snapshot);
+    }
+
+    /// The same with the groups of the same scan.
+    #[must_use]
+    pub fn with_groups(
+        self,
+        policy: &Policy,
+        sampler: &Sampler,
+        snapshot: &mut Snapshot,
+        users: &mut UserNames,
+    ) -> Self {
+        Self {
+            groups: groups::rows(policy, sampler, snapshot, users),
+            ..self
+        }
+    }
+
     pub(super) fn rows(&self) -> &[Row] {
         &self.processes
     }
@@ -248,6 +276,9 @@ impl ScanReport {
     pub(super) fn head(&self) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
+        let shown = self.groups.iter().enumerate();
+        let shown = shown.filter(|(at, row)| *at < GROUPS_SHOWN || row.verdict != "within");
+        lines.extend(shown.map(|(_, row)| format!("Group {}", row.line())));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));
         lines.extend(self.dry_run());
         lines

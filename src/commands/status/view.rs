@@ -7,7 +7,7 @@ use crate::commands::progress::{Processes, ago};
 use crate::config::{DryRun, SystemAction};
 use crate::escape::OneLine;
 use crate::quantities::{Bytes, Span};
-use crate::state::status::{DaemonStatus, ProcessNote, Waiting};
+use crate::state::status::{DaemonStatus, GroupOver, ProcessNote, Waiting};
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -152,6 +152,7 @@ impl StatusReport {
         for note in action.map_or(Vec::new(), |action| notes(&self.peers, action)) {
             writeln!(out, "Beside it: {note}")?;
         }
+        write_groups(out, &status.groups)?;
         write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
             note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
@@ -181,6 +182,29 @@ fn write_exemptions(out: &mut String, exemptions: &[ExemptRow]) -> std::fmt::Res
             "" => writeln!(out)?,
             reason => writeln!(out, ", {reason}")?,
         }
+    }
+    Ok(())
+}
+
+fn write_groups(out: &mut String, groups: &[GroupOver]) -> std::fmt::Result {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nGroups over their thresholds:")?;
+    for group in groups {
+        let does = if group.action == "warn" {
+            ", only reported"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{:>9}  {:>9}  {}, over {}{does}",
+            group.members,
+            Bytes::new(group.bytes).to_string(),
+            OneLine(&group.group),
+            OneLine(&group.threshold)
+        )?;
     }
     Ok(())
 }

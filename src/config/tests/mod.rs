@@ -4,6 +4,7 @@ mod accepted;
 mod changes;
 mod dropins;
 mod files;
+mod groups;
 mod keys;
 mod no_effect;
 mod rejected;

@@ -42,7 +42,9 @@ fn users_of_rules_are_looked_up_and_globs_listed() {
     );
     assert_eq!(
         warnings("[[rule]]\nuser = \"ghost\"\n"),
-        ["c.toml:1:1: user \"ghost\" does not exist; this rule matches nothing until it does"]
+        [
+            "c.toml:1:1: user \"ghost\" does not exist; this rule or group matches nothing until it does"
+        ]
     );
     let loaded = super::parse("[[rule]]\nuser = \"ghost*\"\n").unwrap();
     assert_eq!(

@@ -38,6 +38,8 @@ pub(super) struct Counts {
     kills: Vec<Kills>,
     /// Those that were killed because the machine was short of memory.
     shortage_kills: Kills,
+    /// Those that were killed because their group was over its threshold.
+    group_kills: Kills,
     /// The shortages by [`TRIGGERS`].
     shortages: [u64; TRIGGERS.len()],
     kernel_kills: u64,
@@ -106,6 +108,9 @@ impl Counts {
         if breach.is_some_and(|breach| breach.threshold.is_of_system()) {
             return count(&mut self.shortage_kills);
         }
+        if breach.is_some_and(|breach| breach.group.is_some()) {
+            return count(&mut self.group_kills);
+        }
         let index = breach.and_then(|breach| breach.rule).unwrap_or(0);
         self.reserve(index);
         if let Some(kills) = self.kills.get_mut(index) {
@@ -117,7 +122,7 @@ impl Counts {
     pub(super) fn write(&self, page: &mut Page<'_>) {
         page.counter(
             "ended_total",
-            "Processes that were killed and have ended, by the last signal they were sent, the rule that matched, and the cause: a threshold of their own, or a shortage of the machine.",
+            "Processes that were killed and have ended, by the last signal they were sent, the rule that matched, and the cause: a threshold of their own, one of their group, or a shortage of the machine.",
         );
         for (cause, rule, kills) in self.by_cause() {
             for (signal, count) in [
@@ -181,7 +186,10 @@ impl Counts {
     fn by_cause(&self) -> impl Iterator<Item = (&'static str, Rule, Kills)> {
         let kills = self.kills.iter().enumerate();
         let own = kills.map(|(index, kills)| ("threshold", Rule(index), *kills));
-        own.chain(std::iter::once(("shortage", Rule(0), self.shortage_kills)))
+        own.chain([
+            ("shortage", Rule(0), self.shortage_kills),
+            ("group", Rule(0), self.group_kills),
+        ])
     }
 }
 

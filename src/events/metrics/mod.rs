@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::policy::Threshold;
 use crate::policy::system_guard::Level;
 use crate::proc::SystemMemory;
+use crate::quantities::Bytes;
 use counts::Counts;
 use file::MetricsFile;
 use page::{Page, Seconds};
@@ -33,6 +34,17 @@ pub struct Scan {
     pub over: usize,
 }
 
+/// The memory of a group.
+#[derive(Clone, Debug)]
+pub struct GroupGauge {
+    /// Its name as the log has it.
+    pub group: String,
+    /// By its metric where that was read, by RSS elsewhere.
+    pub bytes: Bytes,
+    /// Whether it is over its threshold.
+    pub is_over: bool,
+}
+
 /// All metrics, and the file they are in.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -44,6 +56,8 @@ pub struct Metrics {
     last: Option<(Scan, SystemTime)>,
     /// What the guard has read last, and whether memory is short; None where it is off.
     system: Option<(Level, bool)>,
+    /// The largest groups at the last regular scan.
+    groups: Vec<GroupGauge>,
     check_interval: Duration,
     loaded: Option<SystemTime>,
     is_valid: bool,
@@ -107,6 +121,11 @@ impl Metrics {
         self.is_due |= is_new;
     }
 
+    /// A regular scan has summed up the groups, of which these are the largest.
+    pub fn note_groups(&mut self, groups: Vec<GroupGauge>) {
+        self.groups = groups;
+    }
+
     /// The machine is short of memory by this threshold.
     pub fn count_shortage(&mut self, threshold: Threshold) {
         self.counts.count_shortage(threshold);
@@ -136,6 +155,7 @@ impl Metrics {
         page.sample(&[("version", &env!("CARGO_PKG_VERSION"))], 1);
         self.write_memory(page);
         self.write_system(page);
+        self.write_groups(page);
         self.write_scans(page);
         self.counts.write(page);
         self.write_config(page);
@@ -188,6 +208,28 @@ impl Metrics {
                 "How long all work has waited for memory within the last ten seconds.",
                 stall.as_secs_f64(),
             );
+        }
+    }
+
+    fn write_groups(&self, page: &mut Page<'_>) {
+        if self.groups.is_empty() {
+            return;
+        }
+        page.begin(
+            "group_bytes",
+            "gauge",
+            "Memory of the 20 largest groups, by their metric as far as it had to be read, and else by RSS.",
+        );
+        for gauge in &self.groups {
+            page.sample(&[("group", &gauge.group)], gauge.bytes.get());
+        }
+        page.begin(
+            "group_over",
+            "gauge",
+            "1 while the group is over its threshold.",
+        );
+        for gauge in &self.groups {
+            page.sample(&[("group", &gauge.group)], u8::from(gauge.is_over));
         }
     }
 

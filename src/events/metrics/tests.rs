@@ -45,6 +45,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             share: Percent::new(1.0).unwrap(),
             threshold: Threshold::Amount(Bytes::new(5)),
             threshold_bytes: Bytes::new(5),
+            group: None,
             rule,
             sustained: Duration::ZERO,
             term_timeout: Duration::from_secs(5),
@@ -75,6 +76,11 @@ fn note_system(metrics: &mut Metrics) {
         trigger: None,
     };
     metrics.note_system(Some(&level), true, true);
+    metrics.note_groups(vec![GroupGauge {
+        group: "users/\"a b\"".to_owned(),
+        bytes: Bytes::new(7),
+        is_over: true,
+    }]);
 }
 
 fn count(metrics: &mut Metrics, event: &Event<'_>) {
@@ -174,6 +180,9 @@ fn says_what_happened_and_how_things_are() {
     let mut short = victim(b"chrome", Some(1), Stage::Terminating);
     short.breach.threshold = Threshold::Stall(Duration::from_secs(4));
     count(&mut metrics, &Event::Ended(&short, Duration::ZERO, false));
+    let mut member = victim(b"chrome", Some(1), Stage::Terminating);
+    member.breach.group = Some(1);
+    count(&mut metrics, &Event::Ended(&member, Duration::ZERO, false));
     metrics.count_shortage(short.breach.threshold);
     count(&mut metrics, &Event::System(SystemEvent::KernelKills(3)));
     note_system(&mut metrics);
@@ -205,10 +214,10 @@ fn says_what_happened_and_how_things_are() {
         "ended_total{signal=\"SIGKILL\",rule=\"general\",cause=\"threshold\"} 0",
         "ended_total{signal=\"SIGTERM\",rule=\"1\",cause=\"threshold\"} 0",
         "ended_total{signal=\"SIGKILL\",rule=\"1\",cause=\"threshold\"} 1",
-        "ended_by_name_total{name=\"chrome\"} 3",
+        "ended_by_name_total{name=\"chrome\"} 4",
         "ended_by_name_total{name=\"other\"} 0",
         "would_end_total{rule=\"1\",cause=\"threshold\"} 1",
-        "freed_bytes_total 300",
+        "freed_bytes_total 400",
         "restart_loops_total 0",
         "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"shortage\"} 1",
         "ended_total{signal=\"SIGKILL\",rule=\"general\",cause=\"shortage\"} 0",
@@ -219,6 +228,9 @@ fn says_what_happened_and_how_things_are() {
         "memory_left_bytes 2048",
         "memory_short_below_bytes 512",
         "memory_short 1",
+        "group_bytes{group=\"users/\\\"a b\\\"\"} 7",
+        "group_over{group=\"users/\\\"a b\\\"\"} 1",
+        "ended_total{signal=\"SIGTERM\",rule=\"general\",cause=\"group\"} 1",
         "memory_stall_seconds 1.5",
         "failures_total{kind=\"unreadable\"} 1",
         "failures_total{kind=\"scan\"} 0",

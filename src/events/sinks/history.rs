@@ -29,6 +29,7 @@ pub(crate) fn entry(record: Record, time: u64) -> Entry {
         seconds: record.duration_seconds.unwrap_or_default(),
         freed_bytes: record.freed_bytes,
         unit_empty: record.unit_empty.unwrap_or_default(),
-        cause: record.cause,
+        // The usual one is not written.
+        cause: record.cause.filter(|cause| cause != "threshold"),
     }
 }

@@ -102,6 +102,7 @@ impl Policy {
                 _ => self.config.system.floor(memory.total),
             },
             rule: self.rule(process).map(|(number, _)| number),
+            group: None,
             sustained: Duration::ZERO,
             term_timeout: self.criteria(process).term_timeout,
         }

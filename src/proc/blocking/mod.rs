@@ -180,11 +180,18 @@ impl Blocking {
         }
     }
 
-    fn take_text(&self) -> Vec<u8> {
+    /// Whether this process has given no answer in time within the last minute.
+    pub(super) fn is_late(&self, key: ProcessKey) -> bool {
+        self.0.borrow().is_late(key)
+    }
+
+    /// A text whose memory is kept.
+    pub(super) fn take_text(&self) -> Vec<u8> {
         self.0.borrow_mut().texts.pop().unwrap_or_default()
     }
 
-    fn give_back(&self, text: Vec<u8>) {
+    /// Keeps the memory of a text.
+    pub(super) fn give_back(&self, text: Vec<u8>) {
         self.0.borrow_mut().texts.push(text);
     }
 }

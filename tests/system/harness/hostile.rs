@@ -59,6 +59,10 @@ pub(crate) const DECOY: &str = "decoy";
 pub(crate) const FORKS: &str = "forks";
 /// Has its memory together with so many other processes: `NAME MIB COUNT`.
 pub(crate) const SHARES: &str = "shares";
+/// Has its memory together with so many copies of it, which share it by fork(2): `NAME MIB COUNT`.
+pub(crate) const COPIES: &str = "copies";
+/// Starts a copy of it every few milliseconds, each with memory of its own: `NAME MIB COUNT`.
+pub(crate) const STORM: &str = "storm";
 /// Waits for a page of a FUSE file system that never comes: `NAME MIB DEVICE DIRECTORY`.
 pub(crate) const HANGS: &str = "hangs";
 /// The file system of that.
@@ -106,6 +110,23 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
             os::clone_with_memory(number(3));
             ready_for_ever(&memory);
         }
+        COPIES => {
+            let memory = vec![b'm'; number(2) * MIB];
+            if os::fork_copies(number(3)) {
+                wait_for_ever(&memory);
+            }
+            ready_for_ever(&memory);
+        }
+        STORM => {
+            ready();
+            for _ in 0..number(3) {
+                if os::fork_copies(1) {
+                    wait_for_ever(&vec![b'm'; number(2) * MIB]);
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
+            wait_for_ever(&[]);
+        }
         HANGS => {
             let memory = vec![b'm'; number(2) * MIB];
             let file = mount_fuse(Path::new(word(3)), Path::new(word(4)));
@@ -144,6 +165,10 @@ fn ready() {
 
 fn ready_for_ever(memory: &[u8]) {
     ready();
+    wait_for_ever(memory);
+}
+
+fn wait_for_ever(memory: &[u8]) -> ! {
     loop {
         std::hint::black_box(memory);
         thread::sleep(LIMIT);

@@ -71,6 +71,12 @@ pub(crate) fn go_on_as_child() {
     }
 }
 
+/// Makes so many copies of this process, which go on as it does; whether this is one of them.
+pub(crate) fn fork_copies(count: usize) -> bool {
+    // SAFETY: this process has one thread, and each child goes on as this does.
+    (0..count).any(|_| unsafe { libc::fork() } == 0)
+}
+
 /// From now on this process is root of a user namespace with a mount namespace.
 pub(crate) fn own_user_namespace() {
     // SAFETY: take nothing, or flags.

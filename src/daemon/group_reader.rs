@@ -1,0 +1,54 @@
+//! Reads the members of groups by the sampler, for the sums of the policy. Touches /proc.
+
+use crate::policy::Policy;
+use crate::policy::groups::{MemberReader, Sums};
+use crate::proc::{Member, MemberFiles, Pss, Sampler, Sizes, SystemMemory};
+use crate::quantities::Pid;
+use std::time::{Duration, Instant};
+
+/// Reads members by the sampler, until a time.
+pub(crate) struct Reader<'r> {
+    sampler: &'r Sampler,
+    policy: &'r Policy,
+    files: MemberFiles,
+    until: Instant,
+}
+
+impl<'r> Reader<'r> {
+    /// With so much time from now on.
+    pub(crate) fn new(sampler: &'r Sampler, policy: &'r Policy, time: Duration) -> Self {
+        Self {
+            sampler,
+            policy,
+            files: policy.member_files(),
+            until: Instant::now() + time,
+        }
+    }
+}
+
+impl MemberReader for Reader<'_> {
+    fn member(&mut self, pid: Pid, take: &mut dyn FnMut(&Member<'_>)) {
+        self.sampler.member(self.policy, pid, self.files, take);
+    }
+
+    fn pss(&mut self, pid: Pid) -> Pss {
+        self.sampler.member_pss(pid)
+    }
+
+    fn is_time_over(&mut self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+/// Sums up the groups of the processes that a scan has kept the sizes of; `time` is for what has to be read.
+pub(crate) fn sum_up(
+    sums: &mut Sums,
+    policy: &Policy,
+    sampler: &Sampler,
+    sizes: &mut Sizes,
+    memory: &SystemMemory,
+    time: Duration,
+) {
+    let mut reader = Reader::new(sampler, policy, time);
+    sums.sum(policy, sizes, memory, &mut reader);
+}

@@ -1,0 +1,59 @@
+//! A group of processes as events show it. Its user is looked up only when a sink writes the text.
+
+use crate::escape::Escaped;
+use crate::policy::groups::GroupKey;
+use crate::proc::Name;
+use crate::quantities::{Bytes, Percent};
+use crate::users::UserNames;
+use std::cell::RefCell;
+use std::fmt::{self, Display, Formatter};
+
+/// A group, by the label of its `[[group]]` and what its members have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupName<'e> {
+    /// The number of its `[[group]]`, from 1.
+    pub number: usize,
+    /// The label of that.
+    pub label: &'e str,
+    /// Which group of it.
+    pub key: GroupKey,
+    /// The name of a group by unit.
+    pub unit: &'e Name,
+}
+
+/// A group and its memory.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupMemory<'e> {
+    /// Which group.
+    pub name: GroupName<'e>,
+    /// How many members were found.
+    pub members: usize,
+    /// What they have by the metric of the group, at least.
+    pub memory: Bytes,
+    /// The same as a share of MemTotal.
+    pub share: Percent,
+}
+
+impl GroupName<'_> {
+    /// `users/ann`, `sessions/session-3.scope`, `builds/4711`, or the label alone.
+    pub fn shown<'n>(&'n self, users: &'n RefCell<UserNames>) -> impl Display + use<'n> {
+        Shown(self, users)
+    }
+}
+
+struct Shown<'n>(&'n GroupName<'n>, &'n RefCell<UserNames>);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(name, users) = self;
+        f.write_str(name.label)?;
+        match name.key {
+            GroupKey::User(uid) => {
+                write!(f, "/{}", Escaped(users.borrow_mut().name(uid)))
+            }
+            GroupKey::Unit(_) => write!(f, "/{}", Escaped(name.unit.as_bytes())),
+            GroupKey::Tree(root) => write!(f, "/{}", root.pid),
+            GroupKey::All => Ok(()),
+        }
+    }
+}

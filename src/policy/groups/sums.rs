@@ -1,0 +1,338 @@
+//! The memory of each group, as far as it has to be known to tell whether the group is over its threshold: of most
+//! processes neither the group nor the PSS is read. Pure but for what the given reader reads.
+
+use super::bounds::{Bounds, GroupStanding, GroupSum};
+use super::membership::{Found, GroupKey, MemberReader, Tree};
+use crate::policy::Policy;
+use crate::proc::{ProcessSize, Pss, Sizes, SystemMemory};
+use crate::quantities::{Bytes, Metric, Pid};
+use std::collections::HashMap;
+
+/// So many groups have a sum; further ones, whose members are smaller, are never over.
+const SUMS: usize = 512;
+/// So many memberships are known.
+const LINKS: usize = 131_072;
+/// The groups of so many processes are found out before it is looked at what that has decided.
+const BATCH: usize = 16;
+/// So many values that could not be used yet are kept for the next time.
+const KEPT: usize = 8192;
+
+/// That a process is a member of a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) sum: u16,
+    /// Whether its PSS is in the sum as not read.
+    is_open: bool,
+    pub(super) member: u32,
+}
+
+/// What a group of the configuration is summed up by.
+#[derive(Clone, Copy, Debug)]
+struct Traits {
+    threshold: Bytes,
+    metric: Metric,
+    /// Whether there may be groups of it without a sum.
+    has_unseen: bool,
+}
+
+/// All groups. The memory is kept between two scans.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// Whether all members are read, whatever that decides.
+    is_thorough: bool,
+    all: Vec<GroupSum>,
+    index: HashMap<(usize, GroupKey), u16>,
+    pub(super) links: Vec<Link>,
+    traits: Vec<Traits>,
+    pub(super) tree: Tree,
+    pub(super) found: Vec<Found>,
+    /// How many of the processes have their groups found out, the largest first.
+    pub(super) next: usize,
+    rest: Bytes,
+    rest_swapped: Bytes,
+    /// What was read of processes for groups that it could not be told of yet: their RSS and PSS.
+    kept: HashMap<Pid, (Bytes, Bytes)>,
+}
+
+/// What is to be read next.
+enum Step {
+    Attribute,
+    Pss(usize),
+    Done,
+}
+
+impl Sums {
+    /// Of all members of all groups, for a command that shows them.
+    pub fn thorough() -> Self {
+        Self {
+            is_thorough: true,
+            ..Self::default()
+        }
+    }
+
+    /// All groups that have members, as far as was needed.
+    pub fn all(&self) -> &[GroupSum] {
+        &self.all
+    }
+
+    /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether it is over its threshold, or the reader has no time left.
+    pub fn sum(
+        &mut self,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        memory: &SystemMemory,
+        reader: &mut dyn MemberReader,
+    ) {
+        self.begin(policy, sizes, memory);
+        let may_be_over = policy.may_groups_be_over(memory, None, Some(sizes.total()));
+        let mut is_complete = true;
+        loop {
+            if reader.is_time_over() {
+                is_complete = false;
+                break;
+            }
+            let step = if may_be_over || self.is_thorough {
+                self.step(sizes)
+            } else {
+                Step::Done
+            };
+            match step {
+                Step::Done => break,
+                Step::Attribute => {
+                    for _ in 0..BATCH {
+                        self.attribute(policy, sizes, reader);
+                    }
+                }
+                Step::Pss(sum) => {
+                    if !self.read_next(sum, sizes, reader) {
+                        is_complete = false;
+                        break;
+                    }
+                }
+            }
+        }
+        self.judge();
+        self.keep(sizes, is_complete);
+    }
+
+    fn begin(&mut self, policy: &Policy, sizes: &mut Sizes, memory: &SystemMemory) {
+        self.all.clear();
+        self.index.clear();
+        self.links.clear();
+        self.tree.clear();
+        self.traits.clear();
+        let groups = policy.config.groups.iter();
+        self.traits.extend(groups.map(|group| Traits {
+            threshold: group.thresholds.lowest(memory.total),
+            metric: group.metric,
+            has_unseen: true,
+        }));
+        sizes.sort();
+        (self.next, self.rest, self.rest_swapped) = (0, sizes.total(), memory.swap_used());
+    }
+
+    /// What is to be read next.
+    fn step(&self, sizes: &Sizes) -> Step {
+        let has_more = self.next < sizes.all().len();
+        if has_more && self.is_thorough {
+            return Step::Attribute;
+        }
+        let may_be_over =
+            |traits: &Traits| traits.has_unseen && self.rest_of(traits) > traits.threshold;
+        if has_more && self.traits.iter().any(may_be_over) {
+            return Step::Attribute;
+        }
+        let mut pss = None;
+        for (index, sum) in self.all.iter().enumerate() {
+            let Some(traits) = self.traits.get(sum.group) else {
+                continue;
+            };
+            let bounds = Bounds {
+                rest: self.rest_of(traits),
+                ..sum.bounds
+            };
+            let is_open = bounds.standing(traits.threshold) == GroupStanding::Open;
+            if !is_open && !self.is_thorough {
+                continue;
+            }
+            let has_unread = bounds.unread > Bytes::ZERO && sum.cursor < self.links.len();
+            if has_unread && (self.is_thorough || bounds.members() > traits.threshold) {
+                pss = pss.or(Some(index));
+            } else if has_more {
+                return Step::Attribute;
+            }
+        }
+        pss.map_or(Step::Done, Step::Pss)
+    }
+
+    /// What the processes whose group is not known can add to one.
+    fn rest_of(&self, traits: &Traits) -> Bytes {
+        match traits.metric {
+            Metric::Rss | Metric::Pss => self.rest,
+            Metric::Anon => self.rest.saturating_add(self.rest_swapped),
+        }
+    }
+
+    /// Finds out the groups of the next process; false where there is none.
+    pub(super) fn attribute(
+        &mut self,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        reader: &mut dyn MemberReader,
+    ) -> bool {
+        let index = self.next;
+        let Some(size) = sizes.get_mut(index) else {
+            return false;
+        };
+        self.next += 1;
+        self.rest = self.rest.saturating_sub(size.rss);
+        self.found.clear();
+        let found = &mut self.found;
+        if let Some(member) = self.tree.groups_of(size.pid, policy, reader, found) {
+            size.anonymous = member.anonymous;
+            self.rest_swapped = self.rest_swapped.saturating_sub(member.swapped);
+        }
+        if let Some((rss, pss)) = self.kept.get(&size.pid) {
+            // One that has changed since is read again.
+            if *rss == size.rss && size.pss == Pss::Unread {
+                size.pss = Pss::Known(*pss);
+            }
+        }
+        let size = *size;
+        for at in 0..self.found.len() {
+            if let Some(found) = self.found.get(at).copied() {
+                self.add(index, &size, &found);
+            }
+        }
+        true
+    }
+
+    fn add(&mut self, member: usize, size: &ProcessSize, found: &Found) {
+        let Some(traits) = self.traits.get_mut(found.group) else {
+            return;
+        };
+        if found.key == GroupKey::All {
+            traits.has_unseen = false;
+        }
+        let metric = traits.metric;
+        let (sums, index) = (&mut self.all, &mut self.index);
+        let (Ok(next), Ok(member)) = (u16::try_from(sums.len()), u32::try_from(member)) else {
+            return;
+        };
+        if self.links.len() >= LINKS {
+            return;
+        }
+        let key = (found.group, found.key);
+        let at = if let Some(at) = index.get(&key) {
+            *at
+        } else if sums.len() < SUMS {
+            index.insert(key, next);
+            sums.push(GroupSum {
+                group: found.group,
+                key: found.key,
+                unit: found.unit,
+                members: 0,
+                bounds: Bounds {
+                    known: Bytes::ZERO,
+                    unread: Bytes::ZERO,
+                    rest: Bytes::ZERO,
+                },
+                standing: GroupStanding::Open,
+                cursor: 0,
+            });
+            next
+        } else {
+            return;
+        };
+        let Some(sum) = sums.get_mut(usize::from(at)) else {
+            return;
+        };
+        sum.members += 1;
+        let known = size.by(metric);
+        let bounds = &mut sum.bounds;
+        match known {
+            Some(known) => bounds.known = bounds.known.saturating_add(known),
+            None => bounds.unread = bounds.unread.saturating_add(size.rss),
+        }
+        self.links.push(Link {
+            sum: at,
+            is_open: known.is_none(),
+            member,
+        });
+    }
+
+    /// Reads the PSS of the largest member of this sum of which it is not known; false where there is no time left.
+    fn read_next(&mut self, sum: usize, sizes: &mut Sizes, reader: &mut dyn MemberReader) -> bool {
+        loop {
+            let Some(own) = self.all.get_mut(sum) else {
+                return true;
+            };
+            let Some(link) = self.links.get_mut(own.cursor) else {
+                return true;
+            };
+            if usize::from(link.sum) != sum || !link.is_open {
+                own.cursor += 1;
+                continue;
+            }
+            let Some(size) = sizes.get_mut(link.member as usize) else {
+                return true;
+            };
+            if size.pss == Pss::Unread {
+                match reader.pss(size.pid) {
+                    Pss::NoTime => return false,
+                    pss => size.pss = pss,
+                }
+            }
+            own.cursor += 1;
+            let bounds = &mut own.bounds;
+            // Of doubt: it may have any part of its resident memory.
+            let Some(known) = size.by(Metric::Pss) else {
+                return true;
+            };
+            link.is_open = false;
+            bounds.unread = bounds.unread.saturating_sub(size.rss);
+            bounds.known = bounds.known.saturating_add(known);
+            return true;
+        }
+    }
+
+    fn judge(&mut self) {
+        for at in 0..self.all.len() {
+            let Some(sum) = self.all.get(at) else { return };
+            let Some(traits) = self.traits.get(sum.group) else {
+                return;
+            };
+            let bounds = Bounds {
+                rest: self.rest_of(traits),
+                ..sum.bounds
+            };
+            let standing = bounds.standing(traits.threshold);
+            if let Some(sum) = self.all.get_mut(at) {
+                (sum.bounds, sum.standing) = (bounds, standing);
+            }
+        }
+    }
+
+    /// Keeps what was read where it has to go on the next time.
+    fn keep(&mut self, sizes: &Sizes, is_complete: bool) {
+        self.kept.clear();
+        if is_complete {
+            return;
+        }
+        let known = sizes.all().iter().filter_map(|size| match size.pss {
+            Pss::Known(pss) => Some((size.pid, (size.rss, pss))),
+            _ => None,
+        });
+        self.kept.extend(known.take(KEPT));
+    }
+
+    /// There is nothing to be summed up.
+    pub fn clear(&mut self) {
+        self.all.clear();
+    }
+
+    pub(super) fn metric(&self, sum: usize) -> Option<Metric> {
+        let group = self.all.get(sum)?.group;
+        Some(self.traits.get(group)?.metric)
+    }
+}
