@@ -5,7 +5,7 @@ use crate::proc::{Facts, Name, Process};
 use crate::quantities::{Now, Pid, ProcessKey, StartTime, Uid};
 use std::collections::HashSet;
 
-/// So many users and names of members are remembered while all of them are signalled.
+/// So many users, names and sessions of members are remembered while all of them are signalled.
 const KINDS: usize = 64;
 /// Members that are signalled together.
 pub(super) struct Order {
@@ -16,8 +16,8 @@ pub(super) struct Order {
     /// Those that were members before the first of them was signalled: with the end of a parent its children are of its tree
     /// no longer.
     pub(super) confirmed: HashSet<ProcessKey>,
-    /// Users and names of those that were signalled.
-    kinds: Vec<(Uid, Name)>,
+    /// Users, names and sessions of those that were signalled.
+    kinds: Vec<(Uid, Name, Pid)>,
 }
 
 impl Order {
@@ -34,9 +34,13 @@ impl Order {
 
     pub(super) fn add(&mut self, pid: Pid, facts: &Facts) {
         self.pids.insert(pid);
-        let kind = (facts.uid, facts.name);
-        if self.kinds.len() < KINDS && !self.kinds.contains(&kind) {
-            self.kinds.push(kind);
+        let kind = facts
+            .session
+            .map(|session| (facts.uid, facts.name, session));
+        if let Some(kind) = kind.filter(|kind| !self.kinds.contains(kind)) {
+            if self.kinds.len() < KINDS {
+                self.kinds.push(kind);
+            }
         }
     }
 
@@ -53,8 +57,14 @@ impl Order {
             let is_child = facts
                 .parent
                 .is_some_and(|parent| self.pids.contains(&parent));
-            facts.start_time >= self.since
-                && (is_child || self.kinds.contains(&(facts.uid, facts.name)))
+            // Of an orphan only what a fork does not change says whose it was.
+            let is_orphan = || {
+                let kind = facts
+                    .session
+                    .map(|session| (facts.uid, facts.name, session));
+                kind.is_some_and(|kind| self.kinds.contains(&kind))
+            };
+            facts.start_time >= self.since && (is_child || is_orphan())
         })
     }
 }

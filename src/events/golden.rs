@@ -58,6 +58,7 @@ fn facts() -> Facts {
         name: Name::new(HOSTILE),
         uid: Uid::new(0),
         state: State(b'S'),
+        session: None,
         is_kernel_thread: false,
         oom_score_adj: 0,
         is_package_manager: false,

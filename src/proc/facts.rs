@@ -19,6 +19,8 @@ pub struct Facts {
     pub uid: Uid,
     /// Its parent; None where that is outside of the pid namespace.
     pub parent: Option<Pid>,
+    /// The leader of its session, which a fork does not change; None where that is not known.
+    pub session: Option<Pid>,
     /// Whether it runs, sleeps or is stopped.
     pub state: State,
     /// PF_KTHREAD in its flags.

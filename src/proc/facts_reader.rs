@@ -24,7 +24,7 @@ pub(super) fn read<'a>(
     let text = procfile::read(directory, c"stat", &mut buffer)?;
     let stat = parse::stat(text).ok_or(Failure::unexpected("stat"))?;
     let (state, is_kernel_thread) = (State(stat.state), stat.is_kernel_thread);
-    let start_time = stat.start_time;
+    let (start_time, session) = (stat.start_time, stat.session);
     let comm = Name::new(stat.comm);
     let key = ProcessKey {
         pid: directory.pid(),
@@ -58,6 +58,7 @@ pub(super) fn read<'a>(
         alias: names.alias,
         uid,
         parent: status.parent,
+        session,
         state,
         is_kernel_thread,
         oom_score_adj,

@@ -104,7 +104,7 @@ fn try_read(
     let text = procfile::read(directory, c"stat", &mut buffer)?;
     let stat = parse::stat(text).ok_or(Failure::unexpected("stat"))?;
     let (name, is_name_cut) = (Name::new(stat.comm), stat.comm.len() >= FULL_COMM);
-    let (state, start_time) = (State(stat.state), stat.start_time);
+    let (state, start_time, session) = (State(stat.state), stat.start_time, stat.session);
     let is_kernel_thread = stat.is_kernel_thread;
     let text = procfile::read(directory, c"oom_score_adj", &mut buffer)?;
     let oom_score_adj = parse::integer(text)
@@ -131,6 +131,7 @@ fn try_read(
         alias: is_alias.then(|| Name::new(base)),
         uid,
         parent: status.parent,
+        session,
         state,
         is_kernel_thread,
         oom_score_adj,

@@ -211,6 +211,7 @@ fn light_facts(status: Status) -> Option<(Facts, Status)> {
         alias: None,
         uid: status.uid?,
         parent: status.parent,
+        session: None,
         state: State(b'?'),
         is_kernel_thread: false,
         is_package_manager: false,

@@ -13,6 +13,9 @@ pub struct Stat<'b> {
     pub comm: &'b [u8],
     /// `R`, `S`, `D`, `Z`, `T`, `t`, ...
     pub state: u8,
+    /// Field 6: the PID of its session's leader; None for one that is exiting, or where that is outside of the pid
+    /// namespace.
+    pub session: Option<Pid>,
     /// Whether the flags say that it is a thread of the kernel.
     pub is_kernel_thread: bool,
     /// Threads of the process, a leader that has exited included.
@@ -32,13 +35,16 @@ pub fn stat(text: &[u8]) -> Option<Stat<'_>> {
         [state] => *state,
         _ => return None,
     };
-    let flags = number(fields.nth(9 - 4)?)?;
+    let session = fields.nth(6 - 4)?;
+    let session = number(session).and_then(|pid| Pid::new(u32::try_from(pid).ok()?));
+    let flags = number(fields.nth(9 - 7)?)?;
     let threads = number(fields.nth(20 - 10)?)?;
     let start_time = StartTime(number(fields.nth(22 - 21)?)?);
     let is_kernel_thread = flags & KERNEL_THREAD != 0;
     Some(Stat {
         comm,
         state,
+        session,
         is_kernel_thread,
         threads,
         start_time,
@@ -246,6 +252,7 @@ mod tests {
         let stat = stat(text.as_bytes()).unwrap();
         assert_eq!(stat.comm, b"a) S 1 (b)\n");
         assert_eq!((stat.state, stat.threads), (b'S', 3));
+        assert_eq!(stat.session, Pid::new(3));
         assert_eq!(stat.start_time, StartTime(987_654));
         assert!(!stat.is_kernel_thread);
     }
@@ -257,6 +264,8 @@ mod tests {
         let theirs = procfs::process::Process::myself().unwrap().stat().unwrap();
         assert_eq!(ours.comm, theirs.comm.as_bytes());
         assert_eq!(ours.start_time, StartTime(theirs.starttime));
+        let session = u32::try_from(theirs.session).unwrap();
+        assert_eq!(ours.session, Pid::new(session));
     }
 
     #[test]

@@ -22,6 +22,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
             name: Name::new(name),
             uid: Uid::ROOT,
             state: State(b'S'),
+            session: None,
             is_kernel_thread: false,
             oom_score_adj: 0,
             is_package_manager: false,

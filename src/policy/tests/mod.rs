@@ -20,6 +20,7 @@ pub(super) fn process(pid: u32) -> Process {
         name: Name::new(b"hog"),
         uid: USER,
         state: State(b'S'),
+        session: None,
         is_kernel_thread: false,
         oom_score_adj: 0,
         is_package_manager: false,

@@ -118,6 +118,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
             ready_for_ever(&memory);
         }
         STORM => {
+            // A session is of this namespace, as a login's is of the machine.
+            os::lead_session();
             ready();
             for _ in 0..number(3) {
                 if os::fork_copies(1) {

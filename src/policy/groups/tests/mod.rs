@@ -83,6 +83,7 @@ impl MemberReader for World {
             uid: Uid::new(made.uid),
             parent: Pid::new(made.parent),
             state: State(b'S'),
+            session: None,
             is_kernel_thread: false,
             is_package_manager: false,
             oom_score_adj: 0,

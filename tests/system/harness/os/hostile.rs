@@ -37,6 +37,12 @@ unsafe fn map(bytes: usize, flags: libc::c_int, file: libc::c_int) -> *mut u8 {
     address.cast()
 }
 
+/// This process leads a session of its own from now on.
+pub(crate) fn lead_session() {
+    // SAFETY: no arguments.
+    check(unsafe { libc::setsid() }.into()).expect("no leader of a group");
+}
+
 /// Starts so many processes that have the very memory of this one, and do nothing.
 pub(crate) fn clone_with_memory(count: usize) {
     const STACK: usize = 16 * 1024;
