@@ -18,7 +18,7 @@ const BUDGET: Duration = Duration::from_millis(40);
 /// The same where members are chosen, which comes before a kill only.
 const BUDGET_FOR_CHOICE: Duration = Duration::from_millis(500);
 /// The same where all are to be signalled: what is not found then has lost its parent by the next scan.
-const BUDGET_FOR_ALL: Duration = Duration::from_secs(5);
+const BUDGET_FOR_ALL: Duration = Duration::from_secs(1);
 /// How often all members of a group are signalled at once: what they have forked meanwhile is signalled as well.
 const ROUNDS: usize = 3;
 /// So many members are reported one by one.

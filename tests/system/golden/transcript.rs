@@ -39,6 +39,8 @@ const VOLATILE: &[(&str, &str)] = &[
     ("another 1 h 59 min", "another 2 h"),
     ("2 d 23 h", "3 d"),
     ("(* s ago)", "(# s ago)"),
+    (", * s left", ", <time> left"),
+    (", 1 min left", ", <time> left"),
     // The program's own memory, which is its build's.
     ("    900  root      *.##GB", "    900  root      #.##GB"),
 ];
