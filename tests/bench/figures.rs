@@ -16,6 +16,7 @@ mod program;
 mod race;
 mod reaction;
 mod scan;
+mod shortage;
 mod sprinter;
 mod table;
 
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
         Some(sprinter::STORM) => sprinter::storm(),
         Some(race::TAKER) => race::take_all(),
         Some(race::PROBER) => race::probe(),
+        Some(shortage::SHORTAGE) => shortage::measure(&arguments),
+        Some(shortage::ARENA) => shortage::be_an_arena(&arguments),
+        Some(shortage::LOAD) => shortage::be_a_load(&arguments),
         Some(INSIDE) => measure(&arguments, true),
         _ => enter_namespace(&arguments),
     };
