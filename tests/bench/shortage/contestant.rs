@@ -54,9 +54,10 @@ impl Contestant {
     pub(super) fn start(self, peers: &Path, scratch: &Path) -> Result<Option<Program>> {
         let ours = |configuration: &str| {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(configuration);
-            let mut command = Command::new(Daemon::FILE);
+            // The priority that its unit gives it; those of the others give none.
+            let mut command = Command::new("nice");
             command
-                .arg("--config")
+                .args(["-n", "-20", Daemon::FILE, "--config"])
                 .arg(file)
                 .env("STATE_DIRECTORY", scratch)
                 .env("RUNTIME_DIRECTORY", scratch);
