@@ -10,9 +10,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// How long the log waits for a name, where nothing else is asked for. An answer from files takes 0.1 ms,
-/// and over 50 ms on processors with three times more to do than they can.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the log waits for a name, where nothing else is asked for: once, until what does not answer is given up. An
+/// answer from files takes 0.1 ms, and over 50 ms on processors with three times more to do than they can.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// A helper that has not answered for so long is killed: NSS itself gives up after at most 30 s, as a rule.
 const HUNG: Duration = Duration::from_secs(30);
 /// So many names are asked for at once; further ones are asked for when they are shown the next time.
