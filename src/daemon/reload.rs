@@ -70,8 +70,8 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     for &pid in &config.whitelist.pids {
         match sampler.identify_process(pid) {
             Ok(Some(key)) => policy.pinned.push(key),
-            // One that hidepid hides can't be killed either; that it hides some is logged.
-            Ok(None) | Err(_) if process::exists(pid) => {}
+            // One that hidepid hides can't be killed either; that it hides some is logged. A thread is no process.
+            Ok(None) | Err(_) if process::exists(pid) && sampler.thread_of(pid).is_none() => {}
             Ok(None) | Err(_) => reporter.emit(&Event::PidUnused(pid)),
         }
     }
