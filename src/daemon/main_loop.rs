@@ -255,6 +255,11 @@ impl Daemon<'_> {
         let over = &self.victims.ledger.over;
         hardening::rehearse(&mut self.machine, early, &self.policy, over, now);
         self.rehearse_guard();
+        if let Some(early) = &mut self.early {
+            early.tick_at_once(now.monotonic);
+        }
+        // Whatever it calls for: the first scan follows.
+        let _ = self.early_scan_due(None, now.monotonic);
         hardening::lock(&mut self.reporter);
         self.victims.renew_capacity();
     }

@@ -291,7 +291,10 @@ impl Machine {
             let outcome = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
             // The signal that does nothing takes the way of the others.
             let _ = handle.ask_permission(&is_same);
-            victims.ledger.record_kill(key, process, breach, now);
+            // The second one is compared with the first, as one kill is with those before it.
+            for _ in 0..2 {
+                victims.ledger.record_kill(key, process, breach, now);
+            }
             victims.hold(key, handle);
             self.forget();
             self.snapshot.near.push(process);

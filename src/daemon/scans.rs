@@ -123,7 +123,10 @@ impl Daemon<'_> {
             // A scan waits for processes, and the guard must not wait: only pressure calls for one.
             early.postpone(now);
         }
-        let is_due = is_pressed || now >= early.next_tick();
-        is_due.then(|| early.tick(&mut self.machine, is_pressed, levels, now))?
+        if is_pressed || now >= early.next_tick() {
+            early.tick(&mut self.machine, is_pressed, levels, now)
+        } else {
+            None
+        }
     }
 }
