@@ -4,7 +4,15 @@
 //! out through [`sys`], the only module with libc and `unsafe`; [`events`] reports what happened. The daemon and the
 //! commands only connect these modules.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))] // a test may
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test fails by them"
+    )
+)]
 
 pub mod cli;
 pub mod commands;

@@ -29,7 +29,11 @@ impl Bytes {
     }
 
     /// An amount in GB of 1024^3 bytes; None unless it is finite, positive and at least one byte.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` saturates: no process can have 2^64 bytes
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates: no process can have 2^64 bytes"
+    )]
     pub fn from_gb(gb: f64) -> Option<Self> {
         let bytes = gb * Self::PER_GB;
         (gb.is_finite() && bytes >= 1.0).then_some(Self(bytes as u64))
@@ -41,15 +45,19 @@ impl Bytes {
     }
 
     /// In GB of 1024^3 bytes.
-    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
     pub fn gb(self) -> f64 {
         self.0 as f64 / Self::PER_GB
     }
 
     /// This part of it, 0.0 for none and 1.0 for all, rounded down.
     #[must_use]
-    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // no part is larger, or negative
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "no part is larger, or negative"
+    )]
     pub fn part(self, part: f64) -> Self {
         Self((self.0 as f64 * part.clamp(0.0, 1.0)) as u64)
     }
@@ -118,7 +126,7 @@ impl Percent {
     pub const ALL: Self = Self(100.0);
 
     /// The share of `part` in `whole`; zero for an empty whole.
-    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
     pub fn share(part: Bytes, whole: Bytes) -> Self {
         if whole.0 == 0 {
             Self(0.0)
@@ -129,8 +137,12 @@ impl Percent {
 
     /// This share of `whole`, rounded down to bytes: the sieve and the decision both compare with it, so that they
     /// can't disagree.
-    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` saturates, no share is negative
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, no share is negative"
+    )]
     pub fn of(self, whole: Bytes) -> Bytes {
         Bytes((whole.0 as f64 * self.0 / 100.0) as u64)
     }
@@ -168,7 +180,10 @@ impl Pid {
     }
 
     /// As the kernel's `pid_t`.
-    #[allow(clippy::cast_possible_wrap)] // `new` has made sure that it fits
+    #[allow(
+        clippy::cast_possible_wrap,
+        reason = "`new` has made sure that it fits"
+    )]
     pub const fn raw(self) -> i32 {
         self.0.get() as i32
     }

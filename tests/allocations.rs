@@ -1,9 +1,9 @@
 //! A steady scan of all processes, one of them over its threshold, and the decision about it allocate
 //! nothing on the heap.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
-#[allow(unsafe_code)] // an allocator is
+#[allow(unsafe_code, reason = "an allocator is")]
 #[path = "../src/sys/counting.rs"]
 mod counting;
 

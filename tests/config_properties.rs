@@ -1,7 +1,7 @@
 //! Whatever a configuration file holds, it is either accepted or rejected with locations; and what is valid
 //! is read as it was meant.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
 use memory_monitor::config::{Config, Error, Loaded, NamePattern, Origin, Thresholds};
 use memory_monitor::quantities::{Bytes, Percent, Uid};

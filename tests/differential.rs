@@ -1,6 +1,6 @@
 //! All samples of the machine's own processes against what `ps` says of them. Reads only.
 
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by them")]
 
 use memory_monitor::proc::{NoQuestions, ProcRoot, Process, Sampler, Snapshot};
 use memory_monitor::quantities::Bytes;

@@ -1,7 +1,12 @@
 //! The example configurations that are shipped: each is accepted without a doubt, and means what its
 //! comments say.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by them"
+)]
 
 use memory_monitor::config::{
     Action, Config, GroupBy, GroupKill, Loaded, Origin, Rule, SystemAction, WhenShort,
@@ -11,7 +16,7 @@ use std::io;
 use std::path::Path;
 
 /// Root alone: of the users that an example names none has to exist.
-#[allow(clippy::unnecessary_wraps)] // the shape of a user lookup
+#[allow(clippy::unnecessary_wraps, reason = "the shape of a user lookup")]
 fn lookup(name: &str) -> io::Result<Option<Uid>> {
     Ok((name == "root").then_some(Uid::ROOT))
 }

@@ -1,7 +1,7 @@
 //! The files that are made from src/cli/table.rs: the completions and the SYNOPSIS of memory-monitor(8). Each must be
 //! what the table prints; `cargo test --test generated -- write` writes them.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "a test fails by them")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::cli::{completions, synopsis};

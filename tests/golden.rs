@@ -2,7 +2,7 @@
 //! `expected` is what `scan` shows of them. `GOLDEN=write cargo test --test golden` writes the latter
 //! anew, for a person to read before it is committed.
 
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by them")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memory_monitor::commands::scan::{Layout, ScanReport, View};

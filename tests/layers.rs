@@ -2,7 +2,12 @@
 //! circle. Read from the `use` lines and the paths in the code; a path through a re-export leads to the file that
 //! defines the name.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by them"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

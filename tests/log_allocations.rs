@@ -1,8 +1,8 @@
 //! A record that goes to all sinks allocates nothing on the heap once the buffers have grown.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by them")]
 
-#[allow(unsafe_code)] // an allocator is
+#[allow(unsafe_code, reason = "an allocator is")]
 #[path = "../src/sys/counting.rs"]
 mod counting;
 

@@ -1,6 +1,11 @@
 //! The pages say the same as the program.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by them"
+)]
 
 use memory_monitor::cli::table::{COMMANDS, Opt, RUN};
 use memory_monitor::config::keys::{KeyRow, rows};

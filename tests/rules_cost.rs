@@ -1,9 +1,14 @@
 //! What rules cost where they can't match: no allocation, no question and no system call more, which is
 //! exact, and no time, which `cargo test --release --test rules_cost -- --ignored --nocapture` prints.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by them"
+)]
 
-#[allow(unsafe_code)] // an allocator is
+#[allow(unsafe_code, reason = "an allocator is")]
 #[path = "../src/sys/counting.rs"]
 mod counting;
 

@@ -1,7 +1,12 @@
 //! Metric "anon" sees a process that is small by RSS because most of it was swapped out, and reads no process's swap
 //! where none is in use.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by them"
+)]
 
 use memory_monitor::config::{Config, Origin};
 use memory_monitor::policy::{Exemptions, Policy, Verdict};

@@ -2,8 +2,12 @@
 
 /// A bar of `cells` cells of which `percent` are full. From 1 percent on, at least one cell is full; all of them only
 /// from 100 on.
-#[allow(clippy::cast_precision_loss)] // a few dozen cells
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // no percentage is negative
+#[allow(clippy::cast_precision_loss, reason = "a few dozen cells")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "no percentage is negative"
+)]
 pub(crate) fn bar(percent: f64, cells: usize) -> String {
     let full = (percent / 100.0 * cells as f64) as usize;
     let full = if percent >= 100.0 {

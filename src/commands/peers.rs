@@ -89,7 +89,7 @@ fn known(facts: &Facts) -> Option<&'static str> {
     known.find(|name| name.as_bytes() == facts.name.as_bytes())
 }
 
-/// Whether its executable verifies its name or, where this user can't read that, it is of a user that nobody logs in as.
+/// Whether its executable verifies its name or, where this user can't read that, it is of a user without a login.
 fn is_verified(process: &Process, uid: Uid) -> bool {
     let program = process.details.program;
     program.is_some_and(|program| match program.standing {

@@ -186,7 +186,7 @@ impl fmt::Display for Cause {
 }
 
 impl fmt::Display for Warning {
-    #[allow(clippy::too_many_lines)] // one arm for each kind
+    #[allow(clippy::too_many_lines, reason = "one arm for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_location(f, self.location.as_ref())?;
         match &self.kind {

@@ -132,7 +132,7 @@ impl Group {
         self.label.as_deref().unwrap_or(self.by().name())
     }
 
-    /// What is wrong with it, and how that is mended; None where nothing is.
+    /// What is wrong with it, and how to correct it; None where nothing is.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let Some(by) = self.by else {
             return Some(

@@ -1,7 +1,7 @@
 //! Readers of single values: a TOML value to what it means, None where it is not allowed. Which values are allowed is
 //! told in `slot`. Pure.
 
-#![allow(clippy::option_option)] // an inner None is a value that is off
+#![allow(clippy::option_option, reason = "an inner None is a value that is off")]
 
 use super::configuration::LogFormat;
 use super::group::{GroupAction, GroupBy, GroupKill};

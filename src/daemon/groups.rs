@@ -28,7 +28,10 @@ const REPORTED: usize = 256;
 type MemberSize = (Pid, Option<Bytes>);
 
 /// What is to be reported of a group.
-#[allow(clippy::large_enum_variant)] // a process in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a process in an array costs no allocation"
+)]
 #[derive(Debug)]
 pub(super) enum GroupReport {
     /// It is over its threshold.

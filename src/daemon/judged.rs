@@ -22,7 +22,10 @@ impl Judged {
 }
 
 /// What is to be reported of a process.
-#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a unit's name in an array costs no allocation"
+)]
 #[derive(Debug)]
 pub(super) enum Report {
     /// The decision.

@@ -16,8 +16,8 @@ use std::os::unix::ffi::OsStrExt;
 impl Event<'_> {
     /// Hands the description and the text to `tell`. The text is written when `tell` writes it, and only then users are
     /// looked up.
-    #[allow(clippy::too_many_lines)] // one arm for each event
-    #[allow(clippy::unreadable_literal)] // MESSAGE_IDs are only compared
+    #[allow(clippy::too_many_lines, reason = "one arm for each event")]
+    #[allow(clippy::unreadable_literal, reason = "MESSAGE_IDs are only compared")]
     pub(crate) fn describe(
         &self,
         users: &RefCell<UserNames>,

@@ -69,7 +69,7 @@ fn facts() -> Facts {
 }
 
 /// Hands each event to `take`.
-#[allow(clippy::too_many_lines)] // every event
+#[allow(clippy::too_many_lines, reason = "every event")]
 pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     let unreadable = Unreadable {
         file: "stat",

@@ -34,7 +34,7 @@ pub enum GroupNote {
 
 impl GroupEvent<'_> {
     /// As [`super::Event::describe`].
-    #[allow(clippy::unreadable_literal)] // MESSAGE_IDs are only compared
+    #[allow(clippy::unreadable_literal, reason = "MESSAGE_IDs are only compared")]
     pub(super) fn describe(
         &self,
         users: &RefCell<UserNames>,

@@ -58,7 +58,7 @@ pub struct Whereabouts<'e> {
 
 impl SystemEvent<'_> {
     /// As [`super::Event::describe`].
-    #[allow(clippy::unreadable_literal)] // MESSAGE_IDs are only compared
+    #[allow(clippy::unreadable_literal, reason = "MESSAGE_IDs are only compared")]
     pub(super) fn describe(
         &self,
         users: &RefCell<UserNames>,

@@ -6,7 +6,15 @@
 //! [`listener`] takes datagrams and [`event`] reads them; [`channels`] hands each event to the channels that the
 //! configuration asks for. Each has a queue and threads of its own, so that a slow one delays none of the others.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))] // a test may
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test fails by them"
+    )
+)]
 
 mod channels;
 mod child;

@@ -10,7 +10,10 @@ use crate::quantities::{Bytes, Now, Percent};
 use std::time::Instant;
 
 /// What to do about one process.
-#[allow(clippy::large_enum_variant)] // a breach in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a breach in an array costs no allocation"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decision {
     /// Nothing.

@@ -69,7 +69,10 @@ pub fn built_in(process: &Process, own: Pid) -> Option<BuiltIn> {
 }
 
 /// Why a process is protected. An index is one of the configuration in force.
-#[allow(clippy::large_enum_variant)] // a path in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a path in an array costs no allocation"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Protection {
     /// Something that the decision needs can't be read: doubt never kills.

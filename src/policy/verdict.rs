@@ -8,7 +8,10 @@ use std::fmt;
 use std::time::Duration;
 
 /// What a process is, whatever was done about it before.
-#[allow(clippy::large_enum_variant)] // a path in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a path in an array costs no allocation"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// Over no threshold.
@@ -88,7 +91,10 @@ impl fmt::Display for Breach {
 }
 
 /// Why a process that is over its threshold is not killed yet.
-#[allow(clippy::large_enum_variant)] // a unit's name in an array costs no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a unit's name in an array costs no allocation"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Delay {
     /// It must be over for so long.

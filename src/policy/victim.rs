@@ -53,7 +53,10 @@ pub struct Kill {
 }
 
 /// What comes back as often as it is killed.
-#[allow(clippy::large_enum_variant)] // names in arrays cost no allocation
+#[allow(
+    clippy::large_enum_variant,
+    reason = "names in arrays cost no allocation"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
     /// The process of a unit, which the service manager starts again.

@@ -134,7 +134,7 @@ impl Process {
     }
 
     /// Its PSS as a share of its RSS; None where that was not needed or can't be read.
-    #[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
     pub fn pss_share(&self) -> Option<f64> {
         let pss = self.details.pss()?;
         (self.rss > Bytes::ZERO).then(|| pss.get() as f64 / self.rss.get() as f64)

@@ -191,7 +191,7 @@ fn zram_file<'z>(
 }
 
 /// What is gained where so much was stored in so much memory.
-#[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
+#[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
 fn gain((stored, used): (u64, u64)) -> f64 {
     if stored < FILLED {
         return UNKNOWN_GAIN;

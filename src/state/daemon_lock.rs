@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 #[derive(Debug)]
 pub enum DaemonLock {
     /// This daemon holds it as long as this value lives.
-    #[allow(dead_code)] // the file is only kept open
+    #[allow(dead_code, reason = "the file is only kept open")]
     Held(File),
     /// Another daemon holds it.
     Taken,

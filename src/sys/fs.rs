@@ -195,7 +195,10 @@ pub(crate) fn status_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Fi
 /// The number of links to `name` below `directory`: for /proc/PID/task, 2 and one for each thread.
 pub(crate) fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<u64> {
     let stat = stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)?;
-    #[allow(clippy::useless_conversion)] // nlink_t is 32 bits wide on arm64
+    #[allow(
+        clippy::useless_conversion,
+        reason = "nlink_t is 32 bits wide on arm64"
+    )]
     Ok(u64::from(stat.st_nlink))
 }
 

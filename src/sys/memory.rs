@@ -27,7 +27,10 @@ pub(crate) fn touch() {
 }
 
 #[inline(never)]
-#[allow(clippy::large_stack_arrays)] // a large part of the stack is to be touched
+#[allow(
+    clippy::large_stack_arrays,
+    reason = "a large part of the stack is to be touched"
+)]
 fn touch_stack() {
     black_box(&mut [1_u8; STACK]);
 }

@@ -1,7 +1,7 @@
 //! Every libc call and all `unsafe` of the project, behind small safe functions. Knows no type of the directories above
 //! it but those in [`crate::quantities`] and [`crate::escape`].
 
-#![allow(unsafe_code)] // here and nowhere else
+#![allow(unsafe_code, reason = "here and nowhere else")]
 
 pub mod clock;
 #[cfg(test)]

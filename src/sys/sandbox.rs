@@ -144,7 +144,7 @@ const RETURN_ERROR: libc::sock_filter = step(
     libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs(),
 );
 
-#[allow(clippy::cast_possible_truncation)] // an opcode has 16 bits
+#[allow(clippy::cast_possible_truncation, reason = "an opcode has 16 bits")]
 const fn step(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
     libc::sock_filter {
         code: code as u16,
@@ -155,7 +155,11 @@ const fn step(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
 }
 
 /// Writes the program; how many steps it has.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // of constants that fit
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "of constants that fit"
+)]
 fn filter(architecture: u32, steps: &mut [libc::sock_filter]) -> usize {
     const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const IS_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;

@@ -1,5 +1,5 @@
 //! What reading every process's statm costs at the very least: the system calls and nothing else.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::ffi::CStr;
 use std::io;

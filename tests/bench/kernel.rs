@@ -1,6 +1,6 @@
 //! The libc calls of the benchmark, kept apart from the daemon's own so that neither measures itself
 //! with the other's code.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

@@ -1,6 +1,6 @@
 //! The two who race on a machine without memory to spare (`scripts/bench-race`): one takes all there is,
 //! the other shows whether the machine still answers.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -161,7 +161,7 @@ fn storms(run: &Run, report: &mut Report) -> Result<()> {
         let what = format!("{when} a storm of forks");
         report.add(Figure {
             name: format!("not ended of {} hogs, {what}", all + rounds),
-            #[allow(clippy::cast_precision_loss)]
+            #[allow(clippy::cast_precision_loss, reason = "counts of crossings")]
             measured: Some(Quantity::Ratio(
                 (all - sprints.len() + rounds - tails) as f64,
             )),

@@ -1,5 +1,5 @@
 //! Processes that allocate as fast as they can, one that keeps a core busy, and a storm of forks.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;

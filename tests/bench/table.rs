@@ -17,7 +17,7 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
     fn value(self) -> f64 {
         match self {
             Self::CpuTime(time) | Self::Elapsed(time) => time.as_secs_f64(),

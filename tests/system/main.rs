@@ -8,7 +8,12 @@
 //! the processes that use memory, see [`harness::hog`], and other helpers, each by a first argument. What a test waits for is an event; a limit of a minute
 //! only turns a wait without end into a failure.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by them"
+)]
 
 mod adversity;
 mod attacks;

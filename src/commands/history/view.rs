@@ -222,7 +222,7 @@ impl PastReport {
         Ok(())
     }
 
-    #[allow(clippy::cast_precision_loss)] // counts of kills, for a bar
+    #[allow(clippy::cast_precision_loss, reason = "counts of kills, for a bar")]
     fn write_summary(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\nBy name and user:")?;
         let most = self.summary.iter().map(|sum| sum.count).max().unwrap_or(1);

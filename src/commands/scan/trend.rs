@@ -52,8 +52,12 @@ impl Trends {
 }
 
 /// Each cell has the largest value of its seconds.
-#[allow(clippy::cast_precision_loss)] // 2^53 bytes are 8 PiB
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // one of eight levels
+#[allow(clippy::cast_precision_loss, reason = "2^53 bytes are 8 PiB")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "one of eight levels"
+)]
 fn shape(samples: &[u64], cells: usize, levels: [char; 8]) -> String {
     let width = MINUTE.div_ceil(cells.max(1));
     let highest = samples.iter().copied().max().unwrap_or(0) as f64;

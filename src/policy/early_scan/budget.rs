@@ -1,4 +1,4 @@
-//! When a scan that may be in vain may be made. Nobody buys blindness with suspicions: whatever happened before, none waits
+//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none waits
 //! for more than [`LONGEST_REST`]. Pure: times are handed in.
 
 use super::{Calls, Extent};

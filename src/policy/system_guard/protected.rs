@@ -15,7 +15,7 @@ use std::time::Duration;
 const LAST: i16 = -500;
 
 /// What a process is while memory is short.
-#[allow(clippy::large_enum_variant)] // it is looked at and thrown away
+#[allow(clippy::large_enum_variant, reason = "it is looked at and thrown away")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ShortageStanding {
     /// It may be killed, in this tier.

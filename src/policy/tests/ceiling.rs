@@ -22,7 +22,7 @@ fn ceiling(policy: &Policy, process: &Process, is_delayed: bool) -> Option<(u64,
 }
 
 #[test]
-#[allow(clippy::large_stack_arrays)] // a table of processes
+#[allow(clippy::large_stack_arrays, reason = "a table of processes")]
 fn up_to_its_own_threshold_by_its_own_metric() {
     let rule = |keys: &str| {
         let text = "[thresholds]\nram_percent_threshold = 100.0\nram_gb_threshold = 1\n";

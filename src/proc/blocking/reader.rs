@@ -59,7 +59,7 @@ pub(super) fn header_of(answer: &[u8]) -> Option<(u32, i32)> {
 
 /// The helper itself: answers each request, one after another. Allocates nothing, since it may be forked from a program
 /// with several threads.
-#[allow(clippy::large_stack_arrays)] // of a stack of its own
+#[allow(clippy::large_stack_arrays, reason = "of a stack of its own")]
 fn serve(socket: BorrowedFd<'_>) {
     // Of the daemon's privileges it needs one: smaps_rollup and process_mrelease are for a process's own user.
     sandbox::drop_capabilities(&[Capability::SysPtrace]);

@@ -1,5 +1,5 @@
 //! What takes the memory: kinds of loads, and the processes that they are made of.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::ffi::OsString;
 use std::io::{self, Read, Seek};
@@ -87,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// How long a round takes at most: where nobody acts, a machine may stand at its limit for ever.
+    /// How long a round takes at most: where no daemon acts, a machine may stand at its limit for ever.
     pub(super) const fn longest(self, total: u64) -> Duration {
         match self {
             Self::Leak => Duration::from_secs(total / LEAK + 15),

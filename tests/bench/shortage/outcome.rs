@@ -11,7 +11,7 @@ use crate::Result;
 pub(super) enum First {
     Daemon,
     Kernel,
-    /// All memory was taken, and nobody did anything.
+    /// All memory was taken, and no process was killed.
     None,
 }
 

@@ -240,7 +240,11 @@ fn of_process(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes of the world, which fit"
+)]
 fn kib(gb: f64) -> u64 {
     (gb * 1024.0 * 1024.0) as u64
 }

@@ -177,7 +177,10 @@ fn wait_for_ever(memory: &[u8]) -> ! {
     }
 }
 
-#[allow(clippy::zombie_processes)] // the test ends it, and this process with it
+#[allow(
+    clippy::zombie_processes,
+    reason = "the test ends it, and this process with it"
+)]
 /// Mounts a file system in a user namespace of its own, answered by another process; returns its file.
 fn mount_fuse(device: &Path, directory: &Path) -> File {
     // A file system of a user namespace wants a device that was opened there.

@@ -1,8 +1,10 @@
 //! The log sinks, as a part of the library, over real files, pipes, terminals and datagram sockets. What the daemon does
 //! where it can't log is in [`crate::log_file`].
 
-// std::io::pipe needs Rust 1.87: the tests do, the program does not.
-#![allow(clippy::incompatible_msrv)]
+#![allow(
+    clippy::incompatible_msrv,
+    reason = "std::io::pipe needs Rust 1.87: the tests do, the program does not"
+)]
 
 pub(crate) mod console;
 pub(crate) mod file;

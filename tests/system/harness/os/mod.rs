@@ -1,6 +1,6 @@
 //! Every libc call and all `unsafe` of the system suite, behind small safe functions.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "libc calls of the tests, here alone")]
 
 mod hostile;
 mod seccomp;
