@@ -1,23 +1,19 @@
-//! Configurations that do not say what was meant: what has no effect is reported, by `check` and by the daemon alike, and
-//! a reload does not lose what is in force.
+//! Configurations that do not say what was meant: what has no effect is reported, by `check` and by the daemon alike.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
-use crate::harness::log_lines::{Log, Record};
-use crate::harness::machine::{Daemon, Machine, Said, program, quoted, run, said, until};
+use crate::harness::log_lines::Log;
+use crate::harness::machine::{Machine, Said, program, quoted, run, said, until};
 use crate::harness::os;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 pub(crate) const CASES: &[Case] = cases![
     what_has_no_effect_is_reported_at_start_reload_and_by_check,
     a_log_file_that_is_a_directory_is_told_on_stderr,
-    a_reload_of_a_lost_file_changes_nothing,
-    a_reload_of_a_lost_default_file_changes_nothing,
     an_empty_file_is_the_defaults_with_a_warning,
     nothing_waits_for_a_fifo_as_configuration,
     nothing_waits_for_a_fifo_as_state,
@@ -141,44 +137,7 @@ fn a_log_file_that_is_a_directory_is_told_on_stderr() {
     daemon.stop();
 }
 
-/// The file as it is put in place of the good one, and a part of what is said of it.
-type Loss = (&'static str, fn(&Path), &'static str);
-
-const LOSSES: [Loss; 7] = [
-    ("gone", |_| {}, "No such file or directory"),
-    (
-        "empty",
-        |path| fs::write(path, "").expect("ours"),
-        "is empty now",
-    ),
-    (
-        "blank",
-        |path| fs::write(path, " \n\t\r\n").expect("ours"),
-        "is empty now",
-    ),
-    (
-        "a FIFO",
-        os::make_pipe,
-        "it is a FIFO and must be a regular file",
-    ),
-    (
-        "a directory",
-        |path| fs::create_dir(path).expect("ours"),
-        "it is a directory",
-    ),
-    (
-        "a device",
-        |path| symlink("/dev/zero", path).expect("ours"),
-        "it is a device",
-    ),
-    (
-        "a socket",
-        |path| drop(UnixListener::bind(path).expect("ours")),
-        "it is a socket",
-    ),
-];
-
-fn remove(path: &Path) {
+pub(crate) fn remove(path: &Path) {
     let status = path.symlink_metadata();
     match status.map(|status| status.is_dir()) {
         Ok(true) => fs::remove_dir(path).expect("ours"),
@@ -187,152 +146,12 @@ fn remove(path: &Path) {
     }
 }
 
-/// `check` rejects what the daemon that runs would.
-fn rejects(config: &Path, told: &str) {
-    let file = config.to_str().expect("UTF-8");
-    for words in [
-        &["check", "--quiet", "--config", file][..],
-        &["check", "--json", file],
-    ] {
-        let said = run(words);
-        assert_eq!(said.status, Some(78), "{words:?}: {said:?}");
-        assert!(said.err.contains(told), "{told}: {said:?}");
-    }
-}
-
-/// Each loss is an error that says why, and what was in force stays: what it protects lives, and what it kills is killed,
-/// which the built-in defaults would leave alone.
-fn survives_losses(log: &Log, daemon: &mut Daemon, config: &Path) {
-    let good = fs::read(config).expect("the good one");
-    let protected = Hog::new().comm("protected").start();
-    for (what, put, told) in LOSSES {
-        let is_told = |record: &Record| {
-            let start = "Configuration rejected, the previous one stays in force: ";
-            record.level == "ERROR"
-                && record.message.starts_with(start)
-                && record.message.contains(told)
-        };
-        let count = || {
-            log.records()
-                .iter()
-                .filter(|record| is_told(record))
-                .count()
-        };
-        let before = count();
-        remove(config);
-        put(config);
-        // As at `systemctl reload`, where the daemon may not have read the file yet.
-        rejects(config, told);
-        daemon.signal(libc::SIGHUP);
-        until(what, || count() > before);
-        rejects(config, told);
-        log.wait_for_scans(2);
-        let mut hog = Hog::new().start();
-        assert_eq!(
-            hog.ended_by(),
-            Some(libc::SIGTERM),
-            "{what}: it is still killed"
-        );
-        assert!(protected.is_alive(), "{what}: it is still protected");
-    }
-    assert!(
-        !log.records()
-            .iter()
-            .any(|record| record.message.starts_with("Configuration reloaded"))
-    );
-    remove(config);
-    fs::write(config, good).expect("ours");
-    daemon.signal(libc::SIGHUP);
-    until("a good file is put into force", || {
-        log.records()
-            .iter()
-            .any(|record| record.message.starts_with("Configuration reloaded"))
-    });
-    assert!(protected.is_alive());
-}
-
-fn a_reload_of_a_lost_file_changes_nothing() {
-    let machine = Machine::new().with("whitelist.names", "[\"protected\"]");
-    let mut daemon = machine.start();
-    survives_losses(&machine.log(), &mut daemon, &machine.path("config.toml"));
-    // A drop-in that protected something must not lose its content either.
-    machine.drop_in("10.toml", "[whitelist]\nnames = [\"other\"]\n");
-    fs::set_permissions(machine.path(""), fs::Permissions::from_mode(0o755)).expect("ours");
-    daemon.signal(libc::SIGHUP);
-    machine.log().wait_for_words(&["names: \"other\" added"]);
-    machine.drop_in("10.toml", "");
-    let config = machine.path("config.toml");
-    rejects(&config, "10.toml\" is empty now");
-    daemon.signal(libc::SIGHUP);
-    machine
-        .log()
-        .wait_for_words(&["Configuration rejected", "10.toml\" is empty now"]);
-    rejects(&config, "10.toml\" is empty now");
-    // Another user's record of what is in force is not believed.
-    let state = std::env::var("RUNTIME_DIRECTORY").expect("each case has one of its own");
-    let state = Path::new(&state).join("status.json");
-    daemon.pause();
-    chown(&state, Some(1000), None).expect("root gives files away");
-    let is_valid = || run(&["check", "-q", &machine.config_file()]).status == Some(0);
-    assert!(is_valid());
-    chown(&state, Some(0), None).expect("root takes files");
-    daemon.resume();
-    fs::remove_file(machine.path("config.d/10.toml")).expect("ours");
-    assert!(is_valid());
-    daemon.signal(libc::SIGHUP);
-    machine.log().wait_for_words(&["names: \"other\" removed"]);
-    daemon.stop();
-}
-
 /// A directory of the test's own in place of one of the system.
-fn own(machine: &Machine, name: &str, target: &str) -> PathBuf {
+pub(crate) fn own(machine: &Machine, name: &str, target: &str) -> PathBuf {
     let directory = machine.path(name);
     fs::create_dir(&directory).expect("a directory of ours");
     os::mount(&directory, Path::new(target), "", libc::MS_BIND, "");
     directory
-}
-
-fn own_etc(machine: &Machine) -> PathBuf {
-    let directory = own(machine, "etc", "/etc").join("memory-monitor");
-    fs::create_dir(&directory).expect("a directory of ours");
-    directory.join("config.toml")
-}
-
-fn a_reload_of_a_lost_default_file_changes_nothing() {
-    let machine = Machine::new().with("whitelist.names", "[\"protected\"]");
-    let text = fs::read(machine.write_config()).expect("ours");
-    let config = own_etc(&machine);
-    fs::write(&config, text).expect("ours");
-    let mut daemon = machine.launch(program(&[]));
-    let log = machine.log();
-    log.wait_for_scans(1);
-    fs::remove_file(&config).expect("ours");
-    daemon.signal(libc::SIGHUP);
-    log.wait_for_words(&[
-        "Configuration rejected",
-        "config.toml\" does not exist any more",
-    ]);
-    let said = run(&["check", "--quiet"]);
-    assert_eq!(said.status, Some(78), "{said:?}");
-    assert!(said.err.contains("does not exist any more"), "{said:?}");
-    // Another configuration is valid by itself.
-    let said = run(&["check", "--quiet", &machine.config_file()]);
-    assert_eq!(said.status, Some(0), "{said:?}");
-    let mut hog = Hog::new().start();
-    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    let said = run(&["status"]);
-    let told = "a reload (SIGHUP) would reject what is on disk:\n";
-    assert_eq!(said.out.matches(told).count(), 1, "{said:?}");
-    daemon.stop();
-    // With none at the start, a reload without one is as good.
-    let log = own(&machine, "var-log", "/var/log").join("memory_monitor.log");
-    let mut daemon = machine.launch(program(&[]));
-    let log = Log::at(&log);
-    log.wait_for_words(&["started: built-in defaults"]);
-    daemon.signal(libc::SIGHUP);
-    log.wait_for_words(&["Configuration reloaded: built-in defaults"]);
-    assert_eq!(run(&["check", "--quiet"]).status, Some(0));
-    daemon.stop();
 }
 
 fn an_empty_file_is_the_defaults_with_a_warning() {

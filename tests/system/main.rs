@@ -34,6 +34,7 @@ mod history_and_status;
 mod identity;
 mod killing;
 mod log_file;
+mod lost_files;
 mod metrics;
 mod names;
 mod notify;
@@ -90,6 +91,7 @@ fn main() {
         history_and_status::CASES,
         identity::CASES,
         log_file::CASES,
+        lost_files::CASES,
         metrics::CASES,
         names::CASES,
         package_managers::CASES,
