@@ -17,11 +17,16 @@ pub(crate) struct Reader<'r> {
 impl<'r> Reader<'r> {
     /// With so much time from now on.
     pub(crate) fn new(sampler: &'r Sampler, policy: &'r Policy, time: Duration) -> Self {
+        Self::until(sampler, policy, Instant::now() + time)
+    }
+
+    /// Until this time.
+    pub(crate) fn until(sampler: &'r Sampler, policy: &'r Policy, until: Instant) -> Self {
         Self {
             sampler,
             policy,
             files: policy.member_files(),
-            until: Instant::now() + time,
+            until,
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use super::groups::{GroupReport, Groups, Signalled};
 use super::report::Reports;
-use crate::config::GroupKill;
 use crate::events::{Event, GroupEvent, GroupGauge, GroupMemory, GroupName, GroupNote, Reporter};
 use crate::policy::Policy;
 use crate::policy::groups::{GroupStanding, GroupStep, GroupSum};
@@ -20,33 +19,46 @@ impl Reports<'_> {
     /// Reports what the last scan did about groups.
     pub(super) fn groups(&mut self, groups: &mut Groups, total: Bytes) {
         for report in groups.reports.drain(..) {
-            match report {
+            let event = match report {
                 GroupReport::Over(sum, step) => {
                     let note = match step {
                         GroupStep::Warn => GroupNote::Warn,
                         GroupStep::Plentiful(share) => GroupNote::Plentiful(share),
                         GroupStep::Delay(_) | GroupStep::Await | GroupStep::Kill => GroupNote::None,
                     };
-                    if let Some(memory) = memory_of(self.policy, &sum, total) {
-                        let event = GroupEvent::Over(memory, note);
-                        self.reporter.emit(&Event::Group(event));
-                    }
+                    self.about(&sum, total, |memory| GroupEvent::Over(memory, note));
+                    continue;
                 }
                 GroupReport::Protected(sum) => {
-                    if let Some(memory) = memory_of(self.policy, &sum, total) {
-                        let event = GroupEvent::Protected(memory);
-                        self.reporter.emit(&Event::Group(event));
-                    }
+                    self.about(&sum, total, GroupEvent::Protected);
+                    continue;
                 }
                 GroupReport::KillLimit(process, breach) => {
                     self.kill_limit(&process, &breach);
+                    continue;
                 }
-                GroupReport::Signal(signalled) => self.signalled(&signalled),
-            }
+                GroupReport::Signal(signalled) => {
+                    self.signalled(&signalled, total);
+                    continue;
+                }
+                GroupReport::Unknown(known, of) => GroupEvent::Unknown { known, of },
+            };
+            self.reporter.emit(&Event::Group(event));
         }
     }
 
-    fn signalled(&mut self, signalled: &Signalled) {
+    fn about<'p>(
+        &'p mut self,
+        sum: &'p GroupSum,
+        total: Bytes,
+        event: impl FnOnce(GroupMemory<'p>) -> GroupEvent<'p>,
+    ) {
+        if let Some(memory) = GroupMemory::of(self.policy, sum, total) {
+            self.reporter.emit(&Event::Group(event(memory)));
+        }
+    }
+
+    fn signalled(&mut self, signalled: &Signalled, total: Bytes) {
         let Signalled {
             sum,
             process,
@@ -54,39 +66,20 @@ impl Reports<'_> {
             outcome,
             repeated,
         } = signalled;
-        let kill = self
-            .policy
-            .group(sum)
-            .map_or(GroupKill::default(), |group| group.kill);
-        let label = self
-            .policy
-            .group(sum)
-            .map_or("", |group| group.label())
-            .to_owned();
-        let name = name_of(&label, sum);
-        let reason = Event::Group(GroupEvent::Reason(process, breach, name, kill));
-        self.signal(process, breach, outcome, &reason);
+        let Some(group) = self.policy.group(sum).cloned() else {
+            return;
+        };
+        let name = GroupName::of(group.label(), sum);
+        let memory = GroupMemory {
+            name,
+            members: sum.members,
+            memory: sum.bounds.known,
+            share: Percent::share(sum.bounds.known, total),
+        };
+        let reason = Event::Group(GroupEvent::Reason(process, breach, name, group.kill));
+        self.signal(process, breach, outcome, (&reason, Some(memory)));
         self.repeated(repeated.as_ref());
     }
-}
-
-fn name_of<'n>(label: &'n str, sum: &'n GroupSum) -> GroupName<'n> {
-    GroupName {
-        number: sum.group + 1,
-        label,
-        key: sum.key,
-        unit: &sum.unit,
-    }
-}
-
-fn memory_of<'n>(policy: &'n Policy, sum: &'n GroupSum, total: Bytes) -> Option<GroupMemory<'n>> {
-    let memory = sum.bounds.known;
-    Some(GroupMemory {
-        name: name_of(policy.group(sum)?.label(), sum),
-        members: sum.members,
-        memory,
-        share: Percent::share(memory, total),
-    })
 }
 
 /// Writes the groups for `status` and the metrics, after a regular scan.
@@ -103,7 +96,7 @@ pub(super) fn note(reporter: &mut Reporter, groups: &Groups, policy: &Policy, to
         let memory = sum.bounds.known;
         let (threshold, threshold_bytes) = policy.group_threshold(group, memory, total)?;
         Some(GroupOver {
-            group: reporter.group(&name_of(group.label(), sum)),
+            group: reporter.group(&GroupName::of(group.label(), sum)),
             members: sum.members,
             bytes: memory.get(),
             threshold: threshold.to_string(),
@@ -116,16 +109,25 @@ pub(super) fn note(reporter: &mut Reporter, groups: &Groups, policy: &Policy, to
     if reporter.metrics().is_wanted() {
         let mut sums: Vec<&GroupSum> = groups.sums.all().iter().collect();
         sums.sort_by_key(|sum| Reverse(sum.bounds.members()));
-        let largest = sums.into_iter().take(SERIES);
-        let gauges = largest.filter_map(|sum| {
-            let group = policy.group(sum)?;
-            Some(GroupGauge {
-                group: reporter.group(&name_of(group.label(), sum)),
-                bytes: sum.bounds.members(),
-                is_over: sum.standing == GroupStanding::Over,
-            })
-        });
-        let gauges = gauges.collect();
+        let mut gauges: Vec<GroupGauge> = Vec::with_capacity(SERIES);
+        for sum in sums {
+            let Some(group) = policy.group(sum) else {
+                continue;
+            };
+            let name = reporter.group(&GroupName::of(group.label(), sum));
+            let (bytes, is_over) = (sum.bounds.members(), sum.standing == GroupStanding::Over);
+            // Units of one name, in other slices, are one series.
+            if let Some(gauge) = gauges.iter_mut().find(|gauge| gauge.group == name) {
+                gauge.bytes = gauge.bytes.saturating_add(bytes);
+                gauge.is_over |= is_over;
+            } else if gauges.len() < SERIES {
+                gauges.push(GroupGauge {
+                    group: name,
+                    bytes,
+                    is_over,
+                });
+            }
+        }
         reporter.metrics().note_groups(gauges);
     }
 }

@@ -107,7 +107,7 @@ impl Machine {
         };
         let memory = &self.snapshot.memory;
         let is_short = memory.is_short();
-        let wants_share = !is_short && process.rss <= LARGEST_SHARE;
+        let wants_share = !is_short && Self::wants_share(process);
         self.sampler.ask_words(process, &handle, wants_share);
         if !is_short {
             self.sampler.wait_for_words(key);
@@ -153,6 +153,11 @@ impl Machine {
             }
             _ => {}
         }
+    }
+
+    /// Whether the share of a process that is to be signalled is asked for: of a large one that takes too long.
+    pub(super) fn wants_share(process: &Process) -> bool {
+        process.rss <= LARGEST_SHARE
     }
 
     /// The machine's memory as it was at the scan, or as it is now where a kill of this process depends on that.

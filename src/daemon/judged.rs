@@ -19,6 +19,13 @@ impl Judged {
     pub(super) fn is_killed(&self) -> bool {
         matches!(self.report, Some(Report::Signal(SignalOutcome::Sent, _)))
     }
+
+    /// Whether it is over a threshold and not protected; and whether it does not stay because memory is plentiful.
+    pub(super) fn counts(&self) -> (bool, bool) {
+        let is_over = self.decision.is_over();
+        let is_plentiful = matches!(self.decision, Decision::Plentiful(..));
+        (is_over, is_over && !is_plentiful)
+    }
 }
 
 /// What is to be reported of a process.

@@ -14,7 +14,7 @@ use super::{group_reports, hardening, reload, state};
 use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::Loaded;
-use crate::events::{Event, Reporter};
+use crate::events::{Event, GroupMemory, Reporter};
 use crate::policy::{Extent, Policy};
 use crate::proc::{self, KernelKills, Name, Unreadable};
 use crate::quantities::Now;
@@ -187,7 +187,13 @@ impl Daemon<'_> {
             let (unit, service) = (victim.process.details.unit, victim.process.details.service);
             let group = service.as_ref().map(Name::as_bytes);
             let is_empty = group.and_then(proc::cgroup::is_populated) == Some(false);
-            self.reporter.emit(&Event::Ended(victim, after, is_empty));
+            let ended = Event::Ended(victim, after, is_empty);
+            let total = self.machine.snapshot.memory.total;
+            let group = self.groups.watch.group_of(victim.key);
+            match group.and_then(|sum| GroupMemory::of(&self.policy, sum, total)) {
+                Some(group) => self.reporter.emit(&Event::InGroup(group, &ended)),
+                None => self.reporter.emit(&ended),
+            }
             if let Some(unit) = unit.filter(|_| is_empty) {
                 self.reporter.emit(&Event::UnitEmpty(&unit));
             }
@@ -326,9 +332,11 @@ impl Daemon<'_> {
         if processes > 0 {
             self.service.status(processes, over, wait);
         }
-        let (outcome, machine) = (&self.outcome, &self.machine);
+        let would_kill = self.would_be_killed();
+        let machine = &self.machine;
         let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
-        state::note_scan(reporter, outcome, machine, &self.policy, next_scan, now);
+        let counts = (&self.outcome, would_kill);
+        state::note_scan(reporter, counts, machine, &self.policy, next_scan, now);
         let total = machine.snapshot.memory.total;
         group_reports::note(reporter, &self.groups, &self.policy, total);
         self.write_victims(now);

@@ -5,7 +5,7 @@ mod candidates;
 mod early_scan;
 mod exemptions;
 mod finish;
-mod group_order;
+mod group_kill;
 pub(crate) mod group_reader;
 mod group_reports;
 mod groups;

@@ -4,7 +4,7 @@ use super::exemptions::ExemptionReader;
 use super::groups::Groups;
 use super::judged::{Report, ScanKind, ScanOutcome};
 use super::scan::Machine;
-use crate::events::{Event, Reporter, Scan, SystemEvent};
+use crate::events::{Event, GroupMemory, Reporter, Scan, SystemEvent};
 use crate::kill::SignalOutcome;
 use crate::policy::{Breach, Decision, Extent, Ledger, Policy, Protection, Repeated, Reported};
 use crate::proc::{Process, Unreadable};
@@ -103,7 +103,7 @@ impl Reports<'_> {
                         continue;
                     };
                     let reason = Event::Reason(process, breach);
-                    self.signal(process, breach, &outcome, &reason);
+                    self.signal(process, breach, &outcome, (&reason, None));
                     self.repeated(found.as_ref());
                 }
                 None => {}
@@ -125,23 +125,27 @@ impl Reports<'_> {
         }
     }
 
-    /// Reports how a signal went; `reason` is why it was sent.
+    /// Reports how a signal went; `reason` is why it was sent, for the group where it is one.
     pub(super) fn signal(
         &mut self,
         process: &Process,
         breach: &Breach,
         outcome: &SignalOutcome,
-        reason: &Event<'_>,
+        (reason, group): (&Event<'_>, Option<GroupMemory<'_>>),
     ) {
+        let emit = |reporter: &mut Reporter, event: &Event<'_>| match group {
+            Some(group) => reporter.emit(&Event::InGroup(group, event)),
+            None => reporter.emit(event),
+        };
         match outcome {
             SignalOutcome::Sent => {
-                self.reporter.emit(&Event::Killing(process, breach));
-                self.reporter.emit(reason);
+                emit(self.reporter, &Event::Killing(process, breach));
+                emit(self.reporter, reason);
             }
             SignalOutcome::DryRun => {
                 if self.is_first(process, Reported::DryRun) {
-                    self.reporter.emit(&Event::WouldKill(process, breach));
-                    self.reporter.emit(reason);
+                    emit(self.reporter, &Event::WouldKill(process, breach));
+                    emit(self.reporter, reason);
                 }
             }
             SignalOutcome::NotPermitted => {

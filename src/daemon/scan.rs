@@ -138,7 +138,9 @@ impl Machine {
             if near.is_some_and(|process| self.is_few(process.pid)) {
                 self.snapshot.near.remove(index);
                 let judged = self.judged.remove(index);
-                self.tally.over -= usize::from(judged.decision.is_over()).min(self.tally.over);
+                let (over, due) = judged.counts();
+                self.tally.over -= usize::from(over).min(self.tally.over);
+                self.tally.due -= usize::from(due).min(self.tally.due);
             }
         }
         Ok(())
@@ -190,10 +192,9 @@ impl Machine {
     /// Counts a process, and keeps it in full if it is one of the largest, or has to be watched or reported.
     fn keep(&mut self, process: &Process, judged: Judged) {
         let tally = &mut self.tally;
-        let is_over = judged.decision.is_over();
-        let is_plentiful = matches!(judged.decision, Decision::Plentiful(..));
+        let (is_over, is_due) = judged.counts();
         tally.over += usize::from(is_over);
-        tally.due += usize::from(is_over && !is_plentiful);
+        tally.due += usize::from(is_due);
         let is_signalled = matches!(judged.report, Some(Report::Signal(..)));
         tally.killed += usize::from(judged.is_killed());
         let is_watched = matches!(judged.decision, Decision::Warn(_) | Decision::Delay(..));

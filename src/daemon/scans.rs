@@ -51,10 +51,9 @@ impl Daemon<'_> {
         extent: Extent,
         now: &Now,
     ) -> Result<(), proc::Error> {
-        // In a shortage the guard acts, and nothing that waits for another process is read.
-        let is_regular =
-            kind == ScanKind::Regular && extent == Extent::All && !self.victims.ledger.is_short;
-        Groups::prepare(&mut self.machine, &self.policy, is_regular);
+        let is_regular = kind == ScanKind::Regular && extent == Extent::All;
+        let is_calm = is_regular && !self.victims.ledger.is_short;
+        Groups::prepare(&mut self.machine, &self.policy, is_calm);
         self.scan_and_signal(extent, now)?;
         if is_regular {
             let mut context = scan::Context {
@@ -70,7 +69,7 @@ impl Daemon<'_> {
         self.groups.add_words(&self.machine, &mut self.victims);
         self.outcome = self.machine.outcome((kind, extent), took);
         if extent == Extent::All && std::mem::take(&mut self.is_dry_run_new) {
-            let over = self.outcome.due;
+            let over = self.would_be_killed();
             let cause = self.policy.config.dry_run_cause().unwrap_or_default();
             let cause = cause.as_str();
             self.reporter.emit(&Event::DryRun(DryRun { cause, over }));
@@ -92,6 +91,11 @@ impl Daemon<'_> {
             &mut self.groups,
         );
         Ok(())
+    }
+
+    /// How many processes a dry run keeps from being killed: over thresholds of their own, and for their groups.
+    pub(super) fn would_be_killed(&self) -> usize {
+        self.outcome.due + self.groups.watch.would_be_killed()
     }
 
     /// The part of a scan that is urgent.

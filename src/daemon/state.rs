@@ -69,10 +69,10 @@ pub(super) fn note_shortage_over(status: &mut DaemonStatus, now: u64) {
     }
 }
 
-/// A scan was made, and the next one is due then. Written with [`write_victims`].
+/// A scan was made, after which so many would be killed but for a dry run, and the next one is due then. Written with [`write_victims`].
 pub(super) fn note_scan(
     reporter: &mut Reporter,
-    outcome: &ScanOutcome,
+    (outcome, would_kill): (&ScanOutcome, usize),
     machine: &Machine,
     policy: &Policy,
     next_scan: SystemTime,
@@ -92,7 +92,7 @@ pub(super) fn note_scan(
     status.last_check = unix_seconds(now.wall);
     status.next_check = unix_seconds(next_scan);
     (status.scanned, status.over) = (outcome.processes, outcome.over);
-    status.would_kill = outcome.due;
+    status.would_kill = would_kill;
     status.protected = protected;
 }
 

@@ -279,10 +279,11 @@ impl SystemGuard {
         let outcome = signaller.terminate(&handle, facts.state, &is_same);
         if matches!(outcome, SignalOutcome::Sent) {
             // A unit that is started again is no reason to wait in a shortage.
-            let _ = victims.ledger.record_kill(key, process, breach, now);
-            if !is_first {
-                victims.ledger.join_last();
-            }
+            let _ = if is_first {
+                victims.ledger.record_kill(key, process, breach, now)
+            } else {
+                victims.ledger.record_joined_kill(key, process, breach, now)
+            };
             victims.hold(key, handle);
             self.victims.push(key);
         }

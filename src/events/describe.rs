@@ -200,6 +200,9 @@ impl Event<'_> {
             ),
             Self::System(event) => event.describe(users, tell),
             Self::Group(event) => event.describe(users, tell),
+            Self::InGroup(group, event) => event.describe(users, &mut |description, text| {
+                tell(&description.with(|data| data.group = Some(group)), text);
+            }),
             Self::KillDelayed(process, breach, delay, left) => tell(
                 &info("kill_delayed", 0x6512c120dbc11a9401a712f75b05503c)
                     .warning_if(matches!(delay, Delay::Restart(_)))

@@ -1,6 +1,7 @@
 //! What happens, as data. `describe` states each event once.
 
 use super::group::GroupEvent;
+use super::group_name::GroupMemory;
 use super::system::SystemEvent;
 use crate::config::{Change, Config, DryRun, Warning};
 use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
@@ -93,6 +94,8 @@ pub enum Event<'e> {
     Escalating(&'e Victim),
     /// A victim is protected by now, for this reason, and is not sent SIGKILL.
     KillCancelled(&'e Victim, &'e str),
+    /// The same of a process that is killed for this group.
+    InGroup(GroupMemory<'e>, &'e Event<'e>),
     /// A victim is there so long after SIGTERM and after SIGKILL.
     Survives(&'e Victim, Duration),
     /// A victim has ended, so long after SIGTERM; and whether its unit has no process left.

@@ -17,6 +17,14 @@ pub enum GroupEvent<'e> {
     Over(GroupMemory<'e>, GroupNote),
     /// Why a member was sent a signal.
     Reason(&'e Process, &'e Breach, GroupName<'e>, GroupKill),
+    /// For some time it could not be told of each group whether it is over its threshold: there are more processes, or more
+    /// groups, than could be looked at.
+    Unknown {
+        /// Of how many processes the groups are known.
+        known: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// A group is over its threshold, and every member is protected.
     Protected(GroupMemory<'e>),
 }
@@ -55,9 +63,16 @@ impl GroupEvent<'_> {
                     match kill {
                         GroupKill::Largest => "the largest of",
                         GroupKill::Newest => "the newest of",
-                        GroupKill::All => "one of all of",
+                        GroupKill::All => "a member of",
                     },
                     name.shown(users)
+                ),
+            ),
+            Self::Unknown { known, of } => tell(
+                &warning("group_unknown", 0x899b0e8c35ef48ff9bd9a1a7f24dc48f).notified(),
+                format_args!(
+                    "It can't be told of each group whether it is over its threshold: the groups of {known} of {of} \
+                     processes are known"
                 ),
             ),
             Self::Protected(group) => tell(

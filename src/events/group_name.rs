@@ -1,7 +1,8 @@
 //! A group of processes as events show it. Its user is looked up only when a sink writes the text.
 
 use crate::escape::Escaped;
-use crate::policy::groups::GroupKey;
+use crate::policy::Policy;
+use crate::policy::groups::{GroupKey, GroupSum};
 use crate::proc::Name;
 use crate::quantities::{Bytes, Percent};
 use crate::users::UserNames;
@@ -32,6 +33,31 @@ pub struct GroupMemory<'e> {
     pub memory: Bytes,
     /// The same as a share of MemTotal.
     pub share: Percent,
+}
+
+impl<'e> GroupName<'e> {
+    /// The name of what was summed up for the `[[group]]` with this label.
+    pub fn of(label: &'e str, sum: &'e GroupSum) -> Self {
+        Self {
+            number: sum.group + 1,
+            label,
+            key: sum.key,
+            unit: &sum.unit,
+        }
+    }
+}
+
+impl<'e> GroupMemory<'e> {
+    /// The memory of what was summed up, on a machine with `total`; None where another configuration is in force by now.
+    pub fn of(policy: &'e Policy, sum: &'e GroupSum, total: Bytes) -> Option<Self> {
+        let memory = sum.bounds.known;
+        Some(Self {
+            name: GroupName::of(policy.group(sum)?.label(), sum),
+            members: sum.members,
+            memory,
+            share: Percent::share(memory, total),
+        })
+    }
 }
 
 impl GroupName<'_> {

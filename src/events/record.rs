@@ -165,7 +165,7 @@ impl Emitted<'_> {
             unit_empty: is_unit_empty.then_some(true),
             cause: breach.map(|breach| breach.cause().to_owned()),
             group: breach
-                .and_then(|breach| breach.group)
+                .and_then(|breach| Some(breach.group?.number))
                 .or(group.map(|group| group.name.number)),
             group_name: group.map(|group| group.name.shown(self.users).to_string()),
             group_members: group.map(|group| group.members),

@@ -59,6 +59,13 @@ impl Ledger {
         self.keys.contains(&key)
     }
 
+    /// Whether this process was sent SIGTERM and may still end: it has not survived SIGKILL.
+    pub fn is_awaited(&self, key: ProcessKey) -> bool {
+        let mut victims = self.victims.iter();
+        self.is_victim(key)
+            && victims.any(|victim| victim.key == key && victim.stage != Stage::Surviving)
+    }
+
     /// The processes that were sent SIGTERM and have not ended.
     pub fn victims(&self) -> &[Victim] {
         &self.victims
@@ -78,28 +85,49 @@ impl Ledger {
         breach: Breach,
         now: &Now,
     ) -> Option<Repeated> {
+        self.record(key, &process, breach, (false, now))
+    }
+
+    /// The same of one that is killed with another one by one order, which counts once for the limit of kills.
+    pub fn record_joined_kill(
+        &mut self,
+        key: ProcessKey,
+        process: Process,
+        breach: Breach,
+        now: &Now,
+    ) -> Option<Repeated> {
+        self.record(key, &process, breach, (true, now))
+    }
+
+    fn record(
+        &mut self,
+        key: ProcessKey,
+        process: &Process,
+        breach: Breach,
+        (is_joined, now): (bool, &Now),
+    ) -> Option<Repeated> {
         self.over.forget(key);
-        let inherited = self.inherited(&process, process.details.unit.as_ref(), now);
+        let inherited = self.inherited(process, process.details.unit.as_ref(), now);
         let terminated = inherited.unwrap_or(now.monotonic);
-        self.lineage.add(key, &process, terminated, now);
+        self.lineage.add(key, process, terminated, now);
         let is_old = |kill: &Kill| now.monotonic.duration_since(kill.at) >= MINUTE;
         while self.kills.len() >= KILLS || self.kills.front().is_some_and(is_old) {
             self.kills.pop_front();
         }
         // A victim and what it forks count once.
-        if let (None, Ok(facts)) = (inherited, &process.facts) {
+        if let (None, false, Ok(facts)) = (inherited, is_joined, &process.facts) {
             self.kills.push_back(Kill {
                 at: now.monotonic,
                 uid: facts.uid,
                 anonymous: process.anonymous(),
             });
         }
-        self.push(key, &process, breach, (terminated, false));
-        if let Some(workers) = self.pools.record(&process, now) {
+        self.push(key, process, breach, (terminated, false));
+        if let Some(workers) = self.pools.record(process, now) {
             return Some(Repeated::Workers(workers));
         }
         let unit = process.restarted_unit()?;
-        let name = process.facts.ok()?.name;
+        let name = process.facts.as_ref().ok()?.name;
         let found = self.restarts.record(unit, name, key.start_time, now)?;
         Some(Repeated::Restart(found))
     }
@@ -131,13 +159,6 @@ impl Ledger {
     /// When the victim that this process of this unit descends from was sent SIGTERM; None where it descends from none.
     pub fn inherited(&self, process: &Process, unit: Option<&Name>, now: &Now) -> Option<Instant> {
         self.lineage.inherited(process, unit, now)
-    }
-
-    /// The last kill is one with that before it, for the limit of kills.
-    pub fn join_last(&mut self) {
-        if self.kills.len() > 1 {
-            self.kills.pop_back();
-        }
     }
 
     /// A process is near its threshold, or over it. Whether an early warning is due: once for each rise, and not for

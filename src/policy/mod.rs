@@ -30,6 +30,6 @@ pub use protections::{BuiltIn, Protection, ProtectionTest, ShownProtection, buil
 pub use restart_loop::{QUIET, RestartLoop, RestartLoops, is_restart};
 pub use rules::{NamedBy, name_of};
 pub use sustained::OverSince;
-pub use verdict::{Breach, Delay, Threshold, Times, Verdict};
+pub use verdict::{Breach, Delay, OverGroup, Threshold, Times, Verdict};
 pub use victim::{Due, Kill, Repeated, Stage, Victim};
 pub use workers::Workers;

@@ -43,12 +43,21 @@ pub struct Breach {
     pub threshold_bytes: Bytes,
     /// The number of its rule, from 1; None where no rule matches.
     pub rule: Option<usize>,
-    /// The number of the group that is over the threshold, from 1; None where it is the process itself.
-    pub group: Option<usize>,
+    /// The group that is over the threshold; None where it is the process itself.
+    pub group: Option<OverGroup>,
     /// How long it must be over.
     pub sustained: Duration,
     /// How long it has from SIGTERM to SIGKILL.
     pub term_timeout: Duration,
+}
+
+/// A group whose threshold a process is killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverGroup {
+    /// The number of its `[[group]]`, from 1.
+    pub number: usize,
+    /// How the memory of its members is measured; of this process that may not be known.
+    pub metric: Metric,
 }
 
 impl Breach {
@@ -74,14 +83,15 @@ impl fmt::Display for Breach {
             separator = ", ";
             written
         };
-        if self.metric != Metric::Rss {
-            part(f, format_args!("metric {}", self.metric))?;
+        let metric = self.group.map_or(self.metric, |group| group.metric);
+        if metric != Metric::Rss {
+            part(f, format_args!("metric {metric}"))?;
         }
         if let Some(rule) = self.rule {
             part(f, format_args!("rule {rule}"))?;
         }
         if let Some(group) = self.group {
-            part(f, format_args!("group {group}"))?;
+            part(f, format_args!("group {}", group.number))?;
         }
         if self.sustained > Duration::ZERO {
             part(f, format_args!("for {} s", self.sustained.as_secs_f64()))?;

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     forks_count_each_by_rss: [Needs::Users],
     a_fork_storm_ends_with_all_of_its_tree: [Needs::Users],
     nothing_more_is_killed_while_a_victim_ignores_sigterm: [Needs::Users],
+    one_over_a_threshold_of_its_own_is_waited_for: [Needs::Users],
     the_newest_is_killed: [Needs::Users],
     protected_members_count_and_are_said_once: [Needs::Users],
     warn_and_plenty_only_report: [Needs::Users],
@@ -150,6 +151,21 @@ fn nothing_more_is_killed_while_a_victim_ignores_sigterm() {
     daemon.stop();
     assert!(third.is_alive());
     assert_eq!(said(&machine, "Killing process:"), 2);
+}
+
+fn one_over_a_threshold_of_its_own_is_waited_for() {
+    let machine = machine("[[group]]\nby = \"user\"\nuser = \"4711\"\nram_gb_threshold = 0.15\n")
+        .with("thresholds.ram_gb_threshold", "0.12")
+        .with("settings.term_timeout", "2");
+    let mut stubborn = Hog::new().user(ANN).mib(140).ignores_sigterm().start();
+    let other = hog(ANN, 40);
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
+    machine.log().wait_for_scans(machine.log().scans() + 3);
+    daemon.stop();
+    assert!(other.is_alive());
+    assert_eq!(said(&machine, "Group over its threshold: "), 1);
+    assert_eq!(said(&machine, "Killing process:"), 1);
 }
 
 fn the_newest_is_killed() {

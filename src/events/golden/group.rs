@@ -4,15 +4,18 @@ use crate::config::GroupKill;
 use crate::events::event::Event;
 use crate::events::group::{GroupEvent, GroupNote};
 use crate::events::group_name::{GroupMemory, GroupName};
-use crate::policy::Breach;
 use crate::policy::groups::GroupKey;
+use crate::policy::{Breach, OverGroup};
 use crate::proc::{Name, Process};
-use crate::quantities::{Bytes, Digest, Percent, Uid};
+use crate::quantities::{Bytes, Metric, Percent, Uid};
 
 /// Hands each of them to `take`.
 pub(super) fn each(process: &Process, over: &Breach, take: &mut dyn FnMut(&Event<'_>)) {
     let breach = Breach {
-        group: Some(2),
+        group: Some(OverGroup {
+            number: 2,
+            metric: Metric::Pss,
+        }),
         ..*over
     };
     let unit = Name::new(super::HOSTILE);
@@ -31,7 +34,7 @@ pub(super) fn each(process: &Process, over: &Breach, take: &mut dyn FnMut(&Event
     let user = group(GroupKey::User(Uid::ROOT));
     for event in [
         GroupEvent::Over(user, GroupNote::None),
-        GroupEvent::Over(group(GroupKey::Unit(Digest(1))), GroupNote::Warn),
+        GroupEvent::Over(group(GroupKey::Unit(1)), GroupNote::Warn),
         GroupEvent::Over(group(GroupKey::All), GroupNote::Plentiful(plenty)),
         GroupEvent::Reason(process, &breach, user.name, GroupKill::Largest),
         GroupEvent::Reason(process, &breach, user.name, GroupKill::Newest),
@@ -42,7 +45,12 @@ pub(super) fn each(process: &Process, over: &Breach, take: &mut dyn FnMut(&Event
             GroupKill::All,
         ),
         GroupEvent::Protected(user),
+        GroupEvent::Unknown {
+            known: 4096,
+            of: 12_000,
+        },
     ] {
         take(&Event::Group(event));
     }
+    take(&Event::InGroup(user, &Event::Killing(process, &breach)));
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::Origin;
 use crate::events::{Event, SystemEvent};
-use crate::policy::{Breach, Stage, Threshold, Victim};
+use crate::policy::{Breach, OverGroup, Stage, Threshold, Victim};
 use crate::proc::{Details, Facts, Name, Process, State};
 use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime, Uid};
 use crate::sys::counting::ALLOCATIONS;
@@ -182,7 +182,10 @@ fn says_what_happened_and_how_things_are() {
     short.breach.threshold = Threshold::Stall(Duration::from_secs(4));
     count(&mut metrics, &Event::Ended(&short, Duration::ZERO, false));
     let mut member = victim(b"chrome", Some(1), Stage::Terminating);
-    member.breach.group = Some(1);
+    member.breach.group = Some(OverGroup {
+        number: 1,
+        metric: Metric::Pss,
+    });
     count(&mut metrics, &Event::Ended(&member, Duration::ZERO, false));
     metrics.count_shortage(short.breach.threshold);
     count(&mut metrics, &Event::System(SystemEvent::KernelKills(3)));

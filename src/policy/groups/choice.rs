@@ -6,9 +6,21 @@ use super::sums::Sums;
 use crate::policy::Policy;
 use crate::proc::{ProcessSize, Pss, Sizes};
 use crate::quantities::{Bytes, Metric, Pid};
+use std::collections::HashSet;
+
+/// Which member is to be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// This one, with so much memory by the metric of the group.
+    Member(Pid, Bytes),
+    /// It can't be told yet: what may have more could not be read in time.
+    Later,
+    /// None: all of them are protected, or have no memory.
+    None,
+}
 
 impl Sums {
-    /// The member with most memory of those that are candidates; None where there is none.
+    /// The member with most memory of those that are candidates.
     pub fn largest(
         &mut self,
         sum: usize,
@@ -16,8 +28,10 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
         is_candidate: &mut dyn FnMut(Pid) -> bool,
-    ) -> Option<(Pid, Bytes)> {
-        let metric = self.metric(sum)?;
+    ) -> Choice {
+        let Some(metric) = self.metric(sum) else {
+            return Choice::None;
+        };
         let mut best: Option<(Pid, Bytes)> = None;
         let most = |best: &Option<(Pid, Bytes)>| best.map_or(Bytes::ZERO, |(_, most)| most);
         let mut at = 0;
@@ -25,29 +39,41 @@ impl Sums {
             let Some(link) = self.links.get(at).copied() else {
                 // A process whose groups are not known may have more.
                 let next = sizes.all().get(self.next);
-                let may_have_more = next.is_some_and(|next| next.rss > most(&best));
-                if may_have_more && !reader.is_time_over() && self.attribute(policy, sizes, reader)
-                {
-                    continue;
+                if next.is_none_or(|next| next.rss <= most(&best)) {
+                    break;
                 }
-                return best;
+                if reader.is_time_over() {
+                    return Choice::Later;
+                }
+                self.attribute(policy, sizes, reader);
+                continue;
             };
             at += 1;
             let size = sizes.get_mut(link.member as usize);
             let Some(size) = size.filter(|_| usize::from(link.sum) == sum) else {
                 continue;
             };
-            if metric == Metric::Pss && size.rss > most(&best) && size.pss == Pss::Unread {
-                size.pss = reader.pss(size.pid);
+            let is_wanted = metric == Metric::Pss && size.pss == Pss::Unread;
+            if is_wanted && size.rss > most(&best) {
+                match reader.pss(size.pid) {
+                    Pss::NoTime => {
+                        // What was read until now need not be read again.
+                        self.keep(sizes);
+                        return Choice::Later;
+                    }
+                    pss => size.pss = pss,
+                }
             }
             let memory = size.by(metric).unwrap_or_default();
             if memory > most(&best) && is_candidate(size.pid) {
                 best = Some((size.pid, memory));
             }
         }
+        best.map_or(Choice::None, |(pid, memory)| Choice::Member(pid, memory))
     }
 
-    /// Finds out the groups of all processes, and hands the members of this one to `take`, the largest first.
+    /// Finds out the groups of all processes, as far as there is time, and hands the members of this one to `take`, the
+    /// largest first.
     pub fn each_member(
         &mut self,
         sum: usize,
@@ -68,7 +94,25 @@ impl Sums {
         }
     }
 
-    /// Whether a process is still a member of this group, as it is read now.
+    /// What the members with these PIDs had when they were summed up, at most.
+    pub fn memory_of(&self, sum: usize, sizes: &Sizes, pids: &HashSet<Pid>) -> Bytes {
+        let metric = self.metric(sum).unwrap_or(Metric::Rss);
+        let own = self
+            .links
+            .iter()
+            .filter(|link| usize::from(link.sum) == sum);
+        let own = own.filter_map(|link| sizes.all().get(link.member as usize));
+        let own = own.filter(|size| pids.contains(&size.pid));
+        let own = own.map(|size| size.by(metric).unwrap_or(size.rss));
+        own.fold(Bytes::ZERO, Bytes::saturating_add)
+    }
+
+    /// The parents of processes are read anew from now on: those of before may have ended.
+    pub fn forget_parents(&mut self) {
+        self.tree.clear();
+    }
+
+    /// Whether a process is a member of this group, with the parents as they were read since they were forgotten.
     pub fn is_member(
         &mut self,
         sum: &GroupSum,
@@ -76,11 +120,8 @@ impl Sums {
         policy: &Policy,
         reader: &mut dyn MemberReader,
     ) -> bool {
-        self.tree.clear();
-        self.found.clear();
-        self.tree.groups_of(pid, policy, reader, &mut self.found);
-        let mut found = self.found.iter();
-        found.any(|found| (found.group, found.key) == (sum.group, sum.key))
+        let mut groups = self.groups_of(pid, policy, reader).into_iter();
+        groups.any(|found| found == (sum.group, sum.key))
     }
 
     /// The groups of one process: their indices and keys.

@@ -4,8 +4,9 @@ use crate::config::{Group, GroupBy, NamePattern};
 use crate::policy::Policy;
 use crate::policy::rules::{Match, matches};
 use crate::proc::{Member, Name, Pss, RuleInput};
-use crate::quantities::{Bytes, Digest, Pid, ProcessKey, Uid};
+use crate::quantities::{Bytes, Pid, ProcessKey, Uid};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 /// Ancestors are followed so far: no shell nests so deep.
 const DEEPEST: usize = 128;
@@ -27,8 +28,9 @@ pub trait MemberReader {
 pub enum GroupKey {
     /// That of this user.
     User(Uid),
-    /// That of the control group with this digest of its path.
-    Unit(Digest),
+    /// That of the control group with this hash of its path. It is keyed: with any other one, a user could name control
+    /// groups so that they are taken for another user's.
+    Unit(u64),
     /// That of this process and its descendants.
     Tree(ProcessKey),
     /// The only one.
@@ -59,13 +61,24 @@ struct Node {
     roots: u32,
 }
 
-/// The parents of processes, as far as they were asked for.
-#[derive(Debug, Default)]
-pub(super) struct Tree(HashMap<Pid, Option<Node>>);
+/// The parents of processes, as far as they were asked for, and the key of the hashes of units.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    nodes: HashMap<Pid, Option<Node>>,
+    units: RandomState,
+}
 
 impl Tree {
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.nodes.clear();
+    }
+
+    /// One without processes, and without the memory for them.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            nodes: HashMap::new(),
+            units: self.units.clone(),
+        }
     }
 
     /// Adds the groups of a process to `found`; None where it has ended or can't be read.
@@ -78,7 +91,7 @@ impl Tree {
     ) -> Option<MemberMemory> {
         let groups = &policy.config.groups;
         let has_trees = groups.iter().any(|group| group.by() == GroupBy::Tree);
-        let (mut node, mut memory) = (None, None);
+        let (mut node, mut memory, units) = (None, None, &self.units);
         reader.member(pid, &mut |member| {
             memory = Some(MemberMemory {
                 anonymous: member.anonymous,
@@ -86,12 +99,9 @@ impl Tree {
             });
             node = Some(node_of(pid, groups, member));
             for (index, group) in groups.iter().enumerate() {
-                let place = if is_match(group, &member.input) {
-                    key_of(group, &member.input)
-                } else {
-                    None
-                };
-                found.extend(place.map(|(key, unit)| Found {
+                let own = Some(&member.input).filter(|input| is_match(group, input));
+                let own = own.and_then(|input| key_of(group, input, units));
+                found.extend(own.map(|(key, unit)| Found {
                     group: index,
                     key,
                     unit,
@@ -107,8 +117,8 @@ impl Tree {
     }
 
     fn remember(&mut self, pid: Pid, node: Option<Node>) {
-        if self.0.len() < NODES {
-            self.0.insert(pid, node);
+        if self.nodes.len() < NODES {
+            self.nodes.insert(pid, node);
         }
     }
 
@@ -134,7 +144,7 @@ impl Tree {
         }
         for _ in 0..DEEPEST {
             let Some(pid) = parent else { break };
-            let node = if let Some(known) = self.0.get(&pid) {
+            let node = if let Some(known) = self.nodes.get(&pid) {
                 *known
             } else {
                 let mut read = None;
@@ -182,7 +192,7 @@ fn is_match(group: &Group, input: &RuleInput<'_>) -> bool {
 }
 
 /// The group of a process that matches, but for one by tree.
-fn key_of(group: &Group, input: &RuleInput<'_>) -> Option<(GroupKey, Name)> {
+fn key_of(group: &Group, input: &RuleInput<'_>, units: &RandomState) -> Option<(GroupKey, Name)> {
     match group.by() {
         GroupBy::User => Some((GroupKey::User(input.facts.uid), Name::new(b""))),
         GroupBy::All => Some((GroupKey::All, Name::new(b""))),
@@ -190,10 +200,7 @@ fn key_of(group: &Group, input: &RuleInput<'_>) -> Option<(GroupKey, Name)> {
         GroupBy::Unit => {
             let path = input.cgroup?.ok()?;
             let (above, unit) = unit_of(group.matcher.unit.as_ref()?, path)?;
-            Some((
-                GroupKey::Unit(Digest::default().with(above)),
-                Name::new(unit),
-            ))
+            Some((GroupKey::Unit(units.hash_one(above)), Name::new(unit)))
         }
     }
 }

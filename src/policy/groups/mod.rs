@@ -3,18 +3,21 @@
 mod bounds;
 mod choice;
 mod membership;
+mod order;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use bounds::{Bounds, GroupStanding, GroupSum};
+pub use choice::Choice;
 pub use membership::{GroupKey, MemberReader};
+pub use order::Order;
 pub use sums::Sums;
 pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
 
 use super::criteria::{Criteria, Policy};
-use super::verdict::{Breach, Threshold};
+use super::verdict::{Breach, OverGroup, Threshold};
 use crate::config::{Group, GroupBy};
 use crate::proc::{MemberFiles, Process, SystemMemory, Wanted};
 use crate::quantities::{Bytes, Metric, Percent};
@@ -55,7 +58,8 @@ impl Policy {
         both.find(|(_, bytes)| memory > *bytes)
     }
 
-    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is not over its threshold.
+    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is not
+    /// over its threshold.
     pub fn group_breach(
         &self,
         sum: &GroupSum,
@@ -75,25 +79,37 @@ impl Policy {
             threshold,
             threshold_bytes,
             rule: None,
-            group: Some(sum.group + 1),
+            group: Some(OverGroup {
+                number: sum.group + 1,
+                metric: group.metric,
+            }),
             sustained: self.group_criteria(group).sustained,
             term_timeout: self.criteria(process).term_timeout,
         })
     }
 
-    /// Whether a group is still over its threshold, where this member had so much memory when it was summed up and has no
-    /// more than this by now.
+    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was summed
+    /// up, and is as it was read now.
     pub fn is_group_still_over(
         &self,
         sum: &GroupSum,
-        had: Bytes,
-        has: Bytes,
+        (process, had): (&Process, Option<Bytes>),
         total: Bytes,
     ) -> bool {
-        let known = sum.bounds.known.saturating_sub(had);
-        let known = known.saturating_add(had.min(has));
-        self.group(sum)
-            .is_some_and(|group| known > group.thresholds.lowest(total))
+        self.group(sum).is_some_and(|group| {
+            let most = most_by(process, group.metric);
+            let had = had.unwrap_or(most);
+            let known = sum.bounds.known.saturating_sub(had);
+            let known = known.saturating_add(had.min(most));
+            known > group.thresholds.lowest(total)
+        })
+    }
+
+    /// Whether a group stays over its threshold when so much of it is given back.
+    pub fn is_group_over_without(&self, sum: &GroupSum, ending: Bytes, total: Bytes) -> bool {
+        self.group(sum).is_some_and(|group| {
+            sum.bounds.known.saturating_sub(ending) > group.thresholds.lowest(total)
+        })
     }
 
     /// The share that is available where that is so much that a group over its threshold stays.
@@ -141,5 +157,15 @@ impl Policy {
             exe: groups.iter().any(|group| group.matcher.exe.is_some()),
             cgroup: groups.iter().any(|group| group.matcher.unit.is_some()),
         }
+    }
+}
+
+/// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and in
+/// swap, which stands in for it.
+fn most_by(process: &Process, metric: Metric) -> Bytes {
+    match metric {
+        Metric::Rss => process.rss,
+        Metric::Anon => process.anonymous(),
+        Metric::Pss => process.rss.max(process.anonymous()),
     }
 }

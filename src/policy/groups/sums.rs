@@ -8,7 +8,8 @@ use crate::proc::{ProcessSize, Pss, Sizes, SystemMemory};
 use crate::quantities::{Bytes, Metric, Pid};
 use std::collections::HashMap;
 
-/// So many groups have a sum; further ones, whose members are smaller, are never over.
+/// So many groups have a sum, divided evenly among the `[[group]]`s, so that one can't leave none to the others; of further
+/// ones, whose members are smaller, it can't be told.
 const SUMS: usize = 512;
 /// So many memberships are known.
 const LINKS: usize = 131_072;
@@ -33,6 +34,8 @@ struct Traits {
     metric: Metric,
     /// Whether there may be groups of it without a sum.
     has_unseen: bool,
+    /// How many have one.
+    sums: usize,
 }
 
 /// All groups. The memory is kept between two scans.
@@ -40,6 +43,8 @@ struct Traits {
 pub struct Sums {
     /// Whether all members are read, whatever that decides.
     is_thorough: bool,
+    /// Whether something was left to the next time.
+    is_incomplete: bool,
     all: Vec<GroupSum>,
     index: HashMap<(usize, GroupKey), u16>,
     pub(super) links: Vec<Link>,
@@ -75,7 +80,18 @@ impl Sums {
         &self.all
     }
 
-    /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether it is over its threshold, or the reader has no time left.
+    /// Whether it can't be told of each group, because there was no time left or there are too many.
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
+    }
+
+    /// Of how many of these processes, the largest first, the groups are known.
+    pub fn known(&self, sizes: &Sizes) -> (usize, usize) {
+        (self.next, sizes.all().len())
+    }
+
+    /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether it is
+    /// over its threshold, or the reader has no time left.
     pub fn sum(
         &mut self,
         policy: &Policy,
@@ -85,12 +101,9 @@ impl Sums {
     ) {
         self.begin(policy, sizes, memory);
         let may_be_over = policy.may_groups_be_over(memory, None, Some(sizes.total()));
-        let mut is_complete = true;
-        loop {
-            if reader.is_time_over() {
-                is_complete = false;
-                break;
-            }
+        self.is_incomplete = false;
+        let mut is_late = false;
+        while !is_late {
             let step = if may_be_over || self.is_thorough {
                 self.step(sizes)
             } else {
@@ -104,15 +117,17 @@ impl Sums {
                     }
                 }
                 Step::Pss(sum) => {
-                    if !self.read_next(sum, sizes, reader) {
-                        is_complete = false;
-                        break;
-                    }
+                    is_late = !self.read_next(sum, sizes, reader);
                 }
             }
+            is_late |= reader.is_time_over();
         }
         self.judge();
-        self.keep(sizes, is_complete);
+        self.kept.clear();
+        if is_late {
+            self.keep(sizes);
+        }
+        self.is_incomplete |= is_late;
     }
 
     fn begin(&mut self, policy: &Policy, sizes: &mut Sizes, memory: &SystemMemory) {
@@ -126,6 +141,7 @@ impl Sums {
             threshold: group.thresholds.lowest(memory.total),
             metric: group.metric,
             has_unseen: true,
+            sums: 0,
         }));
         sizes.sort();
         (self.next, self.rest, self.rest_swapped) = (0, sizes.total(), memory.swap_used());
@@ -208,6 +224,7 @@ impl Sums {
     }
 
     fn add(&mut self, member: usize, size: &ProcessSize, found: &Found) {
+        let share = SUMS / self.traits.len().max(1);
         let Some(traits) = self.traits.get_mut(found.group) else {
             return;
         };
@@ -220,12 +237,14 @@ impl Sums {
             return;
         };
         if self.links.len() >= LINKS {
+            self.is_incomplete = true;
             return;
         }
         let key = (found.group, found.key);
         let at = if let Some(at) = index.get(&key) {
             *at
-        } else if sums.len() < SUMS {
+        } else if traits.sums < share {
+            traits.sums += 1;
             index.insert(key, next);
             sums.push(GroupSum {
                 group: found.group,
@@ -242,6 +261,7 @@ impl Sums {
             });
             next
         } else {
+            self.is_incomplete = true;
             return;
         };
         let Some(sum) = sums.get_mut(usize::from(at)) else {
@@ -313,12 +333,8 @@ impl Sums {
         }
     }
 
-    /// Keeps what was read where it has to go on the next time.
-    fn keep(&mut self, sizes: &Sizes, is_complete: bool) {
-        self.kept.clear();
-        if is_complete {
-            return;
-        }
+    /// Keeps what was read, as it has to go on the next time.
+    pub(super) fn keep(&mut self, sizes: &Sizes) {
         let known = sizes.all().iter().filter_map(|size| match size.pss {
             Pss::Known(pss) => Some((size.pid, (size.rss, pss))),
             _ => None,
@@ -326,9 +342,13 @@ impl Sums {
         self.kept.extend(known.take(KEPT));
     }
 
-    /// There is nothing to be summed up.
+    /// There is nothing to be summed up: the memory for it is given back.
     pub fn clear(&mut self) {
-        self.all.clear();
+        *self = Self {
+            is_thorough: self.is_thorough,
+            tree: self.tree.emptied(),
+            ..Self::default()
+        };
     }
 
     pub(super) fn metric(&self, sum: usize) -> Option<Metric> {

@@ -2,7 +2,6 @@
 //! times are handed in.
 
 use super::bounds::{GroupStanding, GroupSum};
-use super::membership::GroupKey;
 use crate::config::GroupAction;
 use crate::policy::{Ledger, Policy};
 use crate::proc::SystemMemory;
@@ -24,7 +23,7 @@ pub enum SaidOfGroup {
     DryRun,
     /// That a member could not be signalled.
     NotSignalled,
-    /// That the limit of kills in a minute spares its members.
+    /// That the limit of kills is reached, and no member is killed for that.
     KillLimit,
 }
 
@@ -45,18 +44,26 @@ pub enum GroupStep {
 
 #[derive(Clone, Debug)]
 struct Watched {
-    group: usize,
-    key: GroupKey,
+    /// As it was summed up when members were last killed, or when it was found over its threshold.
+    sum: GroupSum,
     since: Instant,
     seen: Instant,
     /// The members that were sent SIGTERM.
     victims: Vec<ProcessKey>,
+    /// How many would have been, but for a dry run.
+    would_be: usize,
     said: u8,
+    /// It was within its threshold since, and is remembered for its victims alone.
+    was_within: bool,
 }
 
 /// The groups over their thresholds.
 #[derive(Clone, Debug, Default)]
-pub struct GroupWatch(Vec<Watched>);
+pub struct GroupWatch {
+    groups: Vec<Watched>,
+    /// What was killed for the groups of another configuration.
+    earlier: Vec<ProcessKey>,
+}
 
 impl GroupWatch {
     /// What is to be done about this group now; None where nothing is, because it is not over its threshold or that can't
@@ -82,23 +89,29 @@ impl GroupWatch {
             }
             GroupStanding::Over => {}
         }
-        if self.find(sum).is_none() && self.0.len() < CAPACITY {
-            self.0.push(Watched {
-                group: sum.group,
-                key: sum.key,
+        self.earlier.retain(|key| ledger.is_awaited(*key));
+        let has_earlier = !self.earlier.is_empty();
+        if self.find(sum).is_none() && self.groups.len() < CAPACITY {
+            self.groups.push(Watched {
+                sum: *sum,
                 since: at,
                 seen: at,
                 victims: Vec::new(),
+                would_be: 0,
                 said: 0,
+                was_within: false,
             });
         }
         let watched = self.find(sum)?;
+        if std::mem::take(&mut watched.was_within) {
+            watched.since = at;
+        }
         watched.seen = at;
-        watched.victims.retain(|key| ledger.is_victim(*key));
+        watched.victims.retain(|key| ledger.is_awaited(*key));
         let until = watched.since + policy.group_criteria(group).sustained;
         Some(if group.action == GroupAction::Warn {
             GroupStep::Warn
-        } else if !watched.victims.is_empty() {
+        } else if has_earlier || !watched.victims.is_empty() {
             GroupStep::Await
         } else if at < until {
             GroupStep::Delay(until)
@@ -119,25 +132,58 @@ impl GroupWatch {
         })
     }
 
-    /// A member was sent SIGTERM: nothing more is done before it has ended.
+    /// A member was sent SIGTERM: nothing more is done before it has ended, or has survived SIGKILL.
     pub fn record_kill(&mut self, sum: &GroupSum, key: ProcessKey) {
         if let Some(watched) = self.find(sum) {
+            watched.sum = *sum;
             watched.victims.push(key);
         }
     }
 
-    /// After all groups were looked at: those that were not over then are over no longer.
-    pub fn forget_unseen(&mut self, now: Instant) {
-        self.0.retain(|watched| watched.seen == now);
+    /// A member would have been sent SIGTERM, but for a dry run.
+    pub fn record_dry_run(&mut self, sum: &GroupSum) {
+        if let Some(watched) = self.find(sum) {
+            watched.would_be += 1;
+        }
+    }
+
+    /// How many members would have been killed, but for a dry run.
+    pub fn would_be_killed(&self) -> usize {
+        self.groups.iter().map(|watched| watched.would_be).sum()
+    }
+
+    /// The group that this process was killed for; None where there is none, or it is forgotten.
+    pub fn group_of(&self, key: ProcessKey) -> Option<&GroupSum> {
+        let mut groups = self.groups.iter();
+        let own = groups.find(|watched| watched.victims.contains(&key));
+        own.map(|watched| &watched.sum)
+    }
+
+    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked at
+    /// nothing is known of those that were not; and a group is remembered as long as a member may still end.
+    pub fn forget_unseen(&mut self, is_incomplete: bool, ledger: &Ledger, now: Instant) {
+        self.groups.retain_mut(|watched| {
+            watched.victims.retain(|key| ledger.is_awaited(*key));
+            let is_gone = watched.seen != now && !is_incomplete;
+            if is_gone {
+                // Over again, it is so from then on, and all is said anew.
+                (watched.said, watched.would_be) = (0, 0);
+                watched.was_within = true;
+            }
+            !is_gone || !watched.victims.is_empty()
+        });
     }
 
     /// Another configuration is in force: what its groups are is found out again.
     pub fn forget(&mut self) {
-        self.0.clear();
+        let groups = self.groups.drain(..);
+        self.earlier
+            .extend(groups.flat_map(|watched| watched.victims));
     }
 
     fn find(&mut self, sum: &GroupSum) -> Option<&mut Watched> {
-        let is_it = |watched: &&mut Watched| (watched.group, watched.key) == (sum.group, sum.key);
-        self.0.iter_mut().find(is_it)
+        let is_it =
+            |watched: &&mut Watched| (watched.sum.group, watched.sum.key) == (sum.group, sum.key);
+        self.groups.iter_mut().find(is_it)
     }
 }

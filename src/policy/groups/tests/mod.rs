@@ -1,13 +1,14 @@
 //! What the bounds say is what the whole sum says, and what is done about a group over its threshold.
 
 mod properties;
+mod watch;
 
 use super::*;
 use crate::config::{Config, Origin};
 use crate::policy::tests::{at, key, process};
-use crate::policy::{Exemptions, Ledger};
+use crate::policy::{Exemptions, Ledger, Stage};
 use crate::proc::{Facts, Member, Name, Pss, RuleInput, Sizes, State};
-use crate::quantities::{Pid, StartTime, Uid};
+use crate::quantities::{Now, Pid, StartTime, Uid};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -281,75 +282,4 @@ fn what_can_be_no_more_than_doubt_is_never_over() {
     let mut sums = Sums::default();
     World::of(&machine).sum(&policy, &mut sums);
     assert_eq!(sums.all()[0].standing, GroupStanding::Open);
-}
-
-fn watched(settings: &str) -> (Policy, Sums) {
-    let group = format!("[[group]]\nby = \"user\"\nram_percent_threshold = 10\n{settings}");
-    let policy = policy(&group);
-    let mut sums = Sums::default();
-    World::of(&[made(1, 200_000, 200_000)]).sum(&policy, &mut sums);
-    assert_eq!(sums.all()[0].standing, GroupStanding::Over);
-    (policy, sums)
-}
-
-#[test]
-fn there_is_never_a_second_order_while_one_waits() {
-    let (policy, sums) = watched("sustained = 30\n");
-    let sum = &sums.all()[0];
-    let start = Instant::now();
-    let after = |seconds| at(start + Duration::from_secs(seconds));
-    let (mut watch, mut ledger) = (GroupWatch::default(), Ledger::default());
-    let step = |ledger: &Ledger, watch: &mut GroupWatch, seconds| {
-        let step = watch.step(sum, &policy, &memory(), ledger, &after(seconds));
-        watch.forget_unseen(after(seconds).monotonic);
-        step.unwrap()
-    };
-    let until = start + Duration::from_secs(30);
-    assert_eq!(step(&ledger, &mut watch, 0), GroupStep::Delay(until));
-    assert!(watch.is_first(sum, SaidOfGroup::Over));
-    assert!(!watch.is_first(sum, SaidOfGroup::Over));
-    assert_eq!(step(&ledger, &mut watch, 29), GroupStep::Delay(until));
-    assert_eq!(step(&ledger, &mut watch, 30), GroupStep::Kill);
-    let victim = process(5);
-    let breach = policy.group_breach(sum, (&victim, None), TOTAL).unwrap();
-    ledger.record_kill(key(5), victim, breach, &after(30));
-    watch.record_kill(sum, key(5));
-    assert_eq!(step(&ledger, &mut watch, 31), GroupStep::Await);
-    assert_eq!(step(&ledger, &mut watch, 400), GroupStep::Await);
-    ledger.end(key(5), &after(401));
-    assert_eq!(step(&ledger, &mut watch, 402), GroupStep::Kill);
-    // A scan that finds it within starts the time again.
-    watch.forget_unseen(after(403).monotonic);
-    let until = start + Duration::from_secs(434);
-    assert_eq!(step(&ledger, &mut watch, 404), GroupStep::Delay(until));
-    assert!(watch.is_first(sum, SaidOfGroup::Over));
-}
-
-#[test]
-fn it_is_only_reported_where_that_is_configured_or_memory_is_plentiful() {
-    let ledger = Ledger::default();
-    let now = at(Instant::now());
-    for (settings, expected) in [
-        ("action = \"warn\"\n", GroupStep::Warn),
-        (
-            "only_below_available_percent = 20\n",
-            GroupStep::Plentiful(Percent::new(50.0).unwrap()),
-        ),
-        ("only_below_available_percent = 60\n", GroupStep::Kill),
-    ] {
-        let (policy, sums) = watched(settings);
-        let sum = &sums.all()[0];
-        let step = GroupWatch::default().step(sum, &policy, &memory(), &ledger, &now);
-        assert_eq!(step, Some(expected), "{settings}");
-    }
-}
-
-#[test]
-fn one_that_has_shrunk_does_not_die_for_what_it_had() {
-    let (policy, sums) = watched("");
-    let sum = &sums.all()[0];
-    let over = |has| policy.is_group_still_over(sum, Bytes::new(200_000), Bytes::new(has), TOTAL);
-    assert!(over(200_000));
-    assert!(over(100_001));
-    assert!(!over(100_000));
 }

@@ -1,0 +1,343 @@
+//! Members of a group that are killed: which, and their signals. Touches /proc and sends signals; reports nothing, so that no
+//! log keeps a signal waiting.
+
+use super::group_reader::Reader;
+use super::groups::{GroupReport, Groups, Signalled};
+use super::judged::Judged;
+use super::scan::{Context, Machine};
+use super::victims::Victims;
+use crate::config::GroupKill;
+use crate::kill::SignalOutcome;
+use crate::policy::groups::{Choice, GroupSum, MemberReader, Order, SaidOfGroup};
+use crate::policy::{Decision, Policy, Stage};
+use crate::proc::{Process, Seen, Sizes};
+use crate::quantities::{Bytes, Metric, Pid, ProcessKey, StartTime};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// So long members are chosen for, which comes before a kill only.
+const BUDGET: Duration = Duration::from_millis(500);
+/// So long all of them are found and signalled; what is left is done by a later scan, but for a tree, of which there may be
+/// nothing left to be found by.
+const BUDGET_FOR_ALL: Duration = Duration::from_secs(2);
+/// How often all members of a group are signalled at once: what they have forked meanwhile is signalled as well.
+const ROUNDS: usize = 3;
+/// So many members are reported one by one.
+const REPORTED: usize = 256;
+
+/// A member, and its memory by the metric of the group where that is known.
+type MemberSize = (Pid, Option<Bytes>);
+
+/// Whether a member was found that nothing protects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Member,
+    /// It can't be told in this scan.
+    Later,
+    None,
+}
+
+impl Groups {
+    pub(super) fn kill(
+        &mut self,
+        index: usize,
+        sum: &GroupSum,
+        machine: &mut Machine,
+        sizes: &mut Sizes,
+        context: &mut Context<'_>,
+    ) {
+        let policy = context.policy;
+        let Some(group) = policy.group(sum) else {
+            return;
+        };
+        let ending = ending(machine, context);
+        let ending = self.sums.memory_of(index, sizes, &ending);
+        if !policy.is_group_over_without(sum, ending, machine.snapshot.memory.total) {
+            return;
+        }
+        // What would be killed is said once.
+        if policy.config.dry_run && !self.watch.is_first(sum, SaidOfGroup::DryRun) {
+            return;
+        }
+        self.sums.forget_parents();
+        let found = match group.kill {
+            GroupKill::Largest => self.kill_largest(index, sum, machine, sizes, context),
+            GroupKill::Newest => self.kill_newest(index, sum, machine, sizes, context),
+            GroupKill::All => self.kill_all(index, sum, machine, sizes, context),
+        };
+        if found == Found::None && self.watch.is_first(sum, SaidOfGroup::Protected) {
+            self.reports.push(GroupReport::Protected(*sum));
+        }
+    }
+
+    fn kill_largest(
+        &mut self,
+        index: usize,
+        sum: &GroupSum,
+        machine: &Machine,
+        sizes: &mut Sizes,
+        context: &mut Context<'_>,
+    ) -> Found {
+        let policy = context.policy;
+        let mut reader = Reader::new(&machine.sampler, policy, BUDGET);
+        let mut is_candidate = |pid| is_candidate(pid, machine, context);
+        let largest = self
+            .sums
+            .largest(index, policy, sizes, &mut reader, &mut is_candidate);
+        match largest {
+            Choice::Member(pid, memory) => {
+                let order = &mut Order::of(sum, context.now);
+                self.signal(order, (pid, Some(memory)), machine, context);
+                Found::Member
+            }
+            Choice::Later => Found::Later,
+            Choice::None => Found::None,
+        }
+    }
+
+    fn kill_newest(
+        &mut self,
+        index: usize,
+        sum: &GroupSum,
+        machine: &Machine,
+        sizes: &mut Sizes,
+        context: &mut Context<'_>,
+    ) -> Found {
+        let mut reader = Reader::new(&machine.sampler, context.policy, BUDGET);
+        let members = self.members(index, context.policy, sizes, &mut reader);
+        let mut newest: Option<((StartTime, Pid), Option<Bytes>)> = None;
+        for (pid, memory) in members {
+            if reader.is_time_over() {
+                return Found::Later;
+            }
+            let key = machine.sampler.identify(pid).ok().flatten();
+            let age = key.map(|key: ProcessKey| (key.start_time, key.pid));
+            let age = age.filter(|age| newest.is_none_or(|(newest, _)| *age > newest));
+            if let Some(age) = age.filter(|_| is_candidate(pid, machine, context)) {
+                newest = Some((age, memory));
+            }
+        }
+        let Some(((_, pid), memory)) = newest else {
+            return Found::None;
+        };
+        let order = &mut Order::of(sum, context.now);
+        self.signal(order, (pid, memory), machine, context);
+        Found::Member
+    }
+
+    /// Signals every member that nothing protects.
+    fn kill_all(
+        &mut self,
+        index: usize,
+        sum: &GroupSum,
+        machine: &mut Machine,
+        sizes: &mut Sizes,
+        context: &mut Context<'_>,
+    ) -> Found {
+        let policy = context.policy;
+        let until = Instant::now() + BUDGET_FOR_ALL;
+        let mut order = Order::of(sum, context.now);
+        let mut reader = Reader::until(&machine.sampler, policy, until);
+        let mut members = self.members(index, policy, sizes, &mut reader);
+        for (pid, _) in &members {
+            if reader.is_time_over() {
+                break;
+            }
+            let key = machine.sampler.identify(*pid).ok().flatten();
+            let is_member = self.sums.is_member(sum, *pid, policy, &mut reader);
+            order.confirmed.extend(key.filter(|_| is_member));
+        }
+        let mut found = Found::None;
+        for round in 1..=ROUNDS {
+            let before = order.pids.len();
+            for member in members {
+                // The first one is signalled however long it took to find it.
+                if Instant::now() >= until && found == Found::Member {
+                    return found;
+                }
+                if is_candidate(member.0, machine, context) {
+                    found = Found::Member;
+                    self.signal(&mut order, member, machine, context);
+                }
+            }
+            if order.pids.len() == before || round == ROUNDS {
+                break;
+            }
+            members = self.newborn(&order, machine, policy, until);
+        }
+        found
+    }
+
+    /// The members that are there now and were not signalled.
+    fn newborn(
+        &mut self,
+        order: &Order,
+        machine: &mut Machine,
+        policy: &Policy,
+        until: Instant,
+    ) -> Vec<MemberSize> {
+        let mut pids = Vec::new();
+        // Where they can't be listed those of before were signalled.
+        let _ = machine.sampler.walk(|pid, seen| {
+            if matches!(seen, Seen::Rss(_)) && !order.pids.contains(&pid) {
+                pids.push(pid);
+            }
+        });
+        self.sums.forget_parents();
+        let mut reader = Reader::until(&machine.sampler, policy, until);
+        pids.retain(|pid| {
+            !reader.is_time_over()
+                && (self.sums.is_member(&order.sum, *pid, policy, &mut reader) || {
+                    let process = machine.sampler.read(policy, *pid);
+                    is_meant(order, process.as_ref(), machine, policy)
+                })
+        });
+        pids.into_iter().map(|pid| (pid, None)).collect()
+    }
+
+    fn members(
+        &mut self,
+        index: usize,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        reader: &mut Reader<'_>,
+    ) -> Vec<MemberSize> {
+        let group = self.sums.all().get(index).and_then(|sum| policy.group(sum));
+        let metric = group.map_or(Metric::Rss, |group| group.metric);
+        let mut members = Vec::new();
+        self.sums
+            .each_member(index, policy, sizes, reader, &mut |size| {
+                members.push((size.pid, size.by(metric)));
+            });
+        members
+    }
+
+    /// Holds a member, decides again, and sends it SIGTERM. An order counts once for the limit of kills, and none is given
+    /// where the group is within its threshold by now.
+    fn signal(
+        &mut self,
+        order: &mut Order,
+        (pid, memory): MemberSize,
+        machine: &Machine,
+        context: &mut Context<'_>,
+    ) {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = context;
+        let (sampler, is_first) = (&machine.sampler, order.pids.is_empty());
+        let Ok(handle) = sampler.open(pid) else {
+            return;
+        };
+        let Some(process) = sampler.read_held(*policy, &handle) else {
+            return;
+        };
+        let Some(key) = process.key() else { return };
+        // As in a scan: before it is decided, not between the decision and the signal.
+        sampler.ask_words(&process, &handle, Machine::wants_share(&process));
+        sampler.wait_for_words(key);
+        let Some(process) = sampler.read_held(*policy, &handle) else {
+            return;
+        };
+        let Ok(facts) = process.facts else { return };
+        let system = sampler.memory().unwrap_or(machine.snapshot.memory);
+        let sum = &order.sum;
+        let mut reader = Reader::new(sampler, policy, BUDGET);
+        let is_member = is_meant(order, Some(&process), machine, policy)
+            || self.sums.is_member(sum, pid, policy, &mut reader);
+        let is_over =
+            !is_first || policy.is_group_still_over(sum, (&process, memory), system.total);
+        let group = policy.group(sum);
+        let is_plentiful = group.is_some_and(|group| policy.group_plenty(group, &system).is_some());
+        let is_protected = policy.protection(&process, &system, now).is_some();
+        let breach = policy.group_breach(sum, (&process, memory), system.total);
+        let Some(breach) =
+            breach.filter(|_| is_member && is_over && !is_plentiful && !is_protected)
+        else {
+            return;
+        };
+        if is_first && policy.is_limit_reached(&process, &system, &victims.ledger, now) {
+            if self.watch.is_first(sum, SaidOfGroup::KillLimit) {
+                self.reports.push(GroupReport::KillLimit(process, breach));
+            }
+            return;
+        }
+        let is_same = || sampler.is_still(key);
+        let outcome = Victims::signaller(policy).terminate(&handle, facts.state, &is_same);
+        let sum = *sum;
+        let mut repeated = None;
+        match outcome {
+            SignalOutcome::Sent => {
+                self.killed += 1;
+                order.add(pid, &facts);
+                // What can't be held is found by the next scan, if it is still there.
+                if victims.has_capacity() {
+                    let ledger = &mut victims.ledger;
+                    repeated = if is_first {
+                        ledger.record_kill(key, process, breach, now)
+                    } else {
+                        ledger.record_joined_kill(key, process, breach, now)
+                    };
+                    victims.hold(key, handle);
+                    self.watch.record_kill(&sum, key);
+                }
+            }
+            SignalOutcome::DryRun => self.watch.record_dry_run(&sum),
+            SignalOutcome::Gone | SignalOutcome::NotPermitted | SignalOutcome::Failed(_) => {}
+        }
+        let is_failure = matches!(
+            outcome,
+            SignalOutcome::NotPermitted | SignalOutcome::Failed(_)
+        );
+        let is_said = is_failure && !self.watch.is_first(&sum, SaidOfGroup::NotSignalled);
+        if self.reports.len() < REPORTED && !is_said {
+            self.reports.push(GroupReport::Signal(Signalled {
+                sum,
+                process,
+                breach,
+                outcome,
+                repeated,
+            }));
+        }
+    }
+}
+
+/// Those that are killed already, or in a dry run would be, for thresholds of their own.
+fn ending(machine: &Machine, context: &Context<'_>) -> HashSet<Pid> {
+    let victims = context.victims.ledger.victims().iter();
+    let victims = victims.filter(|victim| victim.stage != Stage::Surviving);
+    let mut ending: HashSet<Pid> = victims.map(|victim| victim.key.pid).collect();
+    if context.policy.config.dry_run {
+        let is_due = |judged: &Judged| matches!(judged.decision, Decision::Terminate(_));
+        let due = machine.judged().filter(|(_, judged)| is_due(judged));
+        ending.extend(due.map(|(process, _)| process.pid));
+    }
+    ending
+}
+
+/// As [`Order::is_meant`]; not what has ended or can't be read.
+fn is_meant(order: &Order, process: Option<&Process>, machine: &Machine, policy: &Policy) -> bool {
+    let session_of = |pid| {
+        let parent = machine.sampler.read(policy, pid)?;
+        Some(parent.facts.ok()?.session)
+    };
+    process.is_some_and(|process| order.is_meant(process, &session_of))
+}
+
+/// Whether a process may be killed: nothing protects it, and it is no victim already.
+fn is_candidate(pid: Pid, machine: &Machine, context: &Context<'_>) -> bool {
+    let Context {
+        policy,
+        victims,
+        now,
+    } = context;
+    let process = machine.sampler.read(*policy, pid);
+    process.is_some_and(|process| {
+        let is_done = |key| victims.ledger.is_victim(key) || victims.ledger.has_ended(key);
+        process.key().is_some_and(|key| !is_done(key))
+            && policy
+                .protection(&process, &machine.snapshot.memory, now)
+                .is_none()
+    })
+}
