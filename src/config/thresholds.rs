@@ -2,8 +2,8 @@
 
 use crate::quantities::{Bytes, Percent};
 
-/// The memory that a process must not exceed, as two thresholds of which exceeding one is enough. In a loaded
-/// configuration at least one is on.
+/// The memory that a process must not exceed, as two thresholds of which exceeding one is enough. Those of
+/// `[thresholds]` may both be off where something else has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Thresholds {
     pub(super) percent: Option<Percent>,

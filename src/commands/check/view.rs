@@ -268,6 +268,9 @@ impl CheckReport {
             let ThresholdReport { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
         }
+        if self.thresholds.is_empty() {
+            writeln!(out, "  [thresholds] has none, both are off")?;
+        }
         self.system.write(out)?;
         super::whitelist::write(out, &self.whitelist)?;
         super::rules::write(out, &self.rules)?;
