@@ -68,9 +68,11 @@ pub(crate) fn notes(peers: &[Peer], action: SystemAction) -> Vec<String> {
         match action {
             SystemAction::Kill => {}
             SystemAction::Warn => {
-                return format!("{kills}, and [system] only warns, which goes well");
+                return format!("{kills}, and [system] only warns, so the two do not conflict");
             }
-            SystemAction::Off => return format!("{kills}, and [system] is off, which goes well"),
+            SystemAction::Off => {
+                return format!("{kills}, and [system] is off, so the two do not conflict");
+            }
         }
         let stop = match unit {
             Some(unit) => format!("systemctl disable --now {}", OneLine(unit)),

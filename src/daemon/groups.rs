@@ -29,7 +29,7 @@ pub(super) enum GroupReport {
     Over(GroupSum, GroupStep),
     /// So are others, and all their members are protected.
     Protected(GroupSum),
-    /// The limit of kills keeps this member.
+    /// The limit of kills protects this member.
     KillLimit(Process, Breach),
     /// A member was signalled.
     Signal(Signalled),

@@ -2,7 +2,7 @@
 //! it, and SIGTERM is sent to the victims. Touches /proc and sends signals; reports nothing, so that no log and no user
 //! database keeps a signal waiting.
 
-use super::judged::{Judged, Report, ScanKind, ScanOutcome, Spared, Tally};
+use super::judged::{Judged, LargestAtLimit, Report, ScanKind, ScanOutcome, Tally};
 use super::victims::Victims;
 use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
@@ -151,7 +151,7 @@ impl Machine {
     pub(super) fn scan(&mut self, extent: Extent, context: &mut Context<'_>) -> Result<(), Error> {
         self.list(extent, context.policy, context.now)?;
         let before = self.tally;
-        let mut spared = Spared::default();
+        let mut at_limit = LargestAtLimit::default();
         let mut index = 0;
         while index < self.sampler.candidates() {
             // One of them is decided about, and what is done to it is done to all.
@@ -159,7 +159,7 @@ impl Machine {
             if let Some(mut process) = self.sampler.candidate(context.policy, index) {
                 let judged = self.judge(&mut process, context);
                 let is_killed = judged.is_killed();
-                spared.look_at(&process, &judged);
+                at_limit.look_at(&process, &judged);
                 self.keep(&process, judged);
                 if is_killed {
                     self.terminate_sharers(index + 1..=index + sharers, context);
@@ -168,7 +168,7 @@ impl Machine {
             index += 1 + sharers;
         }
         // The limit is there against mistakes, not to shelter the one process that has it all.
-        if let Some((mut process, mut judged)) = spared.largest() {
+        if let Some((mut process, mut judged)) = at_limit.largest() {
             let (policy, ledger) = (context.policy, &context.victims.ledger);
             let key = process.key();
             let is_above = policy.is_above_limit(&process, ledger, context.now);

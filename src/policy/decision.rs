@@ -150,7 +150,7 @@ impl Policy {
         })
     }
 
-    /// Whether a process that the limit spares is killed all the same, if it is the largest: it has more than twice the
+    /// Whether a process that the limit protects is killed all the same, if it is the largest: it has more than twice the
     /// anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
     pub fn is_above_limit(&self, process: &Process, ledger: &Ledger, now: &Now) -> bool {
         let kills = kills_of_user(process, ledger, now);

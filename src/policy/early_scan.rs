@@ -1,5 +1,5 @@
 //! When the next tick is due: how far the nearest process is from its threshold, and how soon the fastest possible
-//! growth could take it there. What a tick calls for, and when speculation is paid for. Pure.
+//! growth could take it there. What a tick calls for, and when the CPU budget allows a speculative scan. Pure.
 
 mod budget;
 mod growth;
@@ -15,7 +15,7 @@ use crate::proc::{Ceiling, Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now};
 use std::time::Duration;
 
-/// The shortest time between two ticks on a machine with memory to spare. A tick costs 10 us, so this is
+/// The shortest time between two ticks on a machine with much memory available. A tick costs 10 us, so this is
 /// 0.01% of a core, and a process that crosses its threshold waits 50 ms on average.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 

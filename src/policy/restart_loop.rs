@@ -76,7 +76,7 @@ impl RestartLoops {
             .retain(|killed| last.saturating_duration_since(killed.last) < QUIET);
         let mut units = self.units.iter_mut();
         let Some(killed) = units.find(|killed| killed.unit == unit && killed.name == name) else {
-            self.make_room();
+            self.forget_oldest_if_full();
             self.units.push(Killed {
                 unit,
                 name,
@@ -94,7 +94,7 @@ impl RestartLoops {
         Some(killed.as_loop())
     }
 
-    fn make_room(&mut self) {
+    fn forget_oldest_if_full(&mut self) {
         if self.units.len() >= CAPACITY {
             let indexed = self.units.iter().enumerate();
             if let Some((oldest, _)) = indexed.min_by_key(|(_, killed)| killed.last) {

@@ -240,7 +240,7 @@ pub(crate) fn read_whole<'b>(
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Room for one descriptor, as cmsg(3) lays it out.
+/// Space for one descriptor, as cmsg(3) lays it out.
 #[repr(C)]
 struct Control {
     header: libc::cmsghdr,

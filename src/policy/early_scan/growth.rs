@@ -16,7 +16,7 @@ pub struct Taken {
     /// By all processes together.
     pub all: Bytes,
     /// All but what those have grown by that are known. What they show may be shared, and counted more than once: so it
-    /// may put a scan off, and never spare it.
+    /// may delay a scan, and never replace it.
     pub unexplained: Bytes,
 }
 

@@ -14,7 +14,7 @@
 //! at most, since a growth may end by itself, and every growth that is stopped too early was stopped without need.
 //!
 //! One victim at a time, or one group of kin: after an order nothing is ordered before all its victims have ended. They
-//! are sent SIGKILL where that takes too long, and no other process pays for it.
+//! are sent SIGKILL where that takes too long, and no other process is killed instead.
 
 mod choice;
 mod level;
