@@ -56,7 +56,7 @@ impl Default for Group {
 /// What the members of a group have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupBy {
-    /// Their user.
+    /// Their real user.
     User,
     /// The part of the path of their control group that `unit` matches.
     Unit,
