@@ -1,5 +1,5 @@
-//! The scripts that the pages show, as mandoc(1) would print them: run, with programs in place of those that reach other
-//! machines.
+//! The scripts that the pages show, as mandoc(1) would print them: run, with programs in place of those that reach
+//! other machines.
 
 #![allow(
     clippy::unwrap_used,

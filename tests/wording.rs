@@ -1,4 +1,4 @@
-//! What the source and the pages are written in: plain technical English.
+//! What the source and the pages are written in: plain technical English, in lines that fit a window.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,4 +55,21 @@ fn words_are_plain() {
         let found = NOT_PLAIN.iter().find(|words| text.contains(**words));
         assert_eq!(found, None, "{}", path.display());
     }
+}
+
+/// rustfmt leaves comments as they are.
+#[test]
+fn no_comment_is_wider_than_120_columns() {
+    let mut wide = Vec::new();
+    for (path, text) in files(&["src", "tests"]) {
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        for (index, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("//") && line.chars().count() > 120 {
+                wide.push(format!("{}:{}", path.display(), index + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{}", wide.join("\n"));
 }

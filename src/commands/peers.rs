@@ -1,5 +1,5 @@
-//! Other programs that kill when the machine as a whole is short of memory: which of them run, and how to choose. They are
-//! found among the processes, by names that their executables verify: any user can call a process "earlyoom". What
+//! Other programs that kill when the machine as a whole is short of memory: which of them run, and how to choose. They
+//! are found among the processes, by names that their executables verify: any user can call a process "earlyoom". What
 //! hidepid hides is not known, and nothing is claimed of it.
 
 use crate::config::SystemAction;

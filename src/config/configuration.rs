@@ -203,7 +203,8 @@ impl Config {
             || self.schedules.iter().any(|s| s.thresholds.is_some())
     }
 
-    /// Puts into force what applies at this time of the week. Returns the index of the schedule in force; None for none.
+    /// Puts into force what applies at this time of the week. Returns the index of the schedule in force; None for
+    /// none.
     pub fn follow(&mut self, at: WeekMinute) -> Option<usize> {
         let index = schedule::in_force(&self.schedules, at);
         let schedule = index.and_then(|index| self.schedules.get(index));

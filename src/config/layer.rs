@@ -50,8 +50,8 @@ struct Given {
     read: Written,
 }
 
-/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it, and what has no effect in
-/// its rules.
+/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it, and what has no effect
+/// in its rules.
 pub(super) fn read(
     file: &Path,
     text: &str,

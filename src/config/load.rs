@@ -301,8 +301,8 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and have
-    /// none now.
+    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and
+    /// have none now.
     fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
         if had_main {

@@ -40,7 +40,8 @@ impl Thresholds {
             .map(|percent| percent.of(total))
     }
 
-    /// The lower of the two in bytes: only a process with more can be over a threshold on a machine with `total` memory.
+    /// The lower of the two in bytes: only a process with more can be over a threshold on a machine with `total`
+    /// memory.
     pub fn lowest(self, total: Bytes) -> Bytes {
         [self.percent_of(total), self.amount()]
             .into_iter()

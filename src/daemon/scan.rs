@@ -104,8 +104,8 @@ impl Machine {
         self.wanted.contains(&pid) || self.sampler.is_young(pid)
     }
 
-    /// A victim has ended: what is scanned then. All where some could not be signalled, or share a memory with others; else
-    /// the young ones, among which is what it has forked, and those that are over their thresholds.
+    /// A victim has ended: what is scanned then. All where some could not be signalled, or share a memory with others;
+    /// else the young ones, among which is what it has forked, and those that are over their thresholds.
     pub(super) fn after_end(&mut self) -> Extent {
         self.wanted.clear();
         if self.tally.postponed > 0 || self.tally.sharers > 0 {
@@ -260,8 +260,8 @@ impl Machine {
         }
     }
 
-    /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind
-    /// but its code, stack and heap in memory.
+    /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing
+    /// behind but its code, stack and heap in memory.
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
         let _ = self.sampler.scan(policy, &mut self.snapshot);

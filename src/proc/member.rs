@@ -1,5 +1,5 @@
-//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has many
-//! of them. Touches the files of a process's directory; what can block is read by the helper.
+//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has
+//! many of them. Touches the files of a process's directory; what can block is read by the helper.
 
 use super::blocking::Request;
 use super::facts::{Facts, State};
@@ -18,8 +18,8 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// What groups want to be read of a process beside its real user, its parent and its memory. These are in its status: the
-/// owner of its directory costs a tenth of that, but is its effective user, or root where it is not dumpable.
+/// What groups want to be read of a process beside its real user, its parent and its memory. These are in its status:
+/// the owner of its directory costs a tenth of that, but is its effective user, or root where it is not dumpable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberFiles {
     /// All facts, with its name, and when it was started.
@@ -128,8 +128,8 @@ impl Sampler {
         (text.len() < BUFFER).then(|| parse::status(text))
     }
 
-    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can make
-    /// that larger than it is, and no lock keeps it from being read.
+    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can
+    /// make that larger than it is, and no lock keeps it from being read.
     pub fn member_pss(&self, pid: Pid) -> Pss {
         let Ok(directory) = ProcessDirectory::open(self.root.as_fd(), pid) else {
             return Pss::Ended;
@@ -158,8 +158,8 @@ impl Sampler {
         pss
     }
 
-    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is not
-    /// less.
+    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is
+    /// not less.
     pub(super) fn add_leaders(&self, sizes: &mut Sizes) {
         let leaders = std::mem::take(&mut sizes.leaders);
         for &pid in &leaders {

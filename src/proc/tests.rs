@@ -1,4 +1,5 @@
-//! Every file that is read into a fixed buffer, longer than that buffer: read whole where it is bounded, doubt where not.
+//! Every file that is read into a fixed buffer, longer than that buffer: read whole where it is bounded, doubt where
+//! not.
 
 use super::*;
 use crate::quantities::{Bytes, Metric, Pid, Uid};

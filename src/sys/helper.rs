@@ -144,8 +144,8 @@ pub(crate) fn send(
     }
 }
 
-/// Takes the next packet, as far as `buffer` holds, and the descriptor that came with it. No bytes at all: the other end
-/// is closed. Blocks until there is one.
+/// Takes the next packet, as far as `buffer` holds, and the descriptor that came with it. No bytes at all: the other
+/// end is closed. Blocks until there is one.
 ///
 /// # Errors
 /// Where the kernel has no memory.

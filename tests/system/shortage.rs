@@ -459,7 +459,8 @@ fn over_its_threshold_while_memory_is_plentiful() {
     daemon.stop();
 }
 
-/// From the trigger to the signal, whatever could call for a read: long names, rules by arguments, a metric that needs smaps_rollup.
+/// From the trigger to the signal, whatever could call for a read: long names, rules by arguments, a metric that needs
+/// smaps_rollup.
 fn reads_no_other_process_s_memory() {
     let memory = Memory::available(PLENTY);
     let machine = machine().with("thresholds.metric", "\"pss\"");

@@ -92,8 +92,8 @@ fn later_values_win_whitelists_are_added_and_rules_come_first() {
     );
 }
 
-/// The lists of the whitelist are added, those of `[notify]` are replaced; `written`, from which `check` shows them, says
-/// the same.
+/// The lists of the whitelist are added, those of `[notify]` are replaced; `written`, from which `check` shows them,
+/// says the same.
 #[test]
 fn a_list_is_shown_as_it_is_used() {
     let etc = Etc::new(

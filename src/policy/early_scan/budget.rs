@@ -1,5 +1,5 @@
-//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none waits
-//! for more than [`LONGEST_REST`]. Pure: times are handed in.
+//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none
+//! waits for more than [`LONGEST_REST`]. Pure: times are handed in.
 
 use super::{Calls, Extent};
 use std::time::{Duration, Instant};

@@ -2,7 +2,8 @@
 
 use crate::quantities::Bytes;
 
-/// The memory of the processes since a scan. What is freed hides what is taken, so that it counts from its lowest level.
+/// The memory of the processes since a scan. What is freed hides what is taken, so that it counts from its lowest
+/// level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
     lowest: Bytes,
