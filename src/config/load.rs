@@ -301,8 +301,8 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and have
-    /// none now.
+    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and
+    /// have none now.
     fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
         if had_main {
@@ -320,7 +320,7 @@ impl Texts {
                     || drop_ins.contains(&files::absolute(&drop_in.file))
             };
             if files::is_blank(&drop_in.text) && had_content() {
-                lost.push(Cause::Lost(drop_in.file.clone(), "is empty now"));
+                lost.push(Cause::EmptiedDropIn(drop_in.file.clone()));
             }
         }
         lost
@@ -349,13 +349,14 @@ impl Draft {
     }
 
     fn check_thresholds(&mut self) {
-        if self.config.base_thresholds.are_off() {
+        if self.config.base_thresholds.are_off() && !self.config.has_other_thresholds() {
             let location = |key| self.written.entry("thresholds", key)?.location.clone();
             self.causes.push(Cause::Invalid {
                 location: location("ram_gb_threshold")
                     .or_else(|| location("ram_percent_threshold")),
-                message: "both thresholds are off: set \"ram_percent_threshold\" below 100 \
-                          or \"ram_gb_threshold\" below inf"
+                message: "both thresholds are off, and there is no other: set \"ram_percent_threshold\" \
+                          below 100 or \"ram_gb_threshold\" below inf, or give a [[group]], a [[rule]] or \
+                          a [[schedule]] with a threshold, or action = \"kill\" in [system]"
                     .to_owned(),
             });
         }

@@ -19,8 +19,8 @@ pub(super) struct Context<'c> {
     pub(super) reporter: &'c mut Reporter,
 }
 
-/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is not
-/// found then keeps the uid it had. Fails as [`Config::reload_by`].
+/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is
+/// not found then keeps the uid it had. Fails as [`Config::reload_by`].
 pub(super) fn load(before: &Config, file: Option<&Path>) -> Result<Loaded, Error> {
     let lookups = Lookups::begin();
     let uid_of = |name: &str| lookups.uid_of(name);

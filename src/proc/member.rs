@@ -1,5 +1,5 @@
-//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has many
-//! of them. Touches the files of a process's directory; what can block is read by the helper.
+//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has
+//! many of them. Touches the files of a process's directory; what can block is read by the helper.
 
 use super::blocking::Request;
 use super::facts::{Facts, State};
@@ -11,35 +11,23 @@ use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
 use super::sizes::{Pss, Sizes};
 use super::{exe_link, executable, facts_reader, rule_inputs};
-use crate::quantities::{Bytes, Pid, ProcessKey, StartTime, Uid};
+use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
 use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// What groups want to be read of a process beside its user, its parent and its memory.
+/// What groups want to be read of a process beside its real user, its parent and its memory. These are in its status:
+/// the owner of its directory costs a tenth of that, but is its effective user, or root where it is not dumpable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberFiles {
-    /// What of its status.
-    pub wanted: Wanted,
+    /// All facts, with its name, and when it was started.
+    pub facts: bool,
     /// Its executable.
     pub exe: bool,
     /// Its control group.
     pub cgroup: bool,
-}
-
-/// How much of a process is read beside its executable and its control group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
-    /// Its user alone, by the owner of its directory. That is root also for a process of another user that hides itself (it
-    /// is not dumpable): then the status says.
-    #[default]
-    User,
-    /// Its memory as well.
-    Memory,
-    /// All facts, with its name, and when it was started.
-    Facts,
 }
 
 /// A process that may be a member of a group.
@@ -86,14 +74,8 @@ impl Sampler {
         files: MemberFiles,
         take: &mut dyn FnMut(&Member<'_>),
     ) -> bool {
-        let light = match files {
-            MemberFiles {
-                exe: false,
-                cgroup: false,
-                wanted,
-            } if wanted != Wanted::Facts => self.light_status(pid, wanted),
-            _ => None,
-        };
+        let is_light = files == MemberFiles::default();
+        let light = is_light.then(|| self.light_status(pid)).flatten();
         if let Some((facts, status)) = light.and_then(light_facts) {
             take(&Member::new(&facts, &status));
             return true;
@@ -109,7 +91,7 @@ impl Sampler {
         files: MemberFiles,
         take: &mut dyn FnMut(&Member<'_>),
     ) -> Result<(), Failure> {
-        let (facts, status) = if files.wanted == Wanted::Facts {
+        let (facts, status) = if files.facts {
             let context = self.context(questions, false);
             let (facts, status, _) = facts_reader::read(directory, context)?;
             (facts, status)
@@ -135,20 +117,9 @@ impl Sampler {
         Ok(())
     }
 
-    /// The status alone, with three system calls, or its user with one; None where it is too long for that, or can't be
-    /// read.
-    fn light_status(&self, pid: Pid, wanted: Wanted) -> Option<Status> {
+    /// The status alone, with three system calls; None where it is too long for that, or can't be read.
+    fn light_status(&self, pid: Pid) -> Option<Status> {
         let mut path = [0; 32];
-        if wanted == Wanted::User {
-            write!(path.as_mut_slice(), "{pid}").ok()?;
-            let owner = fs::owner_at(self.root.as_fd(), CStr::from_bytes_until_nul(&path).ok()?);
-            if let Some(uid) = owner.ok().filter(|owner| *owner != Uid::ROOT) {
-                return Some(Status {
-                    uid: Some(uid),
-                    ..Status::default()
-                });
-            }
-        }
         // Ten digits, the file's name and the final NUL always fit.
         write!(path.as_mut_slice(), "{pid}/status").ok()?;
         let path = CStr::from_bytes_until_nul(&path).ok()?;
@@ -157,8 +128,8 @@ impl Sampler {
         (text.len() < BUFFER).then(|| parse::status(text))
     }
 
-    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can make
-    /// that larger than it is, and no lock keeps it from being read.
+    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can
+    /// make that larger than it is, and no lock keeps it from being read.
     pub fn member_pss(&self, pid: Pid) -> Pss {
         let Ok(directory) = ProcessDirectory::open(self.root.as_fd(), pid) else {
             return Pss::Ended;
@@ -187,8 +158,8 @@ impl Sampler {
         pss
     }
 
-    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is not
-    /// less.
+    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is
+    /// not less.
     pub(super) fn add_leaders(&self, sizes: &mut Sizes) {
         let leaders = std::mem::take(&mut sizes.leaders);
         for &pid in &leaders {
@@ -202,7 +173,7 @@ impl Sampler {
     }
 }
 
-/// The user and the parent, which cost one file, and what of the memory is there; None where it has no user.
+/// The real user and the parent, which cost one file, and what of the memory is there; None where it has no user.
 fn light_facts(status: Status) -> Option<(Facts, Status)> {
     let facts = Facts {
         start_time: StartTime::default(),

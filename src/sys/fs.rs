@@ -1,5 +1,5 @@
-//! Files below an open directory, without heap allocation: the walk over /proc is made of these. Other files are opened by
-//! [`open_regular`].
+//! Files below an open directory, without heap allocation: the walk over /proc is made of these. Other files are opened
+//! by [`open_regular`].
 
 pub(crate) use super::regular_file::{Links, open_regular, open_to_read};
 use super::{check, check_int, trust};
@@ -200,12 +200,6 @@ pub(crate) fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Resul
         reason = "nlink_t is 32 bits wide on arm64"
     )]
     Ok(u64::from(stat.st_nlink))
-}
-
-/// The owner of `name` below `directory`: of /proc/PID, the effective user of a process that does not hide itself.
-pub(crate) fn owner_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Uid> {
-    let stat = stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)?;
-    Ok(Uid::new(stat.st_uid))
 }
 
 fn stat_at(directory: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Result<libc::stat> {

@@ -30,8 +30,8 @@ use view::{CheckReport, Checked};
 /// What `-` means.
 const STDIN: &str = "/dev/stdin";
 
-/// Fails where the running daemon would reject a reload of this configuration, which is valid by itself: as it does, files
-/// that have lost their content since it read them are no configuration.
+/// Fails where the running daemon would reject a reload of this configuration, which is valid by itself: as it does,
+/// files that have lost their content since it read them are no configuration.
 fn check_reload(config: Option<&Path>) -> Result<(), Error> {
     let Some(in_force) = status::files_in_force(config) else {
         return Ok(());

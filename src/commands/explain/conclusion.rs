@@ -7,6 +7,7 @@ use crate::config::Thresholds;
 use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold, Verdict};
 use crate::quantities::Bytes;
+use std::fmt::Display;
 
 pub(super) struct Conclusion {
     pub(super) verdict: &'static str,
@@ -95,15 +96,10 @@ impl Conclusion {
                 ("protected", sentence, line)
             }
             Verdict::Within => {
-                let sentence = match protection {
-                    None => "it is within its thresholds".to_owned(),
-                    Some(protection) => format!(
-                        "it is within its thresholds, and would be protected if it were over one: {}",
-                        policy.shown(protection)
-                    ),
-                };
+                let thresholds = policy.criteria(process).thresholds;
+                let sentence = within(thresholds, protection.map(|own| policy.shown(own)));
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let lowest = nearest_limit(policy.criteria(process).thresholds, memory.total);
+                let lowest = nearest_limit(thresholds, memory.total);
                 let line = lowest.and_then(|limit| {
                     config_line::of_limit(&limit, rule, evidence.schedule, written)
                 });
@@ -114,6 +110,21 @@ impl Conclusion {
             verdict,
             sentence: sentence + ".",
             line,
+        }
+    }
+}
+
+/// That it is over no threshold, and what would protect it if it were.
+fn within(thresholds: Thresholds, protection: Option<impl Display>) -> String {
+    let within = if thresholds == Thresholds::default() {
+        "no threshold of a single process applies to it"
+    } else {
+        "it is within its thresholds"
+    };
+    match protection {
+        None => within.to_owned(),
+        Some(shown) => {
+            format!("{within}, and would be protected if it were over one: {shown}")
         }
     }
 }

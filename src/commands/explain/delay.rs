@@ -1,5 +1,5 @@
-//! What delays the kill of a process that is over its threshold: `sustained`, a restart loop of its unit, the limit of kills
-//! a minute. From the status of the daemon, where one runs.
+//! What delays the kill of a process that is over its threshold: `sustained`, a restart loop of its unit, the limit of
+//! kills a minute. From the status of the daemon, where one runs.
 
 use super::evidence::Evidence;
 use super::test::{Answer, Test};

@@ -2,6 +2,7 @@
 //! killed. The package's script reads it. Pure.
 
 use super::view::{Row, ScanReport, Word};
+use crate::config::{Config, Thresholds};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
 use std::fmt::Write;
@@ -38,9 +39,28 @@ impl ScanReport {
 fn limit(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
     let thresholds = config.thresholds;
+    let mut text = "any process over ".to_owned();
+    if thresholds == Thresholds::default() {
+        text.push_str("a threshold of a rule or group");
+    } else {
+        write_general(&mut text, config, total);
+    }
+    let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
+    text.push_str(if protects_root {
+        ", but not root's"
+    } else {
+        ", root's too"
+    });
+    text
+}
+
+/// The lower one of `[thresholds]`, and when a process is killed that is over it.
+fn write_general(text: &mut String, config: &Config, total: Bytes) {
+    let thresholds = config.thresholds;
     let lowest = thresholds.lowest(total);
-    let mut text = format!("any process over {}", gb(lowest));
+    text.push_str(&gb(lowest));
     let is_percent = thresholds.percent_of(total) == Some(lowest);
+    // A String takes any text.
     if let Some(percent) = thresholds.percent().filter(|_| is_percent) {
         let _ = write!(text, " ({}% of {})", percent.get(), gb(total));
     }
@@ -56,13 +76,6 @@ fn limit(policy: &Policy, total: Bytes) -> String {
         let share = available.get();
         let _ = write!(text, " while less than {share}% of the memory is available");
     }
-    let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
-    text.push_str(if protects_root {
-        ", but not root's"
-    } else {
-        ", root's too"
-    });
-    text
 }
 
 fn gb(bytes: Bytes) -> String {
@@ -72,7 +85,7 @@ fn gb(bytes: Bytes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Origin};
+    use crate::config::Origin;
     use crate::policy::Exemptions;
     use crate::quantities::Pid;
 
@@ -103,6 +116,12 @@ mod tests {
                 "any process over 1.56 GB (10% of 15.60 GB), root's too",
             ),
             ("", 64.0, "any process over 2.00 GB, root's too"),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf, sustained = 60 }\n\
+                 group = [{ by = \"user\", ram_gb_threshold = 8 }]\n",
+                64.0,
+                "any process over a threshold of a rule or group, root's too",
+            ),
             (
                 "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",
                 1.9,

@@ -1,5 +1,5 @@
-//! What the processes of each user and of each unit have together: the thresholds of groups for them. By PSS where that is
-//! measured, and by anonymous memory otherwise, which is most of the PSS of a small process.
+//! What the processes of each user and of each unit have together: the thresholds of groups for them. By PSS where that
+//! is measured, and by anonymous memory otherwise, which is most of the PSS of a small process.
 
 use super::names::{pattern, plain};
 use crate::commands::progress::Processes;
@@ -79,8 +79,8 @@ impl Group {
     }
 }
 
-/// The groups for users and for the kinds of units; `enough` is the threshold with a reserve, None where there is none on
-/// this machine.
+/// The groups for users and for the kinds of units; `enough` is the threshold with a reserve, None where there is none
+/// on this machine.
 pub(super) fn groups(
     users: Sums,
     units: Sums,
@@ -134,8 +134,8 @@ pub(super) fn write(out: &mut String, groups: &[Group]) -> std::fmt::Result {
     groups.iter().try_for_each(|group| group.write(out))
 }
 
-/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None for
-/// what is no unit.
+/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None
+/// for what is no unit.
 fn kind(unit: &[u8]) -> Option<String> {
     let unit = std::str::from_utf8(unit).ok()?;
     let (name, suffix) = unit.rsplit_once('.')?;

@@ -1,4 +1,5 @@
-//! Groups of processes: which one a process belongs to, whether a group is over its threshold, and what is done then. Pure.
+//! Groups of processes: which one a process belongs to, whether a group is over its threshold, and what is done then.
+//! Pure.
 
 mod bounds;
 mod choice;
@@ -19,7 +20,7 @@ pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
 use super::criteria::{Criteria, Policy};
 use super::verdict::{Breach, OverGroup, Threshold};
 use crate::config::{Group, GroupBy};
-use crate::proc::{MemberFiles, Process, SystemMemory, Wanted};
+use crate::proc::{MemberFiles, Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Percent};
 
 impl Policy {
@@ -58,8 +59,8 @@ impl Policy {
         both.find(|(_, bytes)| memory > *bytes)
     }
 
-    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is not
-    /// over its threshold.
+    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is
+    /// not over its threshold.
     pub fn group_breach(
         &self,
         sum: &GroupSum,
@@ -88,8 +89,8 @@ impl Policy {
         })
     }
 
-    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was summed
-    /// up, and is as it was read now.
+    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was
+    /// summed up, and is as it was read now.
     pub fn is_group_still_over(
         &self,
         sum: &GroupSum,
@@ -117,8 +118,8 @@ impl Policy {
         self.group_criteria(group).plenty(memory)
     }
 
-    /// Whether any group can be over its threshold, with so much memory in all address spaces and in swap; `rss` is the sum
-    /// of all RSS, None where that is not known yet.
+    /// Whether any group can be over its threshold, with so much memory in all address spaces and in swap; `rss` is the
+    /// sum of all RSS, None where that is not known yet.
     pub fn may_groups_be_over(
         &self,
         memory: &SystemMemory,
@@ -145,23 +146,16 @@ impl Policy {
         let groups = &self.config.groups;
         let is_tree = groups.iter().any(|group| group.by() == GroupBy::Tree);
         let has_name = groups.iter().any(|group| group.matcher.name.is_some());
-        let is_anonymous = groups.iter().any(|group| group.metric == Metric::Anon);
         MemberFiles {
-            wanted: if is_tree || has_name {
-                Wanted::Facts
-            } else if is_anonymous {
-                Wanted::Memory
-            } else {
-                Wanted::User
-            },
+            facts: is_tree || has_name,
             exe: groups.iter().any(|group| group.matcher.exe.is_some()),
             cgroup: groups.iter().any(|group| group.matcher.unit.is_some()),
         }
     }
 }
 
-/// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and in
-/// swap, which stands in for it.
+/// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and
+/// in swap, which stands in for it.
 fn most_by(process: &Process, metric: Metric) -> Bytes {
     match metric {
         Metric::Rss => process.rss,

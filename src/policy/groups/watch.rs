@@ -1,5 +1,5 @@
-//! The groups that are over their thresholds, from scan to scan: since when, and which members were killed for it. Pure:
-//! times are handed in.
+//! The groups that are over their thresholds, from scan to scan: since when, and which members were killed for it.
+//! Pure: times are handed in.
 
 use super::bounds::{GroupStanding, GroupSum};
 use crate::config::GroupAction;
@@ -66,8 +66,8 @@ pub struct GroupWatch {
 }
 
 impl GroupWatch {
-    /// What is to be done about this group now; None where nothing is, because it is not over its threshold or that can't
-    /// be told.
+    /// What is to be done about this group now; None where nothing is, because it is not over its threshold or that
+    /// can't be told.
     pub fn step(
         &mut self,
         sum: &GroupSum,
@@ -159,8 +159,8 @@ impl GroupWatch {
         own.map(|watched| &watched.sum)
     }
 
-    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked at
-    /// nothing is known of those that were not; and a group is remembered as long as a member may still end.
+    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked
+    /// at nothing is known of those that were not; and a group is remembered as long as a member may still end.
     pub fn forget_unseen(&mut self, is_incomplete: bool, ledger: &Ledger, now: Instant) {
         self.groups.retain_mut(|watched| {
             watched.victims.retain(|key| ledger.is_awaited(*key));

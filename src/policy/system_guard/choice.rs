@@ -1,4 +1,5 @@
-//! Which process is killed when memory is short: the one that takes it, or else the one whose end gives back most. Pure.
+//! Which process is killed when memory is short: the one that takes it, or else the one whose end gives back most.
+//! Pure.
 
 use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
