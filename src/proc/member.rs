@@ -11,23 +11,38 @@ use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
 use super::sizes::{Pss, Sizes};
 use super::{exe_link, executable, facts_reader, rule_inputs};
-use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
+use crate::quantities::{Bytes, Pid, ProcessKey, StartTime, Uid};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
 use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// What groups want to be read of a process beside its real user, its parent and its memory. These are in its status:
-/// the owner of its directory costs a tenth of that, but is its effective user, or root where it is not dumpable.
+/// The first uid that is given to people: below are those that programs which set their user ID belong to (login.defs(5)).
+const FIRST_PERSON: Uid = Uid::new(1000);
+
+/// What groups want to be read of a process beside its real user, its parent and its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberFiles {
-    /// All facts, with its name, and when it was started.
-    pub facts: bool,
+    /// What of its status.
+    pub wanted: Wanted,
     /// Its executable.
     pub exe: bool,
     /// Its control group.
     pub cgroup: bool,
+}
+
+/// How much of a process is read beside its executable and its control group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its real user alone. The owner of its directory costs a tenth of its status, and is its effective user: root or a
+    /// system account where it is a program that sets its user ID, and then the status says.
+    #[default]
+    User,
+    /// Its memory as well.
+    Memory,
+    /// All facts, with its name, and when it was started.
+    Facts,
 }
 
 /// A process that may be a member of a group.
@@ -74,8 +89,14 @@ impl Sampler {
         files: MemberFiles,
         take: &mut dyn FnMut(&Member<'_>),
     ) -> bool {
-        let is_light = files == MemberFiles::default();
-        let light = is_light.then(|| self.light_status(pid)).flatten();
+        let light = match files {
+            MemberFiles {
+                exe: false,
+                cgroup: false,
+                wanted,
+            } if wanted != Wanted::Facts => self.light_status(pid, wanted),
+            _ => None,
+        };
         if let Some((facts, status)) = light.and_then(light_facts) {
             take(&Member::new(&facts, &status));
             return true;
@@ -91,7 +112,7 @@ impl Sampler {
         files: MemberFiles,
         take: &mut dyn FnMut(&Member<'_>),
     ) -> Result<(), Failure> {
-        let (facts, status) = if files.facts {
+        let (facts, status) = if files.wanted == Wanted::Facts {
             let context = self.context(questions, false);
             let (facts, status, _) = facts_reader::read(directory, context)?;
             (facts, status)
@@ -117,9 +138,20 @@ impl Sampler {
         Ok(())
     }
 
-    /// The status alone, with three system calls; None where it is too long for that, or can't be read.
-    fn light_status(&self, pid: Pid) -> Option<Status> {
+    /// The status alone, with three system calls, or its user with one; None where it is too long for that, or can't be
+    /// read.
+    fn light_status(&self, pid: Pid, wanted: Wanted) -> Option<Status> {
         let mut path = [0; 32];
+        if wanted == Wanted::User {
+            write!(path.as_mut_slice(), "{pid}").ok()?;
+            let owner = fs::owner_at(self.root.as_fd(), CStr::from_bytes_until_nul(&path).ok()?);
+            if let Some(uid) = owner.ok().filter(|owner| *owner >= FIRST_PERSON) {
+                return Some(Status {
+                    uid: Some(uid),
+                    ..Status::default()
+                });
+            }
+        }
         // Ten digits, the file's name and the final NUL always fit.
         write!(path.as_mut_slice(), "{pid}/status").ok()?;
         let path = CStr::from_bytes_until_nul(&path).ok()?;
@@ -173,7 +205,7 @@ impl Sampler {
     }
 }
 
-/// The real user and the parent, which cost one file, and what of the memory is there; None where it has no user.
+/// The user and the parent, which cost one file, and what of the memory is there; None where it has no user.
 fn light_facts(status: Status) -> Option<(Facts, Status)> {
     let facts = Facts {
         start_time: StartTime::default(),

@@ -48,7 +48,7 @@ pub use executable::{Program, Standing};
 pub use facts::{Facts, State};
 pub use glance::Glance;
 pub use largest::Largest;
-pub use member::{Member, MemberFiles};
+pub use member::{Member, MemberFiles, Wanted};
 pub use meminfo::SystemMemory;
 pub use name::Name;
 pub use parse::Levels;

@@ -202,6 +202,12 @@ pub(crate) fn link_count_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Resul
     Ok(u64::from(stat.st_nlink))
 }
 
+/// The owner of `name` below `directory`: of /proc/PID, the effective user of a process that does not hide itself.
+pub(crate) fn owner_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Uid> {
+    let stat = stat_at(directory, name, libc::AT_SYMLINK_NOFOLLOW)?;
+    Ok(Uid::new(stat.st_uid))
+}
+
 fn stat_at(directory: BorrowedFd<'_>, name: &CStr, flags: libc::c_int) -> io::Result<libc::stat> {
     // SAFETY: stat is a C struct of integers, for which all zeros are valid.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };

@@ -20,7 +20,7 @@ pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
 use super::criteria::{Criteria, Policy};
 use super::verdict::{Breach, OverGroup, Threshold};
 use crate::config::{Group, GroupBy};
-use crate::proc::{MemberFiles, Process, SystemMemory};
+use crate::proc::{MemberFiles, Process, SystemMemory, Wanted};
 use crate::quantities::{Bytes, Metric, Percent};
 
 impl Policy {
@@ -146,8 +146,15 @@ impl Policy {
         let groups = &self.config.groups;
         let is_tree = groups.iter().any(|group| group.by() == GroupBy::Tree);
         let has_name = groups.iter().any(|group| group.matcher.name.is_some());
+        let is_anonymous = groups.iter().any(|group| group.metric == Metric::Anon);
         MemberFiles {
-            facts: is_tree || has_name,
+            wanted: if is_tree || has_name {
+                Wanted::Facts
+            } else if is_anonymous {
+                Wanted::Memory
+            } else {
+                Wanted::User
+            },
             exe: groups.iter().any(|group| group.matcher.exe.is_some()),
             cgroup: groups.iter().any(|group| group.matcher.unit.is_some()),
         }
