@@ -48,7 +48,11 @@ impl Daemon<'_> {
             self.exemptions
                 .read(&mut self.policy, &self.machine.sampler);
         }
-        let outcome = (step == Step::Choose).then(|| guard.order(&mut self.context(now)));
+        let outcome = if step == Step::Choose {
+            Some(guard.order(&mut self.context(now)))
+        } else {
+            None
+        };
         (read, step, outcome)
     }
 

@@ -291,11 +291,10 @@ fn many_processes_with_one_memory() {
             .filter(|record| record.message.starts_with(what));
         about.count()
     };
-    assert_eq!(
-        (said("Killing process:"), said("Process ended:")),
-        (1, 1),
-        "{records:#?}"
-    );
+    // On loaded processors some have not ended when the first one has, and are killed by a later scan: again as one.
+    let kills = said("Killing process:");
+    assert!((1..=10).contains(&kills), "{records:#?}");
+    assert_eq!(said("Process ended:"), kills, "{records:#?}");
     let more = format!("And {COUNT} more processes: share their memory");
     assert_eq!(said(&more), 1, "{records:#?}");
 }

@@ -82,6 +82,7 @@ pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
 /// The body of the namespace's first process.
 pub(crate) fn run_here(cases: &[Case], name: Option<&OsStr>) {
     assert_eq!(std::process::id(), 1, "only for pid 1 of a namespace");
+    os::compete_as_session();
     let case = cases.iter().find(|case| name == Some(case.name().as_ref()));
     (case.expect("a test's name").run)();
 }

@@ -1,9 +1,11 @@
 //! The memory of the machine as this test's /proc shows it: files of the test behind /proc/meminfo and others, so that
 //! a machine can be short of memory without one that is.
 
+use crate::harness::hog::RunningHog;
 use crate::harness::os;
 use std::fs;
 use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// In MiB: 4% of it are 41, and 32 are worth a kill.
@@ -46,6 +48,19 @@ impl Memory {
             mib << 10,
         );
         self.write("meminfo", &text);
+    }
+
+    /// When this process ends so many MiB are available at once, as where its memory was what was missing; on loaded
+    /// processors too, so that no second one has to be killed.
+    pub(crate) fn is_freed_by(&self, hog: &RunningHog, mib: u64) -> JoinHandle<()> {
+        let (pid, directory) = (hog.pid(), self.directory.clone());
+        thread::spawn(move || {
+            os::raise_priority();
+            while !os::is_over(pid) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Self { directory }.set_available(mib);
+        })
     }
 
     /// For so long all work has waited for memory since boot.

@@ -14,7 +14,7 @@ pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscall
 pub(crate) use terminal::{echoes_lines, hold_output, is_readable, open_terminal, with_terminal};
 
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -162,13 +162,28 @@ pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
     }
 }
 
+/// Gives this process a session of its own, which competes with others of the machine as a whole (sched(7), autogroup),
+/// with the highest priority, where that is permitted: what is tested waits for events, and not for other programs.
+pub(crate) fn compete_as_session() {
+    // SAFETY: setsid takes nothing; it fails for a leader, which has one.
+    unsafe { libc::setsid() };
+    // Not every kernel has the file.
+    let _ = fs::write("/proc/self/autogroup", "-20");
+}
+
+/// Gives this thread the highest priority, where that is permitted.
+pub(crate) fn raise_priority() {
+    // SAFETY: setpriority takes three integers.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+}
+
 /// Lets `command` have the priority that its unit gives it, where that is permitted: else what it waits for on loaded
 /// processors is not what it would wait for as a service.
 pub(crate) fn with_priority(command: &mut Command) {
     // SAFETY: between fork and exec only one system call is made, on integers.
     unsafe {
         command.pre_exec(|| {
-            libc::setpriority(libc::PRIO_PROCESS, 0, -20);
+            raise_priority();
             Ok(())
         });
     }
