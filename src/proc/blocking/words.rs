@@ -56,8 +56,8 @@ fn share_in(text: &[u8]) -> Option<Bytes> {
     Some(resident.saturating_add(amount(text, b"SwapPss")))
 }
 
-/// What of its anonymous memory no other process has, at least; None where that is less than half of it. The kernel does not
-/// tell, but what is shared is in its `share` by half at most, and private memory is anonymous but for files.
+/// What of its anonymous memory no other process has, at least; None where that is less than half of it. The kernel
+/// does not tell, but what is shared is in its `share` by half at most, and private memory is anonymous but for files.
 fn own_in(text: &[u8], share: Bytes) -> Option<Bytes> {
     let all = parse::amount(text, b"Anonymous")?.saturating_add(amount(text, b"Swap"));
     let shared = all.saturating_sub(share);
