@@ -62,6 +62,9 @@ once() {
 		rm -rf "$directory"
 		mkdir -p "$directory"
 		"$@" "$directory"
+		# Where this function is part of a condition, set -e has no effect.
+		# shellcheck disable=SC2181
+		[ $? = 0 ] || exit
 		echo "$recipe" >"$directory/.recipe"
 	) 9>"$cache/.${1//\//-}.lock"
 }
@@ -82,7 +85,11 @@ unpack_debian() (
 	needed=$(apt-get -s --no-install-recommends install "${@:1:$#-1}" | sed -n 's/^Inst \([^ ]*\).*/\1/p')
 	# shellcheck disable=SC2086 # They are words.
 	"${apt[@]}" download $(printf '%s\n' "${@:1:$#-1}" $needed | sort -u) >/dev/null || exit
-	for package in *.deb; do dpkg-deb -x "$package" . && rm "$package" || exit; done
+	# Debian 12 still has some libraries in /lib.
+	mkdir -p usr/lib && ln -s usr/lib lib
+	for package in *.deb; do
+		dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink && rm "$package" || exit
+	done
 )
 
 # debian_root SUITE TARGET PACKAGES [MMDEBSTRAP-ARGUMENT...]

@@ -117,13 +117,24 @@ impl Matcher {
     }
 }
 
-/// The rules that can never match, because an earlier one matches all that they would.
+impl Rule {
+    fn replaces(&self, later: &Self) -> bool {
+        let file = |rule: &Self| Some(rule.location.as_ref()?.file.clone());
+        file(self) != file(later) && later.matcher.covers(&self.matcher)
+    }
+}
+
+/// The rules that can never match, because an earlier one matches all that they would. A drop-in's rule that matches just
+/// what one of another file does is meant to replace it.
 pub(super) fn unreachable(rules: &[Rule]) -> Vec<Warning> {
     let later = rules.iter().enumerate();
     later
         .filter_map(|(index, rule)| {
             let mut before = rules.iter().take(index);
             let earlier = before.position(|earlier| earlier.matcher.covers(&rule.matcher))?;
+            if rules.get(earlier)?.replaces(rule) {
+                return None;
+            }
             Some(Warning {
                 location: rule.location.clone(),
                 kind: WarningKind::UnreachableRule {

@@ -8,6 +8,7 @@ use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
 use crate::proc::{Error, Process, Sampler, Snapshot, Watch};
 use crate::quantities::{Now, Percent, Pid, ProcessKey};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// So many processes are kept in full, the largest ones: whatever is near its threshold beside them is read, decided
@@ -296,6 +297,8 @@ impl Machine {
             for _ in 0..2 {
                 victims.ledger.record_kill(key, process, breach, now);
             }
+            let (memory, ledger) = (&self.snapshot.memory, &victims.ledger);
+            black_box(policy.is_limit_reached(&process, memory, ledger, now));
             victims.hold(key, handle);
             self.forget();
             self.snapshot.near.push(process);

@@ -47,6 +47,7 @@ fn process(facts: &Result<Facts, Unreadable>) -> Process {
             swap: Some(Bytes::ZERO),
             memory: Some((Metric::Pss, Ok(Bytes::new(7)))),
             share: Some(Bytes::new(1)),
+            own: Some(Bytes::new(1)),
             ..Details::default()
         },
     }

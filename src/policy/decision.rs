@@ -66,9 +66,11 @@ impl Policy {
             return Decision::Await { is_over };
         }
         match verdict {
-            Verdict::Within => self
-                .near(process, memory, now)
-                .map_or(Decision::Leave, Decision::Warn),
+            // Not by `map_or`, which calls a function that no rehearsal has called: its page may be missing then.
+            Verdict::Within => match self.near(process, memory, now) {
+                Some(breach) => Decision::Warn(breach),
+                None => Decision::Leave,
+            },
             Verdict::Protected(protection) => Decision::Protected(protection),
             Verdict::Plentiful(breach, share) => Decision::Plentiful(breach, share),
             Verdict::Breach(breach) => match delay(process, &breach, memory, ledger, now) {

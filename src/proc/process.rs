@@ -49,6 +49,9 @@ pub struct Details {
     /// Its anonymous memory, in RAM and in swap, with what it shares with others divided among them. Read after the
     /// signals, where memory is not short.
     pub share: Option<Bytes>,
+    /// What of that is its own alone; None where most of it is shared, or where it is not known. Read together with
+    /// it.
+    pub own: Option<Bytes>,
     /// Whether neither children nor siblings nor its parent may share its anonymous memory; false where that is not
     /// known.
     pub is_alone: bool,
@@ -92,13 +95,17 @@ impl Process {
     pub fn freed(&self) -> Option<Bytes> {
         let Details {
             share,
+            own,
             anon,
             swap,
             is_alone,
             ..
         } = self.details;
-        let own = anon.filter(|_| is_alone);
-        share.or(own.map(|own| own.saturating_add(swap.unwrap_or_default())))
+        if share.is_some() {
+            return own;
+        }
+        let anon = anon.filter(|_| is_alone);
+        anon.map(|anon| anon.saturating_add(swap.unwrap_or_default()))
     }
 
     /// It is no longer known what comes back.
@@ -202,14 +209,26 @@ fn read_details(
         start_time: facts.start_time,
     };
     let anonymous = memory::anonymous(status);
-    let by_anonymous = || anonymous.map(|memory| (Metric::Anon, Ok(memory)));
     let memory = match metric {
         Metric::Rss => None,
         // A main thread that has exited shows neither, and RSS counts: it is not less.
-        Metric::Anon => by_anonymous(),
+        Metric::Anon => anonymous.map(|memory| (metric, Ok(memory))),
         Metric::Pss => match memory::pss(directory, key, context.blocking) {
-            // No mapping can make that larger than it is, and no lock keeps it from being read.
-            Some(Err(unreadable)) if unreadable.is_late() => by_anonymous(),
+            // No mapping can make that larger than it is, and no lock keeps it from being read. But processes that have
+            // forked each other have the same memory: of each it tells no more than that it is within its threshold.
+            Some(Err(unreadable)) if unreadable.is_late() => {
+                let is_own = || {
+                    let is_within = |&memory: &Bytes| {
+                        questions.metric(rule_match, memory, context.total) != metric
+                    };
+                    anonymous.as_ref().is_some_and(is_within)
+                        || relatives::may_share(directory, context.root, facts) == Some(false)
+                };
+                let memory = anonymous.filter(|_| is_own());
+                Some(memory.map_or((metric, Err(unreadable)), |memory| {
+                    (Metric::Anon, Ok(memory))
+                }))
+            }
             pss => pss.map(|memory| (metric, memory)),
         },
     };
@@ -228,6 +247,7 @@ fn read_details(
         anon: status.anonymous,
         swap: status.swapped,
         share: None,
+        own: None,
         is_alone: is_held && relatives::has_children(directory) == Some(false),
         huge: status.huge.filter(|&huge| huge > Bytes::ZERO),
         program,

@@ -3,6 +3,8 @@
 //! of a process's memory.
 
 use super::ProcRoot;
+use super::facts::Facts;
+use super::name::FULL_COMM;
 use super::parse;
 use super::procfile::BUFFER;
 use crate::quantities::Pid;
@@ -56,6 +58,21 @@ pub(super) fn is_alone(root: &ProcRoot, pid: Pid, parent: Pid, comm: &[u8]) -> b
         }
     }
     true
+}
+
+/// Whether a process may share anonymous memory with its children, its parent or other children of it; None where that
+/// can't be told.
+pub(super) fn may_share(
+    directory: &ProcessDirectory,
+    root: &ProcRoot,
+    facts: &Facts,
+) -> Option<bool> {
+    if has_children(directory)? {
+        return Some(true);
+    }
+    let comm = facts.name.as_bytes();
+    let comm = comm.get(..FULL_COMM).unwrap_or(comm);
+    Some(!is_alone(root, directory.pid(), facts.parent?, comm))
 }
 
 /// The PIDs of the children that the main thread has forked; None where the kernel does not list them, or there are

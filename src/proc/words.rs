@@ -58,7 +58,9 @@ impl Sampler {
         let words = self.blocking.take_words(key);
         let details = &mut process.details;
         details.cmdline = details.cmdline.or(words.cmdline);
-        details.share = details.share.or(words.share);
+        if details.share.is_none() {
+            (details.share, details.own) = (words.share, words.own);
+        }
         if let Ok(facts) = &mut process.facts {
             let comm = facts.name.as_bytes();
             let comm = comm.get(..FULL_COMM).unwrap_or(comm);

@@ -42,6 +42,7 @@ mod old_kernels;
 mod package_managers;
 mod peers;
 mod policy;
+mod programs;
 mod protected_names;
 mod protection;
 mod readme;
@@ -104,6 +105,11 @@ fn main() {
         old_kernels::CASES,
         peers::CASES,
         policy::CASES,
+        programs::mariadb::CASES,
+        programs::node::CASES,
+        programs::pool::CASES,
+        programs::postgresql::CASES,
+        programs::redis::CASES,
         protected_names::CASES,
         protection::CASES,
         readme::CASES,

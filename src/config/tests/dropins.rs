@@ -146,6 +146,25 @@ fn new_and_removed_files_are_seen_at_the_next_load() {
     assert_eq!(etc.config(), before);
 }
 
+/// As one for a database that is killed after all, with a longer grace period.
+#[test]
+fn a_rule_may_replace_one_with_the_same_conditions() {
+    let etc = Etc::new("[[rule]]\nname = \"a\"\nuser = \"0\"\naction = \"warn\"\n");
+    let warnings = |conditions: &str| {
+        etc.write(
+            "config.d/a.toml",
+            &format!("[[rule]]\n{conditions}action = \"kill\"\n"),
+        );
+        Config::load(Some(&etc.path("config.toml")))
+            .unwrap()
+            .warnings
+            .len()
+    };
+    assert_eq!(warnings("name = \"a\"\nuser = \"0\"\n"), 0);
+    assert_eq!(warnings("name = \"a*\"\nuser = \"0\"\n"), 1);
+    assert_eq!(warnings("name = \"a\"\n"), 1);
+}
+
 #[test]
 fn each_error_names_its_file() {
     let etc = Etc::new("[thresholds]\ncheck_interval = 0\n");

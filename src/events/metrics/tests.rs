@@ -32,6 +32,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
         }),
         details: Details {
             share: Some(Bytes::new(100)),
+            own: Some(Bytes::new(100)),
             ..Details::default()
         },
     };

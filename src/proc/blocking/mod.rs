@@ -166,6 +166,7 @@ impl Blocking {
             all.name = all.name.or(words.name);
             all.cmdline = all.cmdline.or(words.cmdline);
             all.share = all.share.or(words.share);
+            all.own = all.own.or(words.own);
             asked.key != key
         });
         all

@@ -5,7 +5,7 @@ use libtest_mimic::{Failed, Trial};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -39,6 +39,8 @@ pub(crate) enum Needs {
     Users,
     /// This file of another program.
     File(&'static str),
+    /// What tests/programs/install unpacks in this directory of the cache.
+    Cached(&'static str),
 }
 
 /// The cases of a module, each by the name of its function: `cases![NAME, NAME: [NEEDS, ...], ...]`. A
@@ -92,6 +94,13 @@ pub(crate) fn current() -> String {
     std::env::args().nth(2).expect("the process of a case")
 }
 
+/// A directory of the cache, which scripts/lib.sh has at the same place.
+pub(crate) fn cached(name: &str) -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").filter(|base| !base.is_empty());
+    let base = base.map_or_else(|| "/var/tmp".into(), PathBuf::from);
+    base.join("memory-monitor-test").join(name)
+}
+
 /// Why a test with these needs can't run on this machine.
 fn obstacle(needs: &[Needs]) -> Option<String> {
     static NAMESPACES: OnceLock<Option<String>> = OnceLock::new();
@@ -108,6 +117,11 @@ fn obstacle(needs: &[Needs]) -> Option<String> {
         Needs::Users if !is_root() => Some("they need root for several users".to_owned()),
         Needs::File(path) if !Path::new(path).exists() => Some(format!(
             "'{path}' is missing: see scripts/test for the package"
+        )),
+        // It is written when all is unpacked.
+        Needs::Cached(name) if !cached(name).join(".recipe").exists() => Some(format!(
+            "'{}' is missing: run tests/programs/install",
+            cached(name).display()
         )),
         _ => None,
     };

@@ -95,6 +95,15 @@ impl Log {
             .count()
     }
 
+    /// How many records begin with `words`.
+    pub(crate) fn count_of(&self, words: &str) -> usize {
+        let records = self.records();
+        let matching = records
+            .iter()
+            .filter(|record| record.message.starts_with(words));
+        matching.count()
+    }
+
     /// Waits for a record that fits `pattern`, and returns the first one.
     pub(crate) fn wait_for(&self, level: &str, pattern: &str) -> Record {
         self.wait_for_any(&format!("{level} - {pattern}"), |record| {

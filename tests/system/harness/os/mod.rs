@@ -106,6 +106,13 @@ pub(crate) fn own_network() {
     check(result.into()).unwrap_or_else(|error| panic!("unshare: {error}"));
 }
 
+/// Gives this test System V shared memory of its own, which ends with it.
+pub(crate) fn own_ipc() {
+    // SAFETY: takes flags.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWIPC) };
+    check(result.into()).unwrap_or_else(|error| panic!("unshare: {error}"));
+}
+
 /// A file that lies in memory only; its path holds while this process lives.
 pub(crate) fn memory_file(name: &str, contents: &[u8]) -> PathBuf {
     let name = CString::new(name).expect("no NUL in a name");
