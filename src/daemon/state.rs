@@ -7,7 +7,7 @@ use crate::cli::RunOptions;
 use crate::config::{Config, LoadedFile};
 use crate::events::Reporter;
 use crate::policy::system_guard::Level;
-use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
+use crate::policy::{Decision, Delay, Kill, Ledger, Policy, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::{Now, Pid};
 use crate::state::status::{DaemonStatus, ProcessNote, ShortageNote, Waiting};
@@ -115,8 +115,8 @@ pub(super) fn write_victims(
         })
     });
     let waiting = waiting.collect();
-    let kills = ledger.kills_within_minute(now.monotonic);
-    let kills = kills.map(|kill| now.wall - now.monotonic.saturating_duration_since(kill.at));
+    let kills = || ledger.kills_within_minute(now.monotonic);
+    let at = |kill: Kill| now.wall - now.monotonic.saturating_duration_since(kill.at);
     let victims = ledger.victims().iter().map(|victim| {
         let stage = match victim.stage {
             Stage::Terminating => "sent SIGTERM",
@@ -127,7 +127,8 @@ pub(super) fn write_victims(
     });
     let victims = victims.collect();
     let status = reporter.status();
-    status.recent_kills = kills.map(unix_seconds).collect();
+    status.recent_kills = kills().map(at).map(unix_seconds).collect();
+    status.recent_kill_users = kills().map(|kill| kill.uid.get()).collect();
     status.victims = victims;
     status.waiting = waiting;
     reporter.write_status();

@@ -77,6 +77,10 @@ pub struct DaemonStatus {
     /// When processes were killed within the last minute.
     #[serde(default, alias = "asked")]
     pub recent_kills: Vec<u64>,
+    /// The uids of those, in the same order: the limit of kills counts those of each user apart. Empty where an earlier
+    /// daemon wrote this.
+    #[serde(default)]
+    pub recent_kill_users: Vec<u32>,
 }
 
 /// A process and what is to be said about it.

@@ -55,7 +55,7 @@ impl Conclusion {
                     (_, None) => (format!("a scan would kill it: {over}"), line),
                     (_, Some(Delay::KillLimit(limit))) => (
                         format!(
-                            "it is not killed now, as the limit of {limit} kills a minute is reached: {over}"
+                            "it is not killed now, as the limit of kills of a user a minute ({limit}) is reached: {over}"
                         ),
                         own("settings", "max_kills_per_minute"),
                     ),
