@@ -61,8 +61,7 @@ pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'
     }
     let limit = evidence.policy.config.max_kills_per_minute?;
     // It shelters nothing while memory is short.
-    let is_reached =
-        recent_kills(evidence) >= limit.get() as usize && !evidence.memory.is_short();
+    let is_reached = recent_kills(evidence) >= limit.get() as usize && !evidence.memory.is_short();
     is_reached.then_some(Delay::KillLimit(limit))
 }
 
@@ -118,7 +117,7 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
                 Some(_) => Answer::of(kills >= limit.get() as usize),
                 None => Answer::NotReached,
             };
-            let detail = format!("of its user {kills} of {limit} within the last minute");
+            let detail = format!("{kills} of {limit} of its user within the last minute");
             (answer, detail)
         }
     };

@@ -3,7 +3,9 @@
 use crate::Error;
 use crate::config::SystemAction;
 use crate::policy::Policy;
-use crate::policy::system_guard::{Candidate, Level, Need, Rank, Reading, ShortageStanding, Tier, rank};
+use crate::policy::system_guard::{
+    Candidate, Level, Need, Rank, Reading, ShortageStanding, Tier, rank,
+};
 use crate::proc::{Process, Sampler, Snapshot, SystemFiles, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey};
 

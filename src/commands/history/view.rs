@@ -323,7 +323,10 @@ mod tests {
         for (entry, expected) in [
             (killed(None, None), ""),
             (killed(Some("shortage"), None), "memory short: "),
-            (killed(Some("group"), Some("users/ann")), "group users/ann: "),
+            (
+                killed(Some("group"), Some("users/ann")),
+                "group users/ann: ",
+            ),
             (killed(Some("group"), None), "its group: "),
         ] {
             let past = Past {
