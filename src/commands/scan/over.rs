@@ -1,7 +1,8 @@
-//! What `scan --over` prints: what is over a threshold on this machine, then a line for each process that would be
-//! killed. The package's script reads it. Pure.
+//! What `scan --over` prints: what is over a threshold on this machine, and what else decides, then a line for each process
+//! that would be killed. The package's script reads it. Pure.
 
 use super::view::{Row, ScanReport, Word};
+use crate::config::{Action, Config, GroupAction, Rule};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
 use std::fmt::Write;
@@ -34,7 +35,7 @@ impl ScanReport {
     }
 }
 
-/// `any process over 0.07 GB (10% of 0.69 GB), root's too`.
+/// `any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected; 1 rule has a threshold of its own`.
 fn limit(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
     let thresholds = config.thresholds;
@@ -58,11 +59,39 @@ fn limit(policy: &Policy, total: Bytes) -> String {
     }
     let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
     text.push_str(if protects_root {
-        ", but not root's"
+        ", but none of root and none that is protected"
     } else {
-        ", root's too"
+        ", root's too, but none that is protected"
     });
+    text.push_str(&others(config));
     text
+}
+
+/// `; 2 rules and 1 group have thresholds of their own`: what kills by another threshold than that of `[thresholds]`.
+fn others(config: &Config) -> String {
+    let is_other = |rule: &&Rule| {
+        rule.action == Action::Kill
+            && (rule.thresholds.is_some()
+                || rule.metric.is_some()
+                || rule.sustained.is_some()
+                || rule.only_below_available.is_some())
+    };
+    let rules = config.rules.iter().filter(is_other).count();
+    let groups = config.groups.iter();
+    let groups = groups.filter(|group| group.action == GroupAction::Kill);
+    let groups = groups.count();
+    let counted = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let both = counted(rules, "rule").into_iter();
+    let both: Vec<_> = both.chain(counted(groups, "group")).collect();
+    match rules + groups {
+        0 => String::new(),
+        1 => format!("; {} has a threshold of its own", both.concat()),
+        _ => format!("; {} have thresholds of their own", both.join(" and ")),
+    }
 }
 
 fn gb(bytes: Bytes) -> String {
@@ -95,18 +124,34 @@ mod tests {
             (
                 "",
                 0.69,
-                "any process over 0.07 GB (10% of 0.69 GB), root's too",
+                "any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected",
             ),
             (
                 "",
                 15.6,
-                "any process over 1.56 GB (10% of 15.60 GB), root's too",
+                "any process over 1.56 GB (10% of 15.60 GB), root's too, but none that is protected",
             ),
-            ("", 64.0, "any process over 2.00 GB, root's too"),
+            (
+                "",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nsustained = 9\n[[rule]]\nname = \"b\"\naction = \"warn\"\n",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected; 1 rule has a threshold of its own",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nmetric = \"pss\"\n[[rule]]\nname = \"b\"\nram_gb_threshold = 4\n\
+                 [[group]]\nby = \"user\"\nram_gb_threshold = 9\n\
+                 [[group]]\nlabel = \"x\"\nby = \"user\"\nram_gb_threshold = 8\naction = \"warn\"\n",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected; 2 rules and 1 group have thresholds of their own",
+            ),
             (
                 "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",
                 1.9,
-                "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but not root's",
+                "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but none of root and none that is protected",
             ),
         ] {
             assert_eq!(limit_of(text, gb), expected);
