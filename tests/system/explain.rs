@@ -107,7 +107,7 @@ fn tells_what_the_daemon_waits_for() {
     for text in [
         " of 50 min left\n",
         "Verdict: it will be killed in ",
-        "limit of kills reached   yes  of its user 1 of 1 within the last minute\n",
+        "limit of kills reached   yes  1 of 1 of its user within the last minute\n",
         "as the limit of kills of a user a minute (1) is reached: it is over",
         &format!("Decided by {file}:6: max_kills_per_minute = 1\n"),
     ] {
@@ -116,7 +116,7 @@ fn tells_what_the_daemon_waits_for() {
     // Those of another user have not used up any of theirs.
     let other = Hog::new().user(NOBODY).comm("of-another").start();
     let said = machine.run(&["explain", &other.pid().to_string()]).out;
-    let kills = "of its user 0 of 1 within the last minute\n";
+    let kills = "0 of 1 of its user within the last minute\n";
     assert!(said.contains(kills), "{said}");
     daemon.stop();
     assert!(waits.is_alive() && second.is_alive());

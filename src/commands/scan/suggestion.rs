@@ -111,9 +111,7 @@ impl Suggestion {
                 .cloned()
                 .collect(),
         });
-        let groups = groups(seen.by_user, seen.by_unit, |most| {
-            enough(&rungs, Some(most))
-        });
+        let groups = groups(seen.by_user, seen.kinds, |most| enough(&rungs, Some(most)));
         let alone = peaks.iter().filter(|peak| peak.is_over_by_rss_alone());
         Self {
             observed_seconds: observed.as_secs(),

@@ -1,7 +1,8 @@
 //! What the processes of each user and of each unit have together: the thresholds of groups for them. By PSS where that is
 //! measured, and by anonymous memory otherwise, which is most of the PSS of a small process.
 
-use super::names::{pattern, plain};
+use super::kinds::Kinds;
+use super::names::plain;
 use crate::commands::progress::Processes;
 use crate::escape::Escaped;
 use crate::quantities::Bytes;
@@ -13,24 +14,34 @@ use std::fmt::Write;
 /// So many kinds of units are suggested, those that have most.
 const KINDS: usize = 3;
 
-/// The processes of a user or a unit, in one scan or at most.
+/// The processes of a user or a control group, in one scan or at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     processes: usize,
 }
 
-/// By the names of users, or of units.
+impl Sum {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            processes: self.processes + other.processes,
+        }
+    }
+}
+
+/// By the names of users, or the paths of control groups.
 pub(super) type Sums = HashMap<Vec<u8>, Sum>;
 
-/// Adds a process to what its user or its unit has in this scan.
+/// Adds a process to what its user or its control group has in this scan.
 pub(super) fn add(sums: &mut Sums, name: &[u8], bytes: Bytes) {
     if !sums.contains_key(name) {
         sums.insert(name.to_vec(), Sum::default());
     }
     if let Some(sum) = sums.get_mut(name) {
-        sum.bytes = sum.bytes.saturating_add(bytes);
-        sum.processes += 1;
+        let processes = 1;
+        *sum = sum.and(Sum { bytes, processes });
     }
 }
 
@@ -44,7 +55,7 @@ pub(super) fn keep_highest(highest: &mut Sums, scan: Sums) {
     }
 }
 
-/// A group that would have killed nothing.
+/// A group with a threshold over all that was seen.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Group {
     by: &'static str,
@@ -83,7 +94,7 @@ impl Group {
 /// this machine.
 pub(super) fn groups(
     users: Sums,
-    units: Sums,
+    kinds: Kinds,
     enough: impl Fn(Bytes) -> Option<Bytes>,
 ) -> Vec<Group> {
     let group = |by, unit, name, sum: Sum| {
@@ -96,30 +107,16 @@ pub(super) fn groups(
             suggested_bytes: enough(sum.bytes)?,
         })
     };
-    let mut kinds: HashMap<String, (Vec<u8>, Sum)> = HashMap::new();
-    for (name, sum) in units {
-        let Some(kind) = kind(&name) else {
-            continue;
-        };
-        let most = kinds.entry(kind).or_default();
-        if (sum.bytes, Reverse(&name)) > (most.1.bytes, Reverse(&most.0)) {
-            *most = (name, sum);
-        }
-    }
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
-    kinds.sort_unstable_by(|(one, (_, sum)), (other, (_, other_sum))| {
-        (Reverse(sum.bytes), one).cmp(&(Reverse(other_sum.bytes), other))
-    });
     let user = users
         .into_iter()
         .max_by(|(one, sum), (other, other_sum)| {
             (sum.bytes, Reverse(one)).cmp(&(other_sum.bytes, Reverse(other)))
         })
         .and_then(|(name, sum)| group("user", None, name, sum));
-    let units = kinds
-        .into_iter()
+    let units = kinds.largest().into_iter();
+    let units = units
         .take(KINDS)
-        .filter_map(|(kind, (name, sum))| group("unit", Some(kind), name, sum));
+        .filter_map(|(kind, name, sum)| group("unit", Some(kind), name, sum));
     user.into_iter().chain(units).collect()
 }
 
@@ -129,29 +126,9 @@ pub(super) fn write(out: &mut String, groups: &[Group]) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\nGroups that would have killed nothing, for the processes of a user and of a unit together:"
+        "\nGroups, for the processes of a user and of a unit together, with half of the most that was seen as reserve:"
     )?;
     groups.iter().try_for_each(|group| group.write(out))
-}
-
-/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None for
-/// what is no unit.
-fn kind(unit: &[u8]) -> Option<String> {
-    let unit = std::str::from_utf8(unit).ok()?;
-    let (name, suffix) = unit.rsplit_once('.')?;
-    let start = match suffix {
-        "service" => name.split_once('@').map_or("", |(start, _)| start),
-        "scope" | "slice" => name.split_once('-').map_or(name, |(start, _)| start),
-        _ => return None,
-    };
-    let start = pattern(start.as_bytes())?;
-    let start = start.trim_matches('"');
-    Some(match suffix {
-        "service" if name.contains('@') => format!("\"{start}@*.service\""),
-        "service" => "\"*.service\"".to_owned(),
-        _ if name.contains('-') => format!("\"{start}-*.{suffix}\""),
-        _ => format!("\"{start}.{suffix}\""),
-    })
 }
 
 #[cfg(test)]
@@ -170,15 +147,16 @@ mod tests {
     fn the_largest_user_and_kinds_of_units_get_a_group() {
         let mut users = sums(&[("ann", 1.0), ("ann", 2.0), ("bob", 0.5)]);
         keep_highest(&mut users, sums(&[("ann", 2.5), ("bob", 3.5)]));
-        let units = sums(&[
-            ("session-3.scope", 2.0),
-            ("session-4.scope", 3.5),
-            ("user@1000.service", 0.5),
-            ("mariadb.service", 1.0),
+        let mut kinds = Kinds::default();
+        kinds.note(&sums(&[
+            ("/user.slice/user-1000.slice/session-3.scope", 2.0),
+            ("/user.slice/user-1000.slice/session-4.scope", 3.5),
+            ("/user.slice/user-1000.slice/user@1000.service", 0.5),
+            ("/system.slice/mariadb.service", 1.0),
             ("/not/a/unit", 9.0),
-            ("init.scope", 0.1),
-        ]);
-        let groups = groups(users, units, |bytes| (bytes.gb() < 3.5).then_some(bytes));
+            ("/init.scope", 0.1),
+        ]));
+        let groups = groups(users, kinds, |bytes| (bytes.gb() < 3.5).then_some(bytes));
         let shown: Vec<_> = groups
             .iter()
             .map(|group| (group.by, group.unit.as_deref()))
@@ -188,7 +166,7 @@ mod tests {
             ("unit", Some("\"user@*.service\"")),
         ];
         assert_eq!(shown, expected);
-        let users = super::groups(sums(&[("ann", 1.0), ("ann", 2.0)]), Sums::new(), Some);
+        let users = super::groups(sums(&[("ann", 1.0), ("ann", 2.0)]), Kinds::default(), Some);
         let mut text = String::new();
         write(&mut text, &users).unwrap();
         assert!(
@@ -197,19 +175,5 @@ mod tests {
             ),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_unit_is_of_a_kind() {
-        for (unit, expected) in [
-            ("session-3.scope", Some("\"session-*.scope\"")),
-            ("docker-0a1b.scope", Some("\"docker-*.scope\"")),
-            ("user@1000.service", Some("\"user@*.service\"")),
-            ("mariadb.service", Some("\"*.service\"")),
-            ("init.scope", Some("\"init.scope\"")),
-            ("/a/b", None),
-        ] {
-            assert_eq!(kind(unit.as_bytes()).as_deref(), expected, "{unit}");
-        }
     }
 }

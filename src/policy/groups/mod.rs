@@ -11,7 +11,7 @@ mod watch;
 
 pub use bounds::{Bounds, GroupStanding, GroupSum};
 pub use choice::Choice;
-pub use membership::{GroupKey, MemberReader};
+pub use membership::{GroupKey, MemberReader, unit_of};
 pub use order::Order;
 pub use sums::Sums;
 pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
