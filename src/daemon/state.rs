@@ -36,7 +36,7 @@ pub(super) fn at_start(options: &RunOptions, sampler: &Sampler, own: Pid) -> Dae
 
 /// Another configuration is in force.
 pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec<LoadedFile>) {
-    status.configuration = config.origin.to_string();
+    status.configuration = config.sources().to_string();
     status.config_loaded = unix_seconds(SystemTime::now());
     status.loaded_files = Some(files);
     status.dry_run = config.dry_run;

@@ -15,8 +15,9 @@ use crate::cli::CheckOptions;
 use crate::commands::context::Context;
 use crate::commands::peers::peers;
 use crate::commands::status;
-use crate::config::Config;
+use crate::config::{Config, Warning};
 use crate::events::Spelling;
+use crate::paths;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot};
 use crate::sys::trust;
@@ -27,16 +28,13 @@ use serde::Serialize;
 use std::path::Path;
 use view::{CheckReport, Checked};
 
-/// What `-` means.
-const STDIN: &str = "/dev/stdin";
-
-/// Fails where the running daemon would reject a reload of this configuration, which is valid by itself: as it does, files
-/// that have lost their content since it read them are no configuration.
-fn check_reload(config: Option<&Path>) -> Result<(), Error> {
-    let Some(in_force) = status::files_in_force(config) else {
+/// Fails where the running daemon would reject a reload of this file, whose configuration is valid by itself: as it does,
+/// files that have lost their content since it read them are no configuration.
+fn check_reload(file: Option<&Path>, config: &Config, warnings: &[Warning]) -> Result<(), Error> {
+    let Some(in_force) = status::files_in_force(file) else {
         return Ok(());
     };
-    Ok(Config::check_reload(config, &in_force)?)
+    Ok(config.check_reload(warnings, &in_force)?)
 }
 
 /// What `--json` shows of a configuration that is rejected.
@@ -50,21 +48,21 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     let config = options.config.as_deref();
     let config = config.map(|file| {
         if file == Path::new("-") {
-            Path::new(STDIN)
+            Path::new(paths::STDIN)
         } else {
             file
         }
     });
     if options.quiet {
-        Config::load_once(config)?;
-        return check_reload(config);
+        let loaded = Config::load_once(config)?;
+        return check_reload(config, &loaded.config, &loaded.warnings);
     }
     if options.names {
         let loaded = Config::load_once(config)?;
         return crate::commands::print(&names(&loaded.config));
     }
     let context = Context::open(config).and_then(|context| {
-        check_reload(config)?;
+        check_reload(config, &context.policy.config, &context.warnings)?;
         Ok(context)
     });
     if let (Err(Error::Config(error)), true) = (&context, options.json) {
@@ -79,8 +77,13 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     crate::commands::groups::prepare(&context.policy, &mut snapshot);
     context.sampler.scan_all(&context.policy, &mut snapshot)?;
     let users = &mut UserNames::default();
-    let groups =
-        crate::commands::groups::rows(&context.policy, &context.sampler, &mut snapshot, users);
+    let groups = crate::commands::groups::rows(
+        &context.policy,
+        &context.sampler,
+        &mut snapshot,
+        users,
+        None,
+    );
     let unit = Unit::ask("memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
     let untrusted_commands: Vec<_> = commands

@@ -55,7 +55,7 @@ impl Explanation {
         });
         let conclusion = Conclusion::new(evidence, protection.as_ref());
         Self {
-            configuration: policy.config.origin.to_string(),
+            configuration: policy.config.sources().to_string(),
             process: Subject::new(evidence, users),
             tests,
             rule: policy.rule(process).map(|(number, _)| number),

@@ -197,12 +197,13 @@ fn write_groups(out: &mut String, groups: &[GroupOver]) -> std::fmt::Result {
         } else {
             ""
         };
+        let s = if group.members == 1 { "" } else { "s" };
         writeln!(
             out,
-            "{:>9}  {:>9}  {}, over {}{does}",
-            group.members,
-            Bytes::new(group.bytes).to_string(),
+            "  {}: {} member{s}, {}, over {}{does}",
             OneLine(&group.group),
+            group.members,
+            Bytes::new(group.bytes),
             OneLine(&group.threshold)
         )?;
     }
