@@ -1,21 +1,32 @@
 //! The groups of processes as they are now, for the commands that show them. Sends no signal.
 
-use crate::daemon::group_reader::sum_up;
-use crate::events::GroupName;
+use crate::config::{GroupAction, GroupKill};
+use crate::daemon::group_reader::{Reader, sum_up};
+use crate::escape::Escaped;
+use crate::events::{GroupName, Spelling};
 use crate::policy::Policy;
 use crate::policy::groups::{GroupKey, GroupStanding, GroupSum, Sums};
-use crate::proc::{Sampler, Snapshot};
-use crate::quantities::{Bytes, Metric, Percent};
+use crate::proc::{Process, Sampler, Snapshot};
+use crate::quantities::{Bytes, Metric, Percent, Pid};
 use crate::users::UserNames;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// So long a command reads for groups; then it shows what it knows.
 const TIME: Duration = Duration::from_secs(2);
-/// So many groups are shown.
-const SHOWN: usize = 100;
+
+/// Whether a group is over its threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GroupWord {
+    Within,
+    Over,
+    /// Not all of its memory can be read.
+    Unknown,
+}
 
 /// A group as it is now.
 #[derive(Debug, Serialize)]
@@ -26,6 +37,9 @@ pub(crate) struct GroupRow {
     pub(crate) number: usize,
     #[serde(skip)]
     pub(crate) key: GroupKey,
+    /// The name of the process whose descendants are a group by tree; None for other groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<Program>,
     pub(crate) members: usize,
     /// By the metric, at least.
     pub(crate) bytes: Bytes,
@@ -35,20 +49,31 @@ pub(crate) struct GroupRow {
     pub(crate) threshold_bytes: Bytes,
     /// Of the threshold.
     pub(crate) threshold_percent: f64,
-    pub(crate) verdict: &'static str,
-    pub(crate) action: &'static str,
-    pub(crate) kill: &'static str,
+    pub(crate) verdict: GroupWord,
+    pub(crate) action: GroupAction,
+    pub(crate) kill: GroupKill,
+}
+
+/// The name of a process.
+#[derive(Debug)]
+struct Program(Vec<u8>);
+
+impl Serialize for Program {
+    /// Programs quote it themselves.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Spelling::Plain.text(&self.0))
+    }
 }
 
 impl GroupRow {
     fn new(
         policy: &Policy,
         sum: &GroupSum,
-        total: Bytes,
+        snapshot: &Snapshot,
         users: &RefCell<UserNames>,
     ) -> Option<Self> {
         let group = policy.group(sum)?;
-        let threshold_bytes = group.thresholds.lowest(total);
+        let threshold_bytes = group.thresholds.lowest(snapshot.memory.total);
         let name = GroupName {
             number: sum.group + 1,
             label: group.label(),
@@ -59,6 +84,10 @@ impl GroupRow {
             group: name.shown(users).to_string(),
             number: name.number,
             key: sum.key,
+            program: match sum.key {
+                GroupKey::Tree(key) => name_of(key.pid, &snapshot.near),
+                _ => None,
+            },
             members: sum.members,
             bytes: sum.bounds.known,
             at_most_bytes: sum.bounds.members().saturating_add(sum.bounds.rest),
@@ -66,12 +95,12 @@ impl GroupRow {
             threshold_bytes,
             threshold_percent: Percent::share(sum.bounds.known, threshold_bytes).get(),
             verdict: match sum.standing {
-                GroupStanding::Within => "within",
-                GroupStanding::Over => "over",
-                GroupStanding::Open => "unknown",
+                GroupStanding::Within => GroupWord::Within,
+                GroupStanding::Over => GroupWord::Over,
+                GroupStanding::Open => GroupWord::Unknown,
             },
-            action: group.action.name(),
-            kill: group.kill.name(),
+            action: group.action,
+            kill: group.kill,
         })
     }
 
@@ -87,13 +116,19 @@ impl GroupRow {
         } = self;
         let s = if *members == 1 { "" } else { "s" };
         let what = match (self.verdict, self.action, self.kill) {
-            ("within", ..) => String::new(),
-            ("unknown", ..) => format!(", and at most {}: not all can be read", self.at_most_bytes),
-            (_, "warn", _) => ", over: it is only reported".to_owned(),
-            (_, _, "all") => ", over: all members are killed".to_owned(),
-            (_, _, which) => format!(", over: its {which} member is killed"),
+            (GroupWord::Within, ..) => String::new(),
+            (GroupWord::Unknown, ..) => {
+                format!(", and at most {}: not all can be read", self.at_most_bytes)
+            }
+            (_, GroupAction::Warn, _) => ", over: it is only reported".to_owned(),
+            (_, _, GroupKill::All) => ", over: all members are killed".to_owned(),
+            (_, _, which) => format!(", over: its {} member is killed", which.name()),
         };
-        format!("{group}: {members} member{s}, {bytes} by {metric} of {threshold_bytes}{what}")
+        let program = self.program.as_ref();
+        let program = program.map_or(String::new(), |name| format!(" ({})", Escaped(&name.0)));
+        format!(
+            "{group}{program}: {members} member{s}, {bytes} by {metric} of {threshold_bytes}{what}"
+        )
     }
 }
 
@@ -102,12 +137,19 @@ pub(crate) fn prepare(policy: &Policy, snapshot: &mut Snapshot) {
     snapshot.sizes.want(!policy.config.groups.is_empty());
 }
 
-/// All groups that a scan has found, those closest to their thresholds first.
+fn name_of(pid: Pid, processes: &[Process]) -> Option<Program> {
+    let process = processes.iter().find(|process| process.pid == pid)?;
+    let facts = process.facts.as_ref().ok()?;
+    Some(Program(facts.name.as_bytes().to_vec()))
+}
+
+/// All groups that a scan has found, those closest to their thresholds first; of these processes only, where some are given.
 pub(crate) fn rows(
     policy: &Policy,
     sampler: &Sampler,
     snapshot: &mut Snapshot,
     users: &mut UserNames,
+    only: Option<&HashSet<Pid>>,
 ) -> Vec<GroupRow> {
     if policy.config.groups.is_empty() {
         return Vec::new();
@@ -123,9 +165,22 @@ pub(crate) fn rows(
         &memory,
         TIME,
     );
+    let mut reader = Reader::new(sampler, policy, TIME);
+    let count = sums.all().len();
+    let mut has_wanted = |index| {
+        let Some(only) = only else { return true };
+        let mut has_one = false;
+        let sizes = &mut snapshot.sizes;
+        sums.each_member(index, policy, sizes, &mut reader, &mut |size| {
+            has_one |= only.contains(&size.pid);
+        });
+        has_one
+    };
+    let is_wanted: Vec<_> = (0..count).map(&mut has_wanted).collect();
     let names = RefCell::new(std::mem::take(users));
-    let all = sums.all().iter();
-    let rows = all.filter_map(|sum| GroupRow::new(policy, sum, memory.total, &names));
+    let all = sums.all().iter().zip(is_wanted);
+    let wanted = all.filter(|(_, is_wanted)| *is_wanted);
+    let rows = wanted.filter_map(|(sum, _)| GroupRow::new(policy, sum, snapshot, &names));
     let mut rows: Vec<_> = rows.collect();
     *users = names.into_inner();
     rows.sort_by(|one, other| {
@@ -134,6 +189,5 @@ pub(crate) fn rows(
             (Reverse(one.members), &one.group).cmp(&(Reverse(other.members), &other.group))
         })
     });
-    rows.truncate(SHOWN);
     rows
 }

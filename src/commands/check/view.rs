@@ -202,6 +202,9 @@ impl CheckReport {
         }
         let files = super::output_files::notes(&checked.policy.config, checked.unit);
         self.notes.extend(files);
+        let memory = &checked.snapshot.memory;
+        let without_effect = super::groups::without_effect(checked.policy, memory);
+        self.notes.extend(without_effect);
         self.notes
             .extend(super::groups::notes(checked.policy, checked.groups));
         let untrusted = checked.untrusted_commands.iter();

@@ -2,7 +2,7 @@
 
 use super::test::{Answer, Test};
 use crate::Error;
-use crate::commands::groups::{self, GroupRow};
+use crate::commands::groups::{self, GroupRow, GroupWord};
 use crate::daemon::group_reader::Reader;
 use crate::policy::Policy;
 use crate::policy::groups::Sums;
@@ -23,7 +23,13 @@ pub(super) fn read(
     let mut snapshot = Snapshot::default();
     groups::prepare(policy, &mut snapshot);
     sampler.list(policy, &mut snapshot)?;
-    let mut rows = groups::rows(policy, sampler, &mut snapshot, &mut UserNames::default());
+    let mut rows = groups::rows(
+        policy,
+        sampler,
+        &mut snapshot,
+        &mut UserNames::default(),
+        None,
+    );
     let mut reader = Reader::new(sampler, policy, Duration::from_secs(1));
     let own = Sums::default().groups_of(pid, policy, &mut reader);
     rows.retain(|row| own.contains(&(row.number - 1, row.key)));
@@ -42,7 +48,7 @@ pub(super) fn test(rows: Option<&[GroupRow]>) -> Test {
     let lines: Vec<_> = rows.iter().map(GroupRow::line).collect();
     Test {
         name: "group over its threshold",
-        answer: Answer::of(rows.iter().any(|row| row.verdict == "over")),
+        answer: Answer::of(rows.iter().any(|row| row.verdict == GroupWord::Over)),
         detail: if lines.is_empty() {
             "it belongs to no group".to_owned()
         } else {

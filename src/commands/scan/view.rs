@@ -1,7 +1,7 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use crate::commands::config_line::file_of;
-use crate::commands::groups::{self, GroupRow};
+use crate::commands::groups::{self, GroupRow, GroupWord};
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
@@ -9,10 +9,11 @@ use crate::events::{MemoryInUse, ProcessRecord, Spelling};
 use crate::policy::system_guard::{Level, Reading, floor_threshold};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Sampler, Snapshot, SystemMemory, SystemReading};
-use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
+use crate::quantities::{Bytes, Metric, Now, Percent, Pid, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// How many of the processes within their thresholds are shown.
 const WITHIN_SHOWN: usize = 15;
@@ -36,6 +37,11 @@ pub struct View {
 }
 
 impl View {
+    /// Whether only the processes of a user, or of a name, are shown.
+    fn is_filtered(&self) -> bool {
+        self.user.is_some() || self.name.is_some()
+    }
+
     fn wants(&self, process: &Process) -> bool {
         let Ok(facts) = &process.facts else {
             // Its user and name are not known.
@@ -70,6 +76,12 @@ pub struct ScanReport {
     processes: Vec<Row>,
     #[serde(skip)]
     memory_line: String,
+    /// The processes of which the groups are shown; None for all.
+    #[serde(skip)]
+    only: Option<HashSet<Pid>>,
+    /// Whether the table has all groups, and not only those closest to their thresholds.
+    #[serde(skip)]
+    has_all_groups: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -197,6 +209,8 @@ impl ScanReport {
                 ));
             }
         }
+        let pids = || wanted.iter().map(|(process, ..)| process.pid).collect();
+        let only = view.is_filtered().then(pids);
         wanted.sort_unstable_by(|(one, _, share), (other, _, other_share)| {
             let by_share = other_share.get().total_cmp(&share.get());
             by_share.then_with(|| (Reverse(one.rss), one.pid).cmp(&(Reverse(other.rss), other.pid)))
@@ -213,7 +227,7 @@ impl ScanReport {
             Row::new(policy, (process, record), &verdict, share, (memory, now))
         });
         Self {
-            configuration: policy.config.origin.to_string(),
+            configuration: policy.config.sources().to_string(),
             dry_run_cause: policy.config.dry_run_cause(),
             memory: MemoryReport {
                 total_bytes: memory.total,
@@ -231,6 +245,8 @@ impl ScanReport {
             groups: Vec::new(),
             processes: rows.collect(),
             memory_line: MemoryInUse(memory).to_string(),
+            only,
+            has_all_groups: view.all,
         }
     }
 
@@ -252,16 +268,14 @@ impl ScanReport {
     /// The same with the groups of the same scan.
     #[must_use]
     pub fn with_groups(
-        self,
+        mut self,
         policy: &Policy,
         sampler: &Sampler,
         snapshot: &mut Snapshot,
         users: &mut UserNames,
     ) -> Self {
-        Self {
-            groups: groups::rows(policy, sampler, snapshot, users),
-            ..self
-        }
+        self.groups = groups::rows(policy, sampler, snapshot, users, self.only.as_ref());
+        self
     }
 
     pub(super) fn rows(&self) -> &[Row] {
@@ -272,13 +286,23 @@ impl ScanReport {
         &mut self.processes
     }
 
-    /// The lines above the table.
-    pub(super) fn head(&self) -> Vec<String> {
+    /// The lines above the table; those that are watched leave space for it.
+    pub(super) fn head(&self, is_watched: bool) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
+        let has_all = self.has_all_groups && !is_watched;
         let shown = self.groups.iter().enumerate();
-        let shown = shown.filter(|(at, row)| *at < GROUPS_SHOWN || row.verdict != "within");
-        lines.extend(shown.map(|(_, row)| format!("Group {}", row.line())));
+        let shown = shown
+            .filter(|(at, row)| has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within);
+        let shown: Vec<_> = shown
+            .map(|(_, row)| format!("Group {}", row.line()))
+            .collect();
+        let more = match self.groups.len() - shown.len() {
+            0 => None,
+            1 => Some("and 1 more group, within its threshold".to_owned()),
+            more => Some(format!("and {more} more groups, within their thresholds")),
+        };
+        lines.extend(shown.into_iter().chain(more));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));
         lines.extend(self.dry_run());
         lines
