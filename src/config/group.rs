@@ -4,7 +4,7 @@ use super::error::{Cause, Location};
 use super::rule::Matcher;
 use super::thresholds::Thresholds;
 use crate::quantities::{Metric, Percent};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// So many groups can be given.
@@ -104,7 +104,7 @@ impl GroupKill {
 }
 
 /// What is done with a group over its threshold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupAction {
     /// Members are killed.

@@ -12,6 +12,7 @@ use std::process::Command;
 pub(crate) const CASES: &[Case] = cases![
     where_nothing_is_over_it_kills,
     where_something_is_over_it_is_a_dry_run,
+    a_group_makes_it_a_dry_run_too,
     the_message_has_ten_lines_at_most,
     a_service_that_does_not_run_would_kill,
     a_file_of_the_administrator_decides,
@@ -107,6 +108,31 @@ fn where_something_is_over_it_is_a_dry_run() {
     );
     let scan = said(program(&["scan"])).out;
     assert!(scan.contains("\nNothing is killed: dry run, because of config.d/00-first-install.toml (1 process would be killed)\n"), "{scan}");
+}
+
+/// No process is over a threshold of its own, and the administrator's group would kill one.
+fn a_group_makes_it_a_dry_run_too() {
+    install();
+    administrator("thresholds", "[thresholds]\nram_gb_threshold = 512\n");
+    administrator(
+        "groups",
+        "[[group]]\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.06\n",
+    );
+    let hog = Hog::new().start();
+    first_install();
+    assert!(!is_dry_run());
+    let _other = Hog::new().mib(30).start();
+    let lines = first_install();
+    assert!(is_dry_run());
+    assert!(
+        lines[0].contains("; 1 group has a threshold of its own. Over that are now:"),
+        "{lines:#?}"
+    );
+    let reason = ", the largest of group all over ram_gb_threshold = 0.06GB";
+    assert_eq!(lines[1], line(&hog) + reason);
+    assert_eq!(lines[2], LET_IT_KILL);
+    let check = said(program(&["check"])).out;
+    assert!(check.contains("(1 process would be killed)"), "{check}");
 }
 
 fn the_message_has_ten_lines_at_most() {

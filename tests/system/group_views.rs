@@ -2,7 +2,7 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::Machine;
+use crate::harness::machine::{Machine, until};
 
 pub(crate) const CASES: &[Case] = cases![
     scan_shows_whose_groups_it_is_asked_for: [Needs::Users],
@@ -11,6 +11,10 @@ pub(crate) const CASES: &[Case] = cases![
     check_counts_groups: [Needs::Users],
     check_names_groups_without_effect,
     status_says_how_many_members: [Needs::Users],
+    the_next_victim_of_a_group_is_counted_and_marked: [Needs::Users],
+    a_victim_of_several_thresholds_counts_once: [Needs::Users],
+    what_keeps_a_group_from_killing_is_said: [Needs::Users],
+    explain_knows_the_unit_of_a_process,
 ];
 
 const ANN: u32 = 4711;
@@ -148,4 +152,157 @@ fn status_says_how_many_members() {
         line.ends_with("GB, over ram_gb_threshold = 0.10GB, only reported"),
         "{status}"
     );
+}
+
+fn the_next_victim_of_a_group_is_counted_and_marked() {
+    let mut machine = machine(
+        "[[group]]\nlabel = \"users\"\nby = \"user\"\nuser = \"4711\"\nram_gb_threshold = 0.1\n",
+    );
+    let hogs = [hog(ANN, 80), hog(ANN, 70)];
+    let pid = hogs[0].pid();
+    let reason = "the largest of group users/4711 over ram_gb_threshold = 0.10GB";
+    let scan = machine.run(&["scan"]).out;
+    assert!(scan.contains(", 1 would be killed, 0 protected."), "{scan}");
+    let row = scan
+        .lines()
+        .find(|line| line.contains(&format!(" {pid}  ")));
+    let row = row.expect("its row");
+    assert!(
+        row.ends_with(&format!("group      hog  ({reason})")),
+        "{row}"
+    );
+    let group = format!("GB, over: its largest member is killed: PID {pid}\n");
+    assert!(scan.contains(&group), "{scan}");
+    let json = machine.run(&["scan", "--json"]).json();
+    assert_eq!(
+        (&json["over"], &json["group_victims"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(json["groups"][0]["victims"][0], pid, "{json}");
+    let over = machine.run(&["scan", "--over"]).out;
+    let over: Vec<_> = over.lines().skip(1).collect();
+    assert_eq!(over.len(), 1, "{over:?}");
+    assert!(
+        over[0].starts_with(&format!("  PID {pid}, hog of 4711, 0.0")),
+        "{over:?}"
+    );
+    assert!(over[0].ends_with(&format!(" GB, {reason}")), "{over:?}");
+    let explain = |hog: &RunningHog| machine.run(&["explain", &hog.pid().to_string()]).out;
+    let said = explain(&hogs[0]);
+    let verdict = format!("Verdict: a scan would kill it: it is {reason}.\n");
+    assert!(said.contains(&verdict), "{said}");
+    assert!(said.contains(": [[group]] label = \"users\""), "{said}");
+    assert!(explain(&hogs[1]).contains("Verdict: it is within its thresholds"));
+    machine.set("settings.dry_run", "true");
+    let dry_run = "dry run, because of config.toml (1 process would be killed)\n";
+    for command in ["scan", "check"] {
+        let said = machine.run(&[command]).out;
+        assert!(said.contains(dry_run), "{command}: {said}");
+    }
+    let said = machine.run(&["explain", &pid.to_string()]).out;
+    assert!(
+        said.contains(&format!("it would be reported, not killed: it is {reason}")),
+        "{said}"
+    );
+    let mut daemon = machine.launch(machine.command());
+    machine.log().wait_for(
+        "INFO",
+        &format!("Nothing is killed: {}", dry_run.trim_end()),
+    );
+    machine.log().wait_for_scans(machine.log().scans() + 2);
+    let status = machine.run(&["status"]).out;
+    daemon.stop();
+    assert!(status.contains(dry_run), "{status}");
+}
+
+/// One is over its own threshold, and the largest of two groups, which together kill one more.
+fn a_victim_of_several_thresholds_counts_once() {
+    let group = |label| {
+        format!(
+            "[[group]]\nlabel = \"{label}\"\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.08\n"
+        )
+    };
+    let machine = machine(&(group("one") + &group("other")))
+        .with("thresholds.ram_gb_threshold", "0.1")
+        .with("settings.dry_run", "true");
+    let hogs = [hog(ANN, 160), hog(ANN, 70), hog(ANN, 65)];
+    let scan = machine.run(&["scan"]).out;
+    assert!(scan.contains("(2 processes would be killed)"), "{scan}");
+    let second = format!("its largest member is killed: PID {}\n", hogs[1].pid());
+    assert_eq!(scan.matches(&second).count(), 1, "{scan}");
+    let enough = ", over: what is killed for other thresholds gives enough\n";
+    assert_eq!(scan.matches(enough).count(), 1, "{scan}");
+    let mut daemon = machine.launch(machine.command());
+    machine.log().wait_for(
+        "INFO",
+        "Nothing is killed: dry run, because of config.toml (2 processes would be killed)",
+    );
+    machine.log().wait_for_scans(machine.log().scans() + 3);
+    let status = machine.run(&["status"]).out;
+    daemon.stop();
+    assert!(status.contains("(2 processes would be killed)"), "{status}");
+    let records = machine.log().records();
+    let would: Vec<_> = records
+        .iter()
+        .filter(|record| record.message.starts_with("Would kill process:"))
+        .collect();
+    assert_eq!(would.len(), 2, "{would:?}");
+}
+
+fn what_keeps_a_group_from_killing_is_said() {
+    let machine = machine(
+        "[[group]]\nlabel = \"protected\"\nby = \"all\"\nname = \"precious\"\nram_gb_threshold = 0.04\n\
+         [[group]]\nlabel = \"plenty\"\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.04\n\
+         only_below_available_percent = 0\n\
+         [[group]]\nlabel = \"later\"\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.04\nsustained = 3000\n",
+    )
+    .with("whitelist.names", "[\"precious\"]");
+    let _precious = Hog::new().user(ANN).mib(64).comm("precious").start();
+    let pid = hog(ANN, 64);
+    let pid = &pid.pid();
+    let scan = machine.run(&["scan"]).out;
+    for (label, note) in [
+        ("protected", "every member is protected".to_owned()),
+        (
+            "plenty",
+            "nothing is killed, memory is plentiful (".to_owned(),
+        ),
+        (
+            "later",
+            format!("its largest member is killed once it is over for 50 min: PID {pid}"),
+        ),
+    ] {
+        let start = format!("Group {label}: 1 member");
+        let line = scan.lines().find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("{label}: {scan}"));
+        assert!(line.contains(&format!(", over: {note}")), "{line}");
+    }
+    assert!(scan.contains(", 1 would be killed, "), "{scan}");
+    let mut daemon = machine.launch(machine.command());
+    let status = || machine.run(&["status"]).out;
+    until("all are over", || {
+        status().matches(", over ram_gb_threshold = 0.04GB").count() == 3
+    });
+    let said = status();
+    daemon.stop();
+    for note in [
+        "0.04GB, every member is protected\n",
+        "0.04GB, nothing is killed, memory is plentiful\n",
+        "0.04GB, in 49 min ",
+        " members are killed if it still is\n",
+    ] {
+        assert!(said.contains(note), "{note}: {said}");
+    }
+}
+
+fn explain_knows_the_unit_of_a_process() {
+    let machine = machine(
+        "[[group]]\nlabel = \"all-units\"\nby = \"unit\"\nunit = \"/*\"\nname = \"hog\"\nram_gb_threshold = 9\n",
+    );
+    let hog = Hog::new().start();
+    let said = machine.run(&["explain", &hog.pid().to_string()]).out;
+    let line = said
+        .lines()
+        .find(|line| line.contains("group over its threshold"));
+    assert!(line.expect("the test").contains("all-units/"), "{said}");
 }

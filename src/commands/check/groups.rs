@@ -1,7 +1,7 @@
 //! Every `[[group]]` with what it matches now, and what limits of systemd come before it.
 
 use crate::commands::config_line::from;
-use crate::commands::groups::{GroupRow, GroupWord};
+use crate::commands::group_row::GroupRow;
 use crate::config::{Group, GroupAction, GroupBy};
 use crate::escape::OneLine;
 use crate::policy::Policy;
@@ -53,7 +53,7 @@ pub(super) fn list(policy: &Policy, rows: &[GroupRow], total: Bytes) -> Vec<Grou
             from: from(group.location.as_ref()),
             threshold_bytes: group.thresholds.lowest(total),
             groups: own().count(),
-            over: own().filter(|row| row.verdict == GroupWord::Over).count(),
+            over: own().filter(|row| row.is_over()).count(),
             lines: own().take(SHOWN).map(GroupRow::line).collect(),
         }
     });

@@ -13,6 +13,7 @@ mod whitelist;
 use crate::Error;
 use crate::cli::CheckOptions;
 use crate::commands::context::Context;
+use crate::commands::groups as groups_now;
 use crate::commands::peers::peers;
 use crate::commands::status;
 use crate::config::{Config, Warning};
@@ -20,6 +21,8 @@ use crate::events::Spelling;
 use crate::paths;
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Snapshot};
+use crate::quantities::Now;
+use crate::sys;
 use crate::sys::trust;
 use crate::systemd::Unit;
 use crate::users::UserNames;
@@ -74,16 +77,12 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     }
     let mut context = context?;
     let mut snapshot = Snapshot::default();
-    crate::commands::groups::prepare(&context.policy, &mut snapshot);
+    groups_now::prepare(&context.policy, &mut snapshot);
     context.sampler.scan_all(&context.policy, &mut snapshot)?;
     let users = &mut UserNames::default();
-    let groups = crate::commands::groups::rows(
-        &context.policy,
-        &context.sampler,
-        &mut snapshot,
-        users,
-        None,
-    );
+    let now = sys::now();
+    let (policy, sampler) = (&context.policy, &context.sampler);
+    let groups = groups_now::read(policy, sampler, &mut snapshot, users, &now, None);
     let unit = Unit::ask("memory-monitor.service");
     let commands = context.policy.config.notify.command.iter();
     let untrusted_commands: Vec<_> = commands
@@ -96,8 +95,9 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
         written: &context.written,
         warnings: &context.warnings,
         snapshot: &snapshot,
-        over: over(&context.policy, &snapshot),
-        groups: &groups,
+        sampler: &context.sampler,
+        over: over(&context.policy, &snapshot, &now) + groups.victims.len(),
+        groups: &groups.rows,
         unit: &unit,
         hidepid: context.sampler.hides_processes(),
         now: crate::commands::week_minute(),
@@ -114,10 +114,9 @@ pub(crate) fn run(options: &CheckOptions) -> Result<(), Error> {
     }
 }
 
-/// How many processes would be killed now.
-fn over(policy: &Policy, snapshot: &Snapshot) -> usize {
-    let now = crate::sys::now();
-    let verdict = |process: &Process| policy.judge(process, &snapshot.memory, &now);
+/// How many processes would be killed now for thresholds of their own.
+fn over(policy: &Policy, snapshot: &Snapshot, now: &Now) -> usize {
+    let verdict = |process: &Process| policy.judge(process, &snapshot.memory, now);
     let is_over = |process: &&Process| matches!(verdict(process), Verdict::Breach(_));
     snapshot.near.iter().filter(is_over).count()
 }

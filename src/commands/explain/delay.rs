@@ -43,14 +43,18 @@ impl fmt::Display for Delay<'_> {
     }
 }
 
+/// How far the daemon is with killing this process; None if it is no victim.
+pub(super) fn ending<'e>(evidence: &Evidence<'e>) -> Option<&'e str> {
+    let own = evidence.process.pid.get();
+    let mut victims = evidence.daemon?.victims.iter();
+    let noted = victims.find(|noted| noted.process.pid == Some(own))?;
+    Some(&noted.note)
+}
+
 /// What delays the kill of this process now; None if nothing does.
 pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'e>> {
-    let ending = evidence.daemon.map(|daemon| daemon.victims.iter());
-    let own = evidence.process.pid.get();
-    if let Some(noted) =
-        ending.and_then(|mut ending| ending.find(|noted| noted.process.pid == Some(own)))
-    {
-        return Some(Delay::Ending(&noted.note));
+    if let Some(stage) = ending(evidence) {
+        return Some(Delay::Ending(stage));
     }
     match waiting(evidence).map(|waiting| (waiting, waiting.left(SystemTime::now()))) {
         Some((waiting, left)) if waiting.restart_loop => return Some(Delay::RestartLoop(left)),

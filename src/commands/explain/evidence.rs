@@ -1,7 +1,7 @@
 //! What an explanation is made from.
 
+use super::groups::OwnGroups;
 use super::shortage::Candidates;
-use crate::commands::groups::GroupRow;
 use crate::config::{Schedule, Written};
 use crate::events::Spelling;
 use crate::policy::Policy;
@@ -36,7 +36,7 @@ pub(super) struct Evidence<'e> {
     /// How names are written.
     pub spelling: Spelling,
     /// Its groups; None where none is configured.
-    pub groups: Option<Vec<GroupRow>>,
+    pub groups: Option<OwnGroups>,
     /// The moment it is made for.
     pub now: Now,
 }

@@ -35,7 +35,7 @@ impl Explanation {
         tests.extend(thresholds(evidence));
         tests.push(availability(evidence));
         tests.extend(super::delay::tests(evidence));
-        tests.push(super::groups::test(evidence.groups.as_deref()));
+        tests.push(super::groups::test(evidence.groups.as_ref()));
         tests.push(shortage(evidence));
         tests.push(Test {
             name: "dry run",

@@ -5,6 +5,7 @@ mod names;
 mod over;
 mod peaks;
 mod programs;
+mod row;
 mod scanner;
 mod screen;
 mod suggest;

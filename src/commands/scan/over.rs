@@ -1,7 +1,8 @@
 //! What `scan --over` prints: what is over a threshold on this machine, and what else decides, then a line for each process
 //! that would be killed. The package's script reads it. Pure.
 
-use super::view::{Row, ScanReport, Word};
+use super::row::{Row, Word};
+use super::view::ScanReport;
 use crate::config::{Action, Config, GroupAction, Rule};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
@@ -16,7 +17,7 @@ impl ScanReport {
             text.push_str(&dry_run);
             text.push('\n');
         }
-        let is_over = |row: &&Row| row.verdict == Word::Over;
+        let is_over = |row: &&Row| matches!(row.verdict, Word::Over | Word::Group);
         let mut rows: Vec<_> = self.rows().iter().filter(is_over).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.process.rss_bytes));
         for row in rows {
@@ -24,11 +25,15 @@ impl ScanReport {
             // A String takes any text.
             let _ = writeln!(
                 text,
-                "  PID {}, {} of {}, {}",
+                "  PID {}, {} of {}, {}{}",
                 process.pid.unwrap_or_default(),
                 process.name.as_deref().unwrap_or("?"),
                 process.user.as_deref().unwrap_or("?"),
-                gb(Bytes::new(process.rss_bytes.unwrap_or_default()))
+                gb(Bytes::new(process.rss_bytes.unwrap_or_default())),
+                match row.verdict {
+                    Word::Group => format!(", {}", row.reason),
+                    _ => String::new(),
+                }
             );
         }
         text

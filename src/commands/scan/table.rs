@@ -1,6 +1,7 @@
 //! A scan as a table, as wide as the terminal, or in a pipe as wide as its lines.
 
-use super::view::{Row, ScanReport};
+use super::row::Row;
+use super::view::ScanReport;
 use crate::commands::bar::bar;
 use crate::events::ProcessRecord;
 use crate::sys::terminal::{self, wants_colour};
