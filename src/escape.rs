@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use std::str;
 
 /// A name of any bytes: plain as it is, anything else in double quotes with `\xNN` for the bytes that
-/// could mislead. Reversible, because a backslash that could be read as the beginning of an escape is written as `\x5c`; the
-/// one of `CORP\bob` stays.
+/// could mislead. Reversible, because a backslash that could be read as the beginning of an escape is written as
+/// `\x5c`; the one of `CORP\bob` stays.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
@@ -78,7 +78,8 @@ fn write_reversible(f: &mut fmt::Formatter<'_>, name: &[u8], in_quotes: bool) ->
     Ok(())
 }
 
-/// Whether a backslash before this is read as one: not before another, a quote or an escape, nor where `\xNN` would stand.
+/// Whether a backslash before this is read as one: not before another, a quote or an escape, nor where `\xNN` would
+/// stand.
 fn is_readable(rest: &[u8]) -> bool {
     rest.first().is_some_and(u8::is_ascii_alphanumeric) && escaped_byte(rest).is_none()
 }
@@ -129,7 +130,8 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// JSON with each character that misleads as `\uNNNN`, which means the same: it may be printed on a terminal. Its lines stay.
+/// JSON with each character that misleads as `\uNNNN`, which means the same: it may be printed on a terminal. Its lines
+/// stay.
 pub fn visible_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {

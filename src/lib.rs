@@ -1,8 +1,8 @@
 //! memory-monitor kills processes that use more memory than a threshold, before the kernel's OOM killer has to guess.
 //!
-//! Data goes one way: [`config`] and [`proc`] feed [`policy`], which decides without any I/O; [`kill`] carries a decision
-//! out through [`sys`], the only module with libc and `unsafe`; [`events`] reports what happened. The daemon and the
-//! commands only connect these modules.
+//! Data goes one way: [`config`] and [`proc`] feed [`policy`], which decides without any I/O; [`kill`] carries a
+//! decision out through [`sys`], the only module with libc and `unsafe`; [`events`] reports what happened. The daemon
+//! and the commands only connect these modules.
 
 #![cfg_attr(
     test,

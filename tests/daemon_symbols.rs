@@ -1,5 +1,5 @@
-//! The program that may kill anything contains no code for mail, D-Bus or people's terminals: none of the names that such
-//! code leaves in an executable (symbols, paths in messages, constants), all of which the notifier contains.
+//! The program that may kill anything contains no code for mail, D-Bus or people's terminals: none of the names that
+//! such code leaves in an executable (symbols, paths in messages, constants), all of which the notifier contains.
 
 #![allow(
     clippy::unwrap_used,

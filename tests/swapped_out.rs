@@ -86,6 +86,6 @@ fn what_was_swapped_out_counts() {
     // The early warning does not change who is over.
     let silent = "metric = \"anon\"\n[settings]\nwarn_percent = 0\n";
     assert_eq!(over(proc, silent, 1920), [10, 12, 13]);
-    // A machine that says it has nothing in swap is believed: no status is read for its sake.
+    // A machine that says it has nothing in swap is believed: no status is read.
     assert_eq!(over(proc, "metric = \"anon\"\n", 0), [12]);
 }

@@ -7,11 +7,11 @@ use std::fmt;
 pub enum Error {
     /// Unknown command, and the nearest known one, or the option that is called so.
     UnknownCommand(String, Option<String>),
-    /// Unknown option, the name of the command, empty where none was given before it, and the nearest option that may stand
-    /// there.
+    /// Unknown option, the name of the command, empty where none was given before it, and the nearest option that may
+    /// stand there.
     UnknownOption(String, &'static str, Option<String>),
-    /// An option, as typed, that the command of this name does not have; the commands that have it, empty where they are
-    /// many.
+    /// An option, as typed, that the command of this name does not have; the commands that have it, empty where they
+    /// are many.
     Misplaced(&'static str, &'static str, Vec<&'static str>),
     /// Two options or operands that exclude each other.
     Exclusive(&'static str, &'static str),

@@ -10,8 +10,8 @@ pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
     known.ok_or_else(|| Error::UnknownCommand(name.to_owned(), nearest_words(name)))
 }
 
-/// The command or the option that was probably meant by a word, as it is typed: `scan`, `scan --suggest`. None where none
-/// is near.
+/// The command or the option that was probably meant by a word, as it is typed: `scan`, `scan --suggest`. None where
+/// none is near.
 fn nearest_words(word: &str) -> Option<String> {
     let commands = COMMANDS.iter().map(|command| command.name);
     let options = || all_commands().flat_map(Command::all_options);
@@ -29,8 +29,8 @@ fn nearest_words(word: &str) -> Option<String> {
     Some(format!("{command}{}", option.long))
 }
 
-/// The option that is typed as `--json`; the same word is the same option everywhere. What is unknown may be meant for the
-/// command that stands before it, None where none does.
+/// The option that is typed as `--json`; the same word is the same option everywhere. What is unknown may be meant for
+/// the command that stands before it, None where none does.
 pub(super) fn long_option(
     typed: &str,
     command: Option<&'static Command>,

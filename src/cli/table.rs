@@ -1,6 +1,6 @@
 //! Every command and every option, once: parser, usage errors, help texts, the SYNOPSIS of memory-monitor(8) and the
-//! completions are made from this table. A new command is one row here, its options in `invocation.rs`, its directory in
-//! `src/commands` and its section in the page.
+//! completions are made from this table. A new command is one row here, its options in `invocation.rs`, its directory
+//! in `src/commands` and its section in the page.
 
 use super::error::Error;
 use super::given::Given;

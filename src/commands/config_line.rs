@@ -1,11 +1,10 @@
 //! The line of the configuration that decides about a process.
 
 use crate::config::{Config, Group, Location, Rule, Schedule, Written};
-use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold};
 use std::fmt;
 
-/// A value of the configuration and where it is set.
+/// A value of the configuration and where it is set; the value as it is written, with its line breaks.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigLine {
     location: Option<Location>,
@@ -18,7 +17,7 @@ impl fmt::Display for ConfigLine {
             Some(location) => write!(f, "{}:{}: ", location.shown_file(), location.line)?,
             None => f.write_str("built-in default: ")?,
         }
-        OneLine(&self.text).fmt(f)
+        f.write_str(&self.text)
     }
 }
 

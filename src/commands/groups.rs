@@ -85,8 +85,8 @@ impl Members for Near<'_> {
     }
 }
 
-/// All groups that a scan of all processes has found, and what would be killed for them; the rows of those groups alone that
-/// `only` belongs to, where it is given.
+/// All groups that a scan of all processes has found, and what would be killed for them; the rows of those groups alone
+/// that `only` belongs to, where it is given.
 pub(crate) fn read(
     policy: &Policy,
     sampler: &Sampler,

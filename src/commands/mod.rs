@@ -31,7 +31,8 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// Puts into force what the schedules say at this time of the week; the index of the one in force, None if there is none.
+/// Puts into force what the schedules say at this time of the week; the index of the one in force, None if there is
+/// none.
 pub(crate) fn follow_schedule(config: &mut Config) -> Option<usize> {
     config.follow(week_minute())
 }

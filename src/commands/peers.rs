@@ -1,5 +1,5 @@
-//! Other programs that kill when the machine as a whole is short of memory: which of them run, and how to choose. They are
-//! found among the processes, by names that their executables verify: any user can call a process "earlyoom". What
+//! Other programs that kill when the machine as a whole is short of memory: which of them run, and how to choose. They
+//! are found among the processes, by names that their executables verify: any user can call a process "earlyoom". What
 //! hidepid hides is not known, and nothing is claimed of it.
 
 use crate::config::SystemAction;
@@ -68,9 +68,11 @@ pub(crate) fn notes(peers: &[Peer], action: SystemAction) -> Vec<String> {
         match action {
             SystemAction::Kill => {}
             SystemAction::Warn => {
-                return format!("{kills}, and [system] only warns, which goes well");
+                return format!("{kills}, and [system] only warns, so the two do not conflict");
             }
-            SystemAction::Off => return format!("{kills}, and [system] is off, which goes well"),
+            SystemAction::Off => {
+                return format!("{kills}, and [system] is off, so the two do not conflict");
+            }
         }
         let stop = match unit {
             Some(unit) => format!("systemctl disable --now {}", OneLine(unit)),

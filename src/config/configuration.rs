@@ -3,9 +3,9 @@
 
 use super::error::Location;
 use super::group::Group;
-use super::rule::{Matcher, Rule};
+use super::rule::{Action, Matcher, Rule};
 use super::schedule::{self, Schedule, WeekMinute};
-use super::system::System;
+use super::system::{System, SystemAction};
 use super::thresholds::Thresholds;
 use super::whitelist::Whitelist;
 use crate::escape::Escaped;
@@ -221,7 +221,17 @@ impl Config {
         rules.chain(groups.map(|group| (&group.matcher, group.location.as_ref())))
     }
 
-    /// Puts into force what applies at this time of the week. Returns the index of the schedule in force; None for none.
+    /// Whether something is killed or reported although both thresholds of `[thresholds]` are off.
+    pub(super) fn has_other_thresholds(&self) -> bool {
+        let has_own = |rule: &Rule| rule.thresholds.is_some() && rule.action != Action::Protect;
+        !self.groups.is_empty()
+            || self.system.action == SystemAction::Kill
+            || self.rules.iter().any(has_own)
+            || self.schedules.iter().any(|s| s.thresholds.is_some())
+    }
+
+    /// Puts into force what applies at this time of the week. Returns the index of the schedule in force; None for
+    /// none.
     pub fn follow(&mut self, at: WeekMinute) -> Option<usize> {
         let index = schedule::in_force(&self.schedules, at);
         let schedule = index.and_then(|index| self.schedules.get(index));

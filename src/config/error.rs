@@ -1,7 +1,7 @@
 //! Why a configuration was rejected, and what is doubtful about one that was accepted: every cause with its
 //! file, line and column. No I/O.
 
-use super::suspect::{Compared, Suspicion};
+use super::suspect::{Compared, Suspicion, Within};
 use crate::paths;
 use crate::quantities::Bytes;
 use std::fmt;
@@ -26,8 +26,10 @@ pub enum Cause {
         /// What the system said.
         error: io::Error,
     },
-    /// At a reload: the file had content, and what happened to it.
+    /// At a reload: the configuration file had content, and what happened to it.
     Lost(PathBuf, &'static str),
+    /// At a reload: the drop-in had content, and is empty.
+    EmptiedDropIn(PathBuf),
     /// The file can be read, but its content is wrong.
     Invalid {
         /// None where it is about the file as a whole.
@@ -70,6 +72,7 @@ pub(super) enum WarningKind {
         key: &'static str,
         text: String,
         suspicion: Suspicion,
+        within: Within,
     },
     /// A key of a rule that protects whatever the key says.
     BesideProtect(&'static str),
@@ -161,7 +164,7 @@ impl Cause {
     /// None where it is about a file as a whole.
     pub fn location(&self) -> Option<&Location> {
         match self {
-            Self::Unreadable { .. } | Self::Lost(..) => None,
+            Self::Unreadable { .. } | Self::Lost(..) | Self::EmptiedDropIn(_) => None,
             Self::Invalid { location, .. } => location.as_ref(),
         }
     }
@@ -178,6 +181,11 @@ impl fmt::Display for Cause {
                     quoted(file)
                 )
             }
+            Self::EmptiedDropIn(file) => write!(
+                f,
+                "{} is empty now: remove the file to end what it set, and reload",
+                quoted(file)
+            ),
             Self::Invalid { location, message } => {
                 write_location(f, location.as_ref())?;
                 f.write_str(message)
@@ -196,22 +204,22 @@ impl fmt::Display for Warning {
                     f,
                     "user {user:?} does not exist; the entry has no effect until it does"
                 )?;
-                write_suspicion(f, user)
+                write_suspicion(f, user, Within::Whitelist)
             }
             WarningKind::UnknownRuleUser(user) => {
                 write!(
                     f,
                     "user {user:?} does not exist; this rule or group matches nothing until it does"
                 )?;
-                write_suspicion(f, user)
+                write_suspicion(f, user, Within::Matcher)
             }
             WarningKind::NoRuleUser(pattern) => {
                 write!(
                     f,
-                    "no user has a name like {pattern:?}; this rule matches nothing until a reload \
-                     finds one"
+                    "no user has a name like {pattern:?}; this rule or group matches nothing until a \
+                     reload finds one"
                 )?;
-                write_suspicion(f, pattern)
+                write_suspicion(f, pattern, Within::Matcher)
             }
             WarningKind::UserLookup(user, error) => write!(
                 f,
@@ -237,7 +245,10 @@ impl fmt::Display for Warning {
                 key,
                 text,
                 suspicion,
-            } => write!(f, "{key} has {text}, which {suspicion}"),
+                within,
+            } => {
+                write!(f, "{key} has {text}, which {}", suspicion.told(*within))
+            }
             WarningKind::BesideProtect(key) => write!(
                 f,
                 "\"{key}\" has no effect beside action = \"protect\", which protects whatever the \
@@ -361,9 +372,9 @@ fn quoted(path: &Path) -> String {
 }
 
 /// What is suspect about the name of a user that does not exist.
-fn write_suspicion(f: &mut fmt::Formatter<'_>, user: &str) -> fmt::Result {
+fn write_suspicion(f: &mut fmt::Formatter<'_>, user: &str, within: Within) -> fmt::Result {
     match Suspicion::of(user, Compared::User) {
-        Some(suspicion) => write!(f, "; it {suspicion}"),
+        Some(suspicion) => write!(f, "; it {}", suspicion.told(within)),
         None => Ok(()),
     }
 }

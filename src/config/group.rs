@@ -5,6 +5,7 @@ use super::rule::Matcher;
 use super::thresholds::Thresholds;
 use crate::quantities::{Metric, Percent};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So many groups can be given.
@@ -56,7 +57,7 @@ impl Default for Group {
 /// What the members of a group have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupBy {
-    /// Their user.
+    /// Their real user.
     User,
     /// The part of the path of their control group that `unit` matches.
     Unit,
@@ -135,6 +136,11 @@ impl Group {
         self.label.as_deref().unwrap_or(self.by().name())
     }
 
+    /// Notes that what it is called can't be read: nothing else is said of its label.
+    pub(super) fn forget_label(&mut self) {
+        self.label = Some(String::new());
+    }
+
     /// What is wrong with it, and how to correct it; None where nothing is.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let Some(by) = self.by else {
@@ -151,11 +157,18 @@ impl Group {
             Some("by = \"unit\" needs unit, such as unit = \"session-*.scope\"")
         } else if matches!(by, GroupBy::Tree | GroupBy::All) && !has_matcher {
             Some(
-                "by = \"tree\" and by = \"all\" need name, user, exe or unit: without one of them every process would be a member",
+                "by = \"tree\" and by = \"all\" need name, user, exe or unit: without one of them every process \
+                 would be a member",
             )
         } else if by == GroupBy::User && self.kill == GroupKill::All {
             Some(
-                "kill = \"all\" would end all that a user runs, the session as well: give kill = \"largest\" or \"newest\", or another by",
+                "kill = \"all\" would kill all that a user runs, the session as well: give kill = \"largest\" or \
+                 \"newest\", or another by",
+            )
+        } else if self.kill == GroupKill::All && self.matcher.is_all_wildcards() {
+            Some(
+                "kill = \"all\" needs more than wildcards in name, user, exe or unit: these match every process, \
+                 and all of them would be killed; give a narrower pattern, or kill = \"largest\" or \"newest\"",
             )
         } else {
             None
@@ -166,25 +179,33 @@ impl Group {
 /// What is wrong with all groups together.
 pub(super) fn faults(groups: &[Group]) -> Vec<Cause> {
     let mut faults = Vec::new();
-    for (index, group) in groups.iter().enumerate() {
-        let label = group.label();
-        let message = if index == MOST {
-            format!(
-                "there are more than {MOST} groups, of which each is judged alone: join some by a pattern"
-            )
-        } else if groups
-            .iter()
-            .take(index)
-            .any(|other| other.label() == label)
-        {
-            format!("[[group]] has the label {label:?} of an earlier group: give it another label")
-        } else {
-            continue;
-        };
+    let mut fault = |location: &Option<Location>, message| {
         faults.push(Cause::Invalid {
-            location: group.location.clone(),
+            location: location.clone(),
             message,
         });
+    };
+    let file = |group: &Group| group.location.as_ref().map(|at| Arc::clone(&at.file));
+    // The groups of a later file stand first; an error is about the one that was read later.
+    let files = groups.chunk_by(|one, next| file(one) == file(next));
+    let as_read: Vec<&Group> = files.rev().flatten().collect();
+    for (index, group) in as_read.iter().enumerate() {
+        let label = group.label();
+        let mut earlier = as_read.iter().take(index);
+        let other = earlier.find(|other| other.label() == label && !label.is_empty());
+        if index == MOST {
+            let message = format!(
+                "there are more than {MOST} groups, of which each is judged alone: join some by a pattern"
+            );
+            fault(&group.location, message);
+        } else if let Some(other) = other {
+            let other = other.location.as_ref();
+            let other = other.map_or(String::new(), |at| format!(", as the group at {at} has"));
+            let message = format!(
+                "[[group]] has the label {label:?}{other}: give one of the two another label"
+            );
+            fault(&group.location, message);
+        }
     }
     faults
 }

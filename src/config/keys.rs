@@ -1,5 +1,5 @@
-//! Every configuration key, one row each. Parsing, defaults, hints, `check`, the changes that a reload logs and the list
-//! of the page are made from these rows; the shipped config.toml is checked against them.
+//! Every configuration key, one row each. Parsing, defaults, hints, `check`, the changes that a reload logs and the
+//! list of the page are made from these rows; the shipped config.toml is checked against them.
 
 use super::configuration::Config;
 use super::group::Group;

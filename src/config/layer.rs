@@ -30,6 +30,9 @@ pub(super) enum Source {
     DropIn,
 }
 
+/// The thresholds of a table, of which one is enough.
+const THRESHOLDS: [&str; 2] = ["ram_percent_threshold", "ram_gb_threshold"];
+
 struct Layer<'t> {
     document: Document<'t>,
     source: Source,
@@ -47,8 +50,8 @@ struct Given {
     read: Written,
 }
 
-/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it, and what has no effect in
-/// its rules.
+/// Puts what `text` holds on top of `config` and `written`; returns all that is wrong with it, and what has no effect
+/// in its rules.
 pub(super) fn read(
     file: &Path,
     text: &str,
@@ -200,7 +203,7 @@ impl<'t> Layer<'t> {
     /// Checks a rule as a whole.
     fn rule(&mut self, given: &Given, rule: &mut Rule) {
         rule.location = self.location(given.at);
-        self.check_thresholds(given, rule.thresholds);
+        self.check_thresholds(given, &mut rule.thresholds);
         let matchers = ["name", "names", "user", "users", "exe", "cmdline", "unit"];
         if given.count(&matchers) == 0 {
             let message = "must say which processes it matches: name, user, exe, cmdline or unit \
@@ -225,6 +228,12 @@ impl<'t> Layer<'t> {
                 self.reject(given, message);
             }
         }
+        // What a group is called that has an error here is not known, and no other has the same label.
+        let is_given = |key| given.count(&[key]) > 0;
+        let called_by = if is_given("label") { "label" } else { "by" };
+        if !is_read(&&called_by.to_owned()) {
+            group.forget_label();
+        }
         self.warnings
             .extend(no_effect::in_group(group, &given.read));
     }
@@ -233,7 +242,7 @@ impl<'t> Layer<'t> {
     fn schedule(&mut self, given: &Given, schedule: &mut Schedule) {
         schedule.location = self.location(given.at);
         schedule.from %= 24 * 60;
-        self.check_thresholds(given, schedule.thresholds);
+        self.check_thresholds(given, &mut schedule.thresholds);
         match given.read.entry(given.name, "days") {
             None => schedule.days = [true; 7],
             Some(days) if days.items.is_empty() => self.reject(
@@ -249,11 +258,14 @@ impl<'t> Layer<'t> {
     }
 
     /// With one of the two given, the other is off: at its usual value it would make a higher one ineffective.
-    fn check_thresholds(&mut self, given: &Given, thresholds: Option<Thresholds>) {
-        let keys = ["ram_percent_threshold", "ram_gb_threshold"];
-        let is_read = |key: &&str| given.read.entry(given.name, key).is_some();
-        let all_read = keys.iter().filter(|key| is_read(key)).count() == given.count(&keys);
-        if all_read && thresholds.is_some_and(Thresholds::are_off) {
+    fn check_thresholds(&mut self, given: &Given, thresholds: &mut Option<Thresholds>) {
+        let is_read = |key: &&&str| given.read.entry(given.name, key).is_some();
+        let read = THRESHOLDS.iter().filter(is_read).count();
+        let all_read = read == given.count(&THRESHOLDS);
+        if !all_read {
+            // It is one that is given, whatever it was meant to be.
+            thresholds.get_or_insert_default();
+        } else if thresholds.is_some_and(Thresholds::are_off) {
             let message = "has both thresholds off; to protect processes, use a rule with \
                            action = \"protect\"";
             self.reject(given, message);

@@ -109,8 +109,8 @@ impl Config {
         Ok(texts.load(lookup, list)?.with_files())
     }
 
-    /// Fails where a daemon that has these files in force would reject a reload of what was loaded here, as files have lost
-    /// their content since. `warnings` are those of this load.
+    /// Fails where a daemon that has these files in force would reject a reload of what was loaded here, as files have
+    /// lost their content since. `warnings` are those of this load.
     ///
     /// # Errors
     /// What is lost.
@@ -309,8 +309,8 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and have
-    /// none now.
+    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and
+    /// have none now.
     fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
         if had_main {
@@ -339,7 +339,7 @@ fn lost_main(origin: &Origin) -> Option<Cause> {
 }
 
 fn lost_drop_in(file: impl AsRef<Path>) -> Cause {
-    Cause::Lost(file.as_ref().to_owned(), "is empty now")
+    Cause::EmptiedDropIn(file.as_ref().to_owned())
 }
 
 impl Draft {
@@ -364,13 +364,14 @@ impl Draft {
     }
 
     fn check_thresholds(&mut self) {
-        if self.config.base_thresholds.are_off() {
+        if self.config.base_thresholds.are_off() && !self.config.has_other_thresholds() {
             let location = |key| self.written.entry("thresholds", key)?.location.clone();
             self.causes.push(Cause::Invalid {
                 location: location("ram_gb_threshold")
                     .or_else(|| location("ram_percent_threshold")),
-                message: "both thresholds are off: set \"ram_percent_threshold\" below 100 \
-                          or \"ram_gb_threshold\" below inf"
+                message: "both thresholds are off, and there is no other: set \"ram_percent_threshold\" \
+                          below 100 or \"ram_gb_threshold\" below inf, or give a [[group]], a [[rule]] or \
+                          a [[schedule]] with a threshold, or action = \"kill\" in [system]"
                     .to_owned(),
             });
         }

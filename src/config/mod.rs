@@ -1,11 +1,12 @@
-//! Configuration text -> [`Config`], valid by construction. May read the files of a configuration, ask whether there is a
-//! directory for those that it names, and ask the user database; touches neither /proc nor signals nor the log.
+//! Configuration text -> [`Config`], valid by construction. May read the files of a configuration, ask whether there is
+//! a directory for those that it names, and ask the user database; touches neither /proc nor signals nor the log.
 //!
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
-//! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so that
-//! all that is wrong with it is reported at once (`error`), and so is all that has no effect (`no_effect`, `suspect`). A
-//! key is a row (`slot`, of a list `items`); its value is read by `value`, stored in `configuration`, `system`, `whitelist`, `rule`, `group` or
-//! `schedule`, and kept as it was written, with its location (`written`). `typed` knows what people write instead of a value.
+//! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so
+//! that all that is wrong with it is reported at once (`error`), and so is all that has no effect (`no_effect`,
+//! `suspect`). A key is a row (`slot`, of a list `items`); its value is read by `value`, stored in `configuration`,
+//! `system`, `whitelist`, `rule`, `group` or `schedule`, and kept as it was written, with its location (`written`).
+//! `typed` knows what people write instead of a value.
 
 mod changes;
 mod configuration;

@@ -1,5 +1,5 @@
-//! Entries of a configuration that have no effect, or not the one that was meant: `check` and the daemon report the same
-//! ones, with the fix. Pure: what files are is handed in.
+//! Entries of a configuration that have no effect, or not the one that was meant: `check` and the daemon report the
+//! same ones, with the fix. Pure: what files are is handed in.
 
 use super::configuration::Config;
 use super::error::{Effect, Warning, WarningKind};
@@ -9,7 +9,7 @@ use super::rule::{Action, Matcher, Rule};
 use super::schedule;
 use super::shown::shown;
 use super::slot::Slot;
-use super::suspect::{Compared, Suspicion};
+use super::suspect::{Compared, Suspicion, Within};
 use super::written::Written;
 use crate::quantities::Metric;
 
@@ -30,6 +30,7 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
                     key: "names",
                     text: shown(text),
                     suspicion,
+                    within: Within::Whitelist,
                 },
             }),
         );
@@ -119,6 +120,7 @@ fn in_matcher(table: &str, matcher: &Matcher, read: &Written) -> Vec<Warning> {
                 key,
                 text: shown(text),
                 suspicion,
+                within: Within::Matcher,
             },
         }));
     }

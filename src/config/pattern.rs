@@ -79,6 +79,11 @@ impl NamePattern {
         self.glob.is_some()
     }
 
+    /// Whether it has no character that a name or a path must have: `*`, `?*`, `/*`, `*/*`.
+    pub(super) fn is_all_wildcards(&self) -> bool {
+        self.text.contains('*') && self.text.chars().all(|c| matches!(c, '*' | '?' | '/'))
+    }
+
     /// Whether it matches `name` as a whole.
     pub fn matches(&self, name: &[u8]) -> bool {
         match &self.glob {

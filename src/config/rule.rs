@@ -86,6 +86,14 @@ impl UserMatcher {
 }
 
 impl Matcher {
+    /// Whether something is given, and nothing of it is more than wildcards.
+    pub(super) fn is_all_wildcards(&self) -> bool {
+        let user = self.user.as_ref().map(|user| &user.pattern);
+        let others = [&self.name, &self.exe, &self.cmdline, &self.unit];
+        let mut given = others.into_iter().flatten().chain(user).peekable();
+        given.peek().is_some() && given.all(NamePattern::is_all_wildcards)
+    }
+
     /// Whether every process that `later` matches is matched by this one, as far as the texts show.
     pub(super) fn covers(&self, later: &Self) -> bool {
         let covers = |own: &Option<NamePattern>, other: &Option<NamePattern>| match (own, other) {

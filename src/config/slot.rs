@@ -239,8 +239,8 @@ impl<T> Slot<T> {
         })
     }
 
-    /// What is to be written where `text` was typed: an allowed value, in quotes where it needs them. None where nothing is
-    /// probably meant.
+    /// What is to be written where `text` was typed: an allowed value, in quotes where it needs them. None where
+    /// nothing is probably meant.
     pub(super) fn meant(&self, text: &str) -> Option<String> {
         let meant = match self {
             Self::Flag(_) => typed::flag(text),
@@ -265,8 +265,8 @@ impl<T> Slot<T> {
         is_allowed.then_some(meant)
     }
 
-    /// The value for people. None where it is off or the key is not given, and for what is shown otherwise: the times and
-    /// the days of a schedule, and lists.
+    /// The value for people. None where it is off or the key is not given, and for what is shown otherwise: the times
+    /// and the days of a schedule, and lists.
     pub(super) fn show(&self, owner: &mut T) -> Option<String> {
         match self {
             Self::Flag(at) => Some(at(owner).to_string()),

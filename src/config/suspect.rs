@@ -2,7 +2,6 @@
 //! another program's configuration. Pure.
 
 use super::shown::shown;
-use std::fmt;
 
 /// What a text is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +16,15 @@ pub(super) enum Compared {
     Unit,
     /// The arguments, which hold any text.
     Cmdline,
+}
+
+/// Where a text stands, which decides what is to be written instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    /// A list of the whitelist.
+    Whitelist,
+    /// A rule or a group, where each key has one pattern.
+    Matcher,
 }
 
 /// Why a text matches nothing, or not what was meant.
@@ -166,55 +174,66 @@ fn glob(regex: &str) -> Option<String> {
     (is_simple && !glob.is_empty()).then_some(glob)
 }
 
-/// The end of a sentence that begins with the text: what is wrong, and the fix.
-impl fmt::Display for Suspicion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Quotes(text) => {
-                write!(f, "can never match: it has quotes of its own, write {}", shown(text))
-            }
-            Self::Blanks(text) => write!(
-                f,
-                "can never match: it has a blank or an invisible character at an end, write {}",
+impl Suspicion {
+    /// The end of a sentence that begins with the text: what is wrong, and the fix.
+    pub(super) fn told(&self, within: Within) -> String {
+        let never = match self {
+            Self::Regex(glob) => return regex_told(glob.as_deref()),
+            Self::Quotes(text) => format!("it has quotes of its own, write {}", shown(text)),
+            Self::Blanks(text) => format!(
+                "it has a blank or an invisible character at an end, write {}",
                 shown(text)
             ),
             Self::Several(parts) => {
                 let parts: Vec<_> = parts.iter().map(|part| shown(part)).collect();
-                write!(f, "can never match: it is one name, write {}", parts.join(", "))
-            }
-            Self::Regex(Some(glob)) => write!(
-                f,
-                "is written as a regular expression, but patterns are those of the shell: write {}",
-                shown(glob)
-            )
-            .and_then(|()| {
-                f.write_str(if glob.ends_with('*') {
-                    "; where a dot is meant, write [.] for it"
-                } else {
-                    ""
-                })
-            }),
-            Self::Regex(None) => f.write_str(
-                "is written as a regular expression, but patterns are those of the shell, with *, ? and [...]",
-            ),
-            Self::Path(path, name) => {
-                write!(f, "can never match: it is a path, write {}", shown(name))?;
-                if path.starts_with('/') {
-                    let path = shown(path);
-                    write!(f, ", or a [[rule]] with exe = {path} and action = \"protect\"")?;
+                let parts = parts.join(", ");
+                match within {
+                    Within::Whitelist => format!("it is one name, write {parts}"),
+                    Within::Matcher => {
+                        format!("it is one name, write a table of its own for each of {parts}")
+                    }
                 }
-                Ok(())
             }
-            Self::UnitName(unit) => write!(
-                f,
-                "can never match: it is a unit, write a [[rule]] with unit = {} and action = \"protect\"",
-                shown(unit)
-            ),
-            Self::TooLong => write!(
-                f,
-                "can never match: it is longer than a process name can be ({LONGEST_NAME} bytes)"
-            ),
+            Self::Path(path, name) => {
+                let mut told = format!("it is a path, write {}", shown(name));
+                if path.starts_with('/') {
+                    told = format!("{told}, or {}", instead("exe", path, within));
+                }
+                told
+            }
+            Self::UnitName(unit) => {
+                format!("it is a unit, write {}", instead("unit", unit, within))
+            }
+            Self::TooLong => {
+                format!("it is longer than a process name can be ({LONGEST_NAME} bytes)")
+            }
+        };
+        format!("can never match: {never}")
+    }
+}
+
+/// What is to be written for a text that is none of a name.
+fn instead(key: &str, text: &str, within: Within) -> String {
+    let text = shown(text);
+    match within {
+        Within::Whitelist => format!("a [[rule]] with {key} = {text} and action = \"protect\""),
+        Within::Matcher => format!("{key} = {text} instead of name"),
+    }
+}
+
+fn regex_told(glob: Option<&str>) -> String {
+    let told = "is written as a regular expression, but patterns are those of the shell";
+    match glob {
+        Some(glob) => {
+            let is_open = glob.ends_with('*');
+            let dot = if is_open {
+                "; where a dot is meant, write [.] for it"
+            } else {
+                ""
+            };
+            format!("{told}: write {}{dot}", shown(glob))
         }
+        None => format!("{told}, with *, ? and [...]"),
     }
 }
 
@@ -223,7 +242,7 @@ mod tests {
     use super::*;
 
     fn name(text: &str) -> Option<String> {
-        Suspicion::of(text, Compared::Name).map(|found| found.to_string())
+        Suspicion::of(text, Compared::Name).map(|found| found.told(Within::Whitelist))
     }
 
     #[test]
@@ -269,6 +288,29 @@ mod tests {
                 .unwrap()
                 .contains("longer than a process name")
         );
+    }
+
+    #[test]
+    fn the_fix_in_a_rule_or_group_is_a_key_of_it() {
+        for (text, fix) in [
+            (
+                "/usr/bin/bash",
+                "it is a path, write \"bash\", or exe = \"/usr/bin/bash\" instead of name",
+            ),
+            ("./bash", "it is a path, write \"bash\""),
+            (
+                "nginx.service",
+                "it is a unit, write unit = \"nginx.service\" instead of name",
+            ),
+            (
+                "sshd|bash",
+                "it is one name, write a table of its own for each of \"sshd\", \"bash\"",
+            ),
+        ] {
+            let told = Suspicion::of(text, Compared::Name).unwrap();
+            let told = told.told(Within::Matcher);
+            assert_eq!(told, format!("can never match: {fix}"));
+        }
     }
 
     #[test]

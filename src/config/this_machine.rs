@@ -1,6 +1,6 @@
-//! What a configuration takes away, or can't do here: built-in names that a list replaces, a threshold that never decides
-//! on a machine of this size, executables behind symbolic links. `check` and the daemon report the same. Touches the
-//! paths of executables.
+//! What a configuration takes away, or can't do here: built-in names that a list replaces, a threshold that never
+//! decides on a machine of this size, executables behind symbolic links. `check` and the daemon report the same.
+//! Touches the paths of executables.
 
 use super::configuration::{Config, Origin};
 use super::error::{Location, Warning, WarningKind};
@@ -76,8 +76,8 @@ pub fn idle_threshold(config: &Config, written: &Written, total: Bytes) -> Optio
     })
 }
 
-/// Executables of rules and groups that no process can run by this path: one without a slash, and one behind a symbolic link, which
-/// the kernel names by where the link leads.
+/// Executables of rules and groups that no process can run by this path: one without a slash, and one behind a symbolic
+/// link, which the kernel names by where the link leads.
 pub(super) fn executables(config: &Config) -> Vec<Warning> {
     let mut found = Vec::new();
     for (matcher, location) in config.matchers() {
@@ -112,8 +112,8 @@ pub(super) fn executables(config: &Config) -> Vec<Warning> {
     found
 }
 
-/// The same pattern with the symbolic links before its first wildcard followed; None where there are none, or nothing is
-/// there.
+/// The same pattern with the symbolic links before its first wildcard followed; None where there are none, or nothing
+/// is there.
 fn real_path(pattern: &str) -> Option<String> {
     let wildcard = pattern.find(['*', '?', '[', '\\']);
     let (fixed, rest) = match wildcard {

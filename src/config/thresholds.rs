@@ -2,8 +2,8 @@
 
 use crate::quantities::{Bytes, Percent};
 
-/// The memory that a process must not exceed, as two thresholds of which exceeding one is enough. In a loaded
-/// configuration at least one is on.
+/// The memory that a process must not exceed, as two thresholds of which exceeding one is enough. Those of
+/// `[thresholds]` may both be off where something else has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Thresholds {
     pub(super) percent: Option<Percent>,
@@ -40,7 +40,8 @@ impl Thresholds {
             .map(|percent| percent.of(total))
     }
 
-    /// The lower of the two in bytes: only a process with more can be over a threshold on a machine with `total` memory.
+    /// The lower of the two in bytes: only a process with more can be over a threshold on a machine with `total`
+    /// memory.
     pub fn lowest(self, total: Bytes) -> Bytes {
         [self.percent_of(total), self.amount()]
             .into_iter()

@@ -1,5 +1,5 @@
-//! What people type for a value that TOML does not have: `2GB`, `10%`, `yes`, `30s`, `sshd, bash`. Each function returns
-//! the value as it is to be written; None where nothing is probably meant. Pure.
+//! What people type for a value that TOML does not have: `2GB`, `10%`, `yes`, `30s`, `sshd, bash`. Each function
+//! returns the value as it is to be written; None where nothing is probably meant. Pure.
 
 use super::schedule::DAYS;
 use super::shown::shown;

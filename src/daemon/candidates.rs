@@ -1,5 +1,5 @@
-//! The processes that may be killed while the machine is short of memory: read without waiting for any of them, together
-//! with what was learnt of them while there was time. Touches /proc.
+//! The processes that may be killed while the machine is short of memory: read without waiting for any of them,
+//! together with what was learnt of them while there was time. Touches /proc.
 
 use super::scan::Machine;
 use super::victims::Victims;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 /// A smaller process is no candidate, not even with its kin.
 const SMALLEST: Bytes = Bytes::new(1 << 20);
 
-/// So many processes may be candidates: the largest now, those that were at the last regular scan and may be swapped out
-/// by now, and some whose main thread has exited.
+/// So many processes may be candidates: the largest now, those that were at the last regular scan and may be swapped
+/// out by now, and some whose main thread has exited.
 const CANDIDATES: usize = 144;
 const LEADERS: usize = 16;
 

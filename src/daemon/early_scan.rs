@@ -76,8 +76,8 @@ pub(super) struct EarlyScan {
 }
 
 impl EarlyScan {
-    /// Watches no process before the first [`EarlyScan::renew`]. Also returns why PSI does not notify of pressure. Fails
-    /// where meminfo can't be opened.
+    /// Watches no process before the first [`EarlyScan::renew`]. Also returns why PSI does not notify of pressure.
+    /// Fails where meminfo can't be opened.
     pub(super) fn new(sampler: &Sampler, now: Instant) -> Result<(Self, io::Result<()>), Error> {
         let (pressure, notifies) = match Pressure::watch() {
             Ok(pressure) => (Some(pressure), Ok(())),

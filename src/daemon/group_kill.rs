@@ -1,5 +1,5 @@
-//! Members of a group that are killed: which, and their signals. Touches /proc and sends signals; reports nothing, so that no
-//! log keeps a signal waiting.
+//! Members of a group that are killed: which, and their signals. Touches /proc and sends signals; reports nothing, so
+//! that no log keeps a signal waiting.
 
 use super::group_reader::Reader;
 use super::groups::{GroupReport, Groups, Signalled};
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 /// So long members are chosen for, which comes before a kill only.
 const BUDGET: Duration = Duration::from_millis(500);
-/// So long all of them are found and signalled; what is left is done by a later scan, but for a tree, of which there may be
-/// nothing left to be found by.
+/// So long all of them are found and signalled; what is left is done by a later scan, but for a tree, of which there
+/// may be nothing left to be found by.
 const BUDGET_FOR_ALL: Duration = Duration::from_secs(2);
 /// How often all members of a group are signalled at once: what they have forked meanwhile is signalled as well.
 const ROUNDS: usize = 3;
@@ -221,8 +221,8 @@ impl Groups {
         members
     }
 
-    /// Holds a member, decides again, and sends it SIGTERM. An order counts once for the limit of kills, and none is given
-    /// where the group is within its threshold by now.
+    /// Holds a member, decides again, and sends it SIGTERM. An order counts once for the limit of kills, and none is
+    /// given where the group is within its threshold by now.
     fn signal(
         &mut self,
         order: &mut Order,

@@ -1,5 +1,5 @@
-//! What is reported of groups, after the signals, and what `status` and the metrics have of them. Touches the log; decides
-//! nothing.
+//! What is reported of groups, after the signals, and what `status` and the metrics have of them. Touches the log;
+//! decides nothing.
 
 use super::groups::{GroupReport, Groups, Signalled};
 use super::report::Reports;

@@ -1,5 +1,5 @@
-//! Groups at a regular scan: sums up their memory, and does what the policy says of those over their thresholds. Touches
-//! /proc; reports nothing, so that no log keeps a signal waiting.
+//! Groups at a regular scan: sums up their memory, and does what the policy says of those over their thresholds.
+//! Touches /proc; reports nothing, so that no log keeps a signal waiting.
 
 use super::group_reader::sum_up;
 use super::scan::{Context, Machine};
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// So long groups are summed up in a scan; the rest is read in the next one. Most scans need a small part of it.
 const BUDGET: Duration = Duration::from_millis(40);
-/// Where it was not enough the next one has twice as much, up to 40 ms for each second between scans, and this: the loop
-/// does nothing else meanwhile. 30,000 processes that are matched by name take 0.3 s.
+/// Where it was not enough the next one has twice as much, up to 40 ms for each second between scans, and this: the
+/// loop does nothing else meanwhile. 30,000 processes that are matched by name take 0.3 s.
 const LONGEST: Duration = Duration::from_secs(1);
 /// After so many scans in a row that could not tell of each group, this is reported.
 const PATIENCE: u32 = 5;
@@ -29,7 +29,7 @@ pub(super) enum GroupReport {
     Over(GroupSum, GroupStep),
     /// So are others, and all their members are protected.
     Protected(GroupSum),
-    /// The limit of kills keeps this member.
+    /// The limit of kills protects this member.
     KillLimit(Process, Breach),
     /// A member was signalled.
     Signal(Signalled),
@@ -82,8 +82,8 @@ impl Groups {
         (self.budget, self.incomplete) = (BUDGET, 0);
     }
 
-    /// Before a scan: whether it is to keep the sizes of all processes. Without a group nothing is read for that, and in a
-    /// shortage nothing that waits for another process: the guard acts then.
+    /// Before a scan: whether it is to keep the sizes of all processes. Without a group nothing is read for that, and
+    /// in a shortage nothing that waits for another process: the guard acts then.
     pub(super) fn prepare(machine: &mut Machine, policy: &Policy, is_wanted: bool) {
         let is_wanted = is_wanted && !policy.config.groups.is_empty() && !machine.is_confined();
         let is_wanted = is_wanted && {
@@ -93,8 +93,8 @@ impl Groups {
         machine.snapshot.sizes.want(is_wanted);
     }
 
-    /// After a regular scan: sums up the groups where it has kept the sizes of processes, and signals members where that is
-    /// due.
+    /// After a regular scan: sums up the groups where it has kept the sizes of processes, and signals members where
+    /// that is due.
     pub(super) fn scan(&mut self, machine: &mut Machine, context: &mut Context<'_>) {
         self.killed = 0;
         self.reports.clear();

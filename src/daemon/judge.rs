@@ -169,8 +169,9 @@ impl Machine {
         self.sampler.memory().unwrap_or(memory)
     }
 
-    /// Signals the candidates with these indices, which share their memory with one that is killed: it comes back when the
-    /// last of them has ended. Each is read when it is held and must be over its threshold and not protected by itself.
+    /// Signals the candidates with these indices, which share their memory with one that is killed: it comes back when
+    /// the last of them has ended. Each is read when it is held and must be over its threshold and not protected by
+    /// itself.
     pub(super) fn terminate_sharers(
         &mut self,
         indices: RangeInclusive<usize>,

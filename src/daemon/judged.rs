@@ -99,14 +99,14 @@ pub(super) struct Tally {
     pub(super) sharers: usize,
 }
 
-/// The largest by anonymous memory of the processes over their thresholds, where the limit of kills spares it.
+/// The largest by anonymous memory of the processes over their thresholds, where the limit of kills protects it.
 #[derive(Default)]
-pub(super) struct Spared {
+pub(super) struct LargestAtLimit {
     process: Option<(Process, Judged)>,
     memory: Bytes,
 }
 
-impl Spared {
+impl LargestAtLimit {
     pub(super) fn look_at(&mut self, process: &Process, judged: &Judged) {
         let memory = process.anonymous();
         if !judged.decision.is_over() || memory < self.memory {

@@ -1,5 +1,5 @@
-//! The daemon: read -> decide -> kill -> report, in a loop. Each part is in a file of its own, and is handed what it may
-//! touch.
+//! The daemon: read -> decide -> kill -> report, in a loop. Each part is in a file of its own, and is handed what it
+//! may touch.
 
 mod candidates;
 mod early_scan;

@@ -19,8 +19,8 @@ pub(super) struct Context<'c> {
     pub(super) reporter: &'c mut Reporter,
 }
 
-/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is not
-/// found then keeps the uid it had. Fails as [`Config::reload_by`].
+/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is
+/// not found then keeps the uid it had. Fails as [`Config::reload_by`].
 pub(super) fn load(before: &Config, file: Option<&Path>) -> Result<Loaded, Error> {
     let lookups = Lookups::begin();
     let uid_of = |name: &str| lookups.uid_of(name);
@@ -47,6 +47,11 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     if options.dry_run {
         config.set_dry_run();
     }
+    state::note_config(reporter.status(), &config, files);
+    if is_reload {
+        // Who waits for the record of it finds the status, and `check` what is in force.
+        reporter.write_status();
+    }
     reporter.emit(&if is_reload {
         Event::Reloaded(&config)
     } else {
@@ -60,7 +65,6 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     reporter.set_notified(config.notify.is_wanted());
     reporter.set_report_interval(config.report_interval);
     reporter.metrics().note_config(&config);
-    state::note_config(reporter.status(), &config, files);
     let memory = sampler.memory().ok();
     let idle = memory.and_then(|memory| idle_threshold(&config, &written, memory.total));
     for warning in warnings.iter().chain(&idle) {

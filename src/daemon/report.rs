@@ -188,7 +188,7 @@ impl Reports<'_> {
         }
     }
 
-    /// Reports a process that the limit of kills in a minute spares.
+    /// Reports a process that the limit of kills in a minute protects.
     pub(super) fn kill_limit(&mut self, process: &Process, breach: &Breach) {
         let limit = self.policy.config.max_kills_per_minute;
         let limit = limit.filter(|_| self.is_first(process, Reported::KillLimitReached));

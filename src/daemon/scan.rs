@@ -2,7 +2,7 @@
 //! it, and SIGTERM is sent to the victims. Touches /proc and sends signals; reports nothing, so that no log and no user
 //! database keeps a signal waiting.
 
-use super::judged::{Judged, Report, ScanKind, ScanOutcome, Spared, Tally};
+use super::judged::{Judged, LargestAtLimit, Report, ScanKind, ScanOutcome, Tally};
 use super::victims::Victims;
 use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
@@ -104,8 +104,8 @@ impl Machine {
         self.wanted.contains(&pid) || self.sampler.is_young(pid)
     }
 
-    /// A victim has ended: what is scanned then. All where some could not be signalled, or share a memory with others; else
-    /// the young ones, among which is what it has forked, and those that are over their thresholds.
+    /// A victim has ended: what is scanned then. All where some could not be signalled, or share a memory with others;
+    /// else the young ones, among which is what it has forked, and those that are over their thresholds.
     pub(super) fn after_end(&mut self) -> Extent {
         self.wanted.clear();
         if self.tally.postponed > 0 || self.tally.sharers > 0 {
@@ -151,7 +151,7 @@ impl Machine {
     pub(super) fn scan(&mut self, extent: Extent, context: &mut Context<'_>) -> Result<(), Error> {
         self.list(extent, context.policy, context.now)?;
         let before = self.tally;
-        let mut spared = Spared::default();
+        let mut at_limit = LargestAtLimit::default();
         let mut index = 0;
         while index < self.sampler.candidates() {
             // One of them is decided about, and what is done to it is done to all.
@@ -159,7 +159,7 @@ impl Machine {
             if let Some(mut process) = self.sampler.candidate(context.policy, index) {
                 let judged = self.judge(&mut process, context);
                 let is_killed = judged.is_killed();
-                spared.look_at(&process, &judged);
+                at_limit.look_at(&process, &judged);
                 self.keep(&process, judged);
                 if is_killed {
                     self.terminate_sharers(index + 1..=index + sharers, context);
@@ -168,7 +168,7 @@ impl Machine {
             index += 1 + sharers;
         }
         // The limit is there against mistakes, not to shelter the one process that has it all.
-        if let Some((mut process, mut judged)) = spared.largest() {
+        if let Some((mut process, mut judged)) = at_limit.largest() {
             let (policy, ledger) = (context.policy, &context.victims.ledger);
             let key = process.key();
             let is_above = policy.is_above_limit(&process, ledger, context.now);
@@ -260,8 +260,8 @@ impl Machine {
         }
     }
 
-    /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing behind
-    /// but its code, stack and heap in memory.
+    /// A scan, and to this process itself everything that is done to a victim, but for the signal. Leaves nothing
+    /// behind but its code, stack and heap in memory.
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
         let _ = self.sampler.scan(policy, &mut self.snapshot);

@@ -1,5 +1,5 @@
-//! The scans in the daemon's loop: which one is made, its signals, and its reports after them. Touches what the daemon has;
-//! decides nothing.
+//! The scans in the daemon's loop: which one is made, its signals, and its reports after them. Touches what the daemon
+//! has; decides nothing.
 
 use super::groups::Groups;
 use super::judged::ScanKind;
@@ -115,8 +115,8 @@ impl Daemon<'_> {
         self.machine.scan(extent, &mut context)
     }
 
-    /// The scan that can't wait: where a victim has ended, of what it has forked and of those that wait for its end; else
-    /// what a tick calls for, where one is due or PSI notified of pressure. None where there is none.
+    /// The scan that can't wait: where a victim has ended, of what it has forked and of those that wait for its end;
+    /// else what a tick calls for, where one is due or PSI notified of pressure. None where there is none.
     pub(super) fn early_scan_due(
         &mut self,
         levels: Option<&Levels>,

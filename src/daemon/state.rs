@@ -69,7 +69,8 @@ pub(super) fn note_shortage_over(status: &mut DaemonStatus, now: u64) {
     }
 }
 
-/// A scan was made, after which so many would be killed but for a dry run, and the next one is due then. Written with [`write_victims`].
+/// A scan was made, after which so many would be killed but for a dry run, and the next one is due then. Written with
+/// [`write_victims`].
 pub(super) fn note_scan(
     reporter: &mut Reporter,
     (outcome, would_kill): (&ScanOutcome, usize),

@@ -1,6 +1,6 @@
-//! The guard of the machine as a whole: reads what says that memory is short, finds the processes that may be killed for
-//! it, and signals those that the policy chooses. Nothing that waits for another process stands before a signal, and
-//! nothing is allocated. Touches /proc and sends signals; reports none of its orders.
+//! The guard of the machine as a whole: reads what says that memory is short, finds the processes that may be killed
+//! for it, and signals those that the policy chooses. Nothing that waits for another process stands before a signal,
+//! and nothing is allocated. Touches /proc and sends signals; reports none of its orders.
 
 use super::candidates::{Candidates, Context, standing};
 use super::scan::Machine;

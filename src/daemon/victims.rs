@@ -305,7 +305,8 @@ impl Victims {
     }
 }
 
-/// A victim as it is now; None if it has ended or can't be read. Where the machine is short of memory, without waiting for the victim.
+/// A victim as it is now; None if it has ended or can't be read. Where the machine is short of memory, without waiting
+/// for the victim.
 fn read(victim: &Victim, handle: &ProcessHandle, context: &Context<'_>) -> Option<Process> {
     let Context {
         policy, sampler, ..

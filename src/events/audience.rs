@@ -1,5 +1,5 @@
-//! Which sinks get a record. Journal and syslog get the two lines of a scan that found nothing only now and then; the log
-//! file and a terminal get every record. Pure.
+//! Which sinks get a record. Journal and syslog get the two lines of a scan that found nothing only now and then; the
+//! log file and a terminal get every record. Pure.
 
 use crate::proc::SystemMemory;
 use log::Record;

@@ -1,4 +1,5 @@
-//! What is stated of each event: [`Event::describe`] has one arm for each, and all that is stated of it is stated there.
+//! What is stated of each event: [`Event::describe`] has one arm for each, and all that is stated of it is stated
+//! there.
 
 use super::description::{Counter, Description, Failure, debug, error, info, warning};
 use super::event::Event;

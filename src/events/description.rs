@@ -1,5 +1,5 @@
-//! What is stated once of an event: its name, its MESSAGE_ID, its level, which sinks get it, what it counts, and which of its
-//! data become fields. Pure.
+//! What is stated once of an event: its name, its MESSAGE_ID, its level, which sinks get it, what it counts, and which
+//! of its data become fields. Pure.
 
 use super::group_name::GroupMemory;
 use crate::policy::{Breach, Exemption};

@@ -13,12 +13,13 @@ use std::fmt::{self, Display, Formatter};
 /// Something about a group of processes.
 #[derive(Clone, Copy, Debug)]
 pub enum GroupEvent<'e> {
-    /// A group is over its threshold, and what is said of that beside: that it is only reported, or that memory is plentiful.
+    /// A group is over its threshold, and what is said of that beside: that it is only reported, or that memory is
+    /// plentiful.
     Over(GroupMemory<'e>, GroupNote),
     /// Why a member was sent a signal.
     Reason(&'e Process, &'e Breach, GroupName<'e>, GroupKill),
-    /// For some time it could not be told of each group whether it is over its threshold: there are more processes, or more
-    /// groups, than could be looked at.
+    /// For some time it could not be told of each group whether it is over its threshold: there are more processes, or
+    /// more groups, than could be looked at.
     Unknown {
         /// Of how many processes the groups are known.
         known: usize,

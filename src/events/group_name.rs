@@ -48,7 +48,8 @@ impl<'e> GroupName<'e> {
 }
 
 impl<'e> GroupMemory<'e> {
-    /// The memory of what was summed up, on a machine with `total`; None where another configuration is in force by now.
+    /// The memory of what was summed up, on a machine with `total`; None where another configuration is in force by
+    /// now.
     pub fn of(policy: &'e Policy, sum: &'e GroupSum, total: Bytes) -> Option<Self> {
         let memory = sum.bounds.known;
         Some(Self {

@@ -1,5 +1,5 @@
-//! The index of messages in memory-monitor(8): the texts of all events, with what etc/systemd/memory-monitor.catalog says
-//! of each. `GOLDEN=write cargo test --lib messages` rewrites that part of the page.
+//! The index of messages in memory-monitor(8): the texts of all events, with what etc/systemd/memory-monitor.catalog
+//! says of each. `GOLDEN=write cargo test --lib messages` rewrites that part of the page.
 
 use super::golden::{CATALOG, each};
 use std::cell::RefCell;

@@ -1,5 +1,5 @@
-//! The test of the notifier: the event by which `selftest --notify` asks for it, and the notifier's answers, each a JSON
-//! object in a datagram. Pure.
+//! The test of the notifier: the event by which `selftest --notify` asks for it, and the notifier's answers, each a
+//! JSON object in a datagram. Pure.
 
 use crate::quantities::Uid;
 use serde::{Deserialize, Serialize};

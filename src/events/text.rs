@@ -29,12 +29,17 @@ impl Display for MemoryInUse<'_> {
     }
 }
 
-/// `configuration a.toml and 2 drop-ins, thresholds 10.00% of RAM or 2.00GB, check interval 30 s`.
+/// `configuration a.toml and 2 drop-ins, thresholds 10.00% of RAM or 2.00GB, check interval 30 s, 2 groups`.
 pub(super) struct Files<'a>(pub(super) &'a Config);
 
 impl Display for Files<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.0.sources(), Thresholds(self.0))?;
+        match self.0.groups.len() {
+            0 => {}
+            1 => f.write_str(", 1 group")?,
+            count => write!(f, ", {count} groups")?,
+        }
         f.write_str(if self.0.dry_run {
             ", dry run: nothing is killed"
         } else {
@@ -43,7 +48,7 @@ impl Display for Files<'_> {
     }
 }
 
-/// `thresholds 10.00% of RAM or 2.00GB, check interval 30 s`.
+/// `thresholds 10.00% of RAM or 2.00GB, check interval 30 s`; `thresholds off` where both are.
 pub(super) struct Thresholds<'a>(pub(super) &'a Config);
 
 impl Display for Thresholds<'_> {
@@ -54,7 +59,7 @@ impl Display for Thresholds<'_> {
             (Some(percent), Some(amount)) => write!(f, "{percent} of RAM or {amount}")?,
             (Some(percent), None) => write!(f, "{percent} of RAM")?,
             (None, Some(amount)) => write!(f, "{amount}")?,
-            (None, None) => {}
+            (None, None) => f.write_str("off")?,
         }
         let interval = self.0.check_interval.as_secs_f64();
         write!(f, ", check interval {interval} s")
@@ -152,8 +157,8 @@ impl Display for Shown<'_> {
     }
 }
 
-/// What a process that is over its threshold by RSS has of its own, where that alone is not over it: the rest it shares,
-/// or it is of files.
+/// What a process that is over its threshold by RSS has of its own, where that alone is not over it: the rest it
+/// shares, or it is of files.
 pub(super) struct Own<'a>(pub(super) &'a Process, pub(super) &'a Breach);
 
 impl Display for Own<'_> {
@@ -198,5 +203,42 @@ struct OneLine<'a, 'b>(&'a mut Formatter<'b>);
 impl Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         write_one_line(self.0, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+
+    #[test]
+    fn the_groups_of_a_configuration_are_counted() {
+        let group = |label: &str| {
+            format!("[[group]]\nlabel = \"{label}\"\nby = \"user\"\nram_gb_threshold = 8\n")
+        };
+        let off = "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\n";
+        for (text, said) in [
+            (
+                String::new(),
+                "10.00% of RAM or 2.00GB, check interval 30 s",
+            ),
+            (
+                group("a"),
+                "10.00% of RAM or 2.00GB, check interval 30 s, 1 group",
+            ),
+            (
+                off.to_owned() + &group("a") + &group("b"),
+                "off, check interval 30 s, 2 groups",
+            ),
+            (
+                format!("{}[settings]\ndry_run = true\n", group("a")),
+                "10.00% of RAM or 2.00GB, check interval 30 s, 1 group, dry run: nothing is killed",
+            ),
+        ] {
+            let origin = Origin::File("c.toml".into());
+            let loaded = Config::parse(text.as_bytes(), origin, &|_| Ok(None)).unwrap();
+            let files = Files(&loaded.config).to_string();
+            assert_eq!(files, format!("configuration c.toml, thresholds {said}"));
+        }
     }
 }

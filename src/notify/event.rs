@@ -94,7 +94,8 @@ impl Event {
 }
 
 impl Ended {
-    /// `chrome was killed: 3.50 GB, threshold 2.00 GB (and 3 more)`, as far as it is known; `shown` is the escaped name.
+    /// `chrome was killed: 3.50 GB, threshold 2.00 GB (and 3 more)`, as far as it is known; `shown` is the escaped
+    /// name.
     pub(crate) fn sentence(&self, shown: impl fmt::Display, more: usize) -> String {
         let mut text = format!("{shown} was killed");
         // Writing to a String never fails.

@@ -1,7 +1,7 @@
 //! The notifier, /usr/libexec/memory-monitor/notify: sends mail, runs commands, and writes messages to terminals and
-//! desktops for the events that the daemon hands over. A program of its own without privileges, so that the program that
-//! may kill anything contains no code for any of it. May touch sockets, terminals and the programs it starts; it reads
-//! nothing below /proc but its own descriptors, and signals only what it has started.
+//! desktops for the events that the daemon hands over. A program of its own without privileges, so that the program
+//! that may kill anything contains no code for any of it. May touch sockets, terminals and the programs it starts; it
+//! reads nothing below /proc but its own descriptors, and signals only what it has started.
 //!
 //! [`listener`] takes datagrams and [`event`] reads them; [`channels`] hands each event to the channels that the
 //! configuration asks for. Each has a queue and threads of its own, so that a slow one delays none of the others.

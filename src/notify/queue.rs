@@ -58,7 +58,8 @@ impl Queue {
         (Self { sender, dropped: 0 }, receiver)
     }
 
-    /// Never waits: a task for which there is no capacity is dropped, which is logged when it begins and when it is over.
+    /// Never waits: a task for which there is no capacity is dropped, which is logged when it begins and when it is
+    /// over.
     pub(crate) fn put(&mut self, task: Task) {
         let channel = Arc::clone(&task.channel);
         match self.sender.try_send(task) {

@@ -1,4 +1,5 @@
-//! On which terminals there are sessions: utmp(5), and systemd-logind(8) where utmp is no longer kept. Reads their files.
+//! On which terminals there are sessions: utmp(5), and systemd-logind(8) where utmp is no longer kept. Reads their
+//! files.
 //!
 //! Terminal emulators may write utmp through a helper and could name any file there, so only names of terminals are
 //! taken. logind does not promise that its files stay as they are. Whatever both say, the device tells its owner.

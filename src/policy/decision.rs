@@ -108,8 +108,8 @@ impl Policy {
         }
     }
 
-    /// The threshold that this process is over; with `share`, that it is over this share of. None where it is over none,
-    /// or its memory can't be read.
+    /// The threshold that this process is over; with `share`, that it is over this share of. None where it is over
+    /// none, or its memory can't be read.
     pub fn breach(
         &self,
         process: &Process,
@@ -150,16 +150,17 @@ impl Policy {
         })
     }
 
-    /// Whether a process that the limit spares is killed all the same, if it is the largest: it has more than twice the
-    /// anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
+    /// Whether a process that the limit protects is killed all the same, if it is the largest: it has more than twice
+    /// the anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
     pub fn is_above_limit(&self, process: &Process, ledger: &Ledger, now: &Now) -> bool {
         let kills = kills_of_user(process, ledger, now);
         let largest = kills.map(|kill| kill.anonymous).max().unwrap_or_default();
         process.anonymous() > largest.saturating_add(largest)
     }
 
-    /// Whether so many processes of its user were killed within a minute that this one stays. The limit counts the processes of each user apart, so that no user can use up that of another; and it protects
-    /// nothing while memory is short.
+    /// Whether so many processes of its user were killed within a minute that this one stays. The limit counts the
+    /// processes of each user apart, so that no user can use up that of another; and it protects nothing while memory
+    /// is short.
     pub fn is_limit_reached(
         &self,
         process: &Process,

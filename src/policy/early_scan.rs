@@ -1,5 +1,5 @@
 //! When the next tick is due: how far the nearest process is from its threshold, and how soon the fastest possible
-//! growth could take it there. What a tick calls for, and when speculation is paid for. Pure.
+//! growth could take it there. What a tick calls for, and when the CPU budget allows a speculative scan. Pure.
 
 mod budget;
 mod growth;
@@ -15,15 +15,15 @@ use crate::proc::{Ceiling, Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now};
 use std::time::Duration;
 
-/// The shortest time between two ticks on a machine with memory to spare. A tick costs 10 us, so this is
+/// The shortest time between two ticks on a machine with much memory available. A tick costs 10 us, so this is
 /// 0.01% of a core, and a process that crosses its threshold waits 50 ms on average.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The same where little memory is available: 0.1% of a core, and 60 MiB that the fastest growth can take.
 const SHORTEST_IN_NEED: Duration = Duration::from_millis(10);
 
-/// The longest time. At one tick a second the cost is 0.001% of a core: a longer time would save nothing. It bounds what
-/// a growth that is faster than [`FASTEST`] can gain.
+/// The longest time. At one tick a second the cost is 0.001% of a core: a longer time would save nothing. It bounds
+/// what a growth that is faster than [`FASTEST`] can gain.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Bytes a second by which the fastest process can grow. Measured on two cores of a cloud machine:
@@ -45,8 +45,8 @@ pub const SOONEST: Duration = Duration::from_millis(10);
 /// The same where little memory is available: 0.5% of a core, and only while something grows.
 const SOONEST_IN_NEED: Duration = Duration::from_millis(2);
 
-/// Ticks take no more than one part in so many of a core, be it a slow one or an emulated one, where they cost a hundred
-/// times as much. It keeps the quota of the unit for the scan that they call for.
+/// Ticks take no more than one part in so many of a core, be it a slow one or an emulated one, where they cost a
+/// hundred times as much. It keeps the quota of the unit for the scan that they call for.
 const SHARE: u32 = 50;
 
 /// Which processes a scan reads.
@@ -121,8 +121,8 @@ impl Tick {
         self.calls.doubtful = true;
     }
 
-    /// Of the memory that the processes have, so much was taken since the last scan of a few, and `risen` of it since the
-    /// tick before; the nearest process that may have it is `nearest` below its threshold.
+    /// Of the memory that the processes have, so much was taken since the last scan of a few, and `risen` of it since
+    /// the tick before; the nearest process that may have it is `nearest` below its threshold.
     pub fn add_young(&mut self, nearest: Bytes, taken: &Taken, risen: Bytes) {
         self.calls.young |= taken.unexplained >= nearest;
         self.calls.doubtful |= taken.all >= nearest;
@@ -136,9 +136,9 @@ impl Tick {
         self.add(nearest.saturating_sub(taken.unexplained), risen);
     }
 
-    /// So much memory is available, and `at_scan` was at the last scan. When half of that is gone, what took it is worth
-    /// a scan, be it swapped out or hidden by what other processes freed. Each further scan comes after a further half,
-    /// so they are few.
+    /// So much memory is available, and `at_scan` was at the last scan. When half of that is gone, what took it is
+    /// worth a scan, be it swapped out or hidden by what other processes freed. Each further scan comes after a further
+    /// half, so they are few.
     pub fn add_available(&mut self, available: Bytes, at_scan: Bytes) {
         let half = Bytes::new(at_scan.get() / 2);
         if available < half {
@@ -147,8 +147,8 @@ impl Tick {
         self.add(available.saturating_sub(half), Bytes::ZERO);
     }
 
-    /// So much of MemTotal is available, and a process over its threshold is killed below `below`. It may be taken by any
-    /// process.
+    /// So much of MemTotal is available, and a process over its threshold is killed below `below`. It may be taken by
+    /// any process.
     pub fn add_plenty(&mut self, available: Bytes, below: Bytes) {
         if available < below {
             self.calls.evidence = Some(Extent::All);

@@ -11,8 +11,8 @@ const CAPACITY: usize = 128;
 /// How long after its SIGTERM a victim is remembered: longer than any of its descendants has to be found.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// So many ticks after the end of a victim what is started in the same control group may still descend from it: a second,
-/// since USER_HZ is 100 on every architecture that this runs on.
+/// So many ticks after the end of a victim what is started in the same control group may still descend from it: a
+/// second, since USER_HZ is 100 on every architecture that this runs on.
 const GAP: u64 = 100;
 
 /// A victim, and while it lived after its SIGTERM.
@@ -90,9 +90,9 @@ impl Lineage {
         self.0.iter().any(|own| own.may_be_ancestor(process, now))
     }
 
-    /// When the victim that this process descends from was sent SIGTERM; None where it descends from none. Its parent is
-    /// a victim, or it has user and control group of one and was started while that one lived after its SIGTERM: what a
-    /// service manager starts again, it starts after the exit.
+    /// When the victim that this process descends from was sent SIGTERM; None where it descends from none. Its parent
+    /// is a victim, or it has user and control group of one and was started while that one lived after its SIGTERM:
+    /// what a service manager starts again, it starts after the exit.
     pub(super) fn inherited(
         &self,
         process: &Process,
@@ -107,8 +107,8 @@ impl Lineage {
 }
 
 impl Ancestor {
-    /// What it forked may have forked again and ended before it was seen. A copy has its size from the beginning; what is
-    /// started anew needs time to grow.
+    /// What it forked may have forked again and ended before it was seen. A copy has its size from the beginning; what
+    /// is started anew needs time to grow.
     const fn gap(&self, started: StartTime, now: &Now) -> u64 {
         let is_young = now.ticks.0.saturating_sub(started.0) <= 2 * GAP;
         if is_young && !self.is_in_service {

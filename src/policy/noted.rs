@@ -101,8 +101,8 @@ impl Noted {
         })
     }
 
-    /// After a scan at `now`: what was not seen then is no longer near its threshold. What is said once in the life of a
-    /// process is forgotten when that `exists` no longer.
+    /// After a scan at `now`: what was not seen then is no longer near its threshold. What is said once in the life of
+    /// a process is forgotten when that `exists` no longer.
     pub(super) fn forget_unseen(&mut self, now: Instant, exists: impl Fn(ProcessKey) -> bool) {
         const FOR_LIFE: u8 = Reported::UnverifiedName.bit();
         self.0.retain(|&key, said| {

@@ -11,14 +11,14 @@ const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(300);
 /// A unit that was not killed for so long is no longer in a loop: twice the longest delay.
 pub const QUIET: Duration = Duration::from_secs(600);
-/// So many units are remembered; the one that was killed the longest ago is forgotten first. A service that runs programs
-/// of its users may have any number of names.
+/// So many units are remembered; the one that was killed the longest ago is forgotten first. A service that runs
+/// programs of its users may have any number of names.
 const CAPACITY: usize = 128;
 
 /// Whether a process is a killed one started again: of the same unit and with the same name, and started after that one
-/// was killed. Each is given by its unit, its name and a time of one clock: when it was killed, and when it was started.
-/// Several processes of a unit that are killed one after another are no loop, and neither are the jobs of a unit that
-/// runs many of them.
+/// was killed. Each is given by its unit, its name and a time of one clock: when it was killed, and when it was
+/// started. Several processes of a unit that are killed one after another are no loop, and neither are the jobs of a
+/// unit that runs many of them.
 pub fn is_restart<N: PartialEq, T: PartialOrd>(
     (unit, name, killed): (&N, &N, T),
     (again_unit, again_name, started): (&N, &N, T),
@@ -76,7 +76,7 @@ impl RestartLoops {
             .retain(|killed| last.saturating_duration_since(killed.last) < QUIET);
         let mut units = self.units.iter_mut();
         let Some(killed) = units.find(|killed| killed.unit == unit && killed.name == name) else {
-            self.make_room();
+            self.forget_oldest_if_full();
             self.units.push(Killed {
                 unit,
                 name,
@@ -94,7 +94,7 @@ impl RestartLoops {
         Some(killed.as_loop())
     }
 
-    fn make_room(&mut self) {
+    fn forget_oldest_if_full(&mut self) {
         if self.units.len() >= CAPACITY {
             let indexed = self.units.iter().enumerate();
             if let Some((oldest, _)) = indexed.min_by_key(|(_, killed)| killed.last) {

@@ -43,8 +43,8 @@ impl Pools {
         Self(VecDeque::with_capacity(pools.min(CAPACITY)))
     }
 
-    /// A process was sent SIGTERM. Returns its pool when it has come back often enough, once. What is killed at the same
-    /// time has not come back; and what pid 1 has adopted has no parent that would start it again.
+    /// A process was sent SIGTERM. Returns its pool when it has come back often enough, once. What is killed at the
+    /// same time has not come back; and what pid 1 has adopted has no parent that would start it again.
     pub(super) fn record(&mut self, process: &Process, now: &Now) -> Option<Workers> {
         let facts = process.facts.as_ref().ok()?;
         let parent = facts.parent.filter(|&parent| parent != Pid::INIT)?;

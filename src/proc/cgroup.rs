@@ -1,5 +1,5 @@
-//! Whether a control group has processes, and its limit. Touches its cgroup.events (Linux 4.6) and memory.max, where cgroup v2
-//! is mounted.
+//! Whether a control group has processes, and its limit. Touches its cgroup.events (Linux 4.6) and memory.max, where
+//! cgroup v2 is mounted.
 
 use crate::quantities::Bytes;
 use std::ffi::OsStr;
@@ -30,7 +30,8 @@ pub fn is_populated(path: &[u8]) -> Option<bool> {
     })
 }
 
-/// The limit of the memory of the control group at this path (`memory.max`); None where it has none, or that can't be told.
+/// The limit of the memory of the control group at this path (`memory.max`); None where it has none, or that can't be
+/// told.
 pub fn memory_max(path: &[u8]) -> Option<Bytes> {
     let path = Path::new(OsStr::from_bytes(path));
     let path = path.strip_prefix("/").ok()?;

@@ -141,8 +141,8 @@ pub(super) fn read_exe_of(
     context.executable(path, is_deleted)
 }
 
-/// Whether a process runs in a user namespace that neither is this program's own nor was made by root: there any user can
-/// set where the link to the executable leads (prctl(2), PR_SET_MM_EXE_FILE).
+/// Whether a process runs in a user namespace that neither is this program's own nor was made by root: there any user
+/// can set where the link to the executable leads (prctl(2), PR_SET_MM_EXE_FILE).
 ///
 /// # Errors
 /// Where that can't be found out.

@@ -1,6 +1,6 @@
-//! What can be read of a process without waiting for it: `cmdline`, `smaps_rollup` and `maps` take a lock that a process
-//! holds while it waits for memory. On a machine that thrashes they took 11 to 36 s, and all that is read here 76 ms at
-//! most. Touches the files of its directory; no heap allocation.
+//! What can be read of a process without waiting for it: `cmdline`, `smaps_rollup` and `maps` take a lock that a
+//! process holds while it waits for memory. On a machine that thrashes they took 11 to 36 s, and all that is read here
+//! 76 ms at most. Touches the files of its directory; no heap allocation.
 
 use super::exe_link::read_exe;
 use super::facts::{Facts, State};
@@ -33,8 +33,8 @@ pub struct Glance {
 }
 
 impl Glance {
-    /// What its exit would give back. `ratio` is its PSS as a share of its RSS where that was measured: without it, all of
-    /// its anonymous memory counts and half of the shared.
+    /// What its exit would give back. `ratio` is its PSS as a share of its RSS where that was measured: without it, all
+    /// of its anonymous memory counts and half of the shared.
     pub fn gives(&self, ratio: Option<f64>) -> Bytes {
         let Details {
             anon, swap, huge, ..

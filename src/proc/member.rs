@@ -1,5 +1,5 @@
-//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has many
-//! of them. Touches the files of a process's directory; what can block is read by the helper.
+//! What groups need to know of their members: fewer files than a decision about one process needs, since a group has
+//! many of them. Touches the files of a process's directory; what can block is read by the helper.
 
 use super::blocking::Request;
 use super::facts::{Facts, State};
@@ -18,7 +18,11 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// What groups want to be read of a process beside its user, its parent and its memory.
+/// The first uid that is given to people: below are those that programs which set their user ID belong to
+/// (login.defs(5)).
+const FIRST_PERSON: Uid = Uid::new(1000);
+
+/// What groups want to be read of a process beside its real user, its parent and its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberFiles {
     /// What of its status.
@@ -32,8 +36,8 @@ pub struct MemberFiles {
 /// How much of a process is read beside its executable and its control group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// Its user alone, by the owner of its directory. That is root also for a process of another user that hides itself (it
-    /// is not dumpable): then the status says.
+    /// Its real user alone. The owner of its directory costs a tenth of its status, and is its effective user: root or
+    /// a system account where it is a program that sets its user ID, and then the status says.
     #[default]
     User,
     /// Its memory as well.
@@ -142,7 +146,7 @@ impl Sampler {
         if wanted == Wanted::User {
             write!(path.as_mut_slice(), "{pid}").ok()?;
             let owner = fs::owner_at(self.root.as_fd(), CStr::from_bytes_until_nul(&path).ok()?);
-            if let Some(uid) = owner.ok().filter(|owner| *owner != Uid::ROOT) {
+            if let Some(uid) = owner.ok().filter(|owner| *owner >= FIRST_PERSON) {
                 return Some(Status {
                     uid: Some(uid),
                     ..Status::default()
@@ -157,8 +161,8 @@ impl Sampler {
         (text.len() < BUFFER).then(|| parse::status(text))
     }
 
-    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can make
-    /// that larger than it is, and no lock keeps it from being read.
+    /// The PSS of a process. Of one that keeps it from being read, anonymous memory and swap stand in: no mapping can
+    /// make that larger than it is, and no lock keeps it from being read.
     pub fn member_pss(&self, pid: Pid) -> Pss {
         let Ok(directory) = ProcessDirectory::open(self.root.as_fd(), pid) else {
             return Pss::Ended;
@@ -187,8 +191,8 @@ impl Sampler {
         pss
     }
 
-    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is not
-    /// less.
+    /// Adds the processes whose main thread has exited: they show neither RSS nor PSS there, and RSS counts, which is
+    /// not less.
     pub(super) fn add_leaders(&self, sizes: &mut Sizes) {
         let leaders = std::mem::take(&mut sizes.leaders);
         for &pid in &leaders {

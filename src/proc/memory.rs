@@ -49,8 +49,8 @@ pub(super) fn pss(
     }
 }
 
-/// The memory of a process that no file backs: what it has in RAM, in swap and in reserved huge pages; None before Linux
-/// 4.5, and where the main thread has exited.
+/// The memory of a process that no file backs: what it has in RAM, in swap and in reserved huge pages; None before
+/// Linux 4.5, and where the main thread has exited.
 pub(super) fn anonymous(status: &Status) -> Option<Bytes> {
     let rest = [status.swapped, status.huge];
     let rest = rest.into_iter().flatten();

@@ -1,6 +1,6 @@
-//! /proc -> [`Snapshot`]. Touches files below a given proc root, what /sys has of control groups and zram, and the status
-//! of executables; nothing else: no configuration, no signals, no log. A process that is gone is normal and is sorted out here; one that can't be read is reported as such, and never
-//! ends a scan.
+//! /proc -> [`Snapshot`]. Touches files below a given proc root, what /sys has of control groups and zram, and the
+//! status of executables; nothing else: no configuration, no signals, no log. A process that is gone is normal and is
+//! sorted out here; one that can't be read is reported as such, and never ends a scan.
 
 mod blocking;
 pub mod cgroup;

@@ -53,8 +53,8 @@ pub(super) const FULL_COMM: usize = 15;
 /// How many arguments are searched for a script: `env -S python3 -X utf8 -u script` has it at the seventh place.
 const ARGUMENTS: usize = 16;
 
-/// The name that the kernel has cut at 15 bytes, from the arguments: argv[0]'s base name or, of a script that was started
-/// by its `#!` line, that of the script. None where nothing there begins with it.
+/// The name that the kernel has cut at 15 bytes, from the arguments: argv[0]'s base name or, of a script that was
+/// started by its `#!` line, that of the script. None where nothing there begins with it.
 pub(super) fn complete(comm: &[u8], cmdline: &[u8]) -> Option<Name> {
     let mut names = names_of(cmdline);
     let name = names.find(|name| name.starts_with(comm))?;
@@ -90,8 +90,8 @@ fn names_of(cmdline: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|name| !name.is_empty())
 }
 
-/// argv[0] and the rest. A process that wrote a title over its arguments leaves one argument with spaces, and NULs up to
-/// its old end or none: then the first word counts.
+/// argv[0] and the rest. A process that wrote a title over its arguments leaves one argument with spaces, and NULs up
+/// to its old end or none: then the first word counts.
 fn split_first(cmdline: &[u8]) -> (&[u8], &[u8]) {
     let end = cmdline.iter().rposition(|&byte| byte != 0);
     let text = cmdline

@@ -1,5 +1,5 @@
-//! Whether a process is root's package manager: killed at work, it leaves packages half installed. Touches the process's
-//! directory and, by stat(2), the file that its executable is. No heap allocation.
+//! Whether a process is root's package manager: killed at work, it leaves packages half installed. Touches the
+//! process's directory and, by stat(2), the file that its executable is. No heap allocation.
 
 use super::ProcRoot;
 use super::blocking::Arguments;
@@ -81,8 +81,8 @@ pub(super) fn is_of_root(
     })
 }
 
-/// Whether a path is that of one of these files. Looks at a byte of each, so that all of them are in memory once one path
-/// was compared.
+/// Whether a path is that of one of these files. Looks at a byte of each, so that all of them are in memory once one
+/// path was compared.
 fn is_one_of(path: &[u8], files: &[&[u8]]) -> bool {
     let is_it = |file: &&[u8]| file.last() == path.last() && *file == path;
     files.iter().any(is_it)

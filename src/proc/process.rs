@@ -49,7 +49,8 @@ pub struct Details {
     /// Its anonymous memory, in RAM and in swap, with what it shares with others divided among them. Read after the
     /// signals, where memory is not short.
     pub share: Option<Bytes>,
-    /// Whether neither children nor siblings nor its parent may share its anonymous memory; false where that is not known.
+    /// Whether neither children nor siblings nor its parent may share its anonymous memory; false where that is not
+    /// known.
     pub is_alone: bool,
     /// Whether its executable verifies its name; read only where that name may protect it.
     pub program: Option<executable::Program>,
@@ -86,8 +87,8 @@ impl Process {
             .map_or(Ok(self.rss), |(_, memory)| memory)
     }
 
-    /// What comes back when it ends, in RAM and in swap: anonymous memory that it shares with no other process. Memory of
-    /// files stays in the page cache, and shared memory with those that share it. None where it is not known.
+    /// What comes back when it ends, in RAM and in swap: anonymous memory that it shares with no other process. Memory
+    /// of files stays in the page cache, and shared memory with those that share it. None where it is not known.
     pub fn freed(&self) -> Option<Bytes> {
         let Details {
             share,

@@ -99,8 +99,8 @@ pub(super) fn read<'b>(
     }
 }
 
-/// Visits the lines of a file that can be longer than any buffer, read in pieces: the kernel makes its text at the first
-/// read and hands on the rest of it, so that it is of one moment. A line that is longer than a piece is left out.
+/// Visits the lines of a file that can be longer than any buffer, read in pieces: the kernel makes its text at the
+/// first read and hands on the rest of it, so that it is of one moment. A line that is longer than a piece is left out.
 pub(super) fn each_line(
     directory: &ProcessDirectory,
     file: &'static CStr,

@@ -1,6 +1,6 @@
 //! Whether the anonymous memory of a process is its own: after fork(2) a child shares it with its parent, and so do the
-//! workers of a pool with each other. Touches comm and the lists of children (Linux 3.5), none of which takes the lock of
-//! a process's memory.
+//! workers of a pool with each other. Touches comm and the lists of children (Linux 3.5), none of which takes the lock
+//! of a process's memory.
 
 use super::ProcRoot;
 use super::parse;
@@ -58,8 +58,8 @@ pub(super) fn is_alone(root: &ProcRoot, pid: Pid, parent: Pid, comm: &[u8]) -> b
     true
 }
 
-/// The PIDs of the children that the main thread has forked; None where the kernel does not list them, or there are more
-/// than the buffer holds.
+/// The PIDs of the children that the main thread has forked; None where the kernel does not list them, or there are
+/// more than the buffer holds.
 fn children<'b>(directory: BorrowedFd<'_>, pid: Pid, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let mut path = [0; 32];
     write!(path.as_mut_slice(), "task/{pid}/children").ok()?;

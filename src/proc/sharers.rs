@@ -1,17 +1,17 @@
-//! Processes that share one memory, as after clone(2) with CLONE_VM: each shows all of it as its own, and it comes back only
-//! when the last of them has ended. Asks the kernel about pairs of processes of the same size.
+//! Processes that share one memory, as after clone(2) with CLONE_VM: each shows all of it as its own, and it comes back
+//! only when the last of them has ended. Asks the kernel about pairs of processes of the same size.
 
 use super::Sampler;
 use crate::quantities::{Bytes, Pid};
 use crate::sys::process::share_memory;
 
-/// After so many processes of the same size that do not share its memory no further one is compared with a process: as a
-/// rule those that do have one PID after the other.
+/// After so many processes of the same size that do not share its memory no further one is compared with a process: as
+/// a rule those that do have one PID after the other.
 const MISSES: usize = 4;
 
 impl Sampler {
-    /// Moves the candidates that share the memory of the one with this index right behind it; how many there are. Compares
-    /// only what the last walk saw with exactly the same size.
+    /// Moves the candidates that share the memory of the one with this index right behind it; how many there are.
+    /// Compares only what the last walk saw with exactly the same size.
     pub fn gather_sharers(&mut self, index: usize) -> usize {
         let Some((first, rest)) = self
             .candidates

@@ -1,10 +1,12 @@
-//! Every file that is read into a fixed buffer, longer than that buffer: read whole where it is bounded, doubt where not.
+//! Every file that is read into a fixed buffer, longer than that buffer: read whole where it is bounded, doubt where
+//! not.
 
 use super::*;
-use crate::quantities::{Bytes, Metric, Pid};
+use crate::quantities::{Bytes, Metric, Pid, Uid};
+use crate::sys::effective_uid;
 use std::cell::RefCell;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
 
 /// A text as a rule sees it.
@@ -110,6 +112,51 @@ fn a_status_with_all_groups_is_read_whole() {
     assert_eq!(process.memory(), Ok(Bytes::from_kib(16)));
     let text = status(&groups.repeat(2));
     assert_eq!(doubt("status", text.as_bytes()), "status: too long");
+}
+
+/// Of a process that runs with the rights of another user, as a set-user-ID program does, that one owns the directory.
+#[test]
+fn a_member_belongs_to_its_real_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join("7");
+    fs::create_dir(&own).unwrap();
+    fs::write(directory.path().join("meminfo"), "MemTotal: 16777216 kB\n").unwrap();
+    let effective = if effective_uid() == Uid::ROOT {
+        chown(&own, Some(990), None).unwrap();
+        990
+    } else {
+        effective_uid().get()
+    };
+    let real = effective + 1;
+    let write = |name: &str, text: String| fs::write(own.join(name), text).unwrap();
+    write(
+        "status",
+        format!("Name:\thog\nUid:\t{real}\t{effective}\t{effective}\t{effective}\n"),
+    );
+    write(
+        "stat",
+        "7 (hog) S 1 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0\n".to_owned(),
+    );
+    write("oom_score_adj", "0\n".to_owned());
+    write("cmdline", "hog\0".to_owned());
+    let sampler = Sampler::new(ProcRoot::open(directory.path(), 4096).unwrap());
+    for wanted in [Wanted::User, Wanted::Memory, Wanted::Facts] {
+        // The owner is believed where it is a person.
+        if wanted == Wanted::User && effective >= 1000 {
+            continue;
+        }
+        let files = MemberFiles {
+            wanted,
+            ..MemberFiles::default()
+        };
+        let mut user = None;
+        let questions = NoQuestions(Bytes::ZERO);
+        let is_read = sampler.member(&questions, Pid::new(7).unwrap(), files, &mut |member| {
+            user = Some(member.input.facts.uid);
+        });
+        assert!(is_read);
+        assert_eq!(user, Some(Uid::new(real)), "{wanted:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Whether a number is the ID of a process or of one of its threads: /proc has a directory for each thread too, which its
-//! listing leaves out. Touches `status`, which takes no lock of the process.
+//! Whether a number is the ID of a process or of one of its threads: /proc has a directory for each thread too, which
+//! its listing leaves out. Touches `status`, which takes no lock of the process.
 
 use super::parse::{number, words};
 use super::procfile;

@@ -1,5 +1,5 @@
-//! The walk over the processes, all of them or a few: three system calls each. Touches files below the proc root; no heap
-//! allocation.
+//! The walk over the processes, all of them or a few: three system calls each. Touches files below the proc root; no
+//! heap allocation.
 
 use super::procfile;
 use super::seen::{Seen, see};
@@ -10,7 +10,8 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// In the directory /proc the process with PID n is at this position + n or a little later: since Linux 3.17, 2 after it.
+/// In the directory /proc the process with PID n is at this position + n or a little later: since Linux 3.17, 2 after
+/// it.
 const BEFORE_PIDS: i64 = 256;
 
 impl Sampler {
@@ -29,8 +30,8 @@ impl Sampler {
         self.list_over(questions, sieve, Some(pids), snapshot)
     }
 
-    /// Notes which PID was given last: after each further turn of them, the processes that are younger than the last scan
-    /// are not known.
+    /// Notes which PID was given last: after each further turn of them, the processes that are younger than the last
+    /// scan are not known.
     pub fn note_last_pid(&mut self) {
         self.young.extend(self.last_pid.read());
     }

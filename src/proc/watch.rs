@@ -97,8 +97,8 @@ impl Watch {
         self.watched.is_empty()
     }
 
-    /// Watches this process, which has `rss` now, as well. Where there is no capacity left, those nearest to their ceilings
-    /// are watched: returns how far the other one is from its own, and None where all are watched.
+    /// Watches this process, which has `rss` now, as well. Where there is no capacity left, those nearest to their
+    /// ceilings are watched: returns how far the other one is from its own, and None where all are watched.
     pub fn add(
         &mut self,
         root: &ProcRoot,

@@ -12,9 +12,9 @@ use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::os::fd::AsFd;
 
 impl Sampler {
-    /// Asks for what the log says of a process that is to be signalled, and does not wait for the answer: nothing that can
-    /// block stands before the signal. `wants_share`: also for its share of its memory, for which the kernel visits all
-    /// its pages, and does not free them meanwhile.
+    /// Asks for what the log says of a process that is to be signalled, and does not wait for the answer: nothing that
+    /// can block stands before the signal. `wants_share`: also for its share of its memory, for which the kernel visits
+    /// all its pages, and does not free them meanwhile.
     pub fn ask_words(&self, process: &Process, handle: &ProcessHandle, wants_share: bool) {
         if let (Some(key), Ok(facts)) = (process.key(), &process.facts) {
             let cut = Some(&facts.name).filter(|_| facts.is_name_cut);
@@ -28,8 +28,8 @@ impl Sampler {
         }
     }
 
-    /// Waits for the words of a process, 25 ms for all of a scan together: it may end as soon as it is signalled. Before it
-    /// is decided, not between the decision and the signal.
+    /// Waits for the words of a process, 25 ms for all of a scan together: it may end as soon as it is signalled.
+    /// Before it is decided, not between the decision and the signal.
     pub fn wait_for_words(&self, key: ProcessKey) {
         self.blocking.wait_for_words(key);
     }
@@ -74,8 +74,8 @@ impl Sampler {
         }
     }
 
-    /// Does to a held process what is done to one that may be a package manager, so that the code is in memory when there
-    /// is little left.
+    /// Does to a held process what is done to one that may be a package manager, so that the code is in memory when
+    /// there is little left.
     pub fn rehearse_package_manager(&self, process: &Process, handle: &ProcessHandle) {
         if let Some(key) = process.key() {
             let directory = handle.directory();

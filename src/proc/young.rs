@@ -1,6 +1,6 @@
-//! Which processes are younger than a scan. The kernel gives PIDs in ascending order, begins again at the end, says which
-//! one was last (0.4 us), and lists processes from a PID on (1 us): so the young ones are found at a cost that does not
-//! grow with those that were there before. Touches one file below the proc root.
+//! Which processes are younger than a scan. The kernel gives PIDs in ascending order, begins again at the end, says
+//! which one was last (0.4 us), and lists processes from a PID on (1 us): so the young ones are found at a cost that
+//! does not grow with those that were there before. Touches one file below the proc root.
 
 use super::{ProcRoot, parse};
 use crate::quantities::Pid;
@@ -72,8 +72,8 @@ impl Young {
         self.is_any || pid > self.after || (self.has_wrapped && pid <= self.last)
     }
 
-    /// The first and the last PID of each range that has them all. The first one is open: what is given meanwhile is young
-    /// as well.
+    /// The first and the last PID of each range that has them all. The first one is open: what is given meanwhile is
+    /// young as well.
     pub(super) fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
         let first = if self.is_any {
             0

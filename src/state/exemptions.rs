@@ -103,8 +103,8 @@ impl ExemptionsFile {
             .ok_or_else(|| rejected("a pid is not one"))
     }
 
-    /// Changes the exemptions under a lock; they stay as they are if `change` returns false. A file that can't be accepted
-    /// is replaced.
+    /// Changes the exemptions under a lock; they stay as they are if `change` returns false. A file that can't be
+    /// accepted is replaced.
     ///
     /// # Errors
     /// The directory or the file can't be written.

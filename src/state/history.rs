@@ -58,8 +58,8 @@ pub struct Entry {
     /// Whether its unit had no process left then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unit_empty: bool,
-    /// `shortage` where the machine was short of memory, `group` where its group was over a threshold; None where it was over
-    /// one of its own.
+    /// `shortage` where the machine was short of memory, `group` where its group was over a threshold; None where it
+    /// was over one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// Which group was over its threshold, as the log has it; None where it was none, or an earlier daemon wrote this.

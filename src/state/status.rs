@@ -42,7 +42,8 @@ pub struct DaemonStatus {
     /// What has switched that on; None where it is off, or an earlier daemon wrote this.
     #[serde(default)]
     pub dry_run_cause: Option<String>,
-    /// What it does when the machine is short of memory, as in the configuration; empty where an earlier daemon wrote this.
+    /// What it does when the machine is short of memory, as in the configuration; empty where an earlier daemon wrote
+    /// this.
     #[serde(default)]
     pub system_action: String,
     /// When the last scan was over.

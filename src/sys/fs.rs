@@ -1,5 +1,5 @@
-//! Files below an open directory, without heap allocation: the walk over /proc is made of these. Other files are opened by
-//! [`open_regular`].
+//! Files below an open directory, without heap allocation: the walk over /proc is made of these. Other files are opened
+//! by [`open_regular`].
 
 pub(crate) use super::regular_file::{Links, open_regular, open_to_read};
 use super::{check, check_int, trust};

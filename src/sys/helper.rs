@@ -144,8 +144,8 @@ pub(crate) fn send(
     }
 }
 
-/// Takes the next packet, as far as `buffer` holds, and the descriptor that came with it. No bytes at all: the other end
-/// is closed. Blocks until there is one.
+/// Takes the next packet, as far as `buffer` holds, and the descriptor that came with it. No bytes at all: the other
+/// end is closed. Blocks until there is one.
 ///
 /// # Errors
 /// Where the kernel has no memory.
@@ -240,7 +240,7 @@ pub(crate) fn read_whole<'b>(
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Room for one descriptor, as cmsg(3) lays it out.
+/// Space for one descriptor, as cmsg(3) lays it out.
 #[repr(C)]
 struct Control {
     header: libc::cmsghdr,

@@ -9,8 +9,8 @@ use std::os::unix::net::UnixDatagram;
 /// The first descriptor that a service manager passes: `SD_LISTEN_FDS_START` of sd_listen_fds(3).
 const FIRST_PASSED: RawFd = 3;
 
-/// The datagram socket that the service manager has passed; None where it has passed nothing to this process. To be called
-/// once, after [`keep_all_from_children`]: it is not closed for them otherwise.
+/// The datagram socket that the service manager has passed; None where it has passed nothing to this process. To be
+/// called once, after [`keep_all_from_children`]: it is not closed for them otherwise.
 ///
 /// # Errors
 /// Where what was passed is no datagram socket.
@@ -40,8 +40,8 @@ pub fn passed_socket() -> io::Result<Option<UnixDatagram>> {
     Ok(Some(socket))
 }
 
-/// Closes all descriptors that this process was started with, except its three standard streams, for the programs that it
-/// starts. What Rust opens is closed for them anyway.
+/// Closes all descriptors that this process was started with, except its three standard streams, for the programs that
+/// it starts. What Rust opens is closed for them anyway.
 ///
 /// # Errors
 /// Where /proc/self/fd can't be read.

@@ -55,8 +55,8 @@ pub struct ProcessHandle {
 }
 
 impl ProcessHandle {
-    /// Opens a pidfd beside the directory. Both are of one process if a read through the directory succeeds afterwards: the
-    /// PID can't have been given to another process before that.
+    /// Opens a pidfd beside the directory. Both are of one process if a read through the directory succeeds afterwards:
+    /// the PID can't have been given to another process before that.
     pub fn new(directory: ProcessDirectory) -> Self {
         let pidfd = open_pidfd(directory.pid.get());
         Self { directory, pidfd }
@@ -124,8 +124,8 @@ impl ProcessHandle {
     }
 }
 
-/// Frees the memory of a process that was sent SIGKILL, at once and in this call (process_mrelease(2), Linux 5.15). Waits
-/// for the lock of its memory.
+/// Frees the memory of a process that was sent SIGKILL, at once and in this call (process_mrelease(2), Linux 5.15).
+/// Waits for the lock of its memory.
 ///
 /// # Errors
 /// EINVAL while it still handles a SIGTERM, ESRCH where it has freed its memory itself.
@@ -134,8 +134,8 @@ pub(crate) fn reclaim(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_process_mrelease, pidfd.as_raw_fd(), 0) }).map(drop)
 }
 
-/// Whether two processes have one and the same memory, as after clone(2) with CLONE_VM (kcmp(2)). False where that can't be
-/// found out.
+/// Whether two processes have one and the same memory, as after clone(2) with CLONE_VM (kcmp(2)). False where that
+/// can't be found out.
 pub(crate) fn share_memory(one: Pid, other: Pid) -> bool {
     /// `KCMP_VM` of include/uapi/linux/kcmp.h.
     const VM: libc::c_int = 1;

@@ -1,5 +1,5 @@
-//! Opens regular files and nothing else, without waiting: every file that is read or appended to, but those of /proc, is
-//! opened here.
+//! Opens regular files and nothing else, without waiting: every file that is read or appended to, but those of /proc,
+//! is opened here.
 
 use std::fs::{File, FileType, OpenOptions, metadata, symlink_metadata};
 use std::io;

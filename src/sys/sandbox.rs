@@ -1,5 +1,5 @@
-//! What a process of this program may do no longer: capabilities, writing files, all system calls but a few. Each is for the
-//! helper processes; what the kernel does not have is left out, and nothing else depends on it.
+//! What a process of this program may do no longer: capabilities, writing files, all system calls but a few. Each is
+//! for the helper processes; what the kernel does not have is left out, and nothing else depends on it.
 //!
 //! Not for the daemon itself: inside of a Landlock domain a process may look at no process outside of it, whatever its
 //! capabilities, and the daemon reads the executables of all.
@@ -44,8 +44,8 @@ pub(crate) fn forbid_writing() -> bool {
     restrict().is_ok()
 }
 
-/// The access to files that each version of Landlock knows, the bits of include/uapi/linux/landlock.h, without those for
-/// reading.
+/// The access to files that each version of Landlock knows, the bits of include/uapi/linux/landlock.h, without those
+/// for reading.
 const ACCESS: [u64; 5] = [
     0x1ff3, // execute, write; remove and make files and directories
     0x3ff3, // and move between directories
@@ -79,7 +79,8 @@ fn restrict() -> io::Result<()> {
 }
 
 /// From now on every system call of this process fails with EPERM that is not needed to answer a question by reading a
-/// file: nothing can be opened for writing, signalled or started. On other machines than x86-64 and arm64 nothing changes.
+/// file: nothing can be opened for writing, signalled or started. On other machines than x86-64 and arm64 nothing
+/// changes.
 pub(crate) fn allow_reading_only() -> bool {
     let Some(architecture) = ARCHITECTURE else {
         return false;

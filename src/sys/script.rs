@@ -1,5 +1,5 @@
-//! The first line of a script, and why the kernel could not start it: of that it says no more than that a file is missing,
-//! and not which.
+//! The first line of a script, and why the kernel could not start it: of that it says no more than that a file is
+//! missing, and not which.
 
 use super::regular_file::open_to_read;
 use crate::escape::Escaped;

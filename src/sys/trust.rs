@@ -1,10 +1,10 @@
 //! Whether only root can write a file: its owner, its mode, each directory above it, and the target of a link; and of a
 //! program, whether it can be started. Reads the status of files, and the first line of a program.
 //!
-//! A program that is run, and the executable of a protected process, have the strictest rule. A configuration may be below
-//! a sticky directory of root's such as /tmp: what root has made there others can neither rename nor remove. The directory
-//! of a file that is written may also belong to a system account or its group: Ubuntu's /var/log is writable by syslog's,
-//! and Debian's /var/lib/prometheus belongs to prometheus.
+//! A program that is run, and the executable of a protected process, have the strictest rule. A configuration may be
+//! below a sticky directory of root's such as /tmp: what root has made there others can neither rename nor remove. The
+//! directory of a file that is written may also belong to a system account or its group: Ubuntu's /var/log is writable
+//! by syslog's, and Debian's /var/lib/prometheus belongs to prometheus.
 
 use super::script;
 use crate::escape::Escaped;
@@ -116,8 +116,8 @@ pub fn check(program: &Path) -> Result<(), Doubt> {
     }
 }
 
-/// Checks that only root could have put or changed the file at this absolute path. A symbolic link is checked where it is
-/// and where it leads.
+/// Checks that only root could have put or changed the file at this absolute path. A symbolic link is checked where it
+/// is and where it leads.
 ///
 /// # Errors
 /// The first doubt.

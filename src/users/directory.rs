@@ -117,7 +117,8 @@ impl Directory {
         self.helper.as_ref()
     }
 
-    /// Hands on the answers that have come, without waiting for any. A process that has not answered for long is killed.
+    /// Hands on the answers that have come, without waiting for any. A process that has not answered for long is
+    /// killed.
     pub(super) fn take(&mut self, tell: &mut dyn FnMut(Answer)) {
         let mut buffer = [0; PACKET];
         while let (Some(helper), Some(&uid)) = (&self.helper, self.asked.front()) {

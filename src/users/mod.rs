@@ -1,5 +1,5 @@
-//! Names of users: each is looked up once, since a directory server may answer slowly. A command waits for the answer; the
-//! daemon asks a process of its own, and shows the uid until that has answered.
+//! Names of users: each is looked up once, since a directory server may answer slowly. A command waits for the answer;
+//! the daemon asks a process of its own, and shows the uid until that has answered.
 
 mod directory;
 

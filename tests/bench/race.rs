@@ -1,4 +1,4 @@
-//! The two who race on a machine without memory to spare (`scripts/bench-race`): one takes all there is,
+//! The two processes that race on a machine short of memory (`scripts/bench-race`): one takes all there is,
 //! the other shows whether the machine still answers.
 #![allow(unsafe_code, reason = "libc calls of the benchmark")]
 

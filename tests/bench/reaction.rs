@@ -1,5 +1,5 @@
-//! How soon early scan signals what allocates fast, with a regular scan every 30 s: on machines with few and many processes
-//! and one core busy, and beside a storm of forks; and what it costs when nothing happens.
+//! How soon early scan signals what allocates fast, with a regular scan every 30 s: on machines with few and many
+//! processes and one core busy, and beside a storm of forks; and what it costs when nothing happens.
 
 use crate::crowd::Crowd;
 use crate::program::{Daemon, Program};
@@ -17,8 +17,8 @@ const THRESHOLDS: &str =
 /// One at a time: growth can't be seen while what another one gives back hides it.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A machine with so many processes: the time to SIGTERM that half of the crossings may take and that nearly all may, in
-/// milliseconds, and the percent of a core when idle.
+/// A machine with so many processes: the time to SIGTERM that half of the crossings may take and that nearly all may,
+/// in milliseconds, and the percent of a core when idle.
 const SIZES: [(usize, u64, u64, f64); 3] = [
     (500, 10, 40, 0.05),
     (5_000, 15, 60, 0.1),

@@ -93,9 +93,11 @@ limit() { awk '/^MemTotal:/ {gb = $2 / 1048576; printf "any process over %.2f GB
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
 # The records of the log file as the journal has them: without time and level.
 records() { sed 's/^[0-9-]* [0-9:]* - [A-Z]* - //' "$@"; }
+# The journal gets a record after the log file.
+in_journal() { journal | grep -F -- "$1"; }
 # once TEXT: exactly one such record in the log file, and exactly one in the journal.
 once() {
-	same "in the file: $(grep -cF "$1" $log)" 'in the file: 1' && same "in the journal: $(journal | grep -cF "$1")" 'in the journal: 1'
+	until_ok in_journal "$1" && same "in the file: $(grep -cF "$1" $log)" 'in the file: 1' && same "in the journal: $(journal | grep -cF "$1")" 'in the journal: 1'
 }
 # lives PID: it still runs after two more scans that began after it was large.
 lives() {

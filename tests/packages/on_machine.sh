@@ -9,6 +9,7 @@ boot() {
 	trap 'exit 130' INT TERM
 	check "a machine with Debian $1 boots" scripts/boot start "$name" "$1" || { counts; exit 1; }
 	scripts/boot run "$name" 300 'systemctl --version | sed -n "1s/^/# /p"; uname -r | sed "s/^/# Linux /"'
+	check 'nothing in it runs by the clock' eval 'same "$(scripts/boot run "$name" 300 "systemctl list-timers --no-legend")" ""'
 	shift
 	while [ $# -gt 0 ]; do
 		scripts/boot copy "$name" "$1" "$2"

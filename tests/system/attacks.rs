@@ -135,7 +135,8 @@ fn a_held_lock_of_a_plain_name() {
 
 fn arguments_that_never_come() {
     let machine = Machine::new().with("whitelist.names", ENTRY);
-    // In the initial user namespace only root may let the kernel wait for a page, where a sysctl does not allow it to all.
+    // In the initial user namespace only root may let the kernel wait for a page, where a sysctl does not allow it to
+    // all.
     let hog = hostile::start(0, &[LOSES, FIFTEEN, "48"]);
     let daemon = machine.launch(machine.command());
     is_well(&machine, daemon);

@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     notes_what_can_never_match,
     says_which_commands_the_notifier_will_not_run,
     is_silent_about_what_is_shipped,
+    shows_what_has_several_lines,
 ];
 
 fn shows_each_value_and_what_it_means_now() {
@@ -206,4 +207,49 @@ fn a_thread_is_no_process() {
         hog.pid()
     );
     assert!(said.out.contains(&note), "{said:?}");
+}
+
+/// For people on one line, for programs as it is written.
+fn shows_what_has_several_lines() {
+    let path = "\"\"\"/srv/\nlog\"\"\"";
+    let name = "\'\'\'\nsleeper-m\'\'\'";
+    let settings = format!(
+        "[settings]\nlog_file = {path}\n[whitelist]\nnames = [{name},\n\"b\"]\n[thresholds]\nram_gb_threshold = 0.0001\n"
+    );
+    let sleeper = sleeper("sleeper-m");
+    let machine = Machine::of(&settings);
+    let file = machine.config_file();
+    let said = run(&["check", &file]);
+    let one_line = |text: &str| text.replace('\n', "\\x0a");
+    assert!(
+        said.out.contains(&format!(" = {}  ", one_line(path))),
+        "{said:?}"
+    );
+    assert!(
+        said.out.contains(&format!("  {}  ", one_line(name))),
+        "{said:?}"
+    );
+    let json = run(&["check", &file, "--json"]).json();
+    let values = json["values"].as_array().expect("a list");
+    let value = |key: &str| {
+        let value = values.iter().find(|value| value["key"] == key);
+        value.expect("one of each key")["value"].clone()
+    };
+    assert_eq!(value("log_file"), path);
+    assert_eq!(value("names"), format!("[{name},\n\"b\"]"));
+    let entries = json["whitelist"].as_array().expect("a list");
+    assert!(entries.iter().any(|entry| entry["entry"] == name), "{json}");
+    let pid = sleeper.pid().to_string();
+    let said = run(&["explain", &pid, "--config", &file]);
+    let decided = format!("Decided by {file}:5: names has ");
+    assert!(
+        said.out.contains(&(decided.clone() + &one_line(name))),
+        "{said:?}"
+    );
+    let json = run(&["explain", &pid, "--config", &file, "--json"]).json();
+    assert_eq!(
+        json["decided_by"],
+        format!("{file}:5: names has {name}"),
+        "{json}"
+    );
 }

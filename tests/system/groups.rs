@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_dry_run_says_what_would_be_killed: [Needs::Users],
     must_be_over_for_a_time_and_reload_takes_it_away: [Needs::Users],
     commands_show_groups: [Needs::Users],
+    groups_alone_are_enough: [Needs::Users],
 ];
 
 const ANN: u32 = 4711;
@@ -285,4 +286,38 @@ fn commands_show_groups() {
     daemon.stop();
     assert!(status.contains("Groups over their thresholds:"), "{status}");
     assert!(status.contains("users/4711"), "{status}");
+}
+
+/// Without any threshold for single processes.
+fn groups_alone_are_enough() {
+    let machine = Machine::new().with("thresholds.ram_gb_threshold", "inf");
+    machine.drop_in(
+        "groups.toml",
+        "[[group]]\nby = \"user\"\nuser = \"4711\"\nram_gb_threshold = 0.12\n",
+    );
+    let other = hog(BOB, 200);
+    let small = hog(ANN, 40);
+    let pid = other.pid().to_string();
+    let explained = machine.run(&["explain", &pid]).out;
+    let verdict = "Verdict: no threshold of a single process applies to it.";
+    assert!(explained.contains(verdict), "{explained}");
+    let checked = machine.run(&["check"]).all();
+    let none = "  [thresholds] has none, both are off\n";
+    assert!(checked.contains(none), "{checked}");
+    let mut daemon = machine.launch(machine.command());
+    let mut largest = hog(ANN, 100);
+    assert_eq!(largest.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for_words(&["Process ended:"]);
+    machine.log().wait_for_scans(3);
+    daemon.stop();
+    assert!(other.is_alive() && small.is_alive());
+    assert_eq!(said(&machine, "Killing process:"), 1);
+    let log = machine.log().records();
+    let started = log.iter().find(|r| r.message.contains(" started: "));
+    let started = &started.expect("the first record").message;
+    assert!(
+        started.contains(", thresholds off, check interval "),
+        "{started}"
+    );
+    assert!(started.ends_with(" s, 1 group"), "{started}");
 }

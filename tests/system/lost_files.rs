@@ -1,5 +1,5 @@
-//! A reload of a file that has lost its content, or is no regular file any more, loses nothing of what is in force; `check`
-//! rejects it as the running daemon does.
+//! A reload of a file that has lost its content, or is no regular file any more, loses nothing of what is in force;
+//! `check` rejects it as the running daemon does.
 
 use crate::configuration::{own, remove};
 use crate::harness::confine::{Case, cases};
@@ -67,8 +67,8 @@ fn rejects(config: &Path, told: &str) {
     }
 }
 
-/// Each loss is an error that says why, and what was in force stays: what it protects lives, and what it kills is killed,
-/// which the built-in defaults would leave alone.
+/// Each loss is an error that says why, and what was in force stays: what it protects lives, and what it kills is
+/// killed, which the built-in defaults would leave alone.
 fn survives_losses(log: &Log, daemon: &mut Daemon, config: &Path) {
     let good = fs::read(config).expect("the good one");
     let protected = Hog::new().comm("protected").start();

@@ -5,8 +5,8 @@
 //!
 //! Each test runs in a pid and a mount namespace of its own, with its own /proc, so that its daemon
 //! sees, and can kill, nothing but the test's processes; see [`harness::confine`]. The same executable is also
-//! the processes that use memory, see [`harness::hog`], and other helpers, each by a first argument. What a test waits for is an event; a limit of a minute
-//! only turns a wait without end into a failure.
+//! the processes that use memory, see [`harness::hog`], and other helpers, each by a first argument. What a test waits
+//! for is an event; a limit of a minute only turns a wait without end into a failure.
 
 #![allow(
     clippy::expect_used,

@@ -16,8 +16,8 @@ pub(crate) const CASES: &[Case] = cases![
 fn json_has_them_as_they_are() {
     const NAME: &str = "a \"b\"\n\u{202e}\\c";
     let machine = Machine::new().with("thresholds.check_interval", "0.2");
-    let machine = machine.with("whitelist.names", "[\"spared, *\", \"a *\"]");
-    let hog = Hog::new().comm("spared, x").argv0("spared, x").start();
+    let machine = machine.with("whitelist.names", "[\"guarded, *\", \"a *\"]");
+    let hog = Hog::new().comm("guarded, x").argv0("guarded, x").start();
     let named = Hog::new().mib(1).comm(NAME).start();
     let mut victim = Hog::new().comm("victim (x)").argv0("victim (x)").start();
     let mut daemon = machine.start();
@@ -62,7 +62,7 @@ fn json_has_them_as_they_are() {
     ] {
         has(words, NAME);
     }
-    has(&["status", "--json"], "spared, x");
+    has(&["status", "--json"], "guarded, x");
     has(&["history", "--json"], "victim (x)");
     daemon.stop();
     assert!(hog.is_alive());

@@ -38,8 +38,11 @@ fn one_that_runs_is_named_with_the_choice() {
             "kill",
             ", as [system] does: leave that to one of the two, by action = \"warn\" in [system], or by stopping earlyoom\n",
         ),
-        ("warn", ", and [system] only warns, which goes well\n"),
-        ("off", ", and [system] is off, which goes well\n"),
+        (
+            "warn",
+            ", and [system] only warns, so the two do not conflict\n",
+        ),
+        ("off", ", and [system] is off, so the two do not conflict\n"),
     ] {
         let machine = machine(action);
         let checked = run(&["check", &machine.config_file()]);

@@ -1,5 +1,5 @@
-//! Protections that must hold whatever the kernel cuts, a program renames or an upgrade replaces: real `#!` scripts, real
-//! renamed processes, real replaced files.
+//! Protections that must hold whatever the kernel cuts, a program renames or an upgrade replaces: real `#!` scripts,
+//! real renamed processes, real replaced files.
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::Hog;

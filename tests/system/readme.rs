@@ -33,7 +33,8 @@ const ELSEWHERE: [(&str, &str, &str); 3] = [
 /// Runs this, among others.
 const THE_TESTS: &str = "scripts/test";
 
-/// In their order, on one machine: with a dry run, then without, then with each of the ready settings. Each must succeed.
+/// In their order, on one machine: with a dry run, then without, then with each of the ready settings. Each must
+/// succeed.
 fn every_command_is_run() {
     installed::install();
     let sleeper = sleeper("sleeper-readme");
@@ -91,7 +92,8 @@ fn every_command_is_run() {
     daemon.stop();
 }
 
-/// The commands within the text: with a process of the test for PID, and no hour to wait. A terminal has tests of its own.
+/// The commands within the text: with a process of the test for PID, and no hour to wait. A terminal has tests of its
+/// own.
 fn each_word_of_the_text_is_one_of_the_program(pid: u32) {
     let mut count = 0;
     for word in README.split('`').skip(1).step_by(2) {

@@ -138,13 +138,13 @@ fn protected_processes_stay() {
     let machine = machine().with("whitelist.names", r#"["precious"]"#);
     machine.drop_in(
         "rules.toml",
-        "[[rule]]\nname = \"spared\"\nwhen_short = \"spare\"\n[[rule]]\nname = \"reported\"\naction = \"warn\"\n\
+        "[[rule]]\nname = \"excluded\"\nwhen_short = \"spare\"\n[[rule]]\nname = \"reported\"\naction = \"warn\"\n\
          [[rule]]\nname = \"database\"\naction = \"protect\"\n",
     );
     let start = |name: &str, mib| Hog::new().comm(name).mib(mib).start();
     let protected = [
         start("precious", 100),
-        start("spared", 110),
+        start("excluded", 110),
         start("reported", 120),
         start("database", 130),
         start("exempt", 140),
@@ -168,8 +168,8 @@ fn protected_processes_stay() {
     wait_a_while();
     assert_eq!(count(&machine, "Memory is short and"), 1);
     // One that nothing protects is found all the same.
-    let mut other = Hog::new().mib(50).start();
-    assert!(other.ended_by().is_some());
+    let mut other = Hog::new().mib(50).ignores_sigterm().start();
+    assert_eq!(other.ended_by(), Some(libc::SIGKILL));
     wait_for(&machine, "Escalating to SIGKILL", &other);
     memory.set_available(PLENTY);
     stop_calm(daemon, &machine, 1);
@@ -263,7 +263,7 @@ fn the_same_victim_is_sent_sigkill() {
     memory.set_available(SHORT);
     wait_for(&machine, "Killing process", &stubborn);
     wait_a_while();
-    // It has its grace period as long as something is left, and no other pays for that.
+    // It has its grace period as long as something is left, and no other is killed instead.
     assert!(stubborn.is_alive() && other.is_alive());
     memory.set_available(DESPERATE);
     assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
@@ -459,7 +459,8 @@ fn over_its_threshold_while_memory_is_plentiful() {
     daemon.stop();
 }
 
-/// From the trigger to the signal, whatever tempts to: long names, rules by arguments, a metric that needs smaps_rollup.
+/// From the trigger to the signal, whatever could call for a read: long names, rules by arguments, a metric that needs
+/// smaps_rollup.
 fn reads_no_other_process_s_memory() {
     let memory = Memory::available(PLENTY);
     let machine = machine().with("thresholds.metric", "\"pss\"");

@@ -1,5 +1,5 @@
-//! What the commands ask systemd, with programs in its place that answer as systemd 252 does. A systemd that runs is asked
-//! in the booted machines, tests/packages/machine-insight and machine-service.
+//! What the commands ask systemd, with programs in its place that answer as systemd 252 does. A systemd that runs is
+//! asked in the booted machines, tests/packages/machine-insight and machine-service.
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
@@ -163,8 +163,8 @@ fn the_sandbox_is_what_the_service_differs_in_from_a_unit_without_settings() {
     );
 }
 
-/// The commands of ExecReload= in the unit, as systemd runs them: the error is printed, the daemon reports it with its own
-/// record, and the configuration before stays in force.
+/// The commands of ExecReload= in the unit, as systemd runs them: the error is printed, the daemon reports it with its
+/// own record, and the configuration before stays in force.
 fn a_reload_with_a_rejected_configuration_fails() {
     installed::install();
     let config = Path::new("/etc/memory-monitor/config.toml");

@@ -31,8 +31,8 @@ use serde::Serialize;
 use std::path::Path;
 use view::{CheckReport, Checked};
 
-/// Fails where the running daemon would reject a reload of this file, whose configuration is valid by itself: as it does,
-/// files that have lost their content since it read them are no configuration.
+/// Fails where the running daemon would reject a reload of this file, whose configuration is valid by itself: as it
+/// does, files that have lost their content since it read them are no configuration.
 fn check_reload(file: Option<&Path>, config: &Config, warnings: &[Warning]) -> Result<(), Error> {
     let Some(in_force) = status::files_in_force(file) else {
         return Ok(());

@@ -84,6 +84,7 @@ pub(super) struct CheckReport {
 struct KeyValue {
     table: &'static str,
     key: &'static str,
+    /// As it is written, with its line breaks.
     value: String,
     /// `default`, or the file and the line.
     from: String,
@@ -153,7 +154,7 @@ impl CheckReport {
         let values = written.entries().iter().map(|entry| KeyValue {
             table: entry.table,
             key: entry.key,
-            value: OneLine(&entry.text).to_string(),
+            value: entry.text.clone(),
             from: sources(entry),
             items: entry.text.starts_with('[').then_some(entry.items.len()),
         });
@@ -265,7 +266,7 @@ impl CheckReport {
             let shown = match value.items {
                 Some(1) => "1 entry".to_owned(),
                 Some(count) => format!("{count} entries"),
-                None => value.value.clone(),
+                None => OneLine(&value.value).to_string(),
             };
             writeln!(out, "  {:key$} = {shown:<30}  {}", value.key, value.from)?;
         }
@@ -277,6 +278,9 @@ impl CheckReport {
         for threshold in &self.thresholds {
             let ThresholdReport { key, bytes, over } = threshold;
             writeln!(out, "  {key} is {bytes}, {over} over it")?;
+        }
+        if self.thresholds.is_empty() {
+            writeln!(out, "  [thresholds] has none, both are off")?;
         }
         self.system.write(out)?;
         super::whitelist::write(out, &self.whitelist)?;

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
     pub(super) key: &'static str,
+    /// As it is written, with its line breaks.
     pub(super) entry: String,
     pub(super) from: String,
     matches: Vec<Match>,
@@ -54,7 +55,7 @@ pub(super) fn list(
             .and_then(|entry| entry.items.get(index));
         Listed {
             key,
-            entry: item.map_or(String::new(), |item| OneLine(&item.text).to_string()),
+            entry: item.map_or(String::new(), |item| item.text.clone()),
             from: from(item.and_then(|item| item.location.as_ref())),
             matches,
             protects,
@@ -112,9 +113,13 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
         return writeln!(out, "\nThe whitelist is empty.");
     }
     writeln!(out, "\nThe whitelist:")?;
-    let width = |entry: &Listed| entry.entry.chars().count();
-    let width = entries.iter().map(width).max().unwrap_or(0).min(30);
-    for entry in entries {
+    let texts = entries.iter();
+    let texts: Vec<_> = texts
+        .map(|entry| OneLine(&entry.entry).to_string())
+        .collect();
+    let width = texts.iter().map(|text| text.chars().count()).max();
+    let width = width.unwrap_or(0).min(30);
+    for (entry, text) in entries.iter().zip(&texts) {
         let matches = shown(&entry.matches);
         let but = match (entry.protects, entry.matches.is_empty(), entry.refuted) {
             (false, false, _) => ", not protected: protect_root is false".to_owned(),
@@ -141,8 +146,8 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "  {:<5}  {:width$}  {matches}{but}  ({})",
-            entry.key, entry.entry, entry.from
+            "  {:<5}  {text:width$}  {matches}{but}  ({})",
+            entry.key, entry.from
         )?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use crate::config::Thresholds;
 use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold, Verdict};
 use crate::quantities::{Bytes, Span};
+use std::fmt::Display;
 
 pub(super) struct Conclusion {
     pub(super) verdict: &'static str,
@@ -96,15 +97,10 @@ impl Conclusion {
                 ("protected", sentence, line)
             }
             Verdict::Within => {
-                let sentence = match protection {
-                    None => "it is within its thresholds".to_owned(),
-                    Some(protection) => format!(
-                        "it is within its thresholds, and would be protected if it were over one: {}",
-                        policy.shown(protection)
-                    ),
-                };
+                let thresholds = policy.criteria(process).thresholds;
+                let sentence = within(thresholds, protection.map(|own| policy.shown(own)));
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let lowest = nearest_limit(policy.criteria(process).thresholds, memory.total);
+                let lowest = nearest_limit(thresholds, memory.total);
                 let line = lowest.and_then(|limit| {
                     config_line::of_limit(&limit, rule, evidence.schedule, written)
                 });
@@ -119,8 +115,8 @@ impl Conclusion {
     }
 }
 
-/// The verdict on a process that is over no threshold of its own, or stays for plenty of memory, and would be killed for a
-/// group that is over one; None for another process.
+/// The verdict on a process that is over no threshold of its own, or stays for plenty of memory, and would be killed
+/// for a group that is over one; None for another process.
 fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
     let victim = evidence.groups.as_ref()?.victim.as_ref()?;
     let policy = evidence.policy;
@@ -158,6 +154,21 @@ fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
         sentence: sentence + ".",
         line,
     })
+}
+
+/// That it is over no threshold, and what would protect it if it were.
+fn within(thresholds: Thresholds, protection: Option<impl Display>) -> String {
+    let within = if thresholds == Thresholds::default() {
+        "no threshold of a single process applies to it"
+    } else {
+        "it is within its thresholds"
+    };
+    match protection {
+        None => within.to_owned(),
+        Some(shown) => {
+            format!("{within}, and would be protected if it were over one: {shown}")
+        }
+    }
 }
 
 /// The verdict on what a scan does not judge; None for a process.

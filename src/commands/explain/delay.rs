@@ -1,5 +1,5 @@
-//! What delays the kill of a process that is over its threshold: `sustained`, a restart loop of its unit, the limit of kills
-//! a minute. From the status of the daemon, where one runs.
+//! What delays the kill of a process that is over its threshold: `sustained`, a restart loop of its unit, the limit of
+//! kills a minute. From the status of the daemon, where one runs.
 
 use super::evidence::Evidence;
 use super::test::{Answer, Test};
@@ -143,8 +143,8 @@ fn waiting<'e>(evidence: &Evidence<'e>) -> Option<&'e Waiting> {
     })
 }
 
-/// How many processes of the user of this one the daemon has killed within the last minute: the limit counts those of each
-/// user apart.
+/// How many processes of the user of this one the daemon has killed within the last minute: the limit counts those of
+/// each user apart.
 fn recent_kills(evidence: &Evidence<'_>) -> usize {
     let now = unix_seconds(SystemTime::now());
     let own = evidence.process.facts.as_ref().ok();

@@ -1,7 +1,8 @@
 //! What an explanation is made from.
 
-use super::groups::OwnGroups;
 use super::shortage::Candidates;
+use crate::commands::group_row::GroupRow;
+use crate::commands::groups::GroupVictim;
 use crate::config::{Schedule, Written};
 use crate::events::Spelling;
 use crate::policy::Policy;
@@ -39,4 +40,13 @@ pub(super) struct Evidence<'e> {
     pub groups: Option<OwnGroups>,
     /// The moment it is made for.
     pub now: Now,
+}
+
+/// The groups of a process.
+#[derive(Debug)]
+pub(super) struct OwnGroups {
+    /// As a scan shows them.
+    pub rows: Vec<GroupRow>,
+    /// Why it would be killed for one of them; None where it would not.
+    pub victim: Option<GroupVictim>,
 }

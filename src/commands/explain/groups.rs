@@ -1,22 +1,15 @@
 //! The groups that the process belongs to, and whether it would be killed for one of them.
 
+use super::evidence::OwnGroups;
 use super::test::{Answer, Test};
 use crate::Error;
 use crate::commands::group_row::GroupRow;
-use crate::commands::groups::{self, GroupVictim};
+use crate::commands::groups;
 use crate::policy::Policy;
 use crate::proc::{Sampler, Snapshot};
 use crate::quantities::{Now, Pid};
 use crate::users::UserNames;
 use std::collections::HashSet;
-
-/// The groups of a process.
-#[derive(Debug)]
-pub(super) struct OwnGroups {
-    rows: Vec<GroupRow>,
-    /// Why it would be killed for one of them; None where it would not.
-    pub(super) victim: Option<GroupVictim>,
-}
 
 /// Reads the groups of a process. None where none is configured. Fails where /proc can't be read.
 pub(super) fn read(

@@ -4,6 +4,7 @@ use super::conclusion::Conclusion;
 use super::evidence::Evidence;
 use super::subject::Subject;
 use super::test::{Answer, Test, availability, protections, shortage, thresholds};
+use crate::escape::OneLine;
 use crate::events::ProcessRecord;
 use crate::quantities::{Metric, Percent};
 use crate::users::UserNames;
@@ -128,7 +129,7 @@ impl Explanation {
         };
         writeln!(out, "\nVerdict: {on}{}{off}", self.sentence)?;
         if let Some(line) = &self.decided_by {
-            writeln!(out, "Decided by {line}")?;
+            writeln!(out, "Decided by {}", OneLine(line))?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The kinds of units, such as `session-*.scope`, and the unit of each kind whose processes had most together: as a group with
-//! `by = "unit"` sums them up. Pure.
+//! The kinds of units, such as `session-*.scope`, and the unit of each kind whose processes had most together: as a
+//! group with `by = "unit"` sums them up. Pure.
 
 use super::names::pattern;
 use super::sums::{Sum, Sums};
@@ -76,8 +76,8 @@ impl Kinds {
     }
 }
 
-/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None for
-/// what is no unit.
+/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None
+/// for what is no unit.
 fn kind(unit: &[u8]) -> Option<String> {
     let unit = std::str::from_utf8(unit).ok()?;
     let (name, suffix) = unit.rsplit_once('.')?;

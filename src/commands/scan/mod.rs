@@ -1,5 +1,6 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
+mod group_figures;
 mod kinds;
 mod names;
 mod over;

@@ -1,9 +1,9 @@
-//! What `scan --over` prints: what is over a threshold on this machine, and what else decides, then a line for each process
-//! that would be killed. The package's script reads it. Pure.
+//! What `scan --over` prints: what is over a threshold on this machine, and what else decides, then a line for each
+//! process that would be killed. The package's script reads it. Pure.
 
 use super::row::{Row, Word};
 use super::view::ScanReport;
-use crate::config::{Action, Config, GroupAction, Rule};
+use crate::config::{Action, Config, GroupAction, Rule, Thresholds};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
 use std::fmt::Write;
@@ -40,13 +40,34 @@ impl ScanReport {
     }
 }
 
-/// `any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected; 1 rule has a threshold of its own`.
+/// `any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected; 1 rule has a threshold of its
+/// own`.
 fn limit(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
     let thresholds = config.thresholds;
+    let mut text = "any process over ".to_owned();
+    if thresholds == Thresholds::default() {
+        text.push_str("a threshold of a rule or group");
+    } else {
+        write_general(&mut text, config, total);
+    }
+    let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
+    text.push_str(if protects_root {
+        ", but none of root and none that is protected"
+    } else {
+        ", root's too, but none that is protected"
+    });
+    text.push_str(&others(config));
+    text
+}
+
+/// The lower one of `[thresholds]`, and when a process is killed that is over it.
+fn write_general(text: &mut String, config: &Config, total: Bytes) {
+    let thresholds = config.thresholds;
     let lowest = thresholds.lowest(total);
-    let mut text = format!("any process over {}", gb(lowest));
+    text.push_str(&gb(lowest));
     let is_percent = thresholds.percent_of(total) == Some(lowest);
+    // A String takes any text.
     if let Some(percent) = thresholds.percent().filter(|_| is_percent) {
         let _ = write!(text, " ({}% of {})", percent.get(), gb(total));
     }
@@ -62,14 +83,6 @@ fn limit(policy: &Policy, total: Bytes) -> String {
         let share = available.get();
         let _ = write!(text, " while less than {share}% of the memory is available");
     }
-    let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
-    text.push_str(if protects_root {
-        ", but none of root and none that is protected"
-    } else {
-        ", root's too, but none that is protected"
-    });
-    text.push_str(&others(config));
-    text
 }
 
 /// `; 2 rules and 1 group have thresholds of their own`: what kills by another threshold than that of `[thresholds]`.
@@ -106,7 +119,7 @@ fn gb(bytes: Bytes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Origin};
+    use crate::config::Origin;
     use crate::policy::Exemptions;
     use crate::quantities::Pid;
 
@@ -152,6 +165,12 @@ mod tests {
                  [[group]]\nlabel = \"x\"\nby = \"user\"\nram_gb_threshold = 8\naction = \"warn\"\n",
                 64.0,
                 "any process over 2.00 GB, root's too, but none that is protected; 2 rules and 1 group have thresholds of their own",
+            ),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf, sustained = 60 }\n\
+                 group = [{ by = \"user\", ram_gb_threshold = 8 }]\n",
+                64.0,
+                "any process over a threshold of a rule or group, root's too, but none that is protected; 1 group has a threshold of its own",
             ),
             (
                 "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",

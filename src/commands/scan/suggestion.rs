@@ -1,9 +1,9 @@
 //! Which thresholds would have killed what, from what was observed for a time.
 
+use super::group_figures::{self, Group, groups};
 use super::names::pattern;
 use super::peaks::{Peak, Peaks, SMALLEST_GB};
 use super::programs::{Program, SHOWN};
-use super::sums::{self, Group, groups};
 use super::system_figures::SystemFigures;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
@@ -176,7 +176,7 @@ impl Suggestion {
         if let Some(system) = &self.system {
             system.write(out)?;
         }
-        sums::write(out, &self.groups)
+        group_figures::write(out, &self.groups)
     }
 
     fn write_pss(&self, out: &mut String) -> fmt::Result {

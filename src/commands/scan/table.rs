@@ -93,8 +93,8 @@ impl ScanReport {
 }
 
 impl ScanReport {
-    /// As a table that fits the terminal, with the minute of each process in place of a bar, a mark at the selected one,
-    /// and the keys below.
+    /// As a table that fits the terminal, with the minute of each process in place of a bar, a mark at the selected
+    /// one, and the keys below.
     pub(super) fn watched(&self, layout: Layout, watched: &Watched<'_>) -> String {
         let columns = layout.columns.unwrap_or(usize::MAX);
         let cells = SHAPES.iter().find(|(from, _)| columns >= *from);

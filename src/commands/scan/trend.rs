@@ -35,7 +35,8 @@ impl Trends {
         }
     }
 
-    /// How many bytes a process has gained over the minute, or since it was first seen; less than 0 where it has shrunk.
+    /// How many bytes a process has gained over the minute, or since it was first seen; less than 0 where it has
+    /// shrunk.
     pub(super) fn growth(&self, key: ProcessKey) -> i64 {
         let ends = |samples: &VecDeque<u64>| Some((*samples.front()?, *samples.back()?));
         let (first, last) = self.0.get(&key).and_then(ends).unwrap_or_default();

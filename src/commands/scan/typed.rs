@@ -12,8 +12,8 @@ pub(super) enum Key {
     Character(char),
 }
 
-/// The next key; `next` gives the next byte that was typed, None where there is none yet. None where there is no key, or
-/// one that has no meaning here.
+/// The next key; `next` gives the next byte that was typed, None where there is none yet. None where there is no key,
+/// or one that has no meaning here.
 pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<Key> {
     match next()? {
         0x1b => match next() {

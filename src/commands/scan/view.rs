@@ -133,8 +133,8 @@ impl SystemReport {
 }
 
 impl ScanReport {
-    /// The processes of `snapshot`, which has all, on a machine with this memory as a whole, those closest to their thresholds
-    /// first.
+    /// The processes of `snapshot`, which has all, on a machine with this memory as a whole, those closest to their
+    /// thresholds first.
     pub fn new(
         policy: &Policy,
         sampler: &Sampler,

@@ -133,7 +133,8 @@ impl Watch {
             let report = self.scanner.report(context)?;
             self.screen.table(report, &self.trends, layout)
         };
-        // Each line is overwritten and its rest cleared, so that nothing flickers; without a final newline nothing scrolls.
+        // Each line is overwritten and its rest cleared, so that nothing flickers; without a final newline nothing
+        // scrolls.
         let text = text.trim_end_matches('\n').replace('\n', "\x1b[K\r\n");
         crate::commands::print(&format!("\x1b[H{text}\x1b[K\x1b[J"))
     }

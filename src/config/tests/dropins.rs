@@ -92,8 +92,8 @@ fn later_values_win_whitelists_are_added_and_rules_come_first() {
     );
 }
 
-/// The lists of the whitelist are added, those of `[notify]` are replaced; `written`, from which `check` shows them, says
-/// the same.
+/// The lists of the whitelist are added, those of `[notify]` are replaced; `written`, from which `check` shows them,
+/// says the same.
 #[test]
 fn a_list_is_shown_as_it_is_used() {
     let etc = Etc::new(
@@ -289,7 +289,9 @@ fn a_reload_that_loses_what_a_file_said_is_rejected() {
     for text in ["", " \n\t\n", "\u{feff}\n", "\0\0\0"] {
         etc.write("config.toml", text);
         let error = reload(&before).unwrap_err();
-        assert!(error.contains("config.toml\" is empty now"), "{error}");
+        let told =
+            "config.toml\" is empty now, and only a restart takes that for the built-in defaults";
+        assert!(error.ends_with(told), "{error}");
         let loaded = etc.load().unwrap();
         assert_eq!(loaded.config.origin, Origin::Empty(main.clone()));
         let told = loaded.warnings[0].to_string();
@@ -305,11 +307,33 @@ fn a_reload_that_loses_what_a_file_said_is_rejected() {
     assert!(reload(&before).is_ok());
     etc.write("config.d/10.toml", "\n");
     let error = reload(&before).unwrap_err();
-    assert!(error.contains("10.toml\" is empty now"), "{error}");
+    let told = "config.d/10.toml\" is empty now: remove the file to end what it set, and reload";
+    assert!(error.ends_with(told), "{error}");
     fs::remove_file(etc.path("config.d/10.toml")).unwrap();
     assert!(reload(&before).is_ok());
     fs::remove_file(&main).unwrap();
     assert!(reload(&before).unwrap_err().contains("No such file"));
+}
+
+#[test]
+fn one_label_in_two_files_is_told_with_both_places() {
+    let etc = Etc::new("[[group]]\nlabel = \"a\"\nby = \"user\"\nram_gb_threshold = 2\n");
+    let group = "\n[[group]]\nlabel = \"a\"\nby = \"all\"\nname = \"x\"\nram_gb_threshold = 1\n";
+    etc.write("config.d/10.toml", group);
+    let error = etc.load().unwrap_err();
+    let fault = |file: &str| {
+        format!(
+            "{file}:2:1: [[group]] has the label \"a\", as the group at config.toml:1:1 has: give one of the two \
+             another label"
+        )
+    };
+    assert_eq!(error, fault("config.d/10.toml"));
+    etc.write("config.d/20.toml", group);
+    let error = etc.load().unwrap_err();
+    assert_eq!(
+        error,
+        fault("config.d/10.toml") + "\n" + &fault("config.d/20.toml")
+    );
 }
 
 #[test]

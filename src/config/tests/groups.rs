@@ -94,7 +94,19 @@ fn what_a_group_may_not_say_is_rejected_with_the_fix() {
         ),
         (
             format!("by = \"user\"\n{on}[[group]]\nby = \"user\"\n{on}"),
-            "label \"user\" of an earlier group",
+            "label \"user\", as the group at c.toml:1:1 has: give one of the two",
+        ),
+        (
+            format!("by = \"all\"\nname = \"*\"\nkill = \"all\"\n{on}"),
+            "more than wildcards",
+        ),
+        (
+            format!("by = \"tree\"\nuser = \"*\"\nexe = \"/*\"\nkill = \"all\"\n{on}"),
+            "more than wildcards",
+        ),
+        (
+            format!("by = \"unit\"\nunit = \"?*\"\nkill = \"all\"\n{on}"),
+            "more than wildcards",
         ),
     ] {
         let causes = causes(&format!("[[group]]\n{text}"));
@@ -105,6 +117,87 @@ fn what_a_group_may_not_say_is_rejected_with_the_fix() {
     let many = "[[group]]\nlabel = \"N\"\nby = \"user\"\nram_gb_threshold = 2\n";
     let many: String = (0..33).map(|n| many.replace('N', &n.to_string())).collect();
     assert!(causes(&many)[0].contains("more than 32 groups"));
+}
+
+#[test]
+fn a_group_of_everything_may_lose_one_member() {
+    for text in [
+        "by = \"all\"\nname = \"*\"",
+        "by = \"all\"\nname = \"*\"\nkill = \"newest\"",
+        "by = \"all\"\nname = \"*\"\nuser = \"john\"\nkill = \"all\"",
+        "by = \"tree\"\nname = \"a*\"\nkill = \"all\"",
+    ] {
+        accepted(&format!("[[group]]\nram_gb_threshold = 2\n{text}\n"));
+    }
+}
+
+const OFF: &str = "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\n";
+
+/// Each of these has something of its own to kill or to report by.
+#[test]
+fn both_thresholds_may_be_off_beside_another_one() {
+    for text in [
+        "[[group]]\nby = \"user\"\nram_gb_threshold = 8\n",
+        "[[rule]]\nname = \"a\"\nram_gb_threshold = 8\n",
+        "[[rule]]\nname = \"a\"\nram_gb_threshold = 8\naction = \"warn\"\n",
+        "[[schedule]]\nfrom = \"08:00\"\nto = \"18:00\"\nram_gb_threshold = 8\n",
+        "[system]\naction = \"kill\"\n",
+    ] {
+        let config = accepted(&format!("{OFF}{text}"));
+        assert_eq!(
+            (config.thresholds.percent(), config.thresholds.amount()),
+            (None, None)
+        );
+    }
+    for text in [
+        "[[rule]]\nname = \"a\"\n",
+        "[[rule]]\nname = \"a\"\naction = \"protect\"\nram_gb_threshold = 8\n",
+        "[[schedule]]\nfrom = \"08:00\"\nto = \"18:00\"\ncheck_interval = 8\n",
+        "[system]\naction = \"warn\"\n",
+    ] {
+        let causes = causes(&format!("{OFF}{text}"));
+        assert!(
+            causes.len() == 1 && causes[0].contains("both thresholds are off"),
+            "{causes:?}"
+        );
+    }
+}
+
+/// What one of these would be is not known, and nothing follows from it.
+#[test]
+fn a_threshold_with_an_error_has_no_second_one_about_there_being_none() {
+    for text in [
+        "[[group]]\nby = \"user\"\nram_gb_threshold = \"8\"\n",
+        "[[group]]\nby = \"users\"\nram_gb_threshold = 8\n",
+        "[[rule]]\nname = \"a\"\nram_gb_threshold = \"8\"\n",
+        "[[rule]]\nname = \"a\"\nram_percent_threshold = 100\nram_gb_threshold = -8\n",
+        "[[schedule]]\nfrom = \"08:00\"\nto = \"18:00\"\nram_gb_threshold = 0\n",
+        "[system]\naction = \"kil\"\n",
+    ] {
+        let causes = causes(&format!("{OFF}{text}"));
+        assert_eq!(causes.len(), 1, "{causes:?}");
+        assert!(!causes[0].contains("off:"), "{causes:?}");
+    }
+}
+
+#[test]
+fn a_group_with_an_error_has_no_second_one_about_its_label() {
+    let group = |more: &str| format!("[[group]]\nram_gb_threshold = 2\n{more}\n");
+    for label in ["\"a b\"", "\"\"", &format!("{:?}", "x".repeat(33))] {
+        let broken = group(&format!("by = \"user\"\nlabel = {label}"));
+        let twice = group("by = \"user\"") + &broken + &broken;
+        let causes = causes(&twice);
+        assert_eq!(causes.len(), 2, "{causes:?}");
+        assert!(
+            causes
+                .iter()
+                .all(|cause| cause.contains("must be up to 32 letters"))
+        );
+    }
+    for by in ["", "by = \"users\""] {
+        let causes = causes(&(group("by = \"all\"\nname = \"a\"") + &group(by)));
+        assert_eq!(causes.len(), 1, "{causes:?}");
+    }
 }
 
 #[test]

@@ -126,8 +126,9 @@ fn wrong_values_are_rejected_with_what_is_allowed() {
         ),
         (
             "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf",
-            "c.toml:3:1: both thresholds are off: set \"ram_percent_threshold\" below 100 \
-             or \"ram_gb_threshold\" below inf",
+            "c.toml:3:1: both thresholds are off, and there is no other: set \"ram_percent_threshold\" below 100 \
+             or \"ram_gb_threshold\" below inf, or give a [[group]], a [[rule]] or a [[schedule]] with a threshold, \
+             or action = \"kill\" in [system]",
         ),
         (
             "[whitelist]\nusers = \"root\"",

@@ -54,7 +54,7 @@ fn users_of_rules_are_looked_up_and_globs_listed() {
             .map(ToString::to_string)
             .collect::<Vec<_>>(),
         [
-            "c.toml:1:1: no user has a name like \"ghost*\"; this rule matches nothing until a reload finds one"
+            "c.toml:1:1: no user has a name like \"ghost*\"; this rule or group matches nothing until a reload finds one"
         ]
     );
 }

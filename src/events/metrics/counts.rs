@@ -51,8 +51,8 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Makes series for so many rules and keeps those there are: a counter that is there before it first counts shows its
-    /// first step.
+    /// Makes series for so many rules and keeps those there are: a counter that is there before it first counts shows
+    /// its first step.
     pub(super) fn reserve(&mut self, rules: usize) {
         let length = self.kills.len().max(rules + 1);
         self.kills.resize_with(length, Kills::default);

@@ -44,8 +44,8 @@ pub struct LogSinks {
 }
 
 impl LogSinks {
-    /// Makes the sinks the logger of this program, standard error from the level `stderr` on. Trouble with a sink is reported
-    /// on the others.
+    /// Makes the sinks the logger of this program, standard error from the level `stderr` on. Trouble with a sink is
+    /// reported on the others.
     ///
     /// # Errors
     /// The program has a logger already.
@@ -82,8 +82,9 @@ impl LogSinks {
         (sinks, logger)
     }
 
-    /// Puts other settings in force; a sink that stays the same keeps its state. Where the log file and standard error are
-    /// one file, each record is written there once: by the log file where it is a regular one, which can be rotated.
+    /// Puts other settings in force; a sink that stays the same keeps its state. Where the log file and standard error
+    /// are one file, each record is written there once: by the log file where it is a regular one, which can be
+    /// rotated.
     pub fn apply(&self, settings: &LogSettings, stderr: LevelFilter) {
         let mut path = settings.file.as_deref();
         let (mut level, mut stderr) = (settings.level, stderr);

@@ -75,8 +75,8 @@ pub(super) trait Reporting {
     /// What has changed since the last call.
     fn take_change(&self) -> Option<Change>;
 
-    /// Writes what is to be reported. The configured level does not hide it, as it tells of records that it did not hide
-    /// either; that of standard error does.
+    /// Writes what is to be reported. The configured level does not hide it, as it tells of records that it did not
+    /// hide either; that of standard error does.
     fn report(&self, record: &Record<'_>);
 }
 

@@ -116,9 +116,9 @@ impl Syslog {
 
 impl Output for Syslog {
     /// The journal has what systemd connects standard error to, and on most machines also what is sent to /dev/log. To
-    /// show each record once whatever enable_syslog says, standard error carries every record, and what it has delivered
-    /// is sent to /dev/log only where another syslog daemon listens there. (One that journald forwards to gets it from
-    /// journald.)
+    /// show each record once whatever enable_syslog says, standard error carries every record, and what it has
+    /// delivered is sent to /dev/log only where another syslog daemon listens there. (One that journald forwards to
+    /// gets it from journald.)
     fn write(&mut self, record: &Record<'_>, _: config::LogFormat) {
         if self.in_journal.load(Ordering::Relaxed) && self.leads_to_journald() {
             return;
@@ -160,8 +160,8 @@ impl AsFd for Connection {
     }
 }
 
-/// RFC 3164 as syslog(3) sends it. The crate's Formatter3164 writes UTC on Unix, where the time must be local (busybox's
-/// syslogd and syslog-ng believe it), writes a day below 10 with a zero, and allocates four times a record.
+/// RFC 3164 as syslog(3) sends it. The crate's Formatter3164 writes UTC on Unix, where the time must be local
+/// (busybox's syslogd and syslog-ng believe it), writes a day below 10 with a zero, and allocates four times a record.
 struct LocalRfc3164 {
     pid: u32,
     /// The connection sends what is written at once, so the whole of it is made here; its memory is kept.

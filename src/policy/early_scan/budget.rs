@@ -1,37 +1,37 @@
-//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none waits
-//! for more than [`LONGEST_REST`]. Pure: times are handed in.
+//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none
+//! waits for more than [`LONGEST_REST`]. Pure: times are handed in.
 
 use super::{Calls, Extent};
 use std::time::{Duration, Instant};
 
-/// Doubt is paid for with so many times the CPU time of a scan in vain, 0.125% of a core, as long as [`CREDIT`] and
-/// [`LONGEST_REST`] allow.
-const PRICE: u32 = 800;
+/// A scan on doubt alone that was in vain uses up the budget for so many times its CPU time: 0.125% of a core, within
+/// [`CREDIT`] and [`LONGEST_REST`].
+const REST_FACTOR: u32 = 800;
 
 /// The credit, so that several processes that grow one after another are scanned for: 20 s are 25 ms of CPU time, ten
 /// scans of 500 processes.
 const CREDIT: Duration = Duration::from_secs(20);
 
-/// The price where no process is known that explains what was taken: 5% of a core, while that goes on.
-const URGENT_PRICE: u32 = 20;
+/// The factor where no process is known that explains what was taken: 5% of a core, as long as that lasts.
+const URGENT_REST_FACTOR: u32 = 20;
 
 /// The longest time that any scan is put off.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// What the scans in vain have cost so far.
+/// The CPU time for scans that may be in vain, and how much of it is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Until when doubt is paid for; further ahead than the credit, it waits.
-    paid_until: Instant,
+    /// Until when the budget is used up; where that is further ahead than the credit, a scan on doubt waits.
+    used_until: Instant,
     few_from: Instant,
     all_from: Instant,
 }
 
 impl Budget {
-    /// Nothing is owed.
+    /// Nothing of it is used.
     pub fn new(now: Instant) -> Self {
         Self {
-            paid_until: now,
+            used_until: now,
             few_from: now,
             all_from: now,
         }
@@ -39,9 +39,10 @@ impl Budget {
 
     /// A scan that took so much CPU time was in vain.
     pub fn spend(&mut self, extent: Extent, cost: Duration, now: Instant) {
-        let paid_until = self.paid_until.max(now) + cost.saturating_mul(PRICE).min(CREDIT * 2);
-        self.paid_until = paid_until.min(now + CREDIT + LONGEST_REST);
-        let rest = now + cost.saturating_mul(URGENT_PRICE).min(LONGEST_REST);
+        let used_until =
+            self.used_until.max(now) + cost.saturating_mul(REST_FACTOR).min(CREDIT * 2);
+        self.used_until = used_until.min(now + CREDIT + LONGEST_REST);
+        let rest = now + cost.saturating_mul(URGENT_REST_FACTOR).min(LONGEST_REST);
         match extent {
             Extent::Few => self.few_from = rest,
             Extent::All => self.all_from = rest,
@@ -73,8 +74,8 @@ impl Budget {
     }
 
     fn doubtful_from(&self) -> Instant {
-        self.paid_until
+        self.used_until
             .checked_sub(CREDIT)
-            .unwrap_or(self.paid_until)
+            .unwrap_or(self.used_until)
     }
 }

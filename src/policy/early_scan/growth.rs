@@ -2,7 +2,8 @@
 
 use crate::quantities::Bytes;
 
-/// The memory of the processes since a scan. What is freed hides what is taken, so that it counts from its lowest level.
+/// The memory of the processes since a scan. What is freed hides what is taken, so that it counts from its lowest
+/// level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
     lowest: Bytes,
@@ -16,7 +17,7 @@ pub struct Taken {
     /// By all processes together.
     pub all: Bytes,
     /// All but what those have grown by that are known. What they show may be shared, and counted more than once: so it
-    /// may put a scan off, and never spare it.
+    /// may delay a scan, and never replace it.
     pub unexplained: Bytes,
 }
 

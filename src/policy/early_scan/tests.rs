@@ -284,7 +284,7 @@ const DOUBTFUL: Calls = Calls {
 proptest! {
     /// Whatever was suspected before, in whatever order: nothing is put off for more than a second.
     #[test]
-    fn nobody_buys_blindness(
+    fn no_number_of_scans_in_vain_delays_the_next_one_by_more_than_a_second(
         scans in proptest::collection::vec((any::<bool>(), 0_u64..10_000_000, 0_u64..2_000), 0..200),
     ) {
         let mut now = Instant::now();

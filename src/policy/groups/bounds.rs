@@ -4,8 +4,8 @@ use super::membership::GroupKey;
 use crate::proc::Name;
 use crate::quantities::Bytes;
 
-/// What is known of a group's memory: it has at least `known`, and at most what its other members have resident more, and
-/// what the processes have whose group is not known.
+/// What is known of a group's memory: it has at least `known`, and at most what its other members have resident more,
+/// and what the processes have whose group is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The memory of the members that it is known of.

@@ -1,4 +1,5 @@
-//! Groups of processes: which one a process belongs to, whether a group is over its threshold, and what is done then. Pure.
+//! Groups of processes: which one a process belongs to, whether a group is over its threshold, and what is done then.
+//! Pure.
 
 mod bounds;
 mod choice;
@@ -60,8 +61,8 @@ impl Policy {
         both.find(|(_, bytes)| memory > *bytes)
     }
 
-    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is not
-    /// over its threshold.
+    /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is
+    /// not over its threshold.
     pub fn group_breach(
         &self,
         sum: &GroupSum,
@@ -90,8 +91,8 @@ impl Policy {
         })
     }
 
-    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was summed
-    /// up, and is as it was read now.
+    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was
+    /// summed up, and is as it was read now.
     pub fn is_group_still_over(
         &self,
         sum: &GroupSum,
@@ -119,8 +120,8 @@ impl Policy {
         self.group_criteria(group).plenty(memory)
     }
 
-    /// Whether any group can be over its threshold, with so much memory in all address spaces and in swap; `rss` is the sum
-    /// of all RSS, None where that is not known yet.
+    /// Whether any group can be over its threshold, with so much memory in all address spaces and in swap; `rss` is the
+    /// sum of all RSS, None where that is not known yet.
     pub fn may_groups_be_over(
         &self,
         memory: &SystemMemory,
@@ -162,8 +163,8 @@ impl Policy {
     }
 }
 
-/// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and in
-/// swap, which stands in for it.
+/// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and
+/// in swap, which stands in for it.
 fn most_by(process: &Process, metric: Metric) -> Bytes {
     match metric {
         Metric::Rss => process.rss,

@@ -18,8 +18,8 @@ pub struct Order {
     since: StartTime,
     /// Those that were signalled.
     pub pids: HashSet<Pid>,
-    /// Those that were members before the first of them was signalled: with the end of a parent its children are of its tree
-    /// no longer.
+    /// Those that were members before the first of them was signalled: with the end of a parent its children are of its
+    /// tree no longer.
     pub confirmed: HashSet<ProcessKey>,
     /// Users, names and sessions of those that were signalled.
     kinds: Vec<(Uid, Name, Pid)>,
@@ -50,9 +50,9 @@ impl Order {
         }
     }
 
-    /// Whether this process was a member when the order began, or, in a tree, a member has forked it before it was signalled:
-    /// with the end of that member it is of its tree no longer. `session_of` is the session of a process; None where it
-    /// can't be read.
+    /// Whether this process was a member when the order began, or, in a tree, a member has forked it before it was
+    /// signalled: with the end of that member it is of its tree no longer. `session_of` is the session of a process;
+    /// None where it can't be read.
     pub fn is_meant(
         &self,
         process: &Process,
@@ -74,9 +74,9 @@ impl Order {
             .is_some_and(|parent| self.pids.contains(&parent))
     }
 
-    /// A fork changes neither user nor name nor session. What has these of a member, and a parent of another session, has
-    /// lost the one that forked it: a process that lives has its children in its own session, but for the leaders of new
-    /// ones.
+    /// A fork changes neither user nor name nor session. What has these of a member, and a parent of another session,
+    /// has lost the one that forked it: a process that lives has its children in its own session, but for the leaders
+    /// of new ones.
     fn is_orphan(
         &self,
         key: ProcessKey,

@@ -1,5 +1,5 @@
-//! What is done about groups as they are now: which members would be killed next, or why none would be. Pure but for what
-//! the given reader reads.
+//! What is done about groups as they are now: which members would be killed next, or why none would be. Pure but for
+//! what the given reader reads.
 
 use super::bounds::GroupStanding;
 use super::choice::{Choice, Members};
@@ -34,7 +34,8 @@ pub enum GroupOutlook {
 
 impl Sums {
     /// What is done about each group as it was summed up, whatever was done before. Of `ending`, which are killed for
-    /// thresholds of their own, no member is chosen again, and the next group goes without what the one before it kills.
+    /// thresholds of their own, no member is chosen again, and the next group goes without what the one before it
+    /// kills.
     pub fn outlooks(
         &mut self,
         policy: &Policy,

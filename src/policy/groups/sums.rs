@@ -8,8 +8,8 @@ use crate::proc::{ProcessSize, Pss, Sizes, SystemMemory};
 use crate::quantities::{Bytes, Metric, Pid};
 use std::collections::HashMap;
 
-/// So many groups have a sum, divided evenly among the `[[group]]`s, so that one can't leave none to the others; of further
-/// ones, whose members are smaller, it can't be told.
+/// So many groups have a sum, divided evenly among the `[[group]]`s, so that one can't leave none to the others; of
+/// further ones, whose members are smaller, it can't be told.
 const SUMS: usize = 512;
 /// So many memberships are known.
 const LINKS: usize = 131_072;
@@ -90,8 +90,8 @@ impl Sums {
         (self.next, sizes.all().len())
     }
 
-    /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether it is
-    /// over its threshold, or the reader has no time left.
+    /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether
+    /// it is over its threshold, or the reader has no time left.
     pub fn sum(
         &mut self,
         policy: &Policy,

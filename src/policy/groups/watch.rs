@@ -1,5 +1,5 @@
-//! The groups that are over their thresholds, from scan to scan: since when, and which members were killed for it. Pure:
-//! times are handed in.
+//! The groups that are over their thresholds, from scan to scan: since when, and which members were killed for it.
+//! Pure: times are handed in.
 
 use super::bounds::{GroupStanding, GroupSum};
 use crate::config::GroupAction;
@@ -76,8 +76,8 @@ pub struct GroupWatch {
 }
 
 impl GroupWatch {
-    /// What is to be done about this group now; None where nothing is, because it is not over its threshold or that can't
-    /// be told.
+    /// What is to be done about this group now; None where nothing is, because it is not over its threshold or that
+    /// can't be told.
     pub fn step(
         &mut self,
         sum: &GroupSum,
@@ -136,8 +136,8 @@ impl GroupWatch {
         Some(step)
     }
 
-    /// What was due of a group when it was looked at last, and whether no member was found that may be killed; None where it
-    /// is not over its threshold.
+    /// What was due of a group when it was looked at last, and whether no member was found that may be killed; None
+    /// where it is not over its threshold.
     pub fn last_step(&self, sum: &GroupSum) -> Option<(GroupStep, bool)> {
         let mut groups = self.groups.iter();
         let own = groups.find(|watched| watched.is_of(sum))?;
@@ -189,8 +189,8 @@ impl GroupWatch {
         own.map(|watched| &watched.sum)
     }
 
-    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked at
-    /// nothing is known of those that were not; and a group is remembered as long as a member may still end.
+    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked
+    /// at nothing is known of those that were not; and a group is remembered as long as a member may still end.
     pub fn forget_unseen(&mut self, is_incomplete: bool, ledger: &Ledger, now: Instant) {
         self.groups.retain_mut(|watched| {
             watched.victims.retain(|key| ledger.is_awaited(*key));

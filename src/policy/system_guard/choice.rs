@@ -1,4 +1,5 @@
-//! Which process is killed when memory is short: the one that takes it, or else the one whose end gives back most. Pure.
+//! Which process is killed when memory is short: the one that takes it, or else the one whose end gives back most.
+//! Pure.
 
 use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
@@ -147,8 +148,8 @@ pub fn rank(candidates: &mut Vec<Candidate>, process: ProcessKey, need: &Need) -
     place.map(|place| Rank { place, of })
 }
 
-/// Leaves out what can't be chosen, as all of its kind gives too little together: most processes of a machine, and each of
-/// them costs a comparison with all others in each choice.
+/// Leaves out what can't be chosen, as all of its kind gives too little together: most processes of a machine, and each
+/// of them costs a comparison with all others in each choice.
 fn retain_worth(candidates: &mut Vec<Candidate>, need: &Need) {
     let mut sums: HashMap<(Tier, u64), Bytes> = HashMap::new();
     for candidate in candidates.iter() {

@@ -1,5 +1,5 @@
-//! What protects a process while memory is short: all that does at any time, by what can be read without waiting for the
-//! process. Pure.
+//! What protects a process while memory is short: all that does at any time, by what can be read without waiting for
+//! the process. Pure.
 
 use super::choice::Tier;
 use crate::config::{Action, NamePattern, Rule, WhenShort};
@@ -25,7 +25,8 @@ pub enum ShortageStanding {
 }
 
 impl Policy {
-    /// The tier of a process, or what protects it. `is_session` says that it is one of those that a desktop consists of.
+    /// The tier of a process, or what protects it. `is_session` says that it is one of those that a desktop consists
+    /// of.
     pub fn standing(
         &self,
         process: &Process,

@@ -39,8 +39,8 @@ const FASTEST: u64 = 6 << 30;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// From so much of the window on, half of the smallest stall_seconds, each bucket gets its reading. Less is in every window
-/// of a machine that reclaims now and then, and no reason to wake up ten times a second.
+/// From so much of the window on, half of the smallest stall_seconds, each bucket gets its reading. Less is in every
+/// window of a machine that reclaims now and then, and no reason to wake up ten times a second.
 const STALLED: Duration = Duration::from_millis(250);
 const STALLED_WAIT: Duration = Duration::from_millis(100);
 /// Readings take no more than one part in so many of a core.
@@ -236,8 +236,8 @@ impl Shortage {
         self.level.left.get() < self.level.floor.get() / 2
     }
 
-    /// Whether it falls so fast that victims are to be chosen in a moment: to find out which would be the first takes as
-    /// long as that.
+    /// Whether it falls so fast that victims are to be chosen in a moment: to find out which would be the first takes
+    /// as long as that.
     fn is_soon(&self) -> bool {
         let Level {
             left, grown_floor, ..

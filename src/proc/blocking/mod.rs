@@ -1,6 +1,6 @@
 //! What can block for ever, in a process of its own: `cmdline` and `smaps_rollup` take the lock of the process's memory
-//! (mmap_lock), and so does process_mrelease(2). In a user namespace any user can hold that lock as long as they like; on
-//! a thrashing machine the reads took 11 s and 36 s without any attacker.
+//! (mmap_lock), and so does process_mrelease(2). In a user namespace any user can hold that lock as long as they like;
+//! on a thrashing machine the reads took 11 s and 36 s without any attacker.
 //!
 //! The helper is forked from this program and gets the process's open directory, so that what it reads is of that very
 //! process. One that gives no answer within the budget is killed and replaced, and the process that it waited for is
@@ -291,7 +291,8 @@ impl State {
         }
     }
 
-    /// Takes answers until there is none missing of the words that this process was asked for; what of the time is left.
+    /// Takes answers until there is none missing of the words that this process was asked for; what of the time is
+    /// left.
     fn answer_words(&mut self, key: ProcessKey, mut left: Duration) -> Duration {
         let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
         while self.words.iter().any(is_open) && self.take(&mut left).is_some() {}

@@ -1,4 +1,5 @@
-//! The first process of a machine: starts the contestant and the bystanders, and does a round whenever it is sent a line.
+//! The first process of a machine: starts the contestant and the bystanders, and does a round whenever it is sent a
+//! line.
 #![allow(unsafe_code, reason = "libc calls of the benchmark")]
 
 use std::ffi::OsString;

@@ -19,8 +19,8 @@ const FILES: [(&str, &str); 2] = [
 ];
 const EXAMPLES: &str = "/usr/share/doc/memory-monitor/examples";
 
-/// `sudo` asks for nothing here, and `systemctl reload` does what systemd does: it runs the commands of ExecReload=, each
-/// only where the one before has succeeded.
+/// `sudo` asks for nothing here, and `systemctl reload` does what systemd does: it runs the commands of ExecReload=,
+/// each only where the one before has succeeded.
 const SUDO: &str = "#!/bin/sh\nexec \"$@\"\n";
 const SYSTEMCTL: &str = r#"#!/bin/sh
 [ "$*" = "reload memory-monitor" ] || exit 3

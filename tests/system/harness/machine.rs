@@ -276,6 +276,7 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file);
+        os::with_priority(&mut command);
         let child = command.spawn().expect("the daemon starts");
         let stderr = Some(stderr.to_owned());
         Self { child, stderr }

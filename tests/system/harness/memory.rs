@@ -1,5 +1,5 @@
-//! The memory of the machine as this test's /proc shows it: files of the test behind /proc/meminfo and others, so that a
-//! machine can be short of memory without one that is.
+//! The memory of the machine as this test's /proc shows it: files of the test behind /proc/meminfo and others, so that
+//! a machine can be short of memory without one that is.
 
 use crate::harness::os;
 use std::fs;

@@ -23,8 +23,8 @@ pub(crate) fn on_terminal(size: (u16, u16), press: Option<Press>, words: &[&str]
     shown_by(command, size, press)
 }
 
-/// Runs the program on a terminal of this size, without colours and with characters beyond ASCII; types each of `keys` when
-/// one more frame was drawn. Returns the frames.
+/// Runs the program on a terminal of this size, without colours and with characters beyond ASCII; types each of `keys`
+/// when one more frame was drawn. Returns the frames.
 pub(crate) fn frames_of(size: (u16, u16), keys: &[&str], words: &[&str]) -> Vec<String> {
     let mut command = program(words);
     command

@@ -1,4 +1,5 @@
-//! Mails as a reader of mail has them. Strict: what is no valid mail, or of a kind that is not expected, fails the test.
+//! Mails as a reader of mail has them. Strict: what is no valid mail, or of a kind that is not expected, fails the
+//! test.
 
 use std::fs;
 use std::path::Path;

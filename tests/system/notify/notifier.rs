@@ -23,8 +23,8 @@ pub(super) struct Notifier {
     log: Lines,
 }
 
-/// Where a notifier of a user runs: a directory that root alone can change, with its configuration and a directory `run`,
-/// in which the user can make a socket.
+/// Where a notifier of a user runs: a directory that root alone can change, with its configuration and a directory
+/// `run`, in which the user can make a socket.
 pub(super) struct Place {
     pub(super) directory: PathBuf,
     user: u32,

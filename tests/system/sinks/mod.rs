@@ -1,5 +1,5 @@
-//! The log sinks, as a part of the library, over real files, pipes, terminals and datagram sockets. What the daemon does
-//! where it can't log is in [`crate::log_file`].
+//! The log sinks, as a part of the library, over real files, pipes, terminals and datagram sockets. What the daemon
+//! does where it can't log is in [`crate::log_file`].
 
 #![allow(
     clippy::incompatible_msrv,

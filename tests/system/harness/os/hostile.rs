@@ -1,5 +1,5 @@
-//! What a hostile process does with its own memory: one shared by many processes, mapped several times, or with a page that
-//! never comes.
+//! What a hostile process does with its own memory: one shared by many processes, mapped several times, or with a page
+//! that never comes.
 
 use super::check;
 use std::fs::{self, File};
@@ -53,7 +53,8 @@ pub(crate) fn clone_with_memory(count: usize) {
         }
     }
     for _ in 0..count {
-        // SAFETY: each process gets a stack of its own that is never freed, and calls one function that uses nothing else.
+        // SAFETY: each process gets a stack of its own that is never freed, and calls one function that uses nothing
+        // else.
         let result = unsafe {
             let stack = map(STACK, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1).add(STACK);
             libc::clone(
@@ -107,7 +108,8 @@ pub(crate) fn make_fuse(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads the first page of this file through a mapping, which takes the lock of this process's memory until it has come.
+/// Reads the first page of this file through a mapping, which takes the lock of this process's memory until it has
+/// come.
 pub(crate) fn fault_on(file: &File) {
     // SAFETY: maps one page of an open file, and reads one byte of it.
     unsafe {
@@ -139,8 +141,8 @@ pub(crate) fn lose_arguments() -> io::Result<OwnedFd> {
         .and_then(|field| field.parse().ok())
         .expect("a number");
     let page = arguments / PAGE * PAGE;
-    // SAFETY: the structs of include/uapi/linux/userfaultfd.h as arrays of their 64-bit fields. Of the page, which is at
-    // the end of the stack, this process uses nothing any more.
+    // SAFETY: the structs of include/uapi/linux/userfaultfd.h as arrays of their 64-bit fields. Of the page, which is
+    // at the end of the stack, this process uses nothing any more.
     unsafe {
         let fd = check(libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC))?;
         let fd = OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor"));
@@ -155,8 +157,8 @@ pub(crate) fn lose_arguments() -> io::Result<OwnedFd> {
     }
 }
 
-/// Answers what the kernel asks this file system for, which has one file in its root: of that no page ever comes. Returns
-/// when the file system is gone.
+/// Answers what the kernel asks this file system for, which has one file in its root: of that no page ever comes.
+/// Returns when the file system is gone.
 pub(crate) fn serve_fuse(mut device: File) {
     const HEADER: usize = 40;
     const EIO: i32 = 5;

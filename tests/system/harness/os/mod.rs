@@ -162,6 +162,18 @@ pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
     }
 }
 
+/// Lets `command` have the priority that its unit gives it, where that is permitted: else what it waits for on loaded
+/// processors is not what it would wait for as a service.
+pub(crate) fn with_priority(command: &mut Command) {
+    // SAFETY: between fork and exec only one system call is made, on integers.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setpriority(libc::PRIO_PROCESS, 0, -20);
+            Ok(())
+        });
+    }
+}
+
 /// Starts `command` without a standard error.
 pub(crate) fn without_stderr(command: &mut Command) {
     // SAFETY: between fork and exec only one system call is made, on an integer.
