@@ -4,6 +4,9 @@
 /// The configuration file where no other one is named; its drop-ins are in `config.d` beside it.
 pub const CONFIG: &str = "/etc/memory-monitor/config.toml";
 
+/// Standard input, where a configuration is read from it.
+pub const STDIN: &str = "/dev/stdin";
+
 /// What the daemon keeps while it runs, unless `RUNTIME_DIRECTORY` names another directory: status, exemptions, the
 /// notifier's socket.
 pub const RUNTIME_DIRECTORY: &str = "/run/memory-monitor";

@@ -76,13 +76,12 @@ fn scan(directory: &Path) -> Result<String, Failed> {
     let users = &mut UserNames::default();
     let report = ScanReport::new(
         &policy,
-        &snapshot,
+        &sampler,
+        &mut snapshot,
         &system,
-        false,
         &View::default(),
         &sys::now(),
         users,
-    )
-    .with_groups(&policy, &sampler, &mut snapshot, users);
+    );
     Ok(report.table(Layout::default()))
 }

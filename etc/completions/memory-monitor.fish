@@ -41,7 +41,7 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l watch -d 'Sc
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l suggest -x -a '1m 10m 1h' -d 'Observe for TIME (30s, 10m, 2h), then suggest thresholds'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l all -d 'Show every process'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5 10 20' -d 'Show at most N processes'
-complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l over -d 'Show only the processes that would be killed, one a line'
+complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l over -d 'Show only what would be killed, by rules and groups too'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l user -x -a '(__fish_complete_users)' -d 'Only processes of this user, given by name or number'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l name -x -a '(__memory_monitor_names)' -d 'Only processes with this name, or that match this pattern'
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -l names -d 'Print only the names in the whitelist and in the rules, one a line'

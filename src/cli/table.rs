@@ -113,7 +113,7 @@ static QUIET: Opt = opt("--quiet", "print no messages but errors").short('q');
 static ALL: Opt = opt("--all", "show every process");
 static OVER: Opt = opt(
     "--over",
-    "show only the processes that would be killed, one a line",
+    "show only what would be killed, by rules and groups too",
 );
 static USER: Opt = opt(
     "--user",

@@ -1,6 +1,6 @@
 //! The line of the configuration that decides about a process.
 
-use crate::config::{Config, Location, Rule, Schedule, Written};
+use crate::config::{Config, Group, Location, Rule, Schedule, Written};
 use crate::policy::{Protection, Threshold};
 use std::fmt;
 
@@ -70,6 +70,14 @@ pub(crate) fn of_rule(rule: &Rule) -> ConfigLine {
     ConfigLine {
         location: rule.location.clone(),
         text: format!("[[rule]] {rule}"),
+    }
+}
+
+/// The line where a group begins.
+pub(crate) fn of_group(group: &Group) -> ConfigLine {
+    ConfigLine {
+        location: group.location.clone(),
+        text: format!("[[group]] {group}"),
     }
 }
 

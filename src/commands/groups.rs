@@ -1,100 +1,36 @@
 //! The groups of processes as they are now, for the commands that show them. Sends no signal.
 
-use crate::daemon::group_reader::sum_up;
-use crate::events::GroupName;
-use crate::policy::Policy;
-use crate::policy::groups::{GroupKey, GroupStanding, GroupSum, Sums};
-use crate::proc::{Sampler, Snapshot};
-use crate::quantities::{Bytes, Metric, Percent};
+use super::group_row::GroupRow;
+use crate::daemon::group_reader::{Reader, sum_up};
+use crate::policy::groups::{Members, Sums};
+use crate::policy::{Policy, Verdict};
+use crate::proc::{Process, Sampler, Snapshot, SystemMemory};
+use crate::quantities::{Now, Pid, StartTime};
 use crate::users::UserNames;
-use serde::Serialize;
 use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// So long a command reads for groups; then it shows what it knows.
 const TIME: Duration = Duration::from_secs(2);
-/// So many groups are shown.
-const SHOWN: usize = 100;
 
-/// A group as it is now.
-#[derive(Debug, Serialize)]
-pub(crate) struct GroupRow {
-    /// Its name as the log has it.
-    pub(crate) group: String,
-    /// The number of its `[[group]]`, from 1.
-    pub(crate) number: usize,
-    #[serde(skip)]
-    pub(crate) key: GroupKey,
-    pub(crate) members: usize,
-    /// By the metric, at least.
-    pub(crate) bytes: Bytes,
-    /// The most it can be, where not all could be read.
-    pub(crate) at_most_bytes: Bytes,
-    pub(crate) metric: Metric,
-    pub(crate) threshold_bytes: Bytes,
-    /// Of the threshold.
-    pub(crate) threshold_percent: f64,
-    pub(crate) verdict: &'static str,
-    pub(crate) action: &'static str,
-    pub(crate) kill: &'static str,
+/// The groups of a scan, and the processes that would be killed for them.
+#[derive(Debug, Default)]
+pub(crate) struct GroupsNow {
+    /// Those closest to their thresholds first.
+    pub(crate) rows: Vec<GroupRow>,
+    /// Those that would be killed next.
+    pub(crate) victims: HashMap<Pid, GroupVictim>,
 }
 
-impl GroupRow {
-    fn new(
-        policy: &Policy,
-        sum: &GroupSum,
-        total: Bytes,
-        users: &RefCell<UserNames>,
-    ) -> Option<Self> {
-        let group = policy.group(sum)?;
-        let threshold_bytes = group.thresholds.lowest(total);
-        let name = GroupName {
-            number: sum.group + 1,
-            label: group.label(),
-            key: sum.key,
-            unit: &sum.unit,
-        };
-        Some(Self {
-            group: name.shown(users).to_string(),
-            number: name.number,
-            key: sum.key,
-            members: sum.members,
-            bytes: sum.bounds.known,
-            at_most_bytes: sum.bounds.members().saturating_add(sum.bounds.rest),
-            metric: group.metric,
-            threshold_bytes,
-            threshold_percent: Percent::share(sum.bounds.known, threshold_bytes).get(),
-            verdict: match sum.standing {
-                GroupStanding::Within => "within",
-                GroupStanding::Over => "over",
-                GroupStanding::Open => "unknown",
-            },
-            action: group.action.name(),
-            kill: group.kill.name(),
-        })
-    }
-
-    /// `users/ann: 214 members, 54.20GB by pss of 50.00GB, over: its largest member is killed`.
-    pub(crate) fn line(&self) -> String {
-        let Self {
-            group,
-            members,
-            bytes,
-            metric,
-            threshold_bytes,
-            ..
-        } = self;
-        let s = if *members == 1 { "" } else { "s" };
-        let what = match (self.verdict, self.action, self.kill) {
-            ("within", ..) => String::new(),
-            ("unknown", ..) => format!(", and at most {}: not all can be read", self.at_most_bytes),
-            (_, "warn", _) => ", over: it is only reported".to_owned(),
-            (_, _, "all") => ", over: all members are killed".to_owned(),
-            (_, _, which) => format!(", over: its {which} member is killed"),
-        };
-        format!("{group}: {members} member{s}, {bytes} by {metric} of {threshold_bytes}{what}")
-    }
+/// Why a process would be killed for a group.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupVictim {
+    /// The number of the `[[group]]`, from 1.
+    pub(crate) number: usize,
+    /// `the largest of group users/ann over ram_gb_threshold = 50.00GB`.
+    pub(crate) reason: String,
 }
 
 /// Before a scan: whether it is to keep the sizes that groups want.
@@ -102,38 +38,110 @@ pub(crate) fn prepare(policy: &Policy, snapshot: &mut Snapshot) {
     snapshot.sizes.want(!policy.config.groups.is_empty());
 }
 
-/// All groups that a scan has found, those closest to their thresholds first.
-pub(crate) fn rows(
+/// The processes of a scan of all.
+struct Near<'n> {
+    policy: &'n Policy,
+    memory: SystemMemory,
+    now: &'n Now,
+    processes: HashMap<Pid, &'n Process>,
+}
+
+impl<'n> Near<'n> {
+    fn of(
+        policy: &'n Policy,
+        processes: &'n [Process],
+        memory: SystemMemory,
+        now: &'n Now,
+    ) -> Self {
+        let processes = processes.iter().map(|process| (process.pid, process));
+        Self {
+            policy,
+            memory,
+            now,
+            processes: processes.collect(),
+        }
+    }
+
+    /// Those that are killed for thresholds of their own.
+    fn over(&self) -> HashSet<Pid> {
+        let over = self.processes.values().filter(|process| {
+            let verdict = self.policy.judge(process, &self.memory, self.now);
+            matches!(verdict, Verdict::Breach(_))
+        });
+        over.map(|process| process.pid).collect()
+    }
+}
+
+impl Members for Near<'_> {
+    fn may_be_killed(&mut self, pid: Pid) -> bool {
+        let process = self.processes.get(&pid);
+        let protection =
+            |process: &&&Process| self.policy.protection(process, &self.memory, self.now);
+        process.is_some_and(|process| protection(&process).is_none())
+    }
+
+    fn started(&mut self, pid: Pid) -> Option<StartTime> {
+        Some(self.processes.get(&pid)?.key()?.start_time)
+    }
+}
+
+/// All groups that a scan of all processes has found, and what would be killed for them; the rows of those groups alone
+/// that `only` belongs to, where it is given.
+pub(crate) fn read(
     policy: &Policy,
     sampler: &Sampler,
     snapshot: &mut Snapshot,
     users: &mut UserNames,
-) -> Vec<GroupRow> {
+    now: &Now,
+    only: Option<&HashSet<Pid>>,
+) -> GroupsNow {
     if policy.config.groups.is_empty() {
-        return Vec::new();
+        return GroupsNow::default();
     }
     sampler.begin_turn();
     let mut sums = Sums::thorough();
     let memory = snapshot.memory;
-    sum_up(
-        &mut sums,
-        policy,
-        sampler,
-        &mut snapshot.sizes,
-        &memory,
-        TIME,
-    );
+    let mut sizes = std::mem::take(&mut snapshot.sizes);
+    sum_up(&mut sums, policy, sampler, &mut sizes, &memory, TIME);
+    let mut reader = Reader::new(sampler, policy, TIME);
+    let mut near = Near::of(policy, &snapshot.near, memory, now);
+    let over = near.over();
+    let outlooks = sums.outlooks(policy, &mut sizes, &memory, &mut reader, &mut near, over);
+    let count = sums.all().len();
+    let mut has_wanted = |index| {
+        let Some(only) = only else { return true };
+        let mut has_one = false;
+        sums.each_member(index, policy, &mut sizes, &mut reader, &mut |size| {
+            has_one |= only.contains(&size.pid);
+        });
+        has_one
+    };
+    let is_wanted: Vec<_> = (0..count).map(&mut has_wanted).collect();
     let names = RefCell::new(std::mem::take(users));
-    let all = sums.all().iter();
-    let rows = all.filter_map(|sum| GroupRow::new(policy, sum, memory.total, &names));
-    let mut rows: Vec<_> = rows.collect();
-    *users = names.into_inner();
-    rows.sort_by(|one, other| {
+    let mut found = GroupsNow::default();
+    for ((sum, outlook), is_wanted) in sums.all().iter().zip(&outlooks).zip(is_wanted) {
+        let Some(row) = GroupRow::new(policy, (sum, outlook), snapshot, &names) else {
+            continue;
+        };
+        let group = policy.group(sum);
+        let threshold =
+            group.and_then(|group| policy.group_threshold(group, sum.bounds.known, memory.total));
+        let victim = GroupVictim {
+            number: row.number,
+            reason: row.reason(threshold.map(|(threshold, _)| threshold)),
+        };
+        let victims = row.victims.iter().map(|pid| (*pid, victim.clone()));
+        found.victims.extend(victims);
+        if is_wanted {
+            found.rows.push(row);
+        }
+    }
+    (*users, snapshot.sizes) = (names.into_inner(), sizes);
+    found.rows.sort_by(|one, other| {
         let by_share = other.threshold_percent.total_cmp(&one.threshold_percent);
         by_share.then_with(|| {
             (Reverse(one.members), &one.group).cmp(&(Reverse(other.members), &other.group))
         })
     });
-    rows.truncate(SHOWN);
-    rows
+    found
 }

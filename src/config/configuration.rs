@@ -9,6 +9,7 @@ use super::system::{System, SystemAction};
 use super::thresholds::Thresholds;
 use super::whitelist::Whitelist;
 use crate::escape::Escaped;
+use crate::paths;
 use crate::quantities::{Metric, Percent};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -100,19 +101,45 @@ impl Default for Origin {
     }
 }
 
-/// `configuration "/etc/memory-monitor/config.toml"`.
+/// `configuration /etc/memory-monitor/config.toml`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_stdin = self.path() == Path::new(paths::STDIN);
+        let file = Escaped(self.path().as_os_str().as_bytes());
         match self {
-            Self::File(file) => write!(f, "configuration {}", Escaped(file.as_os_str().as_bytes())),
-            Self::BuiltIn(file) => {
-                let file = Escaped(file.as_os_str().as_bytes());
-                write!(f, "built-in defaults, as {file} does not exist")
+            Self::File(_) if is_stdin => f.write_str("configuration from standard input"),
+            Self::Empty(_) if is_stdin => {
+                f.write_str("built-in defaults, as standard input is empty")
             }
-            Self::Empty(file) => {
-                let file = Escaped(file.as_os_str().as_bytes());
-                write!(f, "built-in defaults, as {file} is empty")
-            }
+            Self::File(_) => write!(f, "configuration {file}"),
+            Self::BuiltIn(_) => write!(f, "built-in defaults, as {file} does not exist"),
+            Self::Empty(_) => write!(f, "built-in defaults, as {file} is empty"),
+        }
+    }
+}
+
+/// `configuration a.toml and 2 drop-ins`; `built-in defaults, as a.toml does not exist, and 1 drop-in`.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'c>(&'c Config);
+
+impl Config {
+    /// What it was read from.
+    pub fn sources(&self) -> Sources<'_> {
+        Sources(self)
+    }
+}
+
+impl fmt::Display for Sources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config {
+            origin, drop_ins, ..
+        } = self.0;
+        write!(f, "{origin}")?;
+        let comma = if origin.is_file() { "" } else { "," };
+        match drop_ins.len() {
+            0 => Ok(()),
+            1 => write!(f, "{comma} and 1 drop-in"),
+            count => write!(f, "{comma} and {count} drop-ins"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::configuration::Config;
 use super::written::Written;
 use crate::escape::Escaped;
+use crate::paths;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -20,6 +21,9 @@ impl Config {
         let Some(file) = &self.dry_run_file else {
             return Some(OPTION.to_owned());
         };
+        if file == Path::new(paths::STDIN) {
+            return Some("standard input".to_owned());
+        }
         let directory = self.origin.path().parent().unwrap_or(Path::new(""));
         let shown = file.strip_prefix(directory).unwrap_or(file);
         Some(Escaped(shown.as_os_str().as_bytes()).to_string())

@@ -2,6 +2,7 @@
 //! file, line and column. No I/O.
 
 use super::suspect::{Compared, Suspicion, Within};
+use crate::paths;
 use crate::quantities::Bytes;
 use std::fmt;
 use std::io;
@@ -348,6 +349,9 @@ impl fmt::Display for Warning {
 impl Location {
     /// The file for people: a plain path as it is, one that needs escapes in quotes.
     pub fn shown_file(&self) -> String {
+        if *self.file == *Path::new(paths::STDIN) {
+            return "standard input".to_owned();
+        }
         let quoted = quoted(&self.file);
         match quoted.strip_prefix('"').and_then(|p| p.strip_suffix('"')) {
             Some(plain) if !plain.contains('\\') => plain.to_owned(),

@@ -19,8 +19,6 @@ const DIRECTORY: &str = "config.d";
 const MAIN_FILE: &str = "config.toml";
 /// More than any configuration needs: a larger file is a mistake, such as a log file.
 const LARGEST_FILE: u64 = 1 << 20;
-/// Standard input.
-const STDIN: &str = "/dev/stdin";
 /// The ends of names that editors and package managers give to what they leave behind, and administrators to what is
 /// switched off.
 const LEFT_BEHIND: [&str; 14] = [
@@ -96,7 +94,7 @@ pub(super) fn read(file: &Path, streams: Streams, is_root: bool) -> Result<Vec<u
     let inherited = ["/dev/fd", "/proc/self/fd"];
     let is_inherited = inherited.iter().any(|start| file.starts_with(start));
     let bytes = match streams {
-        Streams::Accept if file == Path::new(STDIN) => read_open(&mut io::stdin().lock()),
+        Streams::Accept if file == Path::new(paths::STDIN) => read_open(&mut io::stdin().lock()),
         Streams::Accept if is_inherited => {
             File::open(file).and_then(|mut open| read_open(&mut open))
         }

@@ -4,6 +4,7 @@ use super::error::{Cause, Location};
 use super::rule::Matcher;
 use super::thresholds::Thresholds;
 use crate::quantities::{Metric, Percent};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +81,8 @@ impl GroupBy {
 }
 
 /// Which members of a group over its threshold are killed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum GroupKill {
     /// The one with most memory.
     #[default]
@@ -103,7 +105,8 @@ impl GroupKill {
 }
 
 /// What is done with a group over its threshold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum GroupAction {
     /// Members are killed.
     #[default]

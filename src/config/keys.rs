@@ -78,7 +78,7 @@ pub(super) static TABLES: [Table; 5] = [
         key("term_timeout", "5", Slot::Seconds(0.0..=300.0, Always(|c| &mut c.term_timeout)),
             "Seconds from SIGTERM to SIGKILL"),
         key("max_kills_per_minute", "30", Slot::Count(|c| &mut c.max_kills_per_minute),
-            "How many processes are killed within a minute; further ones are reported"),
+            "How many processes of one user are killed within a minute; further ones are reported"),
         key("warn_percent", "80", Slot::Percent(0.0, |c| &mut c.warn_percent),
             "Percent of a threshold at which there is an early warning"),
     ] },

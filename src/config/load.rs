@@ -109,20 +109,28 @@ impl Config {
         Ok(texts.load(lookup, list)?.with_files())
     }
 
-    /// Fails where a daemon that has these files in force would reject a reload of `file`, as they have lost their
-    /// content since.
+    /// Fails where a daemon that has these files in force would reject a reload of what was loaded here, as files have
+    /// lost their content since. `warnings` are those of this load.
     ///
     /// # Errors
-    /// What is lost; and where a file can't be read.
-    pub fn check_reload(file: Option<&Path>, in_force: &[LoadedFile]) -> Result<(), Error> {
-        let texts = Texts::read(file, Streams::Reject)?;
-        let (main, drop_ins): (Vec<_>, Vec<_>) = in_force
-            .iter()
-            .map(|file| file.path.clone())
-            .partition(|path| *path == files::absolute(texts.origin.path()));
-        match texts.lost(!main.is_empty(), &drop_ins) {
-            lost if lost.is_empty() => Ok(()),
-            lost => Err(Error::new(lost)),
+    /// What is lost.
+    pub fn check_reload(&self, warnings: &[Warning], in_force: &[LoadedFile]) -> Result<(), Error> {
+        let had_content = |path: &Path| {
+            let path = files::absolute(path);
+            in_force.iter().any(|file| file.path == path)
+        };
+        let main = Some(self.origin.path()).filter(|path| had_content(path));
+        let main = main.and_then(|_| lost_main(&self.origin));
+        let empty = warnings.iter().filter_map(|warning| match &warning.kind {
+            WarningKind::EmptyDropIn(file) => Some(file),
+            _ => None,
+        });
+        let empty = empty.filter(|file| had_content(file)).map(lost_drop_in);
+        let lost: Vec<_> = main.into_iter().chain(empty).collect();
+        if lost.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(lost))
         }
     }
 
@@ -306,13 +314,7 @@ impl Texts {
     fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
         let mut lost = Vec::new();
         if had_main {
-            match &self.origin {
-                Origin::File(_) => {}
-                Origin::BuiltIn(file) => {
-                    lost.push(Cause::Lost(file.clone(), "does not exist any more"));
-                }
-                Origin::Empty(file) => lost.push(Cause::Lost(file.clone(), "is empty now")),
-            }
+            lost.extend(lost_main(&self.origin));
         }
         for drop_in in &self.drop_ins.files {
             let had_content = || {
@@ -320,11 +322,24 @@ impl Texts {
                     || drop_ins.contains(&files::absolute(&drop_in.file))
             };
             if files::is_blank(&drop_in.text) && had_content() {
-                lost.push(Cause::EmptiedDropIn(drop_in.file.clone()));
+                lost.push(lost_drop_in(&drop_in.file));
             }
         }
         lost
     }
+}
+
+/// The main file, where it has no content now.
+fn lost_main(origin: &Origin) -> Option<Cause> {
+    match origin {
+        Origin::File(_) => None,
+        Origin::BuiltIn(file) => Some(Cause::Lost(file.clone(), "does not exist any more")),
+        Origin::Empty(file) => Some(Cause::Lost(file.clone(), "is empty now")),
+    }
+}
+
+fn lost_drop_in(file: impl AsRef<Path>) -> Cause {
+    Cause::EmptiedDropIn(file.as_ref().to_owned())
 }
 
 impl Draft {

@@ -40,7 +40,7 @@ mod whitelist;
 mod written;
 
 pub use changes::Change;
-pub use configuration::{Config, LogFormat, LogSettings, Notify, Origin};
+pub use configuration::{Config, LogFormat, LogSettings, Notify, Origin, Sources};
 pub use dry_run::DryRun;
 pub use error::{Cause, Error, Location, Warning};
 pub use files::LoadedFile;

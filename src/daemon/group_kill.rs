@@ -8,10 +8,10 @@ use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::config::GroupKill;
 use crate::kill::SignalOutcome;
-use crate::policy::groups::{Choice, GroupSum, MemberReader, Order, SaidOfGroup};
+use crate::policy::groups::{Choice, GroupSum, MemberReader, Members, Order, SaidOfGroup};
 use crate::policy::{Decision, Policy, Stage};
 use crate::proc::{Process, Seen, Sizes};
-use crate::quantities::{Bytes, Metric, Pid, ProcessKey, StartTime};
+use crate::quantities::{Bytes, Metric, Pid, StartTime};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -50,9 +50,19 @@ impl Groups {
         let Some(group) = policy.group(sum) else {
             return;
         };
-        let ending = ending(machine, context);
-        let ending = self.sums.memory_of(index, sizes, &ending);
-        if !policy.is_group_over_without(sum, ending, machine.snapshot.memory.total) {
+        let ending = &self.ending(machine, context);
+        let mut given_back = self.sums.memory_of(index, sizes, ending);
+        let mut sum = *sum;
+        if policy.config.dry_run {
+            // What a dry run keeps from being killed gives nothing back, so that no later scan would tell.
+            let mut reader = Reader::new(&machine.sampler, policy, BUDGET);
+            self.sums
+                .read_on(index, given_back, policy, sizes, &mut reader);
+            given_back = self.sums.memory_of(index, sizes, ending);
+            sum = self.sums.all().get(index).copied().unwrap_or(sum);
+        }
+        let sum = &sum;
+        if !policy.is_group_over_without(sum, given_back, machine.snapshot.memory.total) {
             return;
         }
         // What would be killed is said once.
@@ -61,67 +71,45 @@ impl Groups {
         }
         self.sums.forget_parents();
         let found = match group.kill {
-            GroupKill::Largest => self.kill_largest(index, sum, machine, sizes, context),
-            GroupKill::Newest => self.kill_newest(index, sum, machine, sizes, context),
-            GroupKill::All => self.kill_all(index, sum, machine, sizes, context),
+            GroupKill::All => self.kill_all(index, machine, sizes, (context, ending)),
+            one => self.kill_one(index, one, machine, sizes, (context, ending)),
         };
+        self.watch.note_found(sum, found == Found::None);
         if found == Found::None && self.watch.is_first(sum, SaidOfGroup::Protected) {
             self.reports.push(GroupReport::Protected(*sum));
         }
     }
 
-    fn kill_largest(
+    /// Signals the largest or the newest member.
+    fn kill_one(
         &mut self,
         index: usize,
-        sum: &GroupSum,
+        kill: GroupKill,
         machine: &Machine,
         sizes: &mut Sizes,
-        context: &mut Context<'_>,
+        (context, ending): (&mut Context<'_>, &HashSet<Pid>),
     ) -> Found {
         let policy = context.policy;
         let mut reader = Reader::new(&machine.sampler, policy, BUDGET);
-        let mut is_candidate = |pid| is_candidate(pid, machine, context);
-        let largest = self
-            .sums
-            .largest(index, policy, sizes, &mut reader, &mut is_candidate);
-        match largest {
-            Choice::Member(pid, memory) => {
-                let order = &mut Order::of(sum, context.now);
-                self.signal(order, (pid, Some(memory)), machine, context);
-                Found::Member
-            }
-            Choice::Later => Found::Later,
-            Choice::None => Found::None,
-        }
-    }
-
-    fn kill_newest(
-        &mut self,
-        index: usize,
-        sum: &GroupSum,
-        machine: &Machine,
-        sizes: &mut Sizes,
-        context: &mut Context<'_>,
-    ) -> Found {
-        let mut reader = Reader::new(&machine.sampler, context.policy, BUDGET);
-        let members = self.members(index, context.policy, sizes, &mut reader);
-        let mut newest: Option<((StartTime, Pid), Option<Bytes>)> = None;
-        for (pid, memory) in members {
-            if reader.is_time_over() {
-                return Found::Later;
-            }
-            let key = machine.sampler.identify(pid).ok().flatten();
-            let age = key.map(|key: ProcessKey| (key.start_time, key.pid));
-            let age = age.filter(|age| newest.is_none_or(|(newest, _)| *age > newest));
-            if let Some(age) = age.filter(|_| is_candidate(pid, machine, context)) {
-                newest = Some((age, memory));
-            }
-        }
-        let Some(((_, pid), memory)) = newest else {
-            return Found::None;
+        let members = &mut Candidates {
+            machine,
+            context,
+            ending,
         };
-        let order = &mut Order::of(sum, context.now);
-        self.signal(order, (pid, memory), machine, context);
+        let choice = self
+            .sums
+            .choose(index, kill, policy, sizes, &mut reader, members);
+        let Choice::Member(pid, memory) = choice else {
+            return if choice == Choice::Later {
+                Found::Later
+            } else {
+                Found::None
+            };
+        };
+        if let Some(sum) = self.sums.all().get(index).copied() {
+            let order = &mut Order::of(&sum, context.now);
+            self.signal(order, (pid, memory), machine, context);
+        }
         Found::Member
     }
 
@@ -129,12 +117,14 @@ impl Groups {
     fn kill_all(
         &mut self,
         index: usize,
-        sum: &GroupSum,
         machine: &mut Machine,
         sizes: &mut Sizes,
-        context: &mut Context<'_>,
+        (context, ending): (&mut Context<'_>, &HashSet<Pid>),
     ) -> Found {
         let policy = context.policy;
+        let Some(sum) = &self.sums.all().get(index).copied() else {
+            return Found::None;
+        };
         let until = Instant::now() + BUDGET_FOR_ALL;
         let mut order = Order::of(sum, context.now);
         let mut reader = Reader::until(&machine.sampler, policy, until);
@@ -155,7 +145,12 @@ impl Groups {
                 if Instant::now() >= until && found == Found::Member {
                     return found;
                 }
-                if is_candidate(member.0, machine, context) {
+                let candidates = &mut Candidates {
+                    machine,
+                    context,
+                    ending,
+                };
+                if candidates.may_be_killed(member.0) {
                     found = Found::Member;
                     self.signal(&mut order, member, machine, context);
                 }
@@ -193,6 +188,20 @@ impl Groups {
                 })
         });
         pids.into_iter().map(|pid| (pid, None)).collect()
+    }
+
+    /// Those that are killed already, or in a dry run would be, for thresholds of their own or for other groups.
+    fn ending(&self, machine: &Machine, context: &Context<'_>) -> HashSet<Pid> {
+        let victims = context.victims.ledger.victims().iter();
+        let victims = victims.filter(|victim| victim.stage != Stage::Surviving);
+        let mut ending: HashSet<Pid> = victims.map(|victim| victim.key.pid).collect();
+        if context.policy.config.dry_run {
+            let is_due = |judged: &Judged| matches!(judged.decision, Decision::Terminate(_));
+            let due = machine.judged().filter(|(_, judged)| is_due(judged));
+            ending.extend(due.map(|(process, _)| process.pid));
+            ending.extend(self.watch.would_be_killed().map(|key| key.pid));
+        }
+        ending
     }
 
     fn members(
@@ -283,7 +292,7 @@ impl Groups {
                     self.watch.record_kill(&sum, key);
                 }
             }
-            SignalOutcome::DryRun => self.watch.record_dry_run(&sum),
+            SignalOutcome::DryRun => self.watch.record_dry_run(&sum, key),
             SignalOutcome::Gone | SignalOutcome::NotPermitted | SignalOutcome::Failed(_) => {}
         }
         let is_failure = matches!(
@@ -303,19 +312,6 @@ impl Groups {
     }
 }
 
-/// Those that are killed already, or in a dry run would be, for thresholds of their own.
-fn ending(machine: &Machine, context: &Context<'_>) -> HashSet<Pid> {
-    let victims = context.victims.ledger.victims().iter();
-    let victims = victims.filter(|victim| victim.stage != Stage::Surviving);
-    let mut ending: HashSet<Pid> = victims.map(|victim| victim.key.pid).collect();
-    if context.policy.config.dry_run {
-        let is_due = |judged: &Judged| matches!(judged.decision, Decision::Terminate(_));
-        let due = machine.judged().filter(|(_, judged)| is_due(judged));
-        ending.extend(due.map(|(process, _)| process.pid));
-    }
-    ending
-}
-
 /// As [`Order::is_meant`]; not what has ended or can't be read.
 fn is_meant(order: &Order, process: Option<&Process>, machine: &Machine, policy: &Policy) -> bool {
     let session_of = |pid| {
@@ -325,19 +321,34 @@ fn is_meant(order: &Order, process: Option<&Process>, machine: &Machine, policy:
     process.is_some_and(|process| order.is_meant(process, &session_of))
 }
 
-/// Whether a process may be killed: nothing protects it, and it is no victim already.
-fn is_candidate(pid: Pid, machine: &Machine, context: &Context<'_>) -> bool {
-    let Context {
-        policy,
-        victims,
-        now,
-    } = context;
-    let process = machine.sampler.read(*policy, pid);
-    process.is_some_and(|process| {
-        let is_done = |key| victims.ledger.is_victim(key) || victims.ledger.has_ended(key);
-        process.key().is_some_and(|key| !is_done(key))
-            && policy
-                .protection(&process, &machine.snapshot.memory, now)
-                .is_none()
-    })
+/// Tells of members whether they may be killed.
+struct Candidates<'c, 'd> {
+    machine: &'c Machine,
+    context: &'c Context<'d>,
+    /// Those that are killed already, or in a dry run would be.
+    ending: &'c HashSet<Pid>,
+}
+
+impl Members for Candidates<'_, '_> {
+    fn may_be_killed(&mut self, pid: Pid) -> bool {
+        let Context {
+            policy,
+            victims,
+            now,
+        } = self.context;
+        let process = self.machine.sampler.read(*policy, pid);
+        process.is_some_and(|process| {
+            let is_done = |key| victims.ledger.is_victim(key) || victims.ledger.has_ended(key);
+            process.key().is_some_and(|key| !is_done(key))
+                && !self.ending.contains(&pid)
+                && policy
+                    .protection(&process, &self.machine.snapshot.memory, now)
+                    .is_none()
+        })
+    }
+
+    fn started(&mut self, pid: Pid) -> Option<StartTime> {
+        let key = self.machine.sampler.identify(pid).ok().flatten();
+        key.map(|key| key.start_time)
+    }
 }

@@ -3,11 +3,14 @@
 
 use super::groups::{GroupReport, Groups, Signalled};
 use super::report::Reports;
+use super::scan::Machine;
+use crate::escape::Escaped;
 use crate::events::{Event, GroupEvent, GroupGauge, GroupMemory, GroupName, GroupNote, Reporter};
 use crate::policy::Policy;
-use crate::policy::groups::{GroupStanding, GroupStep, GroupSum};
-use crate::quantities::{Bytes, Percent};
-use crate::state::status::GroupOver;
+use crate::policy::groups::{GroupKey, GroupStanding, GroupStep, GroupSum};
+use crate::quantities::{Bytes, Now, Percent};
+use crate::state::status::{GroupOver, GroupState};
+use crate::sys::clock::unix_seconds;
 use std::cmp::Reverse;
 
 /// So many groups have a series of their own in the metrics: the largest.
@@ -82,8 +85,45 @@ impl Reports<'_> {
     }
 }
 
+/// What is done about a group over its threshold, and from when on.
+fn state(groups: &Groups, sum: &GroupSum, now: &Now) -> (GroupState, Option<u64>) {
+    let Some((step, has_none)) = groups.watch.last_step(sum) else {
+        return (GroupState::default(), None);
+    };
+    let state = match step {
+        GroupStep::Kill if has_none => GroupState::Protected,
+        GroupStep::Kill => GroupState::Kill,
+        GroupStep::Warn => GroupState::Warn,
+        GroupStep::Await => GroupState::Ending,
+        GroupStep::Plentiful(_) => GroupState::Plentiful,
+        GroupStep::Delay(until) => {
+            let left = until.saturating_duration_since(now.monotonic);
+            return (GroupState::Delay, Some(unix_seconds(now.wall + left)));
+        }
+    };
+    (state, None)
+}
+
+/// The name of the process that a group by tree begins with, as the log has it.
+fn program(sum: &GroupSum, machine: &Machine, policy: &Policy) -> Option<String> {
+    let GroupKey::Tree(key) = sum.key else {
+        return None;
+    };
+    let process = machine.sampler.read(policy, key.pid)?;
+    let facts = process.facts.as_ref().ok();
+    let facts = facts.filter(|_| process.key() == Some(key))?;
+    Some(Escaped(facts.name.as_bytes()).to_string())
+}
+
 /// Writes the groups for `status` and the metrics, after a regular scan.
-pub(super) fn note(reporter: &mut Reporter, groups: &Groups, policy: &Policy, total: Bytes) {
+pub(super) fn note(
+    reporter: &mut Reporter,
+    groups: &Groups,
+    machine: &Machine,
+    policy: &Policy,
+    now: &Now,
+) {
+    let total = machine.snapshot.memory.total;
     if policy.config.groups.is_empty() {
         reporter.status().groups.clear();
         reporter.metrics().note_groups(Vec::new());
@@ -95,13 +135,17 @@ pub(super) fn note(reporter: &mut Reporter, groups: &Groups, policy: &Policy, to
         let group = policy.group(sum)?;
         let memory = sum.bounds.known;
         let (threshold, threshold_bytes) = policy.group_threshold(group, memory, total)?;
+        let (state, until) = state(groups, sum, now);
         Some(GroupOver {
             group: reporter.group(&GroupName::of(group.label(), sum)),
             members: sum.members,
             bytes: memory.get(),
             threshold: threshold.to_string(),
             threshold_bytes: threshold_bytes.get(),
-            action: group.action.name().to_owned(),
+            action: group.action,
+            state,
+            until,
+            program: program(sum, machine, policy),
         })
     });
     let over = over.collect();

@@ -337,8 +337,7 @@ impl Daemon<'_> {
         let (reporter, next_scan) = (&mut self.reporter, now.wall + wait);
         let counts = (&self.outcome, would_kill);
         state::note_scan(reporter, counts, machine, &self.policy, next_scan, now);
-        let total = machine.snapshot.memory.total;
-        group_reports::note(reporter, &self.groups, &self.policy, total);
+        group_reports::note(reporter, &self.groups, machine, &self.policy, now);
         self.write_victims(now);
     }
 

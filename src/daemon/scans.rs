@@ -10,7 +10,7 @@ use crate::config::DryRun;
 use crate::events::Event;
 use crate::policy::Extent;
 use crate::proc::{self, Levels};
-use crate::quantities::Now;
+use crate::quantities::{Now, ProcessKey};
 use crate::sys;
 use std::time::Instant;
 
@@ -95,7 +95,12 @@ impl Daemon<'_> {
 
     /// How many processes a dry run keeps from being killed: over thresholds of their own, and for their groups.
     pub(super) fn would_be_killed(&self) -> usize {
-        self.outcome.due + self.groups.watch.would_be_killed()
+        let is_due = |key: &ProcessKey| {
+            let mut judged = self.machine.judged();
+            judged.any(|(process, judged)| process.key() == Some(*key) && judged.counts().1)
+        };
+        let of_groups = self.groups.watch.would_be_killed();
+        self.outcome.due + of_groups.filter(|key| !is_due(key)).count()
     }
 
     /// The part of a scan that is urgent.

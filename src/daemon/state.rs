@@ -7,7 +7,7 @@ use crate::cli::RunOptions;
 use crate::config::{Config, LoadedFile};
 use crate::events::Reporter;
 use crate::policy::system_guard::Level;
-use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
+use crate::policy::{Decision, Delay, Kill, Ledger, Policy, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::{Now, Pid};
 use crate::state::status::{DaemonStatus, ProcessNote, ShortageNote, Waiting};
@@ -36,7 +36,7 @@ pub(super) fn at_start(options: &RunOptions, sampler: &Sampler, own: Pid) -> Dae
 
 /// Another configuration is in force.
 pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec<LoadedFile>) {
-    status.configuration = config.origin.to_string();
+    status.configuration = config.sources().to_string();
     status.config_loaded = unix_seconds(SystemTime::now());
     status.loaded_files = Some(files);
     status.dry_run = config.dry_run;
@@ -116,8 +116,8 @@ pub(super) fn write_victims(
         })
     });
     let waiting = waiting.collect();
-    let kills = ledger.kills_within_minute(now.monotonic);
-    let kills = kills.map(|kill| now.wall - now.monotonic.saturating_duration_since(kill.at));
+    let kills = || ledger.kills_within_minute(now.monotonic);
+    let at = |kill: Kill| now.wall - now.monotonic.saturating_duration_since(kill.at);
     let victims = ledger.victims().iter().map(|victim| {
         let stage = match victim.stage {
             Stage::Terminating => "sent SIGTERM",
@@ -128,7 +128,8 @@ pub(super) fn write_victims(
     });
     let victims = victims.collect();
     let status = reporter.status();
-    status.recent_kills = kills.map(unix_seconds).collect();
+    status.recent_kills = kills().map(at).map(unix_seconds).collect();
+    status.recent_kill_users = kills().map(|kill| kill.uid.get()).collect();
     status.victims = victims;
     status.waiting = waiting;
     reporter.write_status();

@@ -34,13 +34,7 @@ pub(super) struct Files<'a>(pub(super) &'a Config);
 
 impl Display for Files<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.origin)?;
-        match self.0.drop_ins.len() {
-            0 => {}
-            1 => f.write_str(" and 1 drop-in")?,
-            count => write!(f, " and {count} drop-ins")?,
-        }
-        write!(f, ", {}", Thresholds(self.0))?;
+        write!(f, "{}, {}", self.0.sources(), Thresholds(self.0))?;
         match self.0.groups.len() {
             0 => {}
             1 => f.write_str(", 1 group")?,

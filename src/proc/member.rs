@@ -18,7 +18,8 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
 
-/// The first uid that is given to people: below are those that programs which set their user ID belong to (login.defs(5)).
+/// The first uid that is given to people: below are those that programs which set their user ID belong to
+/// (login.defs(5)).
 const FIRST_PERSON: Uid = Uid::new(1000);
 
 /// What groups want to be read of a process beside its real user, its parent and its memory.
@@ -35,8 +36,8 @@ pub struct MemberFiles {
 /// How much of a process is read beside its executable and its control group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// Its real user alone. The owner of its directory costs a tenth of its status, and is its effective user: root or a
-    /// system account where it is a program that sets its user ID, and then the status says.
+    /// Its real user alone. The owner of its directory costs a tenth of its status, and is its effective user: root or
+    /// a system account where it is a program that sets its user ID, and then the status says.
     #[default]
     User,
     /// Its memory as well.

@@ -4,6 +4,7 @@
 use super::blocking::{Arguments, Request};
 use super::name::{FULL_COMM, Name, base_name};
 use super::process::Process;
+use super::procfile::BUFFER;
 use super::scan::Sampler;
 use super::{package_manager, relatives, rule_inputs};
 use crate::quantities::ProcessKey;
@@ -88,6 +89,14 @@ impl Sampler {
                 .map_or(&b""[..], Name::as_bytes);
             package_manager::rehearse(&self.root, directory, exe, &mut arguments);
         }
+    }
+
+    /// The path of the control group of a process that is not held; None where it can't be read, or has ended.
+    pub fn cgroup(&self, process: &Process) -> Option<Vec<u8>> {
+        let directory = ProcessDirectory::open(self.root.as_fd(), process.pid).ok()?;
+        let path = &mut [0; BUFFER];
+        let path = rule_inputs::read_cgroup(&directory, path).ok()?;
+        Some(path.to_vec())
     }
 
     /// The unit of a process that is not held; None where it has none, or has ended.

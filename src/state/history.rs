@@ -62,6 +62,9 @@ pub struct Entry {
     /// was over one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Which group was over its threshold, as the log has it; None where it was none, or an earlier daemon wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
 }
 
 impl Entry {
@@ -243,6 +246,7 @@ mod tests {
             exe: Some("/usr/bin/x".into()),
             cmdline: Some("x y".into()),
             cause: None,
+            group_name: None,
         }
     }
 
@@ -268,8 +272,14 @@ mod tests {
             ..entry(5)
         };
         history.append(&short);
+        let of_group = Entry {
+            cause: Some("group".into()),
+            group_name: Some("users/ann".into()),
+            ..entry(6)
+        };
+        history.append(&of_group);
         let past = history.read().unwrap();
-        assert_eq!(past.entries, [entry(1), entry(3), short]);
+        assert_eq!(past.entries, [entry(1), entry(3), short, of_group]);
         assert_eq!(past.kernel, [kills]);
         assert_eq!(past.skipped, 1);
     }

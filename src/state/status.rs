@@ -1,8 +1,8 @@
 //! What the daemon writes for `status` and `explain` to /run/memory-monitor/status.json after each scan.
 
 use super::atomic_file::{AtomicFile, WriteErrors, check_owner, directory, make_directory_of};
-use super::process_record::ProcessRecord;
-use crate::config::LoadedFile;
+use super::process_record::{ProcessRecord, Spelling};
+use crate::config::{GroupAction, LoadedFile};
 use crate::paths;
 use crate::sys::clock::unix_seconds;
 use crate::sys::fs::open_to_read;
@@ -78,6 +78,10 @@ pub struct DaemonStatus {
     /// When processes were killed within the last minute.
     #[serde(default, alias = "asked")]
     pub recent_kills: Vec<u64>,
+    /// The uids of those, in the same order: the limit of kills counts those of each user apart. Empty where an earlier
+    /// daemon wrote this.
+    #[serde(default)]
+    pub recent_kill_users: Vec<u32>,
 }
 
 /// A process and what is to be said about it.
@@ -118,8 +122,36 @@ pub struct GroupOver {
     pub threshold: String,
     /// In bytes.
     pub threshold_bytes: u64,
-    /// `kill` or `warn`.
-    pub action: String,
+    /// What its `[[group]]` says.
+    pub action: GroupAction,
+    /// What is done about it; as if members were killed where an earlier daemon wrote this.
+    #[serde(default)]
+    pub state: GroupState,
+    /// When members are killed if it is still over its threshold then; None where that is now, or not known.
+    #[serde(default)]
+    pub until: Option<u64>,
+    /// The name of the process whose descendants it has; None for a group by something else.
+    #[serde(default)]
+    pub program: Option<String>,
+}
+
+/// What is done about a group over its threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupState {
+    /// Members are killed.
+    #[default]
+    Kill,
+    /// It is only reported.
+    Warn,
+    /// Nothing before it has been over its threshold for a time.
+    Delay,
+    /// Nothing before what is killed has ended.
+    Ending,
+    /// Nothing as long as memory is plentiful.
+    Plentiful,
+    /// Nothing: every member is protected.
+    Protected,
 }
 
 /// A process that is killed later if it is still over its threshold then.
@@ -142,6 +174,8 @@ impl DaemonStatus {
         for note in notes.chain(waiting) {
             note.process.unescape();
         }
+        let programs = self.groups.iter_mut().map(|group| &mut group.program);
+        programs.flatten().for_each(Spelling::unescape);
     }
 }
 

@@ -88,7 +88,7 @@ over_default() { awk '/^MemTotal:/ {printf "%d", $2 * 1024 * 0.12}' /proc/meminf
 message() { sed -n 's/\r$//; /^memory-monitor: /,/  # \(stop it\|start it\|show why it does not run\|when that prints nothing\)$/p' /srv/install.log; }
 pasted() { eval "$(message | grep "  # $1")"; }
 # What is over a threshold on this machine by default, as the installation shows it.
-limit() { awk '/^MemTotal:/ {gb = $2 / 1048576; printf "any process over %.2f GB (10%% of %.2f GB), root'\''s too", gb / 10, gb}' /proc/meminfo; }
+limit() { awk '/^MemTotal:/ {gb = $2 / 1048576; printf "any process over %.2f GB (10%% of %.2f GB), root'\''s too, but none that is protected", gb / 10, gb}' /proc/meminfo; }
 
 journal() { journalctl --sync && journalctl --no-pager -b -u memory-monitor -o cat "$@" SYSLOG_IDENTIFIER=memory-monitor; }
 # The records of the log file as the journal has them: without time and level.

@@ -288,6 +288,17 @@ fn check_reads_standard_input() {
     }
     let said = with_stdin(&["check", "-", "--names"], "[whitelist]\nnames = [\"a\"]\n");
     assert_eq!(said.out, "a\n", "{said:?}");
+    // It has a name of its own.
+    let said = with_stdin(&["check", "-"], "[settings]\ndry_run = true\n");
+    for text in [
+        "Valid: configuration from standard input\n",
+        "dry run, because of standard input (",
+        "  standard input:2\n",
+    ] {
+        assert!(said.out.contains(text), "{text}: {said:?}");
+    }
+    let said = with_stdin(&["check", "-"], "x = 1\n");
+    assert!(said.err.contains("standard input:1:1: "), "{said:?}");
     // The daemon reads its file again at each reload, which a pipe does not allow.
     let said = with_stdin(&["--once", "--config", "/dev/stdin"], good);
     assert_eq!(said.status, Some(78), "{said:?}");

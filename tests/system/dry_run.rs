@@ -87,7 +87,7 @@ fn over_shows_what_would_be_killed() {
     let mut machine = Machine::new();
     let said = machine.run(&["scan", "--over"]);
     assert_eq!(
-        said.out, "any process over 0.02 GB, root's too\n",
+        said.out, "any process over 0.02 GB, root's too, but none that is protected\n",
         "{said:?}"
     );
     let (small, large) = (Hog::new().start(), Hog::new().mib(96).start());
@@ -106,7 +106,7 @@ fn over_shows_what_would_be_killed() {
     let said = machine.run(&["scan", "--over"]);
     assert_eq!(
         said.out,
-        "any process over 0.02 GB while less than 0.001% of the memory is available, root's too\n\
+        "any process over 0.02 GB while less than 0.001% of the memory is available, root's too, but none that is protected\n\
          Nothing is killed: dry run, because of config.toml (no process would be killed)\n"
     );
 }

@@ -72,8 +72,8 @@ fn a_storm_of_forks_blinds_nobody() {
     let crowd = Crowd::start();
     let machine = machine();
     let mut daemon = machine.start();
-    // It is looked for where growth can be, among the young ones. On loaded processors one may cross its threshold right
-    // after that, in the scan of all that follows in vain.
+    // It is looked for where growth can be, among the young ones. On loaded processors one may cross its threshold
+    // right after that, in the scan of all that follows in vain.
     let is_found = (1..=5).any(|kills| {
         storm(40);
         let mut hog = Hog::new().start();

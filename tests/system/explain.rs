@@ -8,7 +8,7 @@ use std::process::Command;
 pub(crate) const CASES: &[Case] = cases![
     names_the_test_that_decides_and_its_line,
     a_rule_and_a_schedule_decide_by_their_own_lines,
-    tells_what_the_daemon_waits_for,
+    tells_what_the_daemon_waits_for: [Needs::Users],
     json_has_the_same_answers,
     bytes_of_a_name_do_not_reach_the_terminal,
     says_what_a_number_is_that_is_no_process,
@@ -107,12 +107,17 @@ fn tells_what_the_daemon_waits_for() {
     for text in [
         " of 50 min left\n",
         "Verdict: it will be killed in ",
-        "limit of kills reached   yes  1 of 1 within the last minute\n",
-        "as the limit of 1 kills a minute is reached: it is over",
+        "limit of kills reached   yes  1 of 1 of its user within the last minute\n",
+        "as the limit of kills of a user a minute (1) is reached: it is over",
         &format!("Decided by {file}:6: max_kills_per_minute = 1\n"),
     ] {
         assert!(said.contains(text), "{text}: {said}");
     }
+    // Those of another user have not used up any of theirs.
+    let other = Hog::new().user(NOBODY).comm("of-another").start();
+    let said = machine.run(&["explain", &other.pid().to_string()]).out;
+    let kills = "0 of 1 of its user within the last minute\n";
+    assert!(said.contains(kills), "{said}");
     daemon.stop();
     assert!(waits.is_alive() && second.is_alive());
 }

@@ -12,6 +12,7 @@ use std::process::Command;
 pub(crate) const CASES: &[Case] = cases![
     where_nothing_is_over_it_kills,
     where_something_is_over_it_is_a_dry_run,
+    a_group_makes_it_a_dry_run_too,
     the_message_has_ten_lines_at_most,
     a_service_that_does_not_run_would_kill,
     a_file_of_the_administrator_decides,
@@ -76,7 +77,7 @@ fn where_nothing_is_over_it_kills() {
     assert_eq!(
         lines,
         [
-            "memory-monitor: the service runs, and kills any process over 0.02 GB, root's too. No process is over that now.",
+            "memory-monitor: the service runs, and kills any process over 0.02 GB, root's too, but none that is protected. No process is over that now.",
             "memory-monitor scan  # show the processes closest to a threshold",
             "echo 'thresholds = {ram_percent_threshold = 50, ram_gb_threshold = inf}' >/etc/memory-monitor/config.d/50-thresholds.toml && systemctl reload memory-monitor  # raise the thresholds to 50%",
             "systemctl disable --now memory-monitor  # stop it",
@@ -100,13 +101,38 @@ fn where_something_is_over_it_is_a_dry_run() {
     assert_eq!(
         lines.get(..3).expect("lines"),
         [
-            "memory-monitor: the service runs, and kills nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too. Over that are now:",
+            "memory-monitor: the service runs, and kills nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Over that are now:",
             &line(&hog),
             LET_IT_KILL,
         ]
     );
     let scan = said(program(&["scan"])).out;
     assert!(scan.contains("\nNothing is killed: dry run, because of config.d/00-first-install.toml (1 process would be killed)\n"), "{scan}");
+}
+
+/// No process is over a threshold of its own, and the administrator's group would kill one.
+fn a_group_makes_it_a_dry_run_too() {
+    install();
+    administrator("thresholds", "[thresholds]\nram_gb_threshold = 512\n");
+    administrator(
+        "groups",
+        "[[group]]\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.06\n",
+    );
+    let hog = Hog::new().start();
+    first_install();
+    assert!(!is_dry_run());
+    let _other = Hog::new().mib(30).start();
+    let lines = first_install();
+    assert!(is_dry_run());
+    assert!(
+        lines[0].contains("; 1 group has a threshold of its own. Over that are now:"),
+        "{lines:#?}"
+    );
+    let reason = ", the largest of group all over ram_gb_threshold = 0.06GB";
+    assert_eq!(lines[1], line(&hog) + reason);
+    assert_eq!(lines[2], LET_IT_KILL);
+    let check = said(program(&["check"])).out;
+    assert!(check.contains("(1 process would be killed)"), "{check}");
 }
 
 fn the_message_has_ten_lines_at_most() {
@@ -125,7 +151,9 @@ fn the_message_has_ten_lines_at_most() {
     let lines = first_install();
     assert_eq!(lines.len(), 10, "{lines:#?}");
     assert!(
-        lines[0].contains("any process over 0.02 GB (3% of 0.67 GB), root's too"),
+        lines[0].contains(
+            "any process over 0.02 GB (3% of 0.67 GB), root's too, but none that is protected."
+        ),
         "{lines:#?}"
     );
     assert!(lines[5].ends_with(" GB, and 3 more"), "{lines:#?}");
@@ -155,6 +183,11 @@ fn the_message_has_ten_lines_at_most() {
         "{asked}"
     );
     assert!(!is_dry_run());
+    // What is set by now is not offered again.
+    let lines = first_install();
+    assert!(lines[0].contains("(50% of 0.67 GB)"), "{lines:#?}");
+    let is_offer = |line: &&String| line.starts_with("echo ");
+    assert_eq!(lines.iter().find(is_offer), None, "{lines:#?}");
 }
 
 fn a_service_that_does_not_run_would_kill() {
@@ -181,7 +214,7 @@ fn a_service_that_does_not_run_would_kill() {
         let lines = first_install();
         assert!(is_dry_run());
         let state = format!(
-            "memory-monitor: the service does not run ({enabled}). It would kill any process over 0.02 GB, root's too. Over that are now:"
+            "memory-monitor: the service does not run ({enabled}). Started, it would kill nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Over that are now:"
         );
         assert_eq!(lines[0], state);
         assert_eq!(lines[1], line(&hog));

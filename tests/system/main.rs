@@ -28,6 +28,7 @@ mod faults;
 mod first_install;
 mod golden;
 mod grace;
+mod group_views;
 mod groups;
 mod harness;
 mod history_and_status;
@@ -88,6 +89,7 @@ fn main() {
         golden::check::CASES,
         golden::daemon::CASES,
         grace::CASES,
+        group_views::CASES,
         groups::CASES,
         history_and_status::CASES,
         identity::CASES,

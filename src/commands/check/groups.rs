@@ -1,13 +1,13 @@
 //! Every `[[group]]` with what it matches now, and what limits of systemd come before it.
 
 use crate::commands::config_line::from;
-use crate::commands::groups::GroupRow;
-use crate::config::GroupBy;
+use crate::commands::group_row::GroupRow;
+use crate::config::{Group, GroupAction, GroupBy};
 use crate::escape::OneLine;
 use crate::policy::Policy;
 use crate::policy::groups::GroupKey;
-use crate::proc::cgroup;
-use crate::quantities::Bytes;
+use crate::proc::{SystemMemory, cgroup};
+use crate::quantities::{Bytes, Metric};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -29,6 +29,20 @@ pub(super) struct Grouped {
     lines: Vec<String>,
 }
 
+impl Grouped {
+    /// `3 groups now, 1 of them over it`.
+    fn count(&self) -> String {
+        let over = self.over;
+        match (self.groups, over) {
+            (0, _) => "no process matches now".to_owned(),
+            (1, 0) => "1 group now, not over it".to_owned(),
+            (1, _) => "1 group now, over it".to_owned(),
+            (groups, 0) => format!("{groups} groups now, none of them over it"),
+            (groups, _) => format!("{groups} groups now, {over} of them over it"),
+        }
+    }
+}
+
 pub(super) fn list(policy: &Policy, rows: &[GroupRow], total: Bytes) -> Vec<Grouped> {
     let groups = policy.config.groups.iter().enumerate();
     let entries = groups.map(|(index, group)| {
@@ -39,11 +53,38 @@ pub(super) fn list(policy: &Policy, rows: &[GroupRow], total: Bytes) -> Vec<Grou
             from: from(group.location.as_ref()),
             threshold_bytes: group.thresholds.lowest(total),
             groups: own().count(),
-            over: own().filter(|row| row.verdict == "over").count(),
+            over: own().filter(|row| row.is_over()).count(),
             lines: own().take(SHOWN).map(GroupRow::line).collect(),
         }
     });
     entries.collect()
+}
+
+/// The groups that can't be over their thresholds on this machine, or that nothing is ever killed for.
+pub(super) fn without_effect(policy: &Policy, memory: &SystemMemory) -> Vec<String> {
+    let about = |group: &Group| {
+        let (label, threshold) = (group.label(), group.thresholds.lowest(memory.total));
+        // Each page is in one PSS, or in several by its parts; RSS counts it in each process that has it.
+        let most = match group.metric {
+            Metric::Pss => Some(memory.total),
+            Metric::Anon => Some(memory.total.saturating_add(memory.swap_total)),
+            Metric::Rss => None,
+        };
+        if let Some(most) = most.filter(|most| threshold >= *most) {
+            return Some(format!(
+                "group {label} has a threshold of {threshold}, and there are {most} here: it is never over it, and has no \
+                 effect"
+            ));
+        }
+        let is_killing = group.action == GroupAction::Kill;
+        let available = policy.group_criteria(group).only_below_available;
+        (is_killing && available.get() <= 0.0).then(|| {
+            format!(
+                "group {label} is only reported: only_below_available_percent = 0 lets nothing be killed for it"
+            )
+        })
+    };
+    policy.config.groups.iter().filter_map(about).collect()
 }
 
 /// The users whose slice has a MemoryMax= below the threshold of their group: the kernel acts there first.
@@ -82,8 +123,9 @@ pub(super) fn write(out: &mut String, groups: &[Grouped]) -> std::fmt::Result {
         )?;
         writeln!(
             out,
-            "     the threshold is {}, {} now, {} over it",
-            grouped.threshold_bytes, grouped.groups, grouped.over
+            "     the threshold is {}; {}",
+            grouped.threshold_bytes,
+            grouped.count()
         )?;
         for line in &grouped.lines {
             writeln!(out, "     {}", OneLine(line))?;

@@ -5,7 +5,7 @@ use super::rules::Ruled;
 use super::week::Week;
 use super::whitelist::Listed;
 use crate::commands::config_line::from;
-use crate::commands::groups::GroupRow;
+use crate::commands::group_row::GroupRow;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::peers::{self, Peer};
 use crate::config::schedule::WeekMinute;
@@ -14,7 +14,7 @@ use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::policy::Policy;
 use crate::policy::system_guard::floor_threshold;
-use crate::proc::{Process, Snapshot};
+use crate::proc::{Process, Sampler, Snapshot};
 use crate::quantities::Bytes;
 use crate::sys::trust::Doubt;
 use crate::systemd::{Unit, Unknown};
@@ -33,6 +33,8 @@ pub(super) struct Checked<'c> {
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
+    /// Reads further ones.
+    pub sampler: &'c Sampler,
     /// How many of them would be killed now.
     pub over: usize,
     /// The groups as they are now.
@@ -171,7 +173,12 @@ impl CheckReport {
             processes: snapshot.near.len(),
             thresholds: thresholds(policy, snapshot),
             system: SystemReport::new(&config.system, snapshot.memory.total),
-            whitelist: super::whitelist::list(policy, written, &snapshot.near, checked.spelling),
+            whitelist: super::whitelist::list(
+                policy,
+                written,
+                (&snapshot.near, checked.sampler),
+                checked.spelling,
+            ),
             rules: super::rules::list(policy, snapshot, checked.spelling),
             groups: super::groups::list(policy, checked.groups, snapshot.memory.total),
             week: Week::new(config, checked.now),
@@ -203,6 +210,9 @@ impl CheckReport {
         }
         let files = super::output_files::notes(&checked.policy.config, checked.unit);
         self.notes.extend(files);
+        let memory = &checked.snapshot.memory;
+        let without_effect = super::groups::without_effect(checked.policy, memory);
+        self.notes.extend(without_effect);
         self.notes
             .extend(super::groups::notes(checked.policy, checked.groups));
         let untrusted = checked.untrusted_commands.iter();

@@ -6,7 +6,7 @@ use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::policy::{Policy, name_of};
-use crate::proc::{Facts, Process};
+use crate::proc::{Facts, Process, Sampler};
 use crate::quantities::{Pid, Uid};
 use crate::sys::process;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub(super) struct Listed {
     /// Whether the process with this PID is not among those that were read: it has no memory, or hidepid hides it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unseen: bool,
+    /// The process whose thread has this number, which is no PID then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_of: Option<Pid>,
     /// Where it matches nothing: the processes whose executable has such a name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     by_executable: Vec<Pid>,
@@ -36,7 +39,7 @@ pub(super) struct Listed {
 pub(super) fn list(
     policy: &Policy,
     written: &Written,
-    processes: &[Process],
+    (processes, sampler): (&[Process], &Sampler),
     spelling: Spelling,
 ) -> Vec<Listed> {
     let Whitelist {
@@ -58,6 +61,7 @@ pub(super) fn list(
             protects,
             refuted: 0,
             unseen: false,
+            thread_of: None,
             by_executable: Vec::new(),
         }
     };
@@ -66,8 +70,10 @@ pub(super) fn list(
     for (index, pid) in pids.iter().enumerate() {
         let is_match = |process: &Process, _: &Facts| process.pid == *pid;
         let matches = matching(processes, spelling, is_match);
+        let thread_of = sampler.thread_of(*pid).filter(|_| matches.is_empty());
         entries.push(Listed {
-            unseen: matches.is_empty() && process::exists(*pid),
+            unseen: matches.is_empty() && thread_of.is_none() && process::exists(*pid),
+            thread_of,
             ..entry("pids", index, matches, true)
         });
     }
@@ -121,6 +127,10 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                 ", {} of that name not protected: another program",
                 entry.refuted
             ),
+            _ if entry.thread_of.is_some() => {
+                let process = entry.thread_of.map_or(String::new(), |pid| pid.to_string());
+                format!(", as it is the number of a thread of process {process}: no effect")
+            }
             _ if entry.unseen => {
                 ", but the process exists: it has no memory, or /proc hides it".to_owned()
             }

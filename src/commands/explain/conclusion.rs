@@ -6,7 +6,7 @@ use crate::commands::config_line::{self, ConfigLine};
 use crate::config::Thresholds;
 use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold, Verdict};
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, Span};
 use std::fmt::Display;
 
 pub(super) struct Conclusion {
@@ -17,7 +17,8 @@ pub(super) struct Conclusion {
 
 impl Conclusion {
     pub(super) fn new(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
-        not_judged(evidence).unwrap_or_else(|| Self::of_verdict(evidence, protection))
+        let verdict = || Self::of_verdict(evidence, protection);
+        not_judged(evidence).unwrap_or_else(|| for_group(evidence).unwrap_or_else(verdict))
     }
 
     fn of_verdict(evidence: &Evidence<'_>, protection: Option<&Protection>) -> Self {
@@ -56,7 +57,7 @@ impl Conclusion {
                     (_, None) => (format!("a scan would kill it: {over}"), line),
                     (_, Some(Delay::KillLimit(limit))) => (
                         format!(
-                            "it is not killed now, as the limit of {limit} kills a minute is reached: {over}"
+                            "it is not killed now, as the limit of kills of a user a minute ({limit}) is reached: {over}"
                         ),
                         own("settings", "max_kills_per_minute"),
                     ),
@@ -112,6 +113,47 @@ impl Conclusion {
             line,
         }
     }
+}
+
+/// The verdict on a process that is over no threshold of its own, or stays for plenty of memory, and would be killed
+/// for a group that is over one; None for another process.
+fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
+    let victim = evidence.groups.as_ref()?.victim.as_ref()?;
+    let policy = evidence.policy;
+    let verdict = policy.judge(evidence.process, &evidence.memory, &evidence.now);
+    if !matches!(verdict, Verdict::Within | Verdict::Plentiful(..)) {
+        return None;
+    }
+    let group = policy.config.groups.get(victim.number - 1)?;
+    let sustained = policy.group_criteria(group).sustained;
+    let once = if sustained.is_zero() {
+        String::new()
+    } else {
+        format!(" once that has been so for {}", Span(sustained))
+    };
+    let reason = format!("it is {}", victim.reason);
+    let own = |table, key| config_line::of_key(table, key, evidence.written);
+    let line = Some(config_line::of_group(group));
+    let (sentence, line) = match (&evidence.permission, delay::ending(evidence)) {
+        _ if policy.config.dry_run => (
+            format!("it would be reported, not killed: {reason}, and dry_run is true"),
+            own("settings", "dry_run"),
+        ),
+        (_, Some(stage)) => (
+            format!("it is being killed, {}: {reason}", OneLine(stage)),
+            line,
+        ),
+        (Err(error), None) => (
+            format!("a scan by this user could not kill it ({error}), although {reason}"),
+            line,
+        ),
+        (Ok(()), None) => (format!("a scan would kill it{once}: {reason}"), line),
+    };
+    Some(Conclusion {
+        verdict: "group",
+        sentence: sentence + ".",
+        line,
+    })
 }
 
 /// That it is over no threshold, and what would protect it if it were.

@@ -24,7 +24,7 @@ pub(super) enum Delay<'e> {
     NotSeen(Duration),
     /// Its unit is in a restart loop; this is left.
     RestartLoop(Duration),
-    /// So many were killed within a minute.
+    /// So many of its user were killed within a minute.
     KillLimit(NonZeroU32),
 }
 
@@ -43,14 +43,18 @@ impl fmt::Display for Delay<'_> {
     }
 }
 
+/// How far the daemon is with killing this process; None if it is no victim.
+pub(super) fn ending<'e>(evidence: &Evidence<'e>) -> Option<&'e str> {
+    let own = evidence.process.pid.get();
+    let mut victims = evidence.daemon?.victims.iter();
+    let noted = victims.find(|noted| noted.process.pid == Some(own))?;
+    Some(&noted.note)
+}
+
 /// What delays the kill of this process now; None if nothing does.
 pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'e>> {
-    let ending = evidence.daemon.map(|daemon| daemon.victims.iter());
-    let own = evidence.process.pid.get();
-    if let Some(noted) =
-        ending.and_then(|mut ending| ending.find(|noted| noted.process.pid == Some(own)))
-    {
-        return Some(Delay::Ending(&noted.note));
+    if let Some(stage) = ending(evidence) {
+        return Some(Delay::Ending(stage));
     }
     match waiting(evidence).map(|waiting| (waiting, waiting.left(SystemTime::now()))) {
         Some((waiting, left)) if waiting.restart_loop => return Some(Delay::RestartLoop(left)),
@@ -60,7 +64,8 @@ pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'
         Some(_) | None => {}
     }
     let limit = evidence.policy.config.max_kills_per_minute?;
-    let is_reached = recent_kills(evidence) >= limit.get() as usize;
+    // It shelters nothing while memory is short.
+    let is_reached = recent_kills(evidence) >= limit.get() as usize && !evidence.memory.is_short();
     is_reached.then_some(Delay::KillLimit(limit))
 }
 
@@ -116,7 +121,8 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
                 Some(_) => Answer::of(kills >= limit.get() as usize),
                 None => Answer::NotReached,
             };
-            (answer, format!("{kills} of {limit} within the last minute"))
+            let detail = format!("{kills} of {limit} of its user within the last minute");
+            (answer, detail)
         }
     };
     [
@@ -137,10 +143,20 @@ fn waiting<'e>(evidence: &Evidence<'e>) -> Option<&'e Waiting> {
     })
 }
 
-/// How many processes the daemon has killed within the last minute.
+/// How many processes of the user of this one the daemon has killed within the last minute: the limit counts those of
+/// each user apart.
 fn recent_kills(evidence: &Evidence<'_>) -> usize {
     let now = unix_seconds(SystemTime::now());
-    let is_recent = |then: &&u64| now.saturating_sub(**then) < MINUTE;
-    let asked = evidence.daemon.map(|daemon| daemon.recent_kills.iter());
-    asked.map_or(0, |asked| asked.filter(is_recent).count())
+    let own = evidence.process.facts.as_ref().ok();
+    let own = own.map(|facts| facts.uid.get());
+    let Some(daemon) = evidence.daemon else {
+        return 0;
+    };
+    let mut users = daemon.recent_kill_users.iter();
+    let is_counted = |then: &&u64| {
+        // An earlier daemon does not say whose they were.
+        let is_own = users.next().is_none_or(|uid| Some(*uid) == own);
+        is_own && now.saturating_sub(**then) < MINUTE
+    };
+    daemon.recent_kills.iter().filter(is_counted).count()
 }

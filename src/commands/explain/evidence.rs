@@ -1,7 +1,8 @@
 //! What an explanation is made from.
 
 use super::shortage::Candidates;
-use crate::commands::groups::GroupRow;
+use crate::commands::group_row::GroupRow;
+use crate::commands::groups::GroupVictim;
 use crate::config::{Schedule, Written};
 use crate::events::Spelling;
 use crate::policy::Policy;
@@ -36,7 +37,16 @@ pub(super) struct Evidence<'e> {
     /// How names are written.
     pub spelling: Spelling,
     /// Its groups; None where none is configured.
-    pub groups: Option<Vec<GroupRow>>,
+    pub groups: Option<OwnGroups>,
     /// The moment it is made for.
     pub now: Now,
+}
+
+/// The groups of a process.
+#[derive(Debug)]
+pub(super) struct OwnGroups {
+    /// As a scan shows them.
+    pub rows: Vec<GroupRow>,
+    /// Why it would be killed for one of them; None where it would not.
+    pub victim: Option<GroupVictim>,
 }

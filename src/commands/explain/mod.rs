@@ -64,7 +64,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
     let is_same = || process.key().is_some_and(|key| sampler.is_still(key));
     let permission = handle.ask_permission(&is_same);
     let now = sys::now();
-    let groups = groups::read(policy, sampler, pid)?;
+    let groups = groups::read(policy, sampler, pid, &now)?;
     let subject = (&process, details.thread_of.is_some());
     let candidates = shortage::Candidates::read(policy, sampler, subject, &now)?;
     let evidence = Evidence {

@@ -3,7 +3,9 @@
 use crate::Error;
 use crate::config::SystemAction;
 use crate::policy::Policy;
-use crate::policy::system_guard::{Candidate, Level, Need, Reading, ShortageStanding, Tier, rank};
+use crate::policy::system_guard::{
+    Candidate, Level, Need, Rank, Reading, ShortageStanding, Tier, rank,
+};
 use crate::proc::{Process, Sampler, Snapshot, SystemFiles, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey};
 
@@ -89,9 +91,7 @@ impl Candidates {
             Err(why) => return (false, (*why).to_owned()),
         };
         let gives = own.gives;
-        let worth = all.iter().filter(|other| other.gives >= need.least);
-        let count = worth.count();
-        let Some(place) = rank(&mut all.clone(), own.key, need) else {
+        let Some(Rank { place, of }) = rank(&mut all.clone(), own.key, need) else {
             let least = need.least;
             return (
                 false,
@@ -109,7 +109,7 @@ impl Candidates {
         };
         (
             place == 1,
-            format!("place {place} of {count}{seen}, gives {gives}{tier}"),
+            format!("place {place} of {of}{seen}, gives {gives}{tier}"),
         )
     }
 }

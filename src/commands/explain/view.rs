@@ -36,7 +36,7 @@ impl Explanation {
         tests.extend(thresholds(evidence));
         tests.push(availability(evidence));
         tests.extend(super::delay::tests(evidence));
-        tests.push(super::groups::test(evidence.groups.as_deref()));
+        tests.push(super::groups::test(evidence.groups.as_ref()));
         tests.push(shortage(evidence));
         tests.push(Test {
             name: "dry run",
@@ -56,7 +56,7 @@ impl Explanation {
         });
         let conclusion = Conclusion::new(evidence, protection.as_ref());
         Self {
-            configuration: policy.config.origin.to_string(),
+            configuration: policy.config.sources().to_string(),
             process: Subject::new(evidence, users),
             tests,
             rule: policy.rule(process).map(|(number, _)| number),

@@ -181,10 +181,7 @@ impl PastReport {
                 OneLine(&entry.signal).to_string(),
                 entry.seconds,
                 ProcessRecord::amount(entry.freed_bytes),
-                match &entry.cause {
-                    Some(_) => "memory short: ",
-                    None => "",
-                },
+                why(entry),
                 OneLine(&entry.threshold),
                 if *restart_loop { ", restart loop" } else { "" }
             )?;
@@ -252,6 +249,18 @@ impl PastReport {
     }
 }
 
+/// What was over the threshold, before that; nothing where it was the process itself.
+fn why(entry: &Entry) -> String {
+    match (entry.cause.as_deref(), &entry.group_name) {
+        (Some("group"), Some(name)) => format!("group {}: ", OneLine(name)),
+        (Some("group"), None) => "its group: ".to_owned(),
+        (Some("shortage"), _) => "memory short: ".to_owned(),
+        // A newer daemon may have written another one.
+        (Some(cause), _) => format!("{}: ", OneLine(cause)),
+        (None, _) => String::new(),
+    }
+}
+
 /// A time of the file, in a range that every clock can show.
 fn shown(time: u64) -> LocalTime {
     local_time(UNIX_EPOCH + Duration::from_secs(time.min(1 << 40)))
@@ -300,6 +309,33 @@ mod tests {
             exe: None,
             cmdline: None,
             cause: None,
+            group_name: None,
+        }
+    }
+
+    #[test]
+    fn says_what_was_over_its_threshold() {
+        let killed = |cause: Option<&str>, group: Option<&str>| Entry {
+            cause: cause.map(str::to_owned),
+            group_name: group.map(str::to_owned),
+            ..entry(900, 1000, "a", None)
+        };
+        for (entry, expected) in [
+            (killed(None, None), ""),
+            (killed(Some("shortage"), None), "memory short: "),
+            (
+                killed(Some("group"), Some("users/ann")),
+                "group users/ann: ",
+            ),
+            (killed(Some("group"), None), "its group: "),
+        ] {
+            let past = Past {
+                entries: vec![entry],
+                ..Past::default()
+            };
+            let text = PastReport::new(past, 0, |_| true, |_| None).text();
+            let shown = format!("  2.00GB  {expected}ram_gb_threshold = 0.50GB\n");
+            assert!(text.contains(&shown), "{expected}: {text}");
         }
     }
 

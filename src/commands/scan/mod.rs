@@ -1,9 +1,12 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
+mod group_figures;
+mod kinds;
 mod names;
 mod over;
 mod peaks;
 mod programs;
+mod row;
 mod scanner;
 mod screen;
 mod suggest;

@@ -1,8 +1,9 @@
-//! What `scan --over` prints: what is over a threshold on this machine, then a line for each process that would be
-//! killed. The package's script reads it. Pure.
+//! What `scan --over` prints: what is over a threshold on this machine, and what else decides, then a line for each
+//! process that would be killed. The package's script reads it. Pure.
 
-use super::view::{Row, ScanReport, Word};
-use crate::config::{Config, Thresholds};
+use super::row::{Row, Word};
+use super::view::ScanReport;
+use crate::config::{Action, Config, GroupAction, Rule, Thresholds};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
 use std::fmt::Write;
@@ -16,7 +17,7 @@ impl ScanReport {
             text.push_str(&dry_run);
             text.push('\n');
         }
-        let is_over = |row: &&Row| row.verdict == Word::Over;
+        let is_over = |row: &&Row| matches!(row.verdict, Word::Over | Word::Group);
         let mut rows: Vec<_> = self.rows().iter().filter(is_over).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.process.rss_bytes));
         for row in rows {
@@ -24,18 +25,23 @@ impl ScanReport {
             // A String takes any text.
             let _ = writeln!(
                 text,
-                "  PID {}, {} of {}, {}",
+                "  PID {}, {} of {}, {}{}",
                 process.pid.unwrap_or_default(),
                 process.name.as_deref().unwrap_or("?"),
                 process.user.as_deref().unwrap_or("?"),
-                gb(Bytes::new(process.rss_bytes.unwrap_or_default()))
+                gb(Bytes::new(process.rss_bytes.unwrap_or_default())),
+                match row.verdict {
+                    Word::Group => format!(", {}", row.reason),
+                    _ => String::new(),
+                }
             );
         }
         text
     }
 }
 
-/// `any process over 0.07 GB (10% of 0.69 GB), root's too`.
+/// `any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected; 1 rule has a threshold of its
+/// own`.
 fn limit(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
     let thresholds = config.thresholds;
@@ -47,10 +53,11 @@ fn limit(policy: &Policy, total: Bytes) -> String {
     }
     let protects_root = config.whitelist.protects_user(Uid::ROOT).is_some();
     text.push_str(if protects_root {
-        ", but not root's"
+        ", but none of root and none that is protected"
     } else {
-        ", root's too"
+        ", root's too, but none that is protected"
     });
+    text.push_str(&others(config));
     text
 }
 
@@ -75,6 +82,33 @@ fn write_general(text: &mut String, config: &Config, total: Bytes) {
     if available < Percent::ALL {
         let share = available.get();
         let _ = write!(text, " while less than {share}% of the memory is available");
+    }
+}
+
+/// `; 2 rules and 1 group have thresholds of their own`: what kills by another threshold than that of `[thresholds]`.
+fn others(config: &Config) -> String {
+    let is_other = |rule: &&Rule| {
+        rule.action == Action::Kill
+            && (rule.thresholds.is_some()
+                || rule.metric.is_some()
+                || rule.sustained.is_some()
+                || rule.only_below_available.is_some())
+    };
+    let rules = config.rules.iter().filter(is_other).count();
+    let groups = config.groups.iter();
+    let groups = groups.filter(|group| group.action == GroupAction::Kill);
+    let groups = groups.count();
+    let counted = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let both = counted(rules, "rule").into_iter();
+    let both: Vec<_> = both.chain(counted(groups, "group")).collect();
+    match rules + groups {
+        0 => String::new(),
+        1 => format!("; {} has a threshold of its own", both.concat()),
+        _ => format!("; {} have thresholds of their own", both.join(" and ")),
     }
 }
 
@@ -108,24 +142,40 @@ mod tests {
             (
                 "",
                 0.69,
-                "any process over 0.07 GB (10% of 0.69 GB), root's too",
+                "any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected",
             ),
             (
                 "",
                 15.6,
-                "any process over 1.56 GB (10% of 15.60 GB), root's too",
+                "any process over 1.56 GB (10% of 15.60 GB), root's too, but none that is protected",
             ),
-            ("", 64.0, "any process over 2.00 GB, root's too"),
+            (
+                "",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nsustained = 9\n[[rule]]\nname = \"b\"\naction = \"warn\"\n",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected; 1 rule has a threshold of its own",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nmetric = \"pss\"\n[[rule]]\nname = \"b\"\nram_gb_threshold = 4\n\
+                 [[group]]\nby = \"user\"\nram_gb_threshold = 9\n\
+                 [[group]]\nlabel = \"x\"\nby = \"user\"\nram_gb_threshold = 8\naction = \"warn\"\n",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected; 2 rules and 1 group have thresholds of their own",
+            ),
             (
                 "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf, sustained = 60 }\n\
                  group = [{ by = \"user\", ram_gb_threshold = 8 }]\n",
                 64.0,
-                "any process over a threshold of a rule or group, root's too",
+                "any process over a threshold of a rule or group, root's too, but none that is protected; 1 group has a threshold of its own",
             ),
             (
                 "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",
                 1.9,
-                "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but not root's",
+                "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but none of root and none that is protected",
             ),
         ] {
             assert_eq!(limit_of(text, gb), expected);

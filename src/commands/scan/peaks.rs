@@ -1,11 +1,12 @@
 //! What `scan --suggest` remembers of each process, and of the machine as a whole.
 
+use super::kinds::Kinds;
 use super::names::plain;
 use super::sums::{self, Sums};
 use crate::Error;
 use crate::commands::context::Context;
 use crate::policy::system_guard::{Reading, Stall};
-use crate::proc::{Name, Snapshot, SystemFiles};
+use crate::proc::{Snapshot, SystemFiles};
 use crate::quantities::{Bytes, Metric, Now, ProcessKey};
 use crate::users::UserNames;
 use serde::Serialize;
@@ -66,11 +67,12 @@ pub(super) struct Peaks {
     users: UserNames,
     snapshot: Snapshot,
     stall: Stall,
-    /// What the processes of each user, and of each unit, had together at most.
+    /// What the processes of each user had together at most.
     pub(super) by_user: Sums,
-    pub(super) by_unit: Sums,
-    /// The units of the processes that the last scan saw.
-    units: HashMap<ProcessKey, Option<Name>>,
+    /// The same of units, by kinds of them.
+    pub(super) kinds: Kinds,
+    /// The control groups of the processes that the last scan saw.
+    cgroups: HashMap<ProcessKey, Option<Vec<u8>>>,
 }
 
 impl Peaks {
@@ -96,8 +98,8 @@ impl Peaks {
         let (policy, total) = (&context.policy, snapshot.memory.total);
         let own = context.sampler.root().own_pid().ok();
         let mut measured = 0;
-        let (mut users, mut by_unit) = (Sums::new(), Sums::new());
-        let mut units = HashMap::new();
+        let (mut users, mut by_cgroup) = (Sums::new(), Sums::new());
+        let mut cgroups = HashMap::new();
         for process in &snapshot.near {
             let (Some(key), Ok(facts)) = (process.key(), &process.facts) else {
                 continue;
@@ -118,12 +120,12 @@ impl Peaks {
             };
             let bytes = pss.or(process.details.anon).unwrap_or(process.rss);
             sums::add(&mut users, self.users.name(facts.uid), bytes);
-            let unit = self.units.remove(&key);
-            let unit = unit.unwrap_or_else(|| context.sampler.unit(process));
-            if let Some(unit) = &unit {
-                sums::add(&mut by_unit, unit.as_bytes(), bytes);
+            let cgroup = self.cgroups.remove(&key);
+            let cgroup = cgroup.unwrap_or_else(|| context.sampler.cgroup(process));
+            if let Some(cgroup) = &cgroup {
+                sums::add(&mut by_cgroup, cgroup, bytes);
             }
-            units.insert(key, unit);
+            cgroups.insert(key, cgroup);
             if policy.protection(process, &snapshot.memory, now).is_some() {
                 // It may have been a shell that has become what is protected.
                 self.processes.remove(&key);
@@ -140,9 +142,9 @@ impl Peaks {
             self.note(key, seen);
         }
         sums::keep_highest(&mut self.by_user, users);
-        sums::keep_highest(&mut self.by_unit, by_unit);
+        self.kinds.note(&by_cgroup);
         // Of those that have ended nothing is kept.
-        self.units = units;
+        self.cgroups = cgroups;
     }
 
     /// Takes into account what was seen of a process.

@@ -34,15 +34,14 @@ impl Scanner {
     pub(super) fn report(&mut self, context: &Context) -> Result<ScanReport, Error> {
         let system = SystemFiles::open(context.sampler.root())?.read();
         let (policy, sampler) = (&context.policy, &context.sampler);
-        let report = ScanReport::new(
+        Ok(ScanReport::new(
             policy,
-            &self.snapshot,
+            sampler,
+            &mut self.snapshot,
             &system,
-            sampler.hides_processes(),
             &self.view,
             &sys::now(),
             &mut self.users,
-        );
-        Ok(report.with_groups(policy, sampler, &mut self.snapshot, &mut self.users))
+        ))
     }
 }

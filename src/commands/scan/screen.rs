@@ -1,10 +1,11 @@
 //! What `scan --watch` shows: the table in an order, filtered, with one process selected; and a page of an explanation.
 //! Pure, but for the environment.
 
+use super::row::Row;
 use super::table::{Layout, Watched, cut};
 use super::trend::Trends;
 use super::typed::Key;
-use super::view::{Row, ScanReport};
+use super::view::ScanReport;
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
 use std::env;

@@ -1,9 +1,9 @@
 //! Which thresholds would have killed what, from what was observed for a time.
 
+use super::group_figures::{self, Group, groups};
 use super::names::pattern;
 use super::peaks::{Peak, Peaks, SMALLEST_GB};
 use super::programs::{Program, SHOWN};
-use super::sums::{self, Group, groups};
 use super::system_figures::SystemFigures;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
@@ -111,9 +111,7 @@ impl Suggestion {
                 .cloned()
                 .collect(),
         });
-        let groups = groups(seen.by_user, seen.by_unit, |most| {
-            enough(&rungs, Some(most))
-        });
+        let groups = groups(seen.by_user, seen.kinds, |most| enough(&rungs, Some(most)));
         let alone = peaks.iter().filter(|peak| peak.is_over_by_rss_alone());
         Self {
             observed_seconds: observed.as_secs(),
@@ -178,7 +176,7 @@ impl Suggestion {
         if let Some(system) = &self.system {
             system.write(out)?;
         }
-        sums::write(out, &self.groups)
+        group_figures::write(out, &self.groups)
     }
 
     fn write_pss(&self, out: &mut String) -> fmt::Result {

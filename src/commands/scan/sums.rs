@@ -1,36 +1,36 @@
-//! What the processes of each user and of each unit have together: the thresholds of groups for them. By PSS where that
-//! is measured, and by anonymous memory otherwise, which is most of the PSS of a small process.
+//! What the processes of each user and of each control group have together. Pure.
 
-use super::names::{pattern, plain};
-use crate::commands::progress::Processes;
-use crate::escape::Escaped;
 use crate::quantities::Bytes;
-use serde::Serialize;
-use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::Write;
 
-/// So many kinds of units are suggested, those that have most.
-const KINDS: usize = 3;
-
-/// The processes of a user or a unit, in one scan or at most.
+/// The processes of a user or a control group, in one scan or at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
-    bytes: Bytes,
-    processes: usize,
+    pub(super) bytes: Bytes,
+    pub(super) processes: usize,
 }
 
-/// By the names of users, or of units.
+impl Sum {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            processes: self.processes + other.processes,
+        }
+    }
+}
+
+/// By the names of users, or the paths of control groups.
 pub(super) type Sums = HashMap<Vec<u8>, Sum>;
 
-/// Adds a process to what its user or its unit has in this scan.
+/// Adds a process to what its user or its control group has in this scan.
 pub(super) fn add(sums: &mut Sums, name: &[u8], bytes: Bytes) {
     if !sums.contains_key(name) {
         sums.insert(name.to_vec(), Sum::default());
     }
     if let Some(sum) = sums.get_mut(name) {
-        sum.bytes = sum.bytes.saturating_add(bytes);
-        sum.processes += 1;
+        let processes = 1;
+        *sum = sum.and(Sum { bytes, processes });
     }
 }
 
@@ -40,176 +40,6 @@ pub(super) fn keep_highest(highest: &mut Sums, scan: Sums) {
         let kept = highest.entry(name).or_default();
         if sum.bytes > kept.bytes {
             *kept = sum;
-        }
-    }
-}
-
-/// A group that would have killed nothing.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Group {
-    by: &'static str,
-    /// What units it is for; None for users.
-    unit: Option<String>,
-    /// The user or the unit that had most.
-    #[serde(serialize_with = "plain")]
-    largest: Vec<u8>,
-    largest_bytes: Bytes,
-    processes: usize,
-    suggested_bytes: Bytes,
-}
-
-impl Group {
-    fn write(&self, out: &mut String) -> std::fmt::Result {
-        let Self {
-            by,
-            largest,
-            largest_bytes,
-            processes,
-            ..
-        } = self;
-        let (largest, count) = (Escaped(largest), Processes(*processes));
-        writeln!(
-            out,
-            "\n# The most: {largest} with {largest_bytes}, {count}.\n# [[group]]\n# by = \"{by}\""
-        )?;
-        if let Some(unit) = &self.unit {
-            writeln!(out, "# unit = {unit}")?;
-        }
-        writeln!(out, "# ram_gb_threshold = {:.2}", self.suggested_bytes.gb())
-    }
-}
-
-/// The groups for users and for the kinds of units; `enough` is the threshold with a reserve, None where there is none
-/// on this machine.
-pub(super) fn groups(
-    users: Sums,
-    units: Sums,
-    enough: impl Fn(Bytes) -> Option<Bytes>,
-) -> Vec<Group> {
-    let group = |by, unit, name, sum: Sum| {
-        Some(Group {
-            by,
-            unit,
-            largest: name,
-            largest_bytes: sum.bytes,
-            processes: sum.processes,
-            suggested_bytes: enough(sum.bytes)?,
-        })
-    };
-    let mut kinds: HashMap<String, (Vec<u8>, Sum)> = HashMap::new();
-    for (name, sum) in units {
-        let Some(kind) = kind(&name) else {
-            continue;
-        };
-        let most = kinds.entry(kind).or_default();
-        if (sum.bytes, Reverse(&name)) > (most.1.bytes, Reverse(&most.0)) {
-            *most = (name, sum);
-        }
-    }
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
-    kinds.sort_unstable_by(|(one, (_, sum)), (other, (_, other_sum))| {
-        (Reverse(sum.bytes), one).cmp(&(Reverse(other_sum.bytes), other))
-    });
-    let user = users
-        .into_iter()
-        .max_by(|(one, sum), (other, other_sum)| {
-            (sum.bytes, Reverse(one)).cmp(&(other_sum.bytes, Reverse(other)))
-        })
-        .and_then(|(name, sum)| group("user", None, name, sum));
-    let units = kinds
-        .into_iter()
-        .take(KINDS)
-        .filter_map(|(kind, (name, sum))| group("unit", Some(kind), name, sum));
-    user.into_iter().chain(units).collect()
-}
-
-pub(super) fn write(out: &mut String, groups: &[Group]) -> std::fmt::Result {
-    if groups.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "\nGroups that would have killed nothing, for the processes of a user and of a unit together:"
-    )?;
-    groups.iter().try_for_each(|group| group.write(out))
-}
-
-/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None
-/// for what is no unit.
-fn kind(unit: &[u8]) -> Option<String> {
-    let unit = std::str::from_utf8(unit).ok()?;
-    let (name, suffix) = unit.rsplit_once('.')?;
-    let start = match suffix {
-        "service" => name.split_once('@').map_or("", |(start, _)| start),
-        "scope" | "slice" => name.split_once('-').map_or(name, |(start, _)| start),
-        _ => return None,
-    };
-    let start = pattern(start.as_bytes())?;
-    let start = start.trim_matches('"');
-    Some(match suffix {
-        "service" if name.contains('@') => format!("\"{start}@*.service\""),
-        "service" => "\"*.service\"".to_owned(),
-        _ if name.contains('-') => format!("\"{start}-*.{suffix}\""),
-        _ => format!("\"{start}.{suffix}\""),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sums(all: &[(&str, f64)]) -> Sums {
-        let mut sums = Sums::new();
-        for (name, gb) in all {
-            add(&mut sums, name.as_bytes(), Bytes::from_gb(*gb).unwrap());
-        }
-        sums
-    }
-
-    #[test]
-    fn the_largest_user_and_kinds_of_units_get_a_group() {
-        let mut users = sums(&[("ann", 1.0), ("ann", 2.0), ("bob", 0.5)]);
-        keep_highest(&mut users, sums(&[("ann", 2.5), ("bob", 3.5)]));
-        let units = sums(&[
-            ("session-3.scope", 2.0),
-            ("session-4.scope", 3.5),
-            ("user@1000.service", 0.5),
-            ("mariadb.service", 1.0),
-            ("/not/a/unit", 9.0),
-            ("init.scope", 0.1),
-        ]);
-        let groups = groups(users, units, |bytes| (bytes.gb() < 3.5).then_some(bytes));
-        let shown: Vec<_> = groups
-            .iter()
-            .map(|group| (group.by, group.unit.as_deref()))
-            .collect();
-        let expected = [
-            ("unit", Some("\"*.service\"")),
-            ("unit", Some("\"user@*.service\"")),
-        ];
-        assert_eq!(shown, expected);
-        let users = super::groups(sums(&[("ann", 1.0), ("ann", 2.0)]), Sums::new(), Some);
-        let mut text = String::new();
-        write(&mut text, &users).unwrap();
-        assert!(
-            text.ends_with(
-                "\n# The most: ann with 3.00GB, 2 processes.\n# [[group]]\n# by = \"user\"\n# ram_gb_threshold = 3.00\n"
-            ),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_unit_is_of_a_kind() {
-        for (unit, expected) in [
-            ("session-3.scope", Some("\"session-*.scope\"")),
-            ("docker-0a1b.scope", Some("\"docker-*.scope\"")),
-            ("user@1000.service", Some("\"user@*.service\"")),
-            ("mariadb.service", Some("\"*.service\"")),
-            ("init.scope", Some("\"init.scope\"")),
-            ("/a/b", None),
-        ] {
-            assert_eq!(kind(unit.as_bytes()).as_deref(), expected, "{unit}");
         }
     }
 }

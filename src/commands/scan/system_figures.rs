@@ -20,6 +20,33 @@ const LEAST_PERCENT: f64 = 1.0;
 /// The stall is out of so many seconds.
 const LONGEST_STALL: f64 = 10.0;
 
+/// What the guard would have done by the figures that are suggested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum WouldHave {
+    /// Nothing.
+    Rested,
+    /// Reported that memory gets short.
+    Warned,
+    /// Chosen a victim.
+    Killed,
+}
+
+impl WouldHave {
+    fn heading(self, is_shipped: bool) -> &'static str {
+        match (self, is_shipped) {
+            (Self::Rested, true) => "The shipped figures would have been silent",
+            (Self::Rested, false) => "Figures that would have been silent",
+            (Self::Warned, true) => "The shipped figures would have warned, and killed nothing",
+            (Self::Warned, false) => "Figures that would have warned, and killed nothing",
+            (Self::Killed, _) => {
+                "By any figures that leave time for a kill memory was short, and something would have been killed; the \
+                 lowest are"
+            }
+        }
+    }
+}
+
 /// What was seen of the machine as a whole, and what to write.
 #[derive(Debug, Serialize)]
 pub(super) struct SystemFigures {
@@ -29,6 +56,7 @@ pub(super) struct SystemFigures {
     available_percent_threshold: f64,
     available_gb_threshold: f64,
     stall_seconds: f64,
+    would_have: WouldHave,
     #[serde(skip)]
     total: Bytes,
 }
@@ -48,12 +76,24 @@ impl SystemFigures {
         let longest = machine.longest_stall.map(|stall| stall.as_secs_f64());
         // Half of what was seen as reserve, in halves of a second.
         let stall = (longest.unwrap_or(0.0) * 3.0).ceil() / 2.0;
+        let stall = stall.clamp(STALL, LONGEST_STALL);
+        let floor = Percent::new(percent)?.of(total).min(Bytes::from_gb(GB)?);
+        // A stall without a shortage is a disk that is slow to read files.
+        let longest_counted = longest.filter(|_| least < total.part(0.25)).unwrap_or(0.0);
+        let would_have = if least < floor || longest_counted >= stall {
+            WouldHave::Killed
+        } else if quiet < floor || longest_counted >= stall / 2.0 {
+            WouldHave::Warned
+        } else {
+            WouldHave::Rested
+        };
         Some(Self {
             least_left_bytes: least,
             longest_stall_seconds: longest,
             available_percent_threshold: percent,
             available_gb_threshold: GB,
-            stall_seconds: stall.clamp(STALL, LONGEST_STALL),
+            stall_seconds: stall,
+            would_have,
             total,
         })
     }
@@ -72,11 +112,7 @@ impl SystemFigures {
             )?;
         }
         let is_shipped = self.available_percent_threshold >= PERCENT && self.stall_seconds <= STALL;
-        let why = if is_shipped {
-            "The shipped figures would have been silent"
-        } else {
-            "Figures that would have been silent"
-        };
+        let why = self.would_have.heading(is_shipped);
         writeln!(
             out,
             ".\n{why}:\n\n[system]\naction = \"kill\"\navailable_percent_threshold = {:.1}\n\
@@ -91,22 +127,34 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn figures(left: f64, stall: u64) -> (f64, f64) {
+    fn figures(left: f64, stall: u64) -> (f64, f64, WouldHave) {
         let machine = Machine {
             total: Bytes::from_gb(16.0).unwrap(),
             least_left: Bytes::from_gb(left),
             longest_stall: Some(Duration::from_secs(stall)),
         };
         let figures = SystemFigures::new(&machine).unwrap();
-        (figures.available_percent_threshold, figures.stall_seconds)
+        (
+            figures.available_percent_threshold,
+            figures.stall_seconds,
+            figures.would_have,
+        )
     }
 
     #[test]
     fn a_machine_that_came_near_them_gets_lower_ones() {
-        assert_eq!(figures(8.0, 0), (4.0, 4.0));
-        // 4% of 16 GB are 0.64, and the warning comes at 1.6.
-        assert_eq!(figures(1.7, 2), (4.0, 4.0));
-        assert_eq!(figures(0.81, 4), (2.0, 6.0));
-        assert_eq!(figures(0.1, 9), (1.0, 10.0));
+        use WouldHave::{Killed, Rested, Warned};
+        assert_eq!(figures(8.0, 0), (4.0, 4.0, Rested));
+        // With so much left a stall is no shortage.
+        assert_eq!(figures(8.0, 9), (4.0, 10.0, Rested));
+        // 4% of 16 GB are 0.64, and the warning comes at 1.6, or with half of the stall.
+        assert_eq!(figures(1.7, 1), (4.0, 4.0, Rested));
+        assert_eq!(figures(1.7, 2), (4.0, 4.0, Warned));
+        assert_eq!(figures(0.81, 1), (2.0, 4.0, Rested));
+        assert_eq!(figures(0.81, 4), (2.0, 6.0, Warned));
+        // There are no lower ones: 1% of 16 GB are 0.16.
+        assert_eq!(figures(0.3, 0), (1.0, 4.0, Warned));
+        assert_eq!(figures(0.1, 9), (1.0, 10.0, Killed));
+        assert_eq!(figures(1.7, 10), (4.0, 10.0, Killed));
     }
 }

@@ -1,6 +1,7 @@
 //! A scan as a table, as wide as the terminal, or in a pipe as wide as its lines.
 
-use super::view::{Row, ScanReport};
+use super::row::Row;
+use super::view::ScanReport;
 use crate::commands::bar::bar;
 use crate::events::ProcessRecord;
 use crate::sys::terminal::{self, wants_colour};
@@ -54,7 +55,7 @@ const BAR_FROM: usize = 80;
 impl ScanReport {
     /// As a table.
     pub fn table(&self, layout: Layout) -> String {
-        let mut head = self.head();
+        let mut head = self.head(false);
         head.push(String::new());
         let foot = self.foot();
         let columns = layout.columns.unwrap_or(usize::MAX);
@@ -104,7 +105,7 @@ impl ScanReport {
             cells: cells.map_or(0, |(_, cells)| *cells),
             coloured: layout.coloured,
         };
-        let mut lines = self.head();
+        let mut lines = self.head(true);
         lines.extend([String::new(), format!("  {}", shape.titles())]);
         let mut foot = vec![String::new()];
         foot.extend(self.foot());

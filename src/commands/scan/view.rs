@@ -1,18 +1,21 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
+use super::row::{Row, Word, share_of_threshold};
 use crate::commands::config_line::file_of;
-use crate::commands::groups::{self, GroupRow};
+use crate::commands::group_row::{GroupRow, GroupWord};
+use crate::commands::groups::{self, GroupsNow};
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::progress::Processes;
 use crate::config::{DryRun, NamePattern, System, SystemAction};
 use crate::events::{MemoryInUse, ProcessRecord, Spelling};
+use crate::policy::Policy;
 use crate::policy::system_guard::{Level, Reading, floor_threshold};
-use crate::policy::{Policy, Verdict};
-use crate::proc::{Process, Sampler, Snapshot, SystemMemory, SystemReading};
-use crate::quantities::{Bytes, Metric, Now, Percent, Uid};
+use crate::proc::{Process, Sampler, Snapshot, SystemReading};
+use crate::quantities::{Bytes, Now, Percent, Uid};
 use crate::users::UserNames;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// How many of the processes within their thresholds are shown.
 const WITHIN_SHOWN: usize = 15;
@@ -36,6 +39,11 @@ pub struct View {
 }
 
 impl View {
+    /// Whether only the processes of a user, or of a name, are shown.
+    fn is_filtered(&self) -> bool {
+        self.user.is_some() || self.name.is_some()
+    }
+
     fn wants(&self, process: &Process) -> bool {
         let Ok(facts) = &process.facts else {
             // Its user and name are not known.
@@ -60,6 +68,8 @@ pub struct ScanReport {
     hidepid: bool,
     /// How many are over a threshold and not protected, shown or not.
     over: usize,
+    /// How many would be killed for their groups and are within their own thresholds, shown or not.
+    group_victims: usize,
     /// How many are over a threshold and protected, shown or not.
     protected: usize,
     /// How many are over a threshold and stay as long as memory is plentiful, shown or not.
@@ -70,6 +80,9 @@ pub struct ScanReport {
     processes: Vec<Row>,
     #[serde(skip)]
     memory_line: String,
+    /// Whether the table has all groups, and not only those closest to their thresholds.
+    #[serde(skip)]
+    has_all_groups: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,101 +132,60 @@ impl SystemReport {
     }
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    #[serde(flatten)]
-    pub(super) process: ProcessRecord,
-    pub(super) rss_percent: f64,
-    /// The number of the rule that matches it, from 1; None where none does.
-    rule: Option<usize>,
-    /// What `memory_bytes` is: RSS where that alone decides, otherwise the metric of its rule or of all processes.
-    metric: Metric,
-    /// None where it can't be read.
-    memory_bytes: Option<Bytes>,
-    /// Its memory as a share of its lowest threshold.
-    pub(super) threshold_percent: f64,
-    pub(super) verdict: Word,
-    pub(super) reason: String,
-}
-
-/// The verdict in one word, without its reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Word {
-    Within,
-    Protected,
-    /// Over a threshold, and memory is plentiful.
-    Plentiful,
-    Over,
-}
-
-impl Word {
-    /// The SGR parameter it is shown with.
-    pub(super) fn colour(self) -> u8 {
-        match self {
-            Self::Within => 0,
-            Self::Protected | Self::Plentiful => 33,
-            Self::Over => 31,
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::Protected => "protected",
-            Self::Plentiful => "plentiful",
-            Self::Over => "over",
-        }
-    }
-}
-
 impl ScanReport {
-    /// The processes of `snapshot` on a machine with this memory as a whole, those closest to their thresholds first.
+    /// The processes of `snapshot`, which has all, on a machine with this memory as a whole, those closest to their
+    /// thresholds first.
     pub fn new(
         policy: &Policy,
-        snapshot: &Snapshot,
+        sampler: &Sampler,
+        snapshot: &mut Snapshot,
         system: &SystemReading,
-        hidepid: bool,
         view: &View,
         now: &Now,
         users: &mut UserNames,
     ) -> Self {
+        let only = view.is_filtered().then(|| {
+            let wanted = snapshot.near.iter().filter(|process| view.wants(process));
+            wanted.map(|process| process.pid).collect()
+        });
+        let GroupsNow {
+            rows: groups,
+            victims,
+        } = groups::read(policy, sampler, snapshot, users, now, only.as_ref());
         let memory = &snapshot.memory;
-        let (mut over, mut protected, mut plentiful) = (0, 0, 0);
+        let mut counts: HashMap<Word, usize> = HashMap::new();
         let mut wanted = Vec::new();
         for process in &snapshot.near {
             let verdict = policy.judge(process, memory, now);
-            match verdict {
-                Verdict::Breach(_) => over += 1,
-                Verdict::Protected(_) => protected += 1,
-                Verdict::Plentiful(..) => plentiful += 1,
-                Verdict::Within => {}
-            }
+            let victim = victims.get(&process.pid);
+            *counts.entry(Word::of(&verdict, victim)).or_default() += 1;
             if view.wants(process) {
-                wanted.push((
-                    process,
-                    verdict,
-                    share_of_threshold(policy, process, memory),
-                ));
+                let share = share_of_threshold(policy, process, memory);
+                wanted.push((process, (verdict, victim), share));
             }
         }
+        let count = |word| counts.get(&word).copied().unwrap_or_default();
         wanted.sort_unstable_by(|(one, _, share), (other, _, other_share)| {
             let by_share = other_share.get().total_cmp(&share.get());
             by_share.then_with(|| (Reverse(one.rss), one.pid).cmp(&(Reverse(other.rss), other.pid)))
         });
         let mut within = 0;
         wanted.retain(|(_, verdict, _)| {
-            within += usize::from(*verdict == Verdict::Within);
-            let is_near = *verdict != Verdict::Within || within <= WITHIN_SHOWN;
+            let is_within = Word::of(&verdict.0, verdict.1) == Word::Within;
+            within += usize::from(is_within);
+            let is_near = !is_within || within <= WITHIN_SHOWN;
             view.all || view.top.is_some() || is_near
         });
         wanted.truncate(view.top.unwrap_or(usize::MAX));
-        let rows = wanted.into_iter().map(|(process, verdict, share)| {
-            let record = ProcessRecord::shown(process, users, view.spelling);
-            Row::new(policy, (process, record), &verdict, share, (memory, now))
-        });
+        let rows = wanted
+            .into_iter()
+            .map(|(process, (verdict, victim), share)| {
+                let record = ProcessRecord::shown(process, users, view.spelling);
+                let verdict = (&verdict, victim);
+                Row::new(policy, (process, record), verdict, share, (memory, now))
+            });
         Self {
-            configuration: policy.config.origin.to_string(),
+            configuration: policy.config.sources().to_string(),
             dry_run_cause: policy.config.dry_run_cause(),
             memory: MemoryReport {
                 total_bytes: memory.total,
@@ -224,13 +196,15 @@ impl ScanReport {
                 .and_then(|reading| SystemReport::new(&policy.config.system, &reading)),
             processes_seen: snapshot.scanned,
             processes_unreadable: snapshot.unreadable.count,
-            hidepid,
-            over,
-            protected,
-            plentiful,
-            groups: Vec::new(),
+            hidepid: sampler.hides_processes(),
+            over: count(Word::Over),
+            group_victims: count(Word::Group),
+            protected: count(Word::Protected),
+            plentiful: count(Word::Plentiful),
+            groups,
             processes: rows.collect(),
             memory_line: MemoryInUse(memory).to_string(),
+            has_all_groups: view.all,
         }
     }
 
@@ -238,30 +212,20 @@ impl ScanReport {
         self.memory.total_bytes
     }
 
+    /// How many processes would be killed, by themselves or for their groups.
+    fn would_be_killed(&self) -> usize {
+        self.over + self.group_victims
+    }
+
     /// That nothing is killed, and why; None where it is.
     pub(super) fn dry_run(&self) -> Option<String> {
-        let (cause, over) = (self.dry_run_cause.as_deref()?, self.over);
+        let (cause, over) = (self.dry_run_cause.as_deref()?, self.would_be_killed());
         Some(DryRun { cause, over }.to_string())
     }
 
     /// Before a scan: what the groups need is kept.
     pub fn prepare(policy: &Policy, snapshot: &mut Snapshot) {
         groups::prepare(policy, snapshot);
-    }
-
-    /// The same with the groups of the same scan.
-    #[must_use]
-    pub fn with_groups(
-        self,
-        policy: &Policy,
-        sampler: &Sampler,
-        snapshot: &mut Snapshot,
-        users: &mut UserNames,
-    ) -> Self {
-        Self {
-            groups: groups::rows(policy, sampler, snapshot, users),
-            ..self
-        }
     }
 
     pub(super) fn rows(&self) -> &[Row] {
@@ -272,13 +236,23 @@ impl ScanReport {
         &mut self.processes
     }
 
-    /// The lines above the table.
-    pub(super) fn head(&self) -> Vec<String> {
+    /// The lines above the table; those that are watched leave space for it.
+    pub(super) fn head(&self, is_watched: bool) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
+        let has_all = self.has_all_groups && !is_watched;
         let shown = self.groups.iter().enumerate();
-        let shown = shown.filter(|(at, row)| *at < GROUPS_SHOWN || row.verdict != "within");
-        lines.extend(shown.map(|(_, row)| format!("Group {}", row.line())));
+        let shown = shown
+            .filter(|(at, row)| has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within);
+        let shown: Vec<_> = shown
+            .map(|(_, row)| format!("Group {}", row.line()))
+            .collect();
+        let more = match self.groups.len() - shown.len() {
+            0 => None,
+            1 => Some("and 1 more group, within its threshold".to_owned()),
+            more => Some(format!("and {more} more groups, within their thresholds")),
+        };
+        lines.extend(shown.into_iter().chain(more));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));
         lines.extend(self.dry_run());
         lines
@@ -289,7 +263,7 @@ impl ScanReport {
         let mut lines = vec![format!(
             "{}, {} would be killed, {} protected. No signal was sent.",
             Processes(self.processes_seen),
-            self.over,
+            self.would_be_killed(),
             self.protected
         )];
         if self.plentiful > 0 {
@@ -309,71 +283,4 @@ impl ScanReport {
         }
         lines
     }
-}
-
-/// The memory of a process as a share of its lowest threshold.
-fn share_of_threshold(policy: &Policy, process: &Process, memory: &SystemMemory) -> Percent {
-    let lowest = policy.criteria(process).thresholds.lowest(memory.total);
-    Percent::share(process.memory().unwrap_or(process.rss), lowest)
-}
-
-impl Row {
-    fn new(
-        policy: &Policy,
-        (process, record): (&Process, ProcessRecord),
-        verdict: &Verdict,
-        share: Percent,
-        (memory, now): (&SystemMemory, &Now),
-    ) -> Self {
-        let (verdict, reason) = match verdict {
-            Verdict::Plentiful(breach, share) => (
-                Word::Plentiful,
-                format!("over {breach}, memory is plentiful ({share:.0} available)"),
-            ),
-            Verdict::Breach(breach) => {
-                let own = process.own_share(breach.metric, breach.threshold_bytes);
-                let own = own.map_or(String::new(), |own| {
-                    format!("; {own} are its own, others share the rest")
-                });
-                (Word::Over, format!("over {breach}{own}"))
-            }
-            Verdict::Protected(protection) => {
-                (Word::Protected, policy.shown(protection).to_string())
-            }
-            // What would protect it if it grew is worth knowing before it does.
-            Verdict::Within => (Word::Within, outlook(policy, process, memory, now)),
-        };
-        Self {
-            process: record,
-            rss_percent: Percent::share(process.rss, memory.total).get(),
-            rule: policy.rule(process).map(|(number, _)| number),
-            metric: measured(process),
-            memory_bytes: process.memory().ok(),
-            threshold_percent: share.get(),
-            verdict,
-            reason,
-        }
-    }
-}
-
-fn measured(process: &Process) -> Metric {
-    process
-        .details
-        .memory
-        .map_or(Metric::Rss, |(metric, _)| metric)
-}
-
-/// What would protect a process that is within its thresholds; where nothing would, its rule and metric.
-fn outlook(policy: &Policy, process: &Process, memory: &SystemMemory, now: &Now) -> String {
-    if let Some(protection) = policy.protection(process, memory, now) {
-        return policy.shown(&protection).to_string();
-    }
-    let rule = policy.rule(process);
-    let rule = rule.map(|(number, _)| format!("rule {number}"));
-    let memory = match (measured(process), process.memory()) {
-        (Metric::Rss, _) | (_, Err(_)) => None,
-        (metric, Ok(memory)) => Some(format!("{metric} {memory}")),
-    };
-    let parts: Vec<_> = rule.into_iter().chain(memory).collect();
-    parts.join(", ")
 }

@@ -41,7 +41,8 @@ pub(super) fn of_daemon(status: &DaemonStatus) -> Vec<String> {
     let file = status.config_file.as_deref();
     let in_force = status.loaded_files.as_deref();
     let loaded = Config::load(file).and_then(|loaded| {
-        Config::check_reload(file, in_force.unwrap_or_default())?;
+        let in_force = in_force.unwrap_or_default();
+        loaded.config.check_reload(&loaded.warnings, in_force)?;
         Ok(loaded.files)
     });
     match (loaded, in_force) {

@@ -4,10 +4,10 @@ use crate::commands::config_line::file_of;
 use crate::commands::exemptions::ExemptRow;
 use crate::commands::peers::{Peer, notes};
 use crate::commands::progress::{Processes, ago};
-use crate::config::{DryRun, SystemAction};
+use crate::config::{DryRun, GroupAction, SystemAction};
 use crate::escape::OneLine;
 use crate::quantities::{Bytes, Span};
-use crate::state::status::{DaemonStatus, GroupOver, ProcessNote, Waiting};
+use crate::state::status::{DaemonStatus, GroupOver, GroupState, ProcessNote, Waiting};
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -152,7 +152,7 @@ impl StatusReport {
         for note in action.map_or(Vec::new(), |action| notes(&self.peers, action)) {
             writeln!(out, "Beside it: {note}")?;
         }
-        write_groups(out, &status.groups)?;
+        write_groups(out, &status.groups, now)?;
         write_list(out, "Being killed now:", &status.victims)?;
         let waits = |waiting: &Waiting| ProcessNote {
             note: format!("{}, {} left", waiting.process.note, Span(waiting.left(now))),
@@ -186,23 +186,39 @@ fn write_exemptions(out: &mut String, exemptions: &[ExemptRow]) -> std::fmt::Res
     Ok(())
 }
 
-fn write_groups(out: &mut String, groups: &[GroupOver]) -> std::fmt::Result {
+fn write_groups(out: &mut String, groups: &[GroupOver], now: SystemTime) -> std::fmt::Result {
     if groups.is_empty() {
         return Ok(());
     }
     writeln!(out, "\nGroups over their thresholds:")?;
     for group in groups {
-        let does = if group.action == "warn" {
-            ", only reported"
-        } else {
-            ""
+        let state = match group.action {
+            GroupAction::Warn => GroupState::Warn,
+            GroupAction::Kill => group.state,
         };
+        let left = group.until.map(|until| time(until).duration_since(now));
+        let does = match (state, left) {
+            (GroupState::Kill, _) => String::new(),
+            (GroupState::Warn, _) => ", only reported".to_owned(),
+            (GroupState::Delay, Some(Ok(left))) => {
+                format!(", in {} members are killed if it still is", Span(left))
+            }
+            (GroupState::Delay, _) => {
+                ", at the next scan members are killed if it still is".to_owned()
+            }
+            (GroupState::Ending, _) => ", waits for the end of what is killed".to_owned(),
+            (GroupState::Plentiful, _) => ", nothing is killed, memory is plentiful".to_owned(),
+            (GroupState::Protected, _) => ", every member is protected".to_owned(),
+        };
+        let program = group.program.as_ref();
+        let program = program.map_or(String::new(), |name| format!(" ({})", OneLine(name)));
+        let s = if group.members == 1 { "" } else { "s" };
         writeln!(
             out,
-            "{:>9}  {:>9}  {}, over {}{does}",
-            group.members,
-            Bytes::new(group.bytes).to_string(),
+            "  {}{program}: {} member{s}, {}, over {}{does}",
             OneLine(&group.group),
+            group.members,
+            Bytes::new(group.bytes),
             OneLine(&group.threshold)
         )?;
     }

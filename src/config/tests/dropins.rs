@@ -374,3 +374,45 @@ fn files_that_can_not_be_written_are_told() {
     assert_eq!(told("log_file = ''"), "");
     assert_eq!(told("metrics_file = '/run/memory-monitor/x.prom'"), "");
 }
+
+/// What a reload would lose is told of the texts that were loaded, whatever is on disk by now.
+#[test]
+fn a_reload_is_judged_by_what_was_loaded() {
+    let etc = Etc::new("[thresholds]\nram_gb_threshold = 1\n");
+    etc.write("config.d/50-a.toml", "[settings]\ndry_run = true\n");
+    let in_force = etc.load().unwrap().files;
+    let lost = |loaded: &Loaded| {
+        let result = loaded.config.check_reload(&loaded.warnings, &in_force);
+        result.err().map(|error| error.causes().count())
+    };
+    let full = etc.load().unwrap();
+    etc.write("config.d/50-a.toml", "");
+    etc.write("config.d/60-new.toml", "");
+    assert_eq!(lost(&full), None);
+    let without = etc.load().unwrap();
+    assert_eq!(lost(&without), Some(1));
+    etc.write("config.toml", "");
+    assert_eq!(lost(&without), Some(1));
+    assert_eq!(lost(&etc.load().unwrap()), Some(2));
+    fs::remove_file(etc.path("config.toml")).unwrap();
+    fs::remove_file(etc.path("config.d/50-a.toml")).unwrap();
+    assert!(etc.load().is_err(), "it was named");
+}
+
+#[test]
+fn the_sources_count_the_drop_ins() {
+    let etc = Etc::new("[thresholds]\nram_gb_threshold = 1\n");
+    let shown = |etc: &Etc| {
+        let shown = etc.config().sources().to_string();
+        shown.replace(&format!("{}/", etc.0.path().display()), "")
+    };
+    assert_eq!(shown(&etc), "configuration config.toml");
+    etc.write("config.d/50-a.toml", "[settings]\ndry_run = true\n");
+    assert_eq!(shown(&etc), "configuration config.toml and 1 drop-in");
+    etc.write("config.d/60-a.toml", "[settings]\ndry_run = true\n");
+    etc.write("config.toml", "");
+    assert_eq!(
+        shown(&etc),
+        "built-in defaults, as config.toml is empty, and 2 drop-ins"
+    );
+}

@@ -31,5 +31,6 @@ pub(crate) fn entry(record: Record, time: u64) -> Entry {
         unit_empty: record.unit_empty.unwrap_or_default(),
         // The usual one is not written.
         cause: record.cause.filter(|cause| cause != "threshold"),
+        group_name: record.group_name,
     }
 }

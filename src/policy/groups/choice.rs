@@ -3,23 +3,79 @@
 use super::bounds::GroupSum;
 use super::membership::{GroupKey, MemberReader};
 use super::sums::Sums;
+use crate::config::GroupKill;
 use crate::policy::Policy;
 use crate::proc::{ProcessSize, Pss, Sizes};
-use crate::quantities::{Bytes, Metric, Pid};
+use crate::quantities::{Bytes, Metric, Pid, StartTime};
 use std::collections::HashSet;
 
 /// Which member is to be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// This one, with so much memory by the metric of the group.
-    Member(Pid, Bytes),
+    /// This one, with so much memory by the metric of the group, where that is known.
+    Member(Pid, Option<Bytes>),
     /// It can't be told yet: what may have more could not be read in time.
     Later,
     /// None: all of them are protected, or have no memory.
     None,
 }
 
+/// What has to be known of a member before it is killed.
+pub trait Members {
+    /// Whether nothing protects it, and it is no victim already.
+    fn may_be_killed(&mut self, pid: Pid) -> bool;
+    /// When it was started; None where it has ended, or can't be read.
+    fn started(&mut self, pid: Pid) -> Option<StartTime>;
+}
+
 impl Sums {
+    /// The one member that is killed, by `kill`: the newest of those that may be, or that with most memory.
+    pub fn choose(
+        &mut self,
+        sum: usize,
+        kill: GroupKill,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        reader: &mut dyn MemberReader,
+        members: &mut dyn Members,
+    ) -> Choice {
+        if kill == GroupKill::Newest {
+            self.newest(sum, policy, sizes, reader, members)
+        } else {
+            let mut is_candidate = |pid| members.may_be_killed(pid);
+            self.largest(sum, policy, sizes, reader, &mut is_candidate)
+        }
+    }
+
+    fn newest(
+        &mut self,
+        sum: usize,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        reader: &mut dyn MemberReader,
+        members: &mut dyn Members,
+    ) -> Choice {
+        let metric = self.metric(sum).unwrap_or(Metric::Rss);
+        let mut all = Vec::new();
+        self.each_member(sum, policy, sizes, reader, &mut |size| {
+            all.push((size.pid, size.by(metric)));
+        });
+        let mut newest: Option<((StartTime, Pid), Option<Bytes>)> = None;
+        for (pid, memory) in all {
+            if reader.is_time_over() {
+                return Choice::Later;
+            }
+            let age = members.started(pid).map(|start| (start, pid));
+            let age = age.filter(|age| newest.is_none_or(|(newest, _)| *age > newest));
+            if let Some(age) = age.filter(|_| members.may_be_killed(pid)) {
+                newest = Some((age, memory));
+            }
+        }
+        newest.map_or(Choice::None, |((_, pid), memory)| {
+            Choice::Member(pid, memory)
+        })
+    }
+
     /// The member with most memory of those that are candidates.
     pub fn largest(
         &mut self,
@@ -69,7 +125,9 @@ impl Sums {
                 best = Some((size.pid, memory));
             }
         }
-        best.map_or(Choice::None, |(pid, memory)| Choice::Member(pid, memory))
+        best.map_or(Choice::None, |(pid, memory)| {
+            Choice::Member(pid, Some(memory))
+        })
     }
 
     /// Finds out the groups of all processes, as far as there is time, and hands the members of this one to `take`, the

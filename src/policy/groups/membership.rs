@@ -205,8 +205,9 @@ fn key_of(group: &Group, input: &RuleInput<'_>, units: &RandomState) -> Option<(
     }
 }
 
-/// The outermost part of the path that the pattern matches, after the path up to its end.
-fn unit_of<'p>(pattern: &NamePattern, path: &'p [u8]) -> Option<(&'p [u8], &'p [u8])> {
+/// The outermost part of the path of a control group that the pattern matches, after the path up to its end; None where
+/// it matches none.
+pub fn unit_of<'p>(pattern: &NamePattern, path: &'p [u8]) -> Option<(&'p [u8], &'p [u8])> {
     if pattern.text().contains('/') {
         return pattern.matches(path).then_some((path, path));
     }

@@ -5,15 +5,17 @@ mod bounds;
 mod choice;
 mod membership;
 mod order;
+mod outlook;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use bounds::{Bounds, GroupStanding, GroupSum};
-pub use choice::Choice;
-pub use membership::{GroupKey, MemberReader};
+pub use choice::{Choice, Members};
+pub use membership::{GroupKey, MemberReader, unit_of};
 pub use order::Order;
+pub use outlook::GroupOutlook;
 pub use sums::Sums;
 pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
 

@@ -316,6 +316,33 @@ impl Sums {
         }
     }
 
+    /// Reads on until this group is over its threshold without so much as well, or all of it is known.
+    pub fn read_on(
+        &mut self,
+        sum: usize,
+        without: Bytes,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        reader: &mut dyn MemberReader,
+    ) {
+        while let Some(own) = self.all.get(sum) {
+            let threshold = self.traits.get(own.group).map(|traits| traits.threshold);
+            let is_over = |threshold| own.bounds.known.saturating_sub(without) > threshold;
+            if threshold.is_none_or(is_over) || reader.is_time_over() {
+                return;
+            }
+            let has_unread = own.bounds.unread > Bytes::ZERO && own.cursor < self.links.len();
+            let has_more = if has_unread {
+                self.read_next(sum, sizes, reader)
+            } else {
+                self.attribute(policy, sizes, reader)
+            };
+            if !has_more {
+                return;
+            }
+        }
+    }
+
     fn judge(&mut self) {
         for at in 0..self.all.len() {
             let Some(sum) = self.all.get(at) else { return };

@@ -50,11 +50,21 @@ struct Watched {
     seen: Instant,
     /// The members that were sent SIGTERM.
     victims: Vec<ProcessKey>,
-    /// How many would have been, but for a dry run.
-    would_be: usize,
+    /// Those that would have been, but for a dry run.
+    would_be: Vec<ProcessKey>,
     said: u8,
+    /// What was due when it was looked at last; None where that could not be told.
+    step: Option<GroupStep>,
+    /// Whether no member was found then that may be killed.
+    has_none: bool,
     /// It was within its threshold since, and is remembered for its victims alone.
     was_within: bool,
+}
+
+impl Watched {
+    fn is_of(&self, sum: &GroupSum) -> bool {
+        (self.sum.group, self.sum.key) == (sum.group, sum.key)
+    }
 }
 
 /// The groups over their thresholds.
@@ -97,8 +107,10 @@ impl GroupWatch {
                 since: at,
                 seen: at,
                 victims: Vec::new(),
-                would_be: 0,
+                would_be: Vec::new(),
                 said: 0,
+                step: None,
+                has_none: false,
                 was_within: false,
             });
         }
@@ -109,7 +121,7 @@ impl GroupWatch {
         watched.seen = at;
         watched.victims.retain(|key| ledger.is_awaited(*key));
         let until = watched.since + policy.group_criteria(group).sustained;
-        Some(if group.action == GroupAction::Warn {
+        let step = if group.action == GroupAction::Warn {
             GroupStep::Warn
         } else if has_earlier || !watched.victims.is_empty() {
             GroupStep::Await
@@ -119,7 +131,24 @@ impl GroupWatch {
             GroupStep::Plentiful(share)
         } else {
             GroupStep::Kill
-        })
+        };
+        watched.step = Some(step);
+        Some(step)
+    }
+
+    /// What was due of a group when it was looked at last, and whether no member was found that may be killed; None
+    /// where it is not over its threshold.
+    pub fn last_step(&self, sum: &GroupSum) -> Option<(GroupStep, bool)> {
+        let mut groups = self.groups.iter();
+        let own = groups.find(|watched| watched.is_of(sum))?;
+        Some((own.step?, own.has_none))
+    }
+
+    /// Members were to be killed, and none was found that may be, or one was.
+    pub fn note_found(&mut self, sum: &GroupSum, has_none: bool) {
+        if let Some(watched) = self.find(sum) {
+            watched.has_none = has_none;
+        }
     }
 
     /// Whether this is said of a group for the first time since it is over its threshold.
@@ -141,15 +170,16 @@ impl GroupWatch {
     }
 
     /// A member would have been sent SIGTERM, but for a dry run.
-    pub fn record_dry_run(&mut self, sum: &GroupSum) {
+    pub fn record_dry_run(&mut self, sum: &GroupSum, key: ProcessKey) {
         if let Some(watched) = self.find(sum) {
-            watched.would_be += 1;
+            watched.would_be.push(key);
         }
     }
 
-    /// How many members would have been killed, but for a dry run.
-    pub fn would_be_killed(&self) -> usize {
-        self.groups.iter().map(|watched| watched.would_be).sum()
+    /// The members that would have been killed, but for a dry run.
+    pub fn would_be_killed(&self) -> impl Iterator<Item = ProcessKey> {
+        let groups = self.groups.iter();
+        groups.flat_map(|watched| watched.would_be.iter().copied())
     }
 
     /// The group that this process was killed for; None where there is none, or it is forgotten.
@@ -167,7 +197,8 @@ impl GroupWatch {
             let is_gone = watched.seen != now && !is_incomplete;
             if is_gone {
                 // Over again, it is so from then on, and all is said anew.
-                (watched.said, watched.would_be) = (0, 0);
+                watched.said = 0;
+                watched.would_be.clear();
                 watched.was_within = true;
             }
             !is_gone || !watched.victims.is_empty()
@@ -182,8 +213,7 @@ impl GroupWatch {
     }
 
     fn find(&mut self, sum: &GroupSum) -> Option<&mut Watched> {
-        let is_it =
-            |watched: &&mut Watched| (watched.sum.group, watched.sum.key) == (sum.group, sum.key);
-        self.groups.iter_mut().find(is_it)
+        let mut groups = self.groups.iter_mut();
+        groups.find(|watched| watched.is_of(sum))
     }
 }

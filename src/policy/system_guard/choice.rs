@@ -3,6 +3,7 @@
 
 use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// So many victims of one kind are killed at once where none alone gives enough.
 pub const MOST: usize = 8;
@@ -25,7 +26,7 @@ pub struct Candidate {
 }
 
 /// Those of a later tier are chosen only where the earlier ones give nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// `when_short = "first"`.
     First,
@@ -122,18 +123,43 @@ pub fn choose(candidates: &[Candidate], need: &Need) -> Option<Choice> {
     })
 }
 
-/// The place of a process among these, from 1: what would be chosen if those before it were gone. None where it is not
-/// worth a kill.
-pub fn rank(candidates: &mut Vec<Candidate>, process: ProcessKey, need: &Need) -> Option<usize> {
-    let mut place = 1;
-    loop {
-        let choice = choose(candidates, need)?;
-        if choice.victims().any(|victim| victim.key == process) {
-            return Some(place);
+/// The place of a process in the order in which all would be chosen, one choice after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    /// From 1; what is chosen together has the same.
+    pub place: usize,
+    /// How many would be chosen; the others are not worth a kill.
+    pub of: usize,
+}
+
+/// The place of a process among these: what would be chosen if those before it were gone. None where it is not worth a
+/// kill.
+pub fn rank(candidates: &mut Vec<Candidate>, process: ProcessKey, need: &Need) -> Option<Rank> {
+    retain_worth(candidates, need);
+    let (mut place, mut of) = (None, 0);
+    while let Some(choice) = choose(candidates, need) {
+        let is_chosen = |key| choice.victims().any(|victim| victim.key == key);
+        if is_chosen(process) {
+            place = Some(of + 1);
         }
-        place += choice.victims().count();
-        candidates.retain(|candidate| !choice.victims().any(|victim| victim.key == candidate.key));
+        of += choice.victims().count();
+        candidates.retain(|candidate| !is_chosen(candidate.key));
     }
+    place.map(|place| Rank { place, of })
+}
+
+/// Leaves out what can't be chosen, as all of its kind gives too little together: most processes of a machine, and each
+/// of them costs a comparison with all others in each choice.
+fn retain_worth(candidates: &mut Vec<Candidate>, need: &Need) {
+    let mut sums: HashMap<(Tier, u64), Bytes> = HashMap::new();
+    for candidate in candidates.iter() {
+        let sum = sums.entry((candidate.tier, candidate.kin)).or_default();
+        *sum = sum.saturating_add(candidate.gives);
+    }
+    candidates.retain(|candidate| {
+        let sum = sums.get(&(candidate.tier, candidate.kin));
+        sum.is_some_and(|sum| *sum >= need.least)
+    });
 }
 
 fn of_tier(candidates: &[Candidate], tier: Tier) -> impl Iterator<Item = &Candidate> + Clone {

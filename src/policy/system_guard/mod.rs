@@ -26,7 +26,7 @@ mod stall;
 #[cfg(test)]
 mod tests;
 
-pub use choice::{Candidate, Choice, MOST, Need, Tier, Why, choose, rank};
+pub use choice::{Candidate, Choice, MOST, Need, Rank, Tier, Why, choose, rank};
 pub use level::{Level, Progress, Reading, Step, floor_threshold};
 pub use protected::ShortageStanding;
 pub use shortage::{REACTION, Shortage};

@@ -69,7 +69,7 @@ proptest! {
             });
             let most = own.map(|(_, made)| made.pss.unwrap()).max().filter(|most| *most > 0);
             let chosen = match largest {
-                Choice::Member(pid, memory) => Some((pid, memory.get())),
+                Choice::Member(pid, memory) => Some((pid, memory.unwrap().get())),
                 Choice::Later => panic!("there is time"),
                 Choice::None => None,
             };

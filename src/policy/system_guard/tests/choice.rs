@@ -67,8 +67,27 @@ fn tiers_come_one_after_the_other() {
     let rank_of = |index| rank(&mut all.to_vec(), key(index), &need(0));
     assert_eq!(
         [rank_of(1), rank_of(2), rank_of(0)],
-        [Some(1), Some(2), Some(3)]
+        [1, 2, 3].map(|place| Some(Rank { place, of: 3 }))
     );
+}
+
+#[test]
+fn places_and_their_number_count_the_same() {
+    let large = [candidate(1, 300), candidate(2, 200)];
+    // Alone each gives too little, and together they do not.
+    let kin = (10..29).map(|pid| candidate(pid, 20));
+    let kin = kin.map(|candidate| Candidate {
+        kin: 7,
+        ..candidate
+    });
+    let single = [candidate(40, 10)];
+    let all: Vec<_> = large.into_iter().chain(kin).chain(single).collect();
+    let rank_of = |index: usize| rank(&mut all.clone(), all[index].key, &need(0));
+    assert_eq!(rank_of(1), Some(Rank { place: 2, of: 18 }));
+    // The newest eight are chosen together, then the next eight; the last three give too little.
+    assert_eq!(rank_of(13), Some(Rank { place: 3, of: 18 }));
+    assert_eq!(rank_of(12), Some(Rank { place: 11, of: 18 }));
+    assert_eq!([rank_of(2), rank_of(21)], [None, None]);
 }
 
 #[test]
