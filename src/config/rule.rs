@@ -124,8 +124,8 @@ impl Rule {
     }
 }
 
-/// The rules that can never match, because an earlier one matches all that they would. A drop-in's rule that matches just
-/// what one of another file does is meant to replace it.
+/// The rules that can never match, because an earlier one matches all that they would. A drop-in's rule that matches
+/// just what one of another file does is meant to replace it.
 pub(super) fn unreachable(rules: &[Rule]) -> Vec<Warning> {
     let later = rules.iter().enumerate();
     later

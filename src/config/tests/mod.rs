@@ -8,6 +8,7 @@ mod groups;
 mod keys;
 mod no_effect;
 mod rejected;
+mod reload;
 mod rules;
 mod syntax;
 mod users;

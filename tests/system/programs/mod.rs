@@ -1,6 +1,6 @@
-//! What a kill does to real programs: Node of the npm registry, Debian's PostgreSQL, MariaDB and Redis, and a pool of Python's
-//! processes. tests/programs/install unpacks them into the cache; the servers are seen at their own places, below /usr, by
-//! these cases alone.
+//! What a kill does to real programs: Node of the npm registry, Debian's PostgreSQL, MariaDB and Redis, and a pool of
+//! Python's processes. tests/programs/install unpacks them into the cache; the servers are seen at their own places,
+//! below /usr, by these cases alone.
 
 pub(crate) mod mariadb;
 pub(crate) mod node;
@@ -87,8 +87,8 @@ impl Account {
     }
 }
 
-/// The configuration that is shipped with a drop-in: this threshold, no grace period but that of a rule, ten scans a second,
-/// a log of the test's, no look at the machine as a whole, and `rules`.
+/// The configuration that is shipped with a drop-in: this threshold, no grace period but that of a rule, ten scans a
+/// second, a log of the test's, no look at the machine as a whole, and `rules`.
 fn shipped(threshold_gb: &str, rules: &str) -> Machine {
     let machine = Machine::of(include_str!("../../../etc/memory-monitor/config.toml"));
     let log = quoted(&machine.log_path());

@@ -1,5 +1,5 @@
-//! A pool of processes that one forks when it has its memory, as in Python's multiprocessing: memory that all share until one
-//! of them writes to it.
+//! A pool of processes that one forks when it has its memory, as in Python's multiprocessing: memory that all share
+//! until one of them writes to it.
 
 use super::{children, freed, is_gone, killed, wait_for_file};
 use crate::harness::confine::{Case, cases};
