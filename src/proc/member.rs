@@ -179,7 +179,7 @@ impl Sampler {
             Ok(()) => parse::amount(&text, b"Pss").map_or(Pss::Unreadable, Pss::Known),
             Err(Failure::Gone) => Pss::Ended,
             Err(Failure::Unreadable(unreadable)) if unreadable.is_late() => {
-                if self.blocking.is_late(key) {
+                if self.blocking.is_blocked(key) {
                     anonymous_of(&directory)
                 } else {
                     Pss::NoTime

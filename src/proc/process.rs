@@ -215,13 +215,15 @@ fn read_details(
         Metric::Anon => anonymous.map(|memory| (metric, Ok(memory))),
         Metric::Pss => match memory::pss(directory, key, context.blocking) {
             // No mapping can make that larger than it is, and no lock keeps it from being read. But processes that have
-            // forked each other have the same memory: of each it tells no more than that it is within its threshold.
+            // forked each other have the same memory: of each it tells no more than that it is within its threshold,
+            // unless it keeps its memory from being read.
             Some(Err(unreadable)) if unreadable.is_late() => {
                 let is_own = || {
                     let is_within = |&memory: &Bytes| {
                         questions.metric(rule_match, memory, context.total) != metric
                     };
                     anonymous.as_ref().is_some_and(is_within)
+                        || context.blocking.is_blocked(key)
                         || relatives::may_share(directory, context.root, facts) == Some(false)
                 };
                 let memory = anonymous.filter(|_| is_own());

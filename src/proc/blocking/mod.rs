@@ -39,7 +39,9 @@ const BUDGET_OF_COMMANDS: Duration = Duration::from_secs(3);
 const MOMENT: Duration = Duration::from_millis(25);
 /// How many processes are remembered that gave no answer, the oldest of which is forgotten.
 const REMEMBERED: usize = 256;
-/// After so long such a process is asked again: on a thrashing machine it may have done nothing wrong.
+/// After so long such a process is asked again: on loaded processors it has done nothing wrong.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The same where it gave no answer then either. On a thrashing machine it may still have done nothing wrong.
 const PAUSE: Duration = Duration::from_secs(60);
 /// So many killed helpers may still exist, because the kernel has not let them go: then no further one is made.
 const LOST: usize = 4;
@@ -81,12 +83,30 @@ struct State {
     left: Duration,
     /// What is left to wait for words before signals in this scan.
     moment: Duration,
-    late: VecDeque<(ProcessKey, Instant)>,
+    /// Whose answer was waited for longest in this scan.
+    longest: Option<(ProcessKey, Duration)>,
+    late: VecDeque<LateProcess>,
     words: Vec<Asked>,
     /// For one packet.
     packet: Vec<u8>,
     /// Texts that were read, whose memory is kept.
     texts: Vec<Vec<u8>>,
+}
+
+/// A process that gave no answer in time.
+#[derive(Clone, Copy, Debug)]
+struct LateProcess {
+    key: ProcessKey,
+    since: Instant,
+    /// That it gave none the time before either.
+    is_again: bool,
+}
+
+impl LateProcess {
+    fn is_left_alone(&self) -> bool {
+        let pause = if self.is_again { PAUSE } else { FIRST_PAUSE };
+        self.since.elapsed() < pause
+    }
 }
 
 impl Blocking {
@@ -105,7 +125,7 @@ impl Blocking {
     /// A turn of the loop begins, with at most one scan: its budget is whole again.
     pub(super) fn renew(&self) {
         let mut state = self.0.borrow_mut();
-        (state.left, state.moment) = (state.budget, MOMENT);
+        (state.left, state.moment, state.longest) = (state.budget, MOMENT, None);
     }
 
     /// Reads a file of this process into `text`.
@@ -181,9 +201,11 @@ impl Blocking {
         }
     }
 
-    /// Whether this process has given no answer in time within the last minute.
-    pub(super) fn is_late(&self, key: ProcessKey) -> bool {
-        self.0.borrow().is_late(key)
+    /// Whether this process has given no answer in time twice in a row: it keeps its memory from being read.
+    pub(super) fn is_blocked(&self, key: ProcessKey) -> bool {
+        let state = self.0.borrow();
+        let mut late = state.late.iter();
+        late.any(|late| late.key == key && late.is_again)
     }
 
     /// A text whose memory is kept.
@@ -236,14 +258,21 @@ impl State {
 
     fn is_late(&self, key: ProcessKey) -> bool {
         let mut late = self.late.iter();
-        late.any(|(late, since)| *late == key && since.elapsed() < PAUSE)
+        late.any(|late| late.key == key && late.is_left_alone())
     }
 
     fn remember(&mut self, key: ProcessKey) {
+        let before = self.late.len();
+        self.late.retain(|late| late.key != key);
+        let is_again = self.late.len() < before;
         if self.late.len() >= REMEMBERED {
             self.late.pop_front();
         }
-        self.late.push_back((key, Instant::now()));
+        self.late.push_back(LateProcess {
+            key,
+            since: Instant::now(),
+            is_again,
+        });
     }
 
     fn read(
@@ -276,17 +305,28 @@ impl State {
     /// Waits for the answer to this request: its error number, and the length of its text in the packet.
     fn receive(&mut self, (wanted, key): (u32, ProcessKey)) -> Result<(i32, usize), Late> {
         loop {
+            // It answers in the order of the requests, so the oldest is the one that is waited for.
+            let oldest = self.words.iter().find(|asked| asked.words.is_none());
+            let awaited = oldest.map_or(key, |asked| asked.key);
             let mut left = self.left;
             let taken = self.take(&mut left);
+            let time = self.left.saturating_sub(left);
             self.left = left;
+            if self.longest.is_none_or(|(_, longest)| time > longest) {
+                self.longest = Some((awaited, time));
+            }
             let Some((number, errno)) = taken else {
-                // It answers in the order of the requests, so the oldest is the one that it waits for.
-                let oldest = self.words.iter().find(|asked| asked.words.is_none());
-                self.remember(oldest.map_or(key, |asked| asked.key));
+                // What has used up most of the time of this scan is left alone for a while, and not what came last. Where
+                // many have used it up none of them is to blame.
+                let is_to_blame = |(_, time): &(ProcessKey, Duration)| *time >= self.budget / 4;
+                if let Some((key, _)) = self.longest.filter(is_to_blame) {
+                    self.remember(key);
+                }
                 self.replace();
                 return Err(Late);
             };
             if wanted == number {
+                self.late.retain(|late| late.key != key);
                 return Ok((errno, self.packet.len() - HEADER));
             }
         }
