@@ -316,8 +316,8 @@ impl State {
                 self.longest = Some((awaited, time));
             }
             let Some((number, errno)) = taken else {
-                // What has used up most of the time of this scan is left alone for a while, and not what came last. Where
-                // many have used it up none of them is to blame.
+                // What has used up most of the time of this scan is left alone for a while, and not what came last.
+                // Where many have used it up none of them is to blame.
                 let is_to_blame = |(_, time): &(ProcessKey, Duration)| *time >= self.budget / 4;
                 if let Some((key, _)) = self.longest.filter(is_to_blame) {
                     self.remember(key);
