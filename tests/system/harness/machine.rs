@@ -121,7 +121,10 @@ impl Machine {
         }
         let text = self.text.clone().unwrap_or(text);
         let path = self.path("config.toml");
-        fs::write(&path, text).expect("a directory of ours");
+        // A daemon may be reading it.
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            fs::write(&path, text).expect("a directory of ours");
+        }
         path
     }
 

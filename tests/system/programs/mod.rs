@@ -123,7 +123,8 @@ fn figure(pid: u32, file: &str, key: &str) -> Option<u64> {
 
 /// Whether this process has no memory any more.
 fn is_gone(pid: u32) -> bool {
-    figure(pid, "status", "VmRSS").is_none()
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.map_or(true, |status| status.contains("\nState:\tZ"))
 }
 
 /// The children of a process that has one thread.
