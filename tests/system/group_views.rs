@@ -1,7 +1,8 @@
 //! What the commands show of groups: which ones, whose, and what becomes of them.
 
+use crate::groups::{ANN, BOB, hog, machine};
 use crate::harness::confine::{Case, Needs, cases};
-use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::hog::Hog;
 use crate::harness::machine::{Machine, until};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -16,20 +17,6 @@ pub(crate) const CASES: &[Case] = cases![
     what_keeps_a_group_from_killing_is_said: [Needs::Users],
     explain_knows_the_unit_of_a_process,
 ];
-
-const ANN: u32 = 4711;
-const BOB: u32 = 4712;
-
-/// A machine on which no process has a threshold that it reaches, with these groups.
-fn machine(groups: &str) -> Machine {
-    let machine = Machine::new().with("thresholds.ram_gb_threshold", "512");
-    machine.drop_in("groups.toml", groups);
-    machine
-}
-
-fn hog(uid: u32, mib: usize) -> RunningHog {
-    Hog::new().user(uid).mib(mib).start()
-}
 
 /// The lines about groups.
 fn groups_of(machine: &Machine, words: &[&str]) -> Vec<String> {

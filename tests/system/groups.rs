@@ -22,18 +22,18 @@ pub(crate) const CASES: &[Case] = cases![
     groups_alone_are_enough: [Needs::Users],
 ];
 
-const ANN: u32 = 4711;
-const BOB: u32 = 4712;
+pub(crate) const ANN: u32 = 4711;
+pub(crate) const BOB: u32 = 4712;
 const EVE: u32 = 4713;
 
 /// A machine on which no process has a threshold that it reaches, with these groups.
-fn machine(groups: &str) -> Machine {
+pub(crate) fn machine(groups: &str) -> Machine {
     let machine = Machine::new().with("thresholds.ram_gb_threshold", "512");
     machine.drop_in("groups.toml", groups);
     machine
 }
 
-fn hog(uid: u32, mib: usize) -> RunningHog {
+pub(crate) fn hog(uid: u32, mib: usize) -> RunningHog {
     Hog::new().user(uid).mib(mib).start()
 }
 
