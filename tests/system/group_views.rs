@@ -2,7 +2,7 @@
 
 use crate::groups::{ANN, BOB, hog, machine};
 use crate::harness::confine::{Case, Needs, cases};
-use crate::harness::hog::Hog;
+use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Machine, until};
 
 pub(crate) const CASES: &[Case] = cases![
