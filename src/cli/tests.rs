@@ -284,7 +284,7 @@ fn every_command_has_a_help_that_names_its_options() {
             assert!(text.contains(option.long), "{option:?}");
         }
         let widest = text.lines().map(str::len).max().unwrap();
-        assert!(widest <= 100, "{widest}: {text}");
+        assert!(widest <= 80, "{widest}: {text}");
     }
 }
 

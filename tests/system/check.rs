@@ -178,10 +178,7 @@ fn is_silent_about_what_is_shipped() {
         // A copy of root's alone, as the packages install it.
         let config = Machine::of(&std::fs::read_to_string(&file).expect("an example"));
         let said = run(&["check", &config.config_file()]);
-        let (_, notes) = said
-            .out
-            .split_once("To be considered:\n")
-            .unwrap_or_default();
+        let (_, notes) = said.out.split_once("Warnings:\n").unwrap_or_default();
         // The examples are for machines of other sizes.
         let is_size = |note: &str| note.ends_with(" here: it is never over it, and has no effect");
         let (file, quiet) = (file.display(), notes.lines().all(is_size));

@@ -230,7 +230,7 @@ fn a_victim_of_several_thresholds_counts_once() {
     assert!(scan.contains("(2 processes would be killed)"), "{scan}");
     let second = format!("its largest member is killed: PID {}\n", hogs[1].pid());
     assert_eq!(scan.matches(&second).count(), 1, "{scan}");
-    let enough = ", over: what is killed for other thresholds gives enough\n";
+    let enough = ", over: what is killed for other thresholds frees enough\n";
     assert_eq!(scan.matches(enough).count(), 1, "{scan}");
     let mut daemon = machine.launch(machine.command());
     machine.log().wait_for(
