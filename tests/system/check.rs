@@ -29,7 +29,7 @@ fn shows_each_value_and_what_it_means_now() {
         format!("ram_gb_threshold             = 0.0001                          {file}:2\n"),
         "term_timeout                 = 5                               default\n".to_owned(),
         format!(
-            "\"sleeper-[c]\"   {} sleeper-c  ({file}:4)\n",
+            "\"sleeper-[c]\"   PID {} (sleeper-c)  ({file}:4)\n",
             sleeper.pid()
         ),
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
@@ -76,7 +76,7 @@ fn shows_drop_ins_rules_and_the_week() {
             "name = \"no-such-name\", action = \"protect\"  ({drop_in}:3)\n     matches nothing now\n"
         ),
         format!(
-            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches {pid} napper-r, 1 over the threshold\n"
+            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches PID {pid} (napper-r), 1 over the threshold\n"
         ),
         format!("name = \"napper-r\", action = \"kill\"  ({main}:6)\n     matches nothing now\n"),
         "mon to sun  00:00 [thresholds]  08:00 schedule 1    20:00 [thresholds]\n".to_owned(),
