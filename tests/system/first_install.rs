@@ -92,7 +92,7 @@ fn where_something_is_over_it_is_a_dry_run() {
     let text = fs::read_to_string(DROP_IN).expect("the drop-in");
     for part in [
         "# Made by the first installation of memory-monitor on 20",
-        "with the configuration of that time: 1.\n",
+        "# killed 1 process at once, with the configuration of that time.\n",
         "#   rm /etc/memory-monitor/config.d/00-first-install.toml && systemctl reload memory-monitor\n",
         "[settings]\ndry_run = true\n",
     ] {
