@@ -95,7 +95,7 @@ fn a_short_screen_has_three_groups() {
             .lines()
             .filter(|line| line.starts_with("Group users/"));
         assert_eq!(groups.count(), shown, "{frame}");
-        let more = frame.contains("and 3 more, further from their thresholds");
+        let more = frame.contains("and 3 more groups, at lower shares of their thresholds");
         assert_eq!(more, shown == 3, "{frame}");
         assert!(frame.contains("  hog"), "{frame}");
     }

@@ -185,10 +185,10 @@ impl Shape {
         if self.bar {
             let bar = row.threshold_percent.map(|share| bar(share, BAR));
             let bar = bar.unwrap_or_default();
-            let _ = write!(line, "  {bar:BAR$} {:>5}", share_of_threshold(row));
+            let _ = write!(line, "  {bar:BAR$} {:>5}", shown_share(row));
         }
         if self.cells > 0 {
-            let share = share_of_threshold(row);
+            let share = shown_share(row);
             let _ = write!(line, "  {minute:>0$}  {share:>5}", self.cells);
         }
         line.push_str("  ");
@@ -210,7 +210,7 @@ impl Shape {
 }
 
 /// `88%`; a dash where both thresholds are off.
-fn share_of_threshold(row: &Row) -> String {
+fn shown_share(row: &Row) -> String {
     let share = row.threshold_percent;
     share.map_or("-".to_owned(), |share| format!("{:.0}%", share.min(9999.0)))
 }

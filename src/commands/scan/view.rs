@@ -250,18 +250,24 @@ impl ScanReport {
         let is_short = screen_lines.is_some_and(|lines| lines < SHORT_SCREEN);
         let has_all = self.has_all_groups && screen_lines.is_none();
         let shown = self.groups.iter().enumerate();
-        let shown = shown.filter(|(at, row)| match is_short {
-            true => *at < GROUPS_ON_SHORT_SCREEN,
-            false => has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within,
+        let shown = shown.filter(|(at, row)| {
+            if is_short {
+                return *at < GROUPS_ON_SHORT_SCREEN;
+            }
+            has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within
         });
         let shown: Vec<_> = shown
             .map(|(_, row)| format!("Group {}", row.line()))
             .collect();
-        let more = match self.groups.len() - shown.len() {
-            0 => None,
-            more if is_short => Some(format!("and {more} more, further from their thresholds")),
-            1 => Some("and 1 more group, within its threshold".to_owned()),
-            more => Some(format!("and {more} more groups, within their thresholds")),
+        let more = match (self.groups.len() - shown.len(), is_short) {
+            (0, _) => None,
+            (1, true) => Some("and 1 more group, at a lower share of its threshold".to_owned()),
+            (more, true) => {
+                let text = format!("and {more} more groups, at lower shares of their thresholds");
+                Some(text)
+            }
+            (1, false) => Some("and 1 more group, within its threshold".to_owned()),
+            (more, false) => Some(format!("and {more} more groups, within their thresholds")),
         };
         lines.extend(shown.into_iter().chain(more));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));
