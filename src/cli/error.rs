@@ -77,7 +77,7 @@ fn suggest(f: &mut fmt::Formatter<'_>, name: &str, nearest: Option<&str>) -> fmt
 /// Where the command of this name is explained.
 fn see_help(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     match name {
-        "" => f.write_str(", see --help"),
-        name => write!(f, ", see {name} --help"),
+        "" => f.write_str(", see memory-monitor --help"),
+        name => write!(f, ", see memory-monitor {name} --help"),
     }
 }

@@ -31,17 +31,12 @@ pub fn of(name: &str) -> Result<String, Error> {
             .map(|command| (words(command), command.summary));
         columns(&mut text, &commands.collect::<Vec<_>>());
     } else {
-        let Command {
-            name,
-            summary,
-            about,
-            ..
-        } = command;
+        let Command { summary, about, .. } = command;
         let usage = usage(command);
-        let _ = writeln!(
-            text,
-            "memory-monitor {name}: {summary}\n\nUsage: {usage}\n\n{about}"
-        );
+        let mut rest = summary.chars();
+        let first = rest.next().map(|first| first.to_ascii_uppercase());
+        text.extend(first.into_iter().chain(rest));
+        let _ = writeln!(text, ".\n\nUsage: {usage}\n\n{about}");
     }
     text.push_str("\nOptions:\n");
     let options = command.all_options().map(|option| {
@@ -58,8 +53,10 @@ pub fn of(name: &str) -> Result<String, Error> {
         text.push_str(
             "\nEach command has its own help: memory-monitor COMMAND --help\n\
              \n\
-             Signals: SIGTERM, SIGINT: stop; SIGHUP: reload the configuration; SIGUSR1: reopen the log file.\n\
-             Exit status: 0 success, 1 failure while running, 64 wrong usage, 78 rejected configuration.\n\
+             Signals: SIGTERM, SIGINT: stop; SIGHUP: reload the configuration;\n\
+             SIGUSR1: reopen the log file.\n\
+             Exit status: 0 success, 1 failure while running, 64 wrong usage,\n\
+             78 rejected configuration.\n\
              See also: man memory-monitor, man memory-monitor-config\n",
         );
     }

@@ -98,7 +98,7 @@ impl Opt {
 
 static CONFIG: Opt = opt(
     "--config",
-    "read this configuration instead of /etc/memory-monitor/config.toml",
+    "read FILE instead of /etc/memory-monitor/config.toml",
 )
 .short('c')
 .takes("FILE", Offer::Files);
@@ -147,10 +147,10 @@ static SANDBOX: Opt = opt(
 );
 static NAMES: Opt = opt(
     "--names",
-    "print only the names in the whitelist and in the rules, one a line",
+    "print only names in the whitelist and rules, one per line",
 );
 static NOTIFY: Opt = opt("--notify", "test only the channels of the running notifier");
-static FOR: Opt = opt("--for", "exempt the process for TIME (90s, 30m, 2h, 3d)")
+static FOR: Opt = opt("--for", "protect the process for TIME (90s, 30m, 2h, 3d)")
     .takes("TIME", Offer::Words(&["30m", "2h", "1d"]));
 static REASON: Opt =
     opt("--reason", "why, for the log and for other administrators").takes("TEXT", Offer::Nothing);
@@ -179,11 +179,11 @@ pub static COMMANDS: [Command; 9] = [
     Command {
         name: "scan",
         operand: None,
-        summary: "show the processes closest to a threshold, and which would be killed",
+        summary: "show what is closest to a threshold, and what would be killed",
         about: "\
 Scans once and shows the processes closest to their thresholds: the share of the
 threshold that each has used, its verdict and the reason. Sends no signal. With
---quiet, what is doubtful about the configuration is not printed.",
+--quiet, warnings about the configuration are not printed.",
         options: &[
             &CONFIG, &JSON, &WATCH, &SUGGEST, &ALL, &TOP, &OVER, &USER, &NAME, &QUIET,
         ],
@@ -205,9 +205,9 @@ threshold that each has used, its verdict and the reason. Sends no signal. With
         operand: Some(value("PID", Offer::Processes)),
         summary: "show why a process would, or would not, be killed",
         about: "\
-Makes the tests of a scan on one process, in their order, and shows which of them
-decides and by which line of the configuration. Asks the kernel, with signal 0,
-whether the process may be signalled. Kills nothing.",
+Runs the tests of a scan on one process, in their order, and shows which of
+them decides, and by which line of the configuration. Kills nothing: it sends
+only signal 0, which tells whether this user may signal the process.",
         options: &[&CONFIG, &JSON],
         exclusive: &[],
         required: &[&["PID"]],
@@ -218,10 +218,11 @@ whether the process may be signalled. Kills nothing.",
         operand: Some(value("FILE", Offer::Files)),
         summary: "check a configuration and show what it means on this machine",
         about: "\
-Reads a configuration and shows each value with the line that sets it, then what it
-matches on this machine now. If it is rejected, prints all errors and exits with
-status 78, also for what only the running daemon would reject at a reload. For - it
-reads standard input. With --quiet it prints errors only.",
+Reads a configuration and shows each value with the line that sets it, then
+what it matches on this machine now. If it is rejected, prints all errors and
+exits with status 78, also for what only the running daemon would reject at a
+reload. If FILE is -, it reads standard input. With --quiet, it prints errors
+only.",
         options: &[&CONFIG, &JSON, &NAMES, &QUIET],
         exclusive: &[&["--config", "FILE"], &["--json", "--names", "--quiet"]],
         required: &[],
@@ -232,10 +233,11 @@ reads standard input. With --quiet it prints errors only.",
         operand: None,
         summary: "kill two processes of its own and report each step",
         about: "\
-Starts two processes that use some memory, and a second memory-monitor that kills
-them: it scans, decides and logs like the service, but can't signal any other
-process. With --sandbox, it has the privileges of the service. With --notify,
-nothing is killed: the running notifier sends a test on each of its channels.",
+Starts two processes that use some memory, and a second memory-monitor that
+kills them: it scans, decides and logs like the service, but can't signal any
+other process. With --sandbox, it has the privileges of the service. With
+--notify, nothing is killed: the running notifier sends a test message on each
+of its channels.",
         options: &[&JSON, &SANDBOX, &NOTIFY],
         exclusive: &[&["--sandbox", "--notify"]],
         required: &[],
@@ -246,9 +248,9 @@ nothing is killed: the running notifier sends a test on each of its channels.",
         operand: Some(value("PID", Offer::Processes)),
         summary: "protect a process for a limited time",
         about: "\
-Exempts one process until the time is over, the process has ended, the machine is
-rebooted or the exemption is ended with --end. The daemon applies it before its
-next verdict; a kill in its grace period is cancelled. Only root can change
+Protects one process until the time is over, the process has ended, the machine
+is rebooted or the exemption is ended with --end. The daemon applies it before
+its next verdict; a kill in its grace period is cancelled. Only root can change
 exemptions; every user can list them.",
         options: &[&FOR, &END, &REASON, &LIST, &JSON],
         exclusive: &[
@@ -265,9 +267,9 @@ exemptions; every user can list them.",
         operand: None,
         summary: "show what was killed, when and why",
         about: "\
-Reads the history that the daemon keeps in /var/lib/memory-monitor, which only root
-may: it has the arguments of what was killed. What was killed again within ten minutes
-is marked as a restart loop.",
+Reads the history that the daemon keeps in /var/lib/memory-monitor. Only root
+may read it, because it has the arguments of the killed processes. A program
+that was killed again within ten minutes is marked as a restart loop.",
         options: &[&JSON, &SINCE, &USER, &NAME],
         exclusive: &[],
         required: &[],
@@ -278,9 +280,9 @@ is marked as a restart loop.",
         operand: None,
         summary: "notify people and programs of the daemon's events",
         about: "\
-Receives the daemon's events and notifies by mail, commands, terminals and desktops,
-as [notify] in the configuration says. systemd starts it on demand; started by hand
-it runs until Ctrl-C.",
+Receives the daemon's events and notifies by mail, commands, terminals and
+desktops, as [notify] in the configuration says. systemd starts it on demand;
+started by hand, it runs until Ctrl-C.",
         options: &[&CONFIG, &VERBOSE, &QUIET],
         exclusive: &[&["--quiet", "--verbose"]],
         required: &[],
@@ -291,8 +293,8 @@ it runs until Ctrl-C.",
         operand: None,
         summary: "show whether the daemon runs, what it did and what it will do",
         about: "\
-Reads the status file that the daemon writes after each scan to /run/memory-monitor,
-and says so if that is stale. Exits with status 1 if no daemon runs.",
+Reads the status file that the daemon writes to /run/memory-monitor after each
+scan, and says so if that file is stale. Exits with status 1 if no daemon runs.",
         options: &[&CONFIG, &JSON],
         exclusive: &[],
         required: &[],

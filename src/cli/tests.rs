@@ -99,20 +99,26 @@ fn options_are_understood() {
 fn mistakes_are_named_with_their_fix() {
     for (line, message) in [
         ("scn", "unknown command \"scn\", did you mean \"scan\"?"),
-        ("frobnicate", "unknown command \"frobnicate\", see --help"),
+        (
+            "frobnicate",
+            "unknown command \"frobnicate\", see memory-monitor --help",
+        ),
         (
             "--dryrun",
             "unknown option \"--dryrun\", did you mean \"--dry-run\"?",
         ),
         (
             "scan --nonsense --help",
-            "unknown option \"--nonsense\", see scan --help",
+            "unknown option \"--nonsense\", see memory-monitor scan --help",
         ),
-        ("-x", "unknown option \"-x\", see --help"),
-        ("--json", "option \"--json\" needs a command, see --help"),
+        ("-x", "unknown option \"-x\", see memory-monitor --help"),
+        (
+            "--json",
+            "option \"--json\" needs a command, see memory-monitor --help",
+        ),
         (
             "scan --once",
-            "\"scan\" has no option \"--once\", see scan --help",
+            "\"scan\" has no option \"--once\", see memory-monitor scan --help",
         ),
         ("-qv", "\"--quiet\" and \"--verbose\" exclude each other"),
         (
@@ -125,7 +131,10 @@ fn mistakes_are_named_with_their_fix() {
             "unknown command \"exp\", did you mean \"explain\"?",
         ),
         ("scan x", "unexpected argument \"x\""),
-        ("explain", "\"explain\" needs PID, see explain --help"),
+        (
+            "explain",
+            "\"explain\" needs PID, see memory-monitor explain --help",
+        ),
         ("explain 1 2", "unexpected argument \"2\""),
         (
             "explain chrome",
@@ -153,11 +162,11 @@ fn mistakes_are_named_with_their_fix() {
         ),
         (
             "exempt",
-            "\"exempt\" needs PID or --list, see exempt --help",
+            "\"exempt\" needs PID or --list, see memory-monitor exempt --help",
         ),
         (
             "exempt 1",
-            "\"exempt\" needs --for or --end or --list, see exempt --help",
+            "\"exempt\" needs --for or --end or --list, see memory-monitor exempt --help",
         ),
         (
             "explain -1",
@@ -168,7 +177,10 @@ fn mistakes_are_named_with_their_fix() {
             "\"PID\" must be a number from 1 to 2147483647, found \"-12\"",
         ),
         ("explain 1 -2", "unexpected argument \"-2\""),
-        ("scan -1", "unknown option \"-1\", see scan --help"),
+        (
+            "scan -1",
+            "unknown option \"-1\", see memory-monitor scan --help",
+        ),
         (
             "exempt 1 --for long",
             "\"--for\" must be a time such as 30s, 10m, 2h or 3d, found \"long\"",
@@ -248,11 +260,11 @@ fn a_word_that_is_an_option_is_told_as_one() {
         // A command is only told of what it has.
         (
             "history --onec",
-            "unknown option \"--onec\", see history --help",
+            "unknown option \"--onec\", see memory-monitor history --help",
         ),
         (
             "status --watc",
-            "unknown option \"--watc\", see status --help",
+            "unknown option \"--watc\", see memory-monitor status --help",
         ),
         (
             "history --sinse 2h",
@@ -284,14 +296,14 @@ fn every_command_has_a_help_that_names_its_options() {
             assert!(text.contains(option.long), "{option:?}");
         }
         let widest = text.lines().map(str::len).max().unwrap();
-        assert!(widest <= 100, "{widest}: {text}");
+        assert!(widest <= 80, "{widest}: {text}");
     }
 }
 
 #[test]
 fn an_empty_word_is_no_command() {
     let error = parse([OsString::new()]).unwrap_err().to_string();
-    assert_eq!(error, "unknown command \"\", see --help");
+    assert_eq!(error, "unknown command \"\", see memory-monitor --help");
 }
 
 #[test]

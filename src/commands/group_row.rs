@@ -100,7 +100,7 @@ impl GroupRow {
             ),
             GroupOutlook::Ending => (
                 GroupWord::Ending,
-                ", over: what is killed for other thresholds gives enough".to_owned(),
+                ", over: what is killed for other thresholds frees enough".to_owned(),
             ),
             GroupOutlook::Later => (
                 GroupWord::Over,

@@ -18,7 +18,7 @@ impl Thresholds {
     }
 
     /// Whether both are off.
-    pub(super) const fn are_off(self) -> bool {
+    pub const fn are_off(self) -> bool {
         self.percent.is_none() && self.amount.is_none()
     }
 

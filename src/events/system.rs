@@ -82,7 +82,7 @@ impl SystemEvent<'_> {
                 &info("shortage_reason", 0xddadfa914fd24702a6cb99774d1a0f4f)
                     .breach(process, breach),
                 format_args!(
-                    "Reason: memory is short, {}; PID={} gives {}{reason}",
+                    "Reason: memory is short, {}; PID={} frees {}{reason}",
                     reason.level, process.pid, reason.victim.gives
                 ),
             ),

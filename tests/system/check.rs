@@ -29,7 +29,7 @@ fn shows_each_value_and_what_it_means_now() {
         format!("ram_gb_threshold             = 0.0001                          {file}:2\n"),
         "term_timeout                 = 5                               default\n".to_owned(),
         format!(
-            "\"sleeper-[c]\"   {} sleeper-c  ({file}:4)\n",
+            "\"sleeper-[c]\"   PID {} (sleeper-c)  ({file}:4)\n",
             sleeper.pid()
         ),
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
@@ -76,7 +76,7 @@ fn shows_drop_ins_rules_and_the_week() {
             "name = \"no-such-name\", action = \"protect\"  ({drop_in}:3)\n     matches nothing now\n"
         ),
         format!(
-            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches {pid} napper-r, 1 over the threshold\n"
+            "ram_gb_threshold = 0.00GB  ({main}:3)\n     matches PID {pid} (napper-r), 1 over the threshold\n"
         ),
         format!("name = \"napper-r\", action = \"kill\"  ({main}:6)\n     matches nothing now\n"),
         "mon to sun  00:00 [thresholds]  08:00 schedule 1    20:00 [thresholds]\n".to_owned(),
@@ -178,10 +178,7 @@ fn is_silent_about_what_is_shipped() {
         // A copy of root's alone, as the packages install it.
         let config = Machine::of(&std::fs::read_to_string(&file).expect("an example"));
         let said = run(&["check", &config.config_file()]);
-        let (_, notes) = said
-            .out
-            .split_once("To be considered:\n")
-            .unwrap_or_default();
+        let (_, notes) = said.out.split_once("Warnings:\n").unwrap_or_default();
         // The examples are for machines of other sizes.
         let is_size = |note: &str| note.ends_with(" here: it is never over it, and has no effect");
         let (file, quiet) = (file.display(), notes.lines().all(is_size));

@@ -92,7 +92,7 @@ fn where_something_is_over_it_is_a_dry_run() {
     let text = fs::read_to_string(DROP_IN).expect("the drop-in");
     for part in [
         "# Made by the first installation of memory-monitor on 20",
-        "with the configuration of that time: 1.\n",
+        "# killed 1 process at once, with the configuration of that time.\n",
         "#   rm /etc/memory-monitor/config.d/00-first-install.toml && systemctl reload memory-monitor\n",
         "[settings]\ndry_run = true\n",
     ] {
@@ -101,7 +101,7 @@ fn where_something_is_over_it_is_a_dry_run() {
     assert_eq!(
         lines.get(..3).expect("lines"),
         [
-            "memory-monitor: the service runs, and kills nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Over that are now:",
+            "memory-monitor: the service runs, and kills nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Processes over that now:",
             &line(&hog),
             LET_IT_KILL,
         ]
@@ -125,7 +125,7 @@ fn a_group_makes_it_a_dry_run_too() {
     let lines = first_install();
     assert!(is_dry_run());
     assert!(
-        lines[0].contains("; 1 group has a threshold of its own. Over that are now:"),
+        lines[0].contains("; 1 group has a threshold of its own. Processes over that now:"),
         "{lines:#?}"
     );
     let reason = ", the largest of group all over ram_gb_threshold = 0.06GB";
@@ -214,7 +214,7 @@ fn a_service_that_does_not_run_would_kill() {
         let lines = first_install();
         assert!(is_dry_run());
         let state = format!(
-            "memory-monitor: the service does not run ({enabled}). Started, it would kill nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Over that are now:"
+            "memory-monitor: the service does not run ({enabled}). Started, it would kill nothing: dry run, because of config.d/00-first-install.toml. Without that it would kill any process over 0.02 GB, root's too, but none that is protected. Processes over that now:"
         );
         assert_eq!(lines[0], state);
         assert_eq!(lines[1], line(&hog));

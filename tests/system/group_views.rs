@@ -4,10 +4,13 @@ use crate::groups::{ANN, BOB, hog, machine};
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Machine, until};
+use crate::harness::terminal::frames_of;
 
 pub(crate) const CASES: &[Case] = cases![
     scan_shows_whose_groups_it_is_asked_for: [Needs::Users],
     scan_counts_the_groups_that_it_does_not_show: [Needs::Users],
+    a_short_screen_has_three_groups: [Needs::Users],
+    a_threshold_that_is_off_has_no_share: [Needs::Users],
     a_tree_has_the_name_of_its_program: [Needs::Users],
     check_counts_groups: [Needs::Users],
     check_names_groups_without_effect,
@@ -62,6 +65,47 @@ fn scan_counts_the_groups_that_it_does_not_show() {
     let lines = groups_of(&machine, &[]);
     assert_eq!(lines[5], "and 2 more groups, within their thresholds");
     assert_eq!(groups_of(&machine, &["--all"]).len(), 7);
+}
+
+/// Also of those that are over their thresholds; the processes are not pushed off the screen.
+fn a_short_screen_has_three_groups() {
+    let machine = machine(
+        "[[group]]\nlabel = \"users\"\nby = \"user\"\nname = \"hog\"\nram_gb_threshold = 0.01\n\
+         action = \"warn\"\n",
+    );
+    let _hogs: Vec<_> = (4811..4817).map(|uid| hog(uid, 16)).collect();
+    for (size, shown) in [((80, 24), 3), ((200, 50), 6)] {
+        let config = machine.config_file();
+        let frames = frames_of(size, &["s", "q"], &["scan", "--watch", "-c", &config]);
+        let frame = frames.last().expect("a frame");
+        let groups = frame
+            .lines()
+            .filter(|line| line.starts_with("Group users/"));
+        assert_eq!(groups.count(), shown, "{frame}");
+        let more = frame.contains("and 3 more groups, at lower shares of their thresholds");
+        assert_eq!(more, shown == 3, "{frame}");
+        assert!(frame.contains("  hog"), "{frame}");
+    }
+}
+
+/// Where only groups have a threshold.
+fn a_threshold_that_is_off_has_no_share() {
+    let machine = machine(
+        "[[group]]\nlabel = \"hogs\"\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 9\n",
+    )
+    .with("thresholds.ram_gb_threshold", "inf")
+    .with("thresholds.ram_percent_threshold", "100");
+    let one = hog(ANN, 16);
+    let json = machine.run(&["scan", "--json"]).json();
+    let rows = json["processes"].as_array().expect("a list");
+    let row = rows.iter().find(|row| row["pid"] == one.pid());
+    let share = &row.expect("its row")["threshold_percent"];
+    assert!(share.is_null(), "{share}");
+    let scan = machine.run(&["scan"]).out;
+    let line = scan.lines().find(|line| line.contains("  hog"));
+    let line = line.expect("its line");
+    assert!(line.contains(&format!("%{:17}-  within", "")), "{line}");
+    assert!(!line.contains("..."), "{line}");
 }
 
 fn a_tree_has_the_name_of_its_program() {
@@ -217,7 +261,7 @@ fn a_victim_of_several_thresholds_counts_once() {
     assert!(scan.contains("(2 processes would be killed)"), "{scan}");
     let second = format!("its largest member is killed: PID {}\n", hogs[1].pid());
     assert_eq!(scan.matches(&second).count(), 1, "{scan}");
-    let enough = ", over: what is killed for other thresholds gives enough\n";
+    let enough = ", over: what is killed for other thresholds frees enough\n";
     assert_eq!(scan.matches(enough).count(), 1, "{scan}");
     let mut daemon = machine.launch(machine.command());
     machine.log().wait_for(

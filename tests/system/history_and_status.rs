@@ -151,13 +151,14 @@ fn status_shows_the_daemon() {
 
     set_later(&file, &format!("{CONFIG}nonsense = 1\n"));
     let said = run(&["status"]);
-    let rejected =
-        format!("\n  a reload (SIGHUP) would reject what is on disk:\n    {file}:7:1: unknown key");
+    let rejected = format!(
+        "\n  a reload (SIGHUP) would reject the files on disk:\n    {file}:7:1: unknown key"
+    );
     assert!(said.out.contains(&rejected), "{said:?}");
     assert_eq!(said.out.matches("on disk").count(), 1, "{said:?}");
     set_later(&file, &format!("{CONFIG}dry_run = false\n"));
     let said = run(&["status"]);
-    let newer = "what is on disk is not in force, a reload (SIGHUP) puts it in force:\n";
+    let newer = "the files on disk have changed; a reload (SIGHUP) puts them in force:\n";
     assert!(said.out.contains(newer), "{said:?}");
     let changed = format!("    {:?} has changed\n", &file);
     assert!(said.out.contains(&changed), "{said:?}");
@@ -209,13 +210,16 @@ fn status_compares_what_the_files_say() {
     let modified = modified.expect("Linux has it");
     let done = written.and_then(|file| file.set_modified(modified));
     done.expect("a file of ours");
-    let in_force = "what is on disk is not in force, a reload (SIGHUP) puts it in force:";
+    let in_force = "the files on disk have changed; a reload (SIGHUP) puts them in force:";
     assert_eq!(on_disk(&[]), [in_force, &format!("{shown} has changed")]);
     fs::remove_file(&drop_in).expect("ours");
     assert_eq!(on_disk(&[]), [in_force, &format!("{shown} was removed")]);
     machine.drop_in("10.toml", "");
     let lines = on_disk(&[]);
-    assert_eq!(lines[0], "a reload (SIGHUP) would reject what is on disk:");
+    assert_eq!(
+        lines[0],
+        "a reload (SIGHUP) would reject the files on disk:"
+    );
     assert!(lines[1].contains("10.toml\" is empty now"), "{lines:?}");
     machine.drop_in("10.toml", "[settings]\nwarn_percent = 70\n");
     machine.drop_in("20.toml", "# nothing\n");
@@ -228,7 +232,7 @@ fn status_compares_what_the_files_say() {
     assert_eq!(lines[0], format!("{} would be rejected:", quoted(&other)));
     assert!(lines[1].contains("No such file"), "{lines:?}");
     fs::write(&other, "[settings]\nwarn_percent = 70\n").expect("ours");
-    let not = "is not what is in force, and a reload (SIGHUP) does not read it";
+    let not = "is not the configuration in force, and a reload (SIGHUP) does not read it";
     let not = format!("{} {not}", quoted(&other));
     assert_eq!(on_disk(&["--config", word]), [not]);
     daemon.stop();
@@ -245,7 +249,7 @@ fn status_says_what_a_user_can_not_read() {
     let mut command = machine.binary_for(1000);
     command.arg("status");
     let said = said(command);
-    let told = "\n  this user can't tell whether that is what is on disk:\n    can't read ";
+    let told = "\n  this user can't tell whether the files on disk have changed:\n    can't read ";
     assert!(said.out.contains(told), "{said:?}");
     assert!(!said.out.contains("reject"), "{said:?}");
     daemon.stop();

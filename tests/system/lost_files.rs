@@ -180,7 +180,7 @@ fn a_reload_of_a_lost_default_file_changes_nothing() {
     let mut hog = Hog::new().start();
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let said = run(&["status"]);
-    let told = "a reload (SIGHUP) would reject what is on disk:\n";
+    let told = "a reload (SIGHUP) would reject the files on disk:\n";
     assert_eq!(said.out.matches(told).count(), 1, "{said:?}");
     daemon.stop();
     // With none at the start, a reload without one is as good.

@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     says_what_a_normal_user_lacks: [Needs::Users],
     fails_for_root_without_the_right_to_signal: [Needs::Users],
     without_memory_it_fails_with_words,
+    a_directory_that_the_daemon_rejects_is_no_success,
     a_role_without_its_process_is_rejected,
 ];
 
@@ -133,6 +134,20 @@ fn without_memory_it_fails_with_words() {
         let error = "memory-monitor: error: 3 steps of the selftest failed\n";
         assert_eq!(said.err, error, "no backtrace and no panic: {said:?}");
     }
+}
+
+/// Others could put a link in the place of the log file.
+fn a_directory_that_the_daemon_rejects_is_no_success() {
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "mode=1777", "log", "/var/log"]);
+    assert_eq!(said(mount).status, Some(0));
+    let machine = Machine::new();
+    let mut command = program(&["selftest", "--json"]);
+    command.env("TMPDIR", directory(&machine));
+    let said = said(command);
+    let what = "write to /var/log/memory_monitor.log";
+    let why = "/var/log can be written by others than root (mode 1777)";
+    assert!(has(&steps(&said), "missing", what, why), "{said:?}");
 }
 
 fn a_role_without_its_process_is_rejected() {

@@ -93,7 +93,7 @@ fn the_largest_is_killed_and_no_other() {
     let killing = format!("Killing process: PID={pid}, Name=hog, User=root, RAM=0.12GB (1*.##%)");
     log.wait_for("WARNING", &killing);
     let reason = format!(
-        "Reason: memory is short, 0.03GB left, available_percent_threshold = 4.00%; PID={pid} gives 0.12GB"
+        "Reason: memory is short, 0.03GB left, available_percent_threshold = 4.00%; PID={pid} frees 0.12GB"
     );
     log.wait_for_words(&[&reason]);
     log.wait_for_words(&["Process ended: ", &format!("PID={pid},")]);
@@ -129,7 +129,7 @@ fn the_one_that_takes_it_is_killed_first() {
     freed.join().expect("memory is written");
     let reason = wait_for(&machine, "Reason: memory is short", &grower);
     assert!(
-        reason.contains("gives 0.09GB, took 0.09GB of 0.12GB in "),
+        reason.contains("frees 0.09GB, took 0.09GB of 0.12GB in "),
         "{reason}"
     );
     stop_calm(daemon, &machine, 1);
@@ -198,17 +198,17 @@ fn a_rule_changes_the_order() {
         line.expect("there is such a test").to_owned()
     };
     assert!(
-        place(&first).contains("yes  place 1 of 3, gives 0.05GB, first in the order"),
+        place(&first).contains("yes  place 1 of 3, frees 0.05GB, first in the order"),
         "{}",
         place(&first)
     );
     assert!(
-        place(&normal).contains("no   place 2 of 3, gives 0.08GB"),
+        place(&normal).contains("no   place 2 of 3, frees 0.08GB"),
         "{}",
         place(&normal)
     );
     assert!(
-        place(&last).contains("place 3 of 3, gives 0.15GB, last in the order"),
+        place(&last).contains("place 3 of 3, frees 0.15GB, last in the order"),
         "{}",
         place(&last)
     );

@@ -30,16 +30,16 @@ pub(super) fn matching(
     matches.collect()
 }
 
-/// `17 sshd, 230 sshd and 3 more`.
+/// `PID 17 (sshd), 230 (sshd) and 3 more`.
 pub(super) fn shown(matches: &[Match]) -> String {
     if matches.is_empty() {
         return "nothing now".to_owned();
     }
     let shown = matches.iter().take(SHOWN);
-    let shown: Vec<_> = shown.map(|m| format!("{} {}", m.pid, m.name)).collect();
+    let shown: Vec<_> = shown.map(|m| format!("{} ({})", m.pid, m.name)).collect();
     let more = match matches.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    shown.join(", ") + &more
+    format!("PID {}{more}", shown.join(", "))
 }

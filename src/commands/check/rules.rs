@@ -68,7 +68,7 @@ pub(super) fn write(out: &mut String, rules: &[Ruled]) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\nThe rules, of which the first that matches counts, after the whitelist:"
+        "\nThe rules, which come after the whitelist; the first that matches decides:"
     )?;
     for ruled in rules {
         writeln!(

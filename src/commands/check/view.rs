@@ -272,7 +272,7 @@ impl CheckReport {
         }
         writeln!(
             out,
-            "\nHere and now, with {} of RAM and {} processes that have memory:",
+            "\nOn this machine now, with {} of RAM and {} processes that use memory:",
             self.total_bytes, self.processes
         )?;
         for threshold in &self.thresholds {
@@ -290,11 +290,7 @@ impl CheckReport {
             week.write(out)?;
         }
         for (number, note) in self.notes.iter().enumerate() {
-            let head = if number == 0 {
-                "\nTo be considered:\n"
-            } else {
-                ""
-            };
+            let head = if number == 0 { "\nWarnings:\n" } else { "" };
             writeln!(out, "{head}  {note}")?;
         }
         Ok(())

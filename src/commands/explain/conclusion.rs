@@ -89,7 +89,7 @@ impl Conclusion {
                 let shown = policy.shown(&protection);
                 let sentence = match protection {
                     Protection::Unreadable(_) => {
-                        format!("it is protected, doubt never kills: {shown}")
+                        format!("it is protected, as too little is known about it: {shown}")
                     }
                     _ => format!("it is protected, although it is over a threshold: {shown}"),
                 };

@@ -95,7 +95,7 @@ impl Candidates {
             let least = need.least;
             return (
                 false,
-                format!("it gives {gives}, and {least} is worth a kill"),
+                format!("it frees {gives}, and {least} is worth a kill"),
             );
         };
         let tier = match own.tier {
@@ -109,7 +109,7 @@ impl Candidates {
         };
         (
             place == 1,
-            format!("place {place} of {of}{seen}, gives {gives}{tier}"),
+            format!("place {place} of {of}{seen}, frees {gives}{tier}"),
         )
     }
 }
@@ -121,7 +121,7 @@ impl Question<'_> {
         let facts = process.facts.map_err(|_| PROTECTED)?;
         let key = process.key().ok_or(PROTECTED)?;
         let glance = self.sampler.glance(self.policy, process.pid);
-        let glance = glance.ok_or("what it gives can't be read")?;
+        let glance = glance.ok_or("what it would free can't be read")?;
         let is_session = glance.is_session;
         let standing = self
             .policy

@@ -67,7 +67,7 @@ pub(super) fn protections(evidence: &Evidence<'_>, users: &mut UserNames) -> Vec
 
 fn name(test: ProtectionTest) -> &'static str {
     match test {
-        ProtectionTest::Unreadable => "too little is readable",
+        ProtectionTest::Unreadable => "too little can be read",
         ProtectionTest::BuiltIn(BuiltIn::Init) => "pid 1",
         ProtectionTest::BuiltIn(BuiltIn::KernelThread) => "kernel thread",
         ProtectionTest::BuiltIn(BuiltIn::Itself) => "memory-monitor itself",
@@ -89,7 +89,7 @@ fn why_not(evidence: &Evidence<'_>, test: ProtectionTest, users: &mut UserNames)
     };
     let none_of = |count: usize, what: &str| match count {
         0 => "the list is empty".to_owned(),
-        1 => format!("its one entry is not {what}"),
+        1 => format!("its only entry is not {what}"),
         count => format!("none of {count} entries is {what}"),
     };
     match test {

@@ -18,8 +18,8 @@ pub(super) struct Row {
     metric: Metric,
     /// None where it can't be read.
     memory_bytes: Option<Bytes>,
-    /// Its memory as a share of its lowest threshold.
-    pub(super) threshold_percent: f64,
+    /// Its memory as a share of its lowest threshold; None where both are off.
+    pub(super) threshold_percent: Option<f64>,
     pub(super) verdict: Word,
     pub(super) reason: String,
 }
@@ -69,14 +69,18 @@ impl Word {
     }
 }
 
-/// The memory of a process as a share of its lowest threshold.
+/// The memory of a process as a share of its lowest threshold; None where both are off.
 pub(super) fn share_of_threshold(
     policy: &Policy,
     process: &Process,
     memory: &SystemMemory,
-) -> Percent {
-    let lowest = policy.criteria(process).thresholds.lowest(memory.total);
-    Percent::share(process.memory().unwrap_or(process.rss), lowest)
+) -> Option<Percent> {
+    let thresholds = policy.criteria(process).thresholds;
+    let lowest = (!thresholds.are_off()).then(|| thresholds.lowest(memory.total))?;
+    Some(Percent::share(
+        process.memory().unwrap_or(process.rss),
+        lowest,
+    ))
 }
 
 impl Row {
@@ -84,7 +88,7 @@ impl Row {
         policy: &Policy,
         (process, record): (&Process, ProcessRecord),
         (verdict, victim): (&Verdict, Option<&GroupVictim>),
-        share: Percent,
+        share: Option<Percent>,
         (memory, now): (&SystemMemory, &Now),
     ) -> Self {
         let reason = match (verdict, victim) {
@@ -109,7 +113,7 @@ impl Row {
             rule: policy.rule(process).map(|(number, _)| number),
             metric: measured(process),
             memory_bytes: process.memory().ok(),
-            threshold_percent: share.get(),
+            threshold_percent: share.map(Percent::get),
             verdict: Word::of(verdict, victim),
             reason,
         }

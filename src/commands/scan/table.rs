@@ -55,7 +55,7 @@ const BAR_FROM: usize = 80;
 impl ScanReport {
     /// As a table.
     pub fn table(&self, layout: Layout) -> String {
-        let mut head = self.head(false);
+        let mut head = self.head(None);
         head.push(String::new());
         let foot = self.foot();
         let columns = layout.columns.unwrap_or(usize::MAX);
@@ -105,7 +105,7 @@ impl ScanReport {
             cells: cells.map_or(0, |(_, cells)| *cells),
             coloured: layout.coloured,
         };
-        let mut lines = self.head(true);
+        let mut lines = self.head(Some(layout.lines.unwrap_or(usize::MAX)));
         lines.extend([String::new(), format!("  {}", shape.titles())]);
         let mut foot = vec![String::new()];
         foot.extend(self.foot());
@@ -183,12 +183,13 @@ impl Shape {
             let _ = write!(line, "  {:>6.2}%", row.rss_percent);
         }
         if self.bar {
-            let bar = bar(row.threshold_percent, BAR);
-            let _ = write!(line, "  {bar} {:>4.0}%", row.threshold_percent.min(9999.0));
+            let bar = row.threshold_percent.map(|share| bar(share, BAR));
+            let bar = bar.unwrap_or_default();
+            let _ = write!(line, "  {bar:BAR$} {:>5}", shown_share(row));
         }
         if self.cells > 0 {
-            let share = row.threshold_percent.min(9999.0);
-            let _ = write!(line, "  {minute:>0$}  {share:>4.0}%", self.cells);
+            let share = shown_share(row);
+            let _ = write!(line, "  {minute:>0$}  {share:>5}", self.cells);
         }
         line.push_str("  ");
         let word = format!("{:<9}", row.verdict.word());
@@ -206,6 +207,12 @@ impl Shape {
             _ => line + &word + &rest,
         }
     }
+}
+
+/// `88%`; a dash where both thresholds are off.
+fn shown_share(row: &Row) -> String {
+    let share = row.threshold_percent;
+    share.map_or("-".to_owned(), |share| format!("{:.0}%", share.min(9999.0)))
 }
 
 /// The text, cut to `columns` characters with `~` at the end.

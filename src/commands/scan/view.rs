@@ -23,6 +23,10 @@ const WITHIN_SHOWN: usize = 15;
 /// How many of the groups within their thresholds are shown.
 const GROUPS_SHOWN: usize = 5;
 
+/// How many groups are shown on a screen of fewer than so many lines, over their thresholds or not.
+const GROUPS_ON_SHORT_SCREEN: usize = 3;
+const SHORT_SCREEN: usize = 40;
+
 /// Which processes are shown.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -166,7 +170,9 @@ impl ScanReport {
         }
         let count = |word| counts.get(&word).copied().unwrap_or_default();
         wanted.sort_unstable_by(|(one, _, share), (other, _, other_share)| {
-            let by_share = other_share.get().total_cmp(&share.get());
+            let [share, other_share] =
+                [share, other_share].map(|share| share.map_or(-1.0, Percent::get));
+            let by_share = other_share.total_cmp(&share);
             by_share.then_with(|| (Reverse(one.rss), one.pid).cmp(&(Reverse(other.rss), other.pid)))
         });
         let mut within = 0;
@@ -236,21 +242,32 @@ impl ScanReport {
         &mut self.processes
     }
 
-    /// The lines above the table; those that are watched leave space for it.
-    pub(super) fn head(&self, is_watched: bool) -> Vec<String> {
+    /// The lines above the table. Those of a screen that is watched leave space for it: `screen_lines` is its height,
+    /// None where nothing is watched.
+    pub(super) fn head(&self, screen_lines: Option<usize>) -> Vec<String> {
         let mut lines = vec![self.memory_line.clone()];
         lines.extend(self.system.iter().map(|system| system.line.clone()));
-        let has_all = self.has_all_groups && !is_watched;
+        let is_short = screen_lines.is_some_and(|lines| lines < SHORT_SCREEN);
+        let has_all = self.has_all_groups && screen_lines.is_none();
         let shown = self.groups.iter().enumerate();
-        let shown = shown
-            .filter(|(at, row)| has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within);
+        let shown = shown.filter(|(at, row)| {
+            if is_short {
+                return *at < GROUPS_ON_SHORT_SCREEN;
+            }
+            has_all || *at < GROUPS_SHOWN || row.verdict != GroupWord::Within
+        });
         let shown: Vec<_> = shown
             .map(|(_, row)| format!("Group {}", row.line()))
             .collect();
-        let more = match self.groups.len() - shown.len() {
-            0 => None,
-            1 => Some("and 1 more group, within its threshold".to_owned()),
-            more => Some(format!("and {more} more groups, within their thresholds")),
+        let more = match (self.groups.len() - shown.len(), is_short) {
+            (0, _) => None,
+            (1, true) => Some("and 1 more group, at a lower share of its threshold".to_owned()),
+            (more, true) => {
+                let text = format!("and {more} more groups, at lower shares of their thresholds");
+                Some(text)
+            }
+            (1, false) => Some("and 1 more group, within its threshold".to_owned()),
+            (more, false) => Some(format!("and {more} more groups, within their thresholds")),
         };
         lines.extend(shown.into_iter().chain(more));
         lines.push(format!("Configuration: {}", file_of(&self.configuration)));

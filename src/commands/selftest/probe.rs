@@ -6,7 +6,7 @@ use crate::Error;
 use crate::config::Config;
 use crate::proc::{NoQuestions, Sampler, Snapshot};
 use crate::quantities::{Bytes, Pid, Uid};
-use crate::sys;
+use crate::sys::{self, trust};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -165,8 +165,11 @@ pub(super) fn sinks() -> Vec<Step> {
     steps
 }
 
-/// Whether the log file can be appended to; leaves no new file behind.
+/// Whether the daemon would append to the log file; leaves no new file behind.
 fn may_append(file: &Path) -> io::Result<()> {
+    if sys::effective_uid() == Uid::ROOT {
+        trust::check_output(file).map_err(|doubt| io::Error::other(doubt.to_string()))?;
+    }
     if file.exists() {
         // A FIFO without a reader fails, and does not wait for one.
         let mut options = OpenOptions::new();

@@ -48,8 +48,8 @@ pub(super) fn of_daemon(status: &DaemonStatus) -> Vec<String> {
     match (loaded, in_force) {
         (Err(error), _) => explained(
             &error,
-            "a reload (SIGHUP) would reject what is on disk:",
-            "this user can't tell whether that is what is on disk:",
+            "a reload (SIGHUP) would reject the files on disk:",
+            "this user can't tell whether the files on disk have changed:",
         ),
         (Ok(_), None) => not_told(),
         (Ok(files), Some(in_force)) => changes(in_force, &files),
@@ -63,7 +63,8 @@ pub(super) fn of_another(status: &DaemonStatus, file: &Path) -> Vec<String> {
         Ok(loaded) => loaded.files,
         Err(error) => {
             let rejected = format!("{shown} would be rejected:");
-            let unknown = format!("this user can't tell whether that is what is in {shown}:");
+            let unknown =
+                format!("this user can't tell whether {shown} is the configuration in force:");
             return explained(&error, &rejected, &unknown);
         }
     };
@@ -75,7 +76,7 @@ pub(super) fn of_another(status: &DaemonStatus, file: &Path) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "{shown} is not what is in force, and a reload (SIGHUP) does not read it"
+        "{shown} is not the configuration in force, and a reload (SIGHUP) does not read it"
     )]
 }
 
@@ -115,7 +116,7 @@ fn changes(in_force: &[LoadedFile], on_disk: &[LoadedFile]) -> Vec<String> {
     });
     let mut lines: Vec<_> = removed.chain(added).collect();
     if !lines.is_empty() {
-        let heading = "what is on disk is not in force, a reload (SIGHUP) puts it in force:";
+        let heading = "the files on disk have changed; a reload (SIGHUP) puts them in force:";
         lines.insert(0, heading.to_owned());
     }
     lines
