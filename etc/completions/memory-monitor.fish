@@ -16,7 +16,7 @@ function __memory_monitor_names
 end
 
 complete -c memory-monitor -f
-complete -c memory-monitor -n $none -a scan -d 'Show the processes closest to a threshold, and which would be killed'
+complete -c memory-monitor -n $none -a scan -d 'Show what is closest to a threshold, and what would be killed'
 complete -c memory-monitor -n $none -a explain -d 'Show why a process would, or would not, be killed'
 complete -c memory-monitor -n $none -a check -d 'Check a configuration and show what it means on this machine'
 complete -c memory-monitor -n $none -a selftest -d 'Kill two processes of its own and report each step'
@@ -29,7 +29,7 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from explain" -a '(__fish_
 complete -c memory-monitor -n "__fish_seen_subcommand_from check" -F
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -a '(__fish_complete_pids)'
 complete -c memory-monitor -n "__fish_seen_subcommand_from help" -a "$commands"
-complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify status" -s c -l config -r -F -d 'Read this configuration instead of /etc/memory-monitor/config.toml'
+complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from scan explain check notify status" -s c -l config -r -F -d 'Read FILE instead of /etc/memory-monitor/config.toml'
 complete -c memory-monitor -n $none -s n -l dry-run -d 'Decide and log, but send no signal'
 complete -c memory-monitor -n $none -l once -d 'Scan once, exit when the processes it killed are gone'
 complete -c memory-monitor -n "$none; or __fish_seen_subcommand_from notify" -s v -l verbose -d 'Print debug messages too'
@@ -44,10 +44,10 @@ complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l top -x -a '5
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan" -l over -d 'Show only what would be killed, by rules and groups too'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l user -x -a '(__fish_complete_users)' -d 'Only processes of this user, given by name or number'
 complete -c memory-monitor -n "__fish_seen_subcommand_from scan history" -l name -x -a '(__memory_monitor_names)' -d 'Only processes with this name, or that match this pattern'
-complete -c memory-monitor -n "__fish_seen_subcommand_from check" -l names -d 'Print only the names in the whitelist and in the rules, one a line'
+complete -c memory-monitor -n "__fish_seen_subcommand_from check" -l names -d 'Print only names in the whitelist and rules, one per line'
 complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" -l sandbox -d 'Run the test with the settings of the service, by systemd-run'
 complete -c memory-monitor -n "__fish_seen_subcommand_from selftest" -l notify -d 'Test only the channels of the running notifier'
-complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Exempt the process for TIME (90s, 30m, 2h, 3d)'
+complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l for -x -a '30m 2h 1d' -d 'Protect the process for TIME (90s, 30m, 2h, 3d)'
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l end -d 'End the exemption'
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l reason -x -d 'Why, for the log and for other administrators'
 complete -c memory-monitor -n "__fish_seen_subcommand_from exempt" -l list -d 'List the exemptions'
