@@ -104,7 +104,7 @@ fn prints_the_names_that_it_has() {
 fn tells_a_name_from_its_program() {
     let _impostor = sleeper("sleeper-v");
     for (verify, matches) in [
-        ("false", "sleeper-v  ("),
+        ("false", "(sleeper-v)  ("),
         (
             "true",
             "nothing now, 1 of that name not protected: another program  (",

@@ -75,7 +75,7 @@ fn a_short_screen_has_three_groups() {
     );
     let _hogs: Vec<_> = (4811..4817).map(|uid| hog(uid, 16)).collect();
     for (size, shown) in [((80, 24), 3), ((200, 50), 6)] {
-        let config = machine.config_file();
+        let config = machine.write_config().display().to_string();
         let frames = frames_of(size, &["s", "q"], &["scan", "--watch", "-c", &config]);
         let frame = frames.last().expect("a frame");
         let groups = frame

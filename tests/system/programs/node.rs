@@ -28,7 +28,7 @@ fn is_protected_by_the_name_of_its_program() {
     assert_eq!(comm, "MainThread\n");
     let check = run(&["check", &machine.config_file()]).out;
     let line = check.lines().find(|line| line.contains("\"node\" "));
-    let matches = format!("{pid} MainThread");
+    let matches = format!("PID {pid} (MainThread)");
     assert!(line.is_some_and(|line| line.contains(&matches)), "{check}");
     let why = "whitelist.names has node, the name of its executable";
     let explain = machine.run(&["explain", &pid.to_string()]).out;
