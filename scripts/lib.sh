@@ -47,6 +47,9 @@ install_cargo_tool() {
 	rm -rf "$3/build"
 }
 
+# built ARGUMENT...: the path of what `cargo ARGUMENT... --no-run` builds: cargo's last line has it.
+built() { cargo "$@" --locked --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\))$/\1/p'; }
+
 # The Debian mirror of this machine.
 mirror() { apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$'; }
 

@@ -67,6 +67,8 @@ pub(crate) const STORM: &str = "storm";
 pub(crate) const HANGS: &str = "hangs";
 /// The file system of that.
 const SERVES: &str = "serves";
+/// Takes so much new memory again and again, with a limit below that: `NAME MIB`.
+const THRASHES: &str = "thrashes";
 /// Has arguments that can't be read: `NAME MIB`.
 pub(crate) const LOSES: &str = "loses";
 
@@ -133,16 +135,17 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
             let memory = vec![b'm'; number(2) * MIB];
             let file = mount_fuse(Path::new(word(3)), Path::new(word(4)));
             ready();
-            // The fault reads under the lock; a writer that waits behind it keeps all other readers out.
-            thread::spawn(|| {
-                loop {
-                    drop(std::hint::black_box(vec![b'w'; 4 * MIB]));
-                    thread::sleep(Duration::from_millis(10));
-                }
-            });
+            write_to_lock();
             thread::sleep(Duration::from_millis(50));
             os::fault_on(&file);
             drop(memory);
+        }
+        THRASHES => {
+            write_to_lock();
+            ready();
+            loop {
+                os::populate(number(2) * MIB);
+            }
         }
         LOSES => {
             let memory = vec![b'm'; number(2) * MIB];
@@ -157,6 +160,18 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
 
 fn name(comm: &str) {
     fs::write("/proc/self/comm", comm).expect("a process may name itself");
+}
+
+/// What waits for a page reads under the lock of the memory. From now on a writer waits behind it, and keeps all other
+/// readers out.
+fn write_to_lock() {
+    thread::spawn(|| {
+        loop {
+            // The C library does not ask the kernel for each.
+            os::populate(MIB);
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
 }
 
 fn ready() {

@@ -5,6 +5,7 @@ use super::check;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::ptr;
 
@@ -20,6 +21,16 @@ pub(crate) fn map_times(bytes: usize, times: usize) {
             let address = map(bytes, libc::MAP_SHARED, file);
             ptr::write_bytes(address, b'm', bytes);
         }
+    }
+}
+
+/// Takes so much new memory at once, and gives it back. The kernel holds the lock of the memory until it has all.
+pub(crate) fn populate(bytes: usize) {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+    // SAFETY: without a file, and unmapped before anything refers to it.
+    unsafe {
+        let address = map(bytes, flags, -1);
+        check(libc::munmap(address.cast(), bytes).into()).expect("a mapping of ours");
     }
 }
 
@@ -108,21 +119,23 @@ pub(crate) fn make_fuse(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads the first page of this file through a mapping, which takes the lock of this process's memory until it has
-/// come.
+/// Reads the first byte of this file through a mapping and /proc/self/mem: the kernel holds the lock of this process's
+/// memory until the page has come. A fault of the processor waits without it at first.
 pub(crate) fn fault_on(file: &File) {
-    // SAFETY: maps one page of an open file, and reads one byte of it.
-    unsafe {
+    // SAFETY: maps one page of an open file, which nothing refers to.
+    let address = unsafe {
         let both = libc::PROT_READ;
         let fd = file.as_raw_fd();
-        let address = libc::mmap(ptr::null_mut(), 4096, both, libc::MAP_PRIVATE, fd, 0);
-        assert!(
-            address != libc::MAP_FAILED,
-            "{}",
-            io::Error::last_os_error()
-        );
-        address.cast::<u8>().read_volatile();
-    }
+        libc::mmap(ptr::null_mut(), 4096, both, libc::MAP_PRIVATE, fd, 0)
+    };
+    assert!(
+        address != libc::MAP_FAILED,
+        "{}",
+        io::Error::last_os_error()
+    );
+    let memory = File::open("/proc/self/mem").expect("ours");
+    // It fails when the file system is gone.
+    let _ = memory.read_at(&mut [0], address as u64);
 }
 
 /// Lets the page with this process's arguments be missing until it is provided, which never happens (userfaultfd).
@@ -161,10 +174,8 @@ pub(crate) fn lose_arguments() -> io::Result<OwnedFd> {
 /// Returns when the file system is gone.
 pub(crate) fn serve_fuse(mut device: File) {
     const HEADER: usize = 40;
-    const EIO: i32 = 5;
     const ENOSYS: i32 = 38;
     let mut buffer = vec![0; 1 << 18];
-    let mut reads = 0;
     while let Ok(length @ HEADER..) = device.read(&mut buffer) {
         let word = |at: usize| {
             let bytes = buffer[at..at + 4].try_into().expect("four bytes");
@@ -180,8 +191,6 @@ pub(crate) fn serve_fuse(mut device: File) {
                 entry.extend(attributes(2));
                 Ok(entry)
             }
-            // FORGET, INTERRUPT and BATCH_FORGET have no answer.
-            2 | 36 | 42 => continue,
             // GETATTR.
             3 => {
                 let mut answer = words64(&[3600, 0]);
@@ -190,14 +199,8 @@ pub(crate) fn serve_fuse(mut device: File) {
             }
             // OPEN, OPENDIR.
             14 | 27 => Ok(words64(&[0, 0])),
-            // READ. The kernel waits for the first attempts without the lock.
-            15 => {
-                reads += 1;
-                if reads > READS_WITHOUT_LOCK {
-                    continue;
-                }
-                Err(EIO)
-            }
+            // READ, FORGET, INTERRUPT and BATCH_FORGET have no answer.
+            2 | 15 | 36 | 42 => continue,
             // RELEASE, FLUSH, RELEASEDIR, ACCESS.
             18 | 25 | 29 | 34 => Ok(Vec::new()),
             // INIT, version 7.31: everything else is as the kernel has it.
@@ -220,9 +223,6 @@ pub(crate) fn serve_fuse(mut device: File) {
         let _ = device.write(&reply);
     }
 }
-
-/// How many reads of a page fail before one is waited for under the lock of the memory.
-const READS_WITHOUT_LOCK: u32 = 4;
 
 fn words64(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
