@@ -265,7 +265,11 @@ impl Machine {
     /// behind but its code, stack and heap in memory.
     pub(super) fn rehearse(&mut self, policy: &Policy, now: &Now) {
         // The first scan reports an error.
-        let _ = self.sampler.scan(policy, &mut self.snapshot);
+        let _ = self.sampler.list(policy, &mut self.snapshot);
+        // As many as a scan keeps, however many there are.
+        let few = 0..self.sampler.candidates().min(KEPT);
+        let read = few.filter_map(|index| self.sampler.candidate(policy, index));
+        self.snapshot.near.extend(read);
         self.forget();
         self.wanted.push(policy.own);
         let _ = self.list(Extent::Few, policy, now);

@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case] = cases![
     stubborn_ones_and_few_descriptors,
     a_user_database_that_never_answers: [Needs::Users],
     many_processes_with_one_memory: [Needs::Users],
+    a_start_beside_many_processes_with_one_memory: [Needs::Users],
 ];
 
 const THEY: u32 = 4711;
@@ -265,6 +266,23 @@ fn a_user_database_that_never_answers() {
     let mut last = Hog::new().start();
     assert_eq!(last.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
+}
+
+fn a_start_beside_many_processes_with_one_memory() {
+    const COUNT: usize = 2000;
+    let machine = Machine::new().with("whitelist.users", "[\"root\"]");
+    let mut daemon = machine.start();
+    let alone = highest_memory(daemon.pid());
+    daemon.stop();
+    let count = COUNT.to_string();
+    let first = hostile::start(THEY, &[SHARES, "shares", "48", &count]);
+    let mut daemon = machine.start();
+    until("all have ended", || self::count("shares") == 0);
+    let beside = highest_memory(daemon.pid());
+    daemon.stop();
+    drop(first);
+    // Less than a KiB for each.
+    assert!(beside < alone + 2048, "{alone} KiB, {beside} KiB");
 }
 
 fn many_processes_with_one_memory() {
