@@ -9,7 +9,7 @@
 )]
 
 use memory_monitor::config::{
-    Action, Config, GroupBy, GroupKill, Loaded, Origin, Rule, SystemAction, WhenShort,
+    Action, Config, GroupBy, GroupKill, Loaded, Matcher, Origin, Rule, SystemAction, WhenShort,
 };
 use memory_monitor::quantities::{Metric, Percent, Uid};
 use std::io;
@@ -99,6 +99,25 @@ fn examples_mean_what_they_say() {
     assert!(server.rules.len() == 3 && server.rules.iter().all(bound));
 
     let login = example("login-node.toml");
+    // A server with all its windows, whose name is not that of its executable.
+    assert!(login.whitelist.verify_names);
+    for (name, exe) in [
+        (&b"tmux: server"[..], &b"/usr/bin/tmux"[..]),
+        (b"screen", b"/usr/bin/screen"),
+    ] {
+        assert!(login.rules.iter().any(|rule| {
+            let Matcher {
+                name: Some(named),
+                exe: Some(file),
+                user: None,
+                ..
+            } = &rule.matcher
+            else {
+                return false;
+            };
+            rule.action == Action::Protect && named.matches(name) && file.matches(exe)
+        }));
+    }
     let everybody = login.rules.last().unwrap().matcher.unit.as_ref().unwrap();
     assert!(everybody.matches_unit(b"/user.slice/user-1000.slice/session-3.scope"));
     assert!(!everybody.matches_unit(b"/system.slice/sshd.service"));

@@ -10,6 +10,7 @@ pub(crate) const CASES: &[Case] = cases![
     shows_drop_ins_rules_and_the_week,
     prints_the_names_that_it_has,
     tells_a_name_from_its_program,
+    says_where_a_name_is_cut,
     names_every_error_with_status_78,
     notes_what_can_never_match,
     says_which_commands_the_notifier_will_not_run,
@@ -116,6 +117,21 @@ fn tells_a_name_from_its_program() {
         let said = run(&["check", &config.config_file()]);
         assert!(said.out.contains(matches), "{matches}: {said:?}");
     }
+}
+
+/// Nothing that the process has completes its name.
+fn says_where_a_name_is_cut() {
+    let mut cut = Hog::new().start();
+    cut.rename("truncated-name-");
+    let config = Machine::of("[whitelist]\nnames = [\"truncated-name-of-mine\"]\n");
+    let said = run(&["check", &config.config_file()]);
+    let told = format!(
+        "PID {} (truncated-name-), protected as a name of 15 bytes may be the beginning of this one (1 of them)",
+        cut.pid()
+    );
+    assert!(said.out.contains(&told), "{said:?}");
+    let json = run(&["check", "--json", &config.config_file()]).json();
+    assert_eq!(json["whitelist"][1]["cut"], 1, "{json}");
 }
 
 fn names_every_error_with_status_78() {

@@ -5,12 +5,14 @@ use crate::harness::hog::Hog;
 use crate::harness::machine::{Daemon, Machine, program, until};
 use crate::harness::os;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc;
 use std::{fs, thread};
 
 pub(crate) const CASES: &[Case] = cases![
     json_log,
+    no_arguments_where_all_can_read_them,
     notifier_is_handed_events,
     notifier_tells,
     notifier_that_does_not_read,
@@ -70,6 +72,24 @@ fn json_log() {
             .all(|line| serde_json::from_str::<Value>(line).is_ok()),
         "{lines}"
     );
+}
+
+/// Arguments may hold a password.
+fn no_arguments_where_all_can_read_them() {
+    for (mode, is_shown) in [(0o644, false), (0o640, true)] {
+        let machine = Machine::new().with("settings.log_format", "\"json\"");
+        fs::write(machine.log_path(), "").expect("a directory of ours");
+        fs::set_permissions(machine.log_path(), fs::Permissions::from_mode(mode)).expect("ours");
+        let mut hog = Hog::new().argv0("--password=secret").start();
+        let mut daemon = machine.launch(machine.command());
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        let ended = find(&machine, "ended", hog.pid());
+        assert_eq!(ended["cmdline"].is_string(), is_shown, "{ended}");
+        daemon.stop();
+        let log = fs::read_to_string(machine.log_path()).expect("ours");
+        assert_eq!(log.contains("secret"), is_shown, "{log}");
+        assert!(!daemon.stderr().contains("secret"));
+    }
 }
 
 /// A machine with notifications, and where its notifier would listen.

@@ -3,8 +3,9 @@
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, sleeper};
 use crate::harness::hostile;
-use crate::harness::machine::{Machine, hide_processes, run, said};
+use crate::harness::machine::{Machine, hide_processes, run, said, until};
 use crate::harness::terminal::{Press, frames_of, on_terminal};
+use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     shows_what_it_is_asked_for,
@@ -12,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     suggests_thresholds_from_what_it_observed,
     suggests_nothing_for_what_a_rule_protects,
     suggests_pss_for_what_shares_its_memory,
+    says_what_a_fork_has_of_its_own,
     says_what_hidepid_keeps_from_a_suggestion: [Needs::Users],
     fits_the_terminal,
     colour_is_for_terminals_that_want_it,
@@ -119,6 +121,23 @@ fn suggests_nothing_for_what_a_rule_protects() {
 }
 
 /// It maps the same memory three times: RSS counts it three times, PSS once.
+/// Its anonymous memory is over the threshold, and a third of it is not.
+fn says_what_a_fork_has_of_its_own() {
+    let pool = "printf -v memory '%120000000s' ''; (sleep 100; :) & (sleep 100; :) & sleep 100; :";
+    let mut pool = Command::new("bash")
+        .args(["-c", pool])
+        .spawn()
+        .expect("bash");
+    let config = Machine::of("[thresholds]\nram_gb_threshold = 0.07\n");
+    let words = ["scan", "--name", "bash", "-c", &config.config_file()];
+    until("all three say so", || {
+        let said = run(&words).out;
+        said.matches("are its own, others share the rest)").count() == 3
+    });
+    pool.kill().expect("ours");
+    pool.wait().expect("ours");
+}
+
 fn suggests_pss_for_what_shares_its_memory() {
     let decoy = hostile::start(0, &[hostile::DECOY, "decoy [x]", "48"]);
     let plain = Hog::new().comm("plain").mib(120).start();

@@ -5,7 +5,7 @@ use crate::commands::config_line::from;
 use crate::config::{Whitelist, Written};
 use crate::escape::OneLine;
 use crate::events::Spelling;
-use crate::policy::{Policy, name_of};
+use crate::policy::{NamedBy, Policy, name_of};
 use crate::proc::{Facts, Process, Sampler};
 use crate::quantities::{Pid, Uid};
 use crate::sys::process;
@@ -23,6 +23,9 @@ pub(super) struct Listed {
     matches: Vec<Match>,
     /// Whether it protects what it matches.
     protects: bool,
+    /// How many of them have a name that is cut at 15 bytes, which this entry may complete.
+    #[serde(skip_serializing_if = "is_none")]
+    cut: usize,
     /// With `verify_names`: how many processes have the name, which their executables do not verify.
     refuted: usize,
     /// Whether the process with this PID is not among those that were read: it has no memory, or hidepid hides it.
@@ -59,6 +62,7 @@ pub(super) fn list(
             from: from(item.and_then(|item| item.location.as_ref())),
             matches,
             protects,
+            cut: 0,
             refuted: 0,
             unseen: false,
             thread_of: None,
@@ -93,8 +97,13 @@ pub(super) fn list(
         } else {
             Vec::new()
         };
+        let is_cut = |process: &Process, facts: &Facts| {
+            matches!(name_of(name, facts), Some((NamedBy::Start, _)))
+                && policy.refuted_name(process).is_none()
+        };
         entries.push(Listed {
             by_executable,
+            cut: matching(processes, spelling, is_cut).len(),
             refuted: matching(processes, spelling, is_refuted).len(),
             ..entry("names", index, matches, true)
         });
@@ -142,6 +151,10 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                     pids.join(", ")
                 )
             }
+            _ if entry.cut > 0 => format!(
+                ", protected as a name of 15 bytes may be the beginning of this one ({} of them)",
+                entry.cut
+            ),
             _ => String::new(),
         };
         writeln!(
@@ -151,6 +164,14 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The names of the executables, where they can be read.

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// PSS is measured of so many processes a scan, the largest; it takes up to 160 us each.
-const MEASURED: usize = 64;
+pub(super) const MEASURED: usize = 64;
 
 /// Below this, nothing is suggested that PSS could change.
 pub(super) const SMALLEST_GB: f64 = 0.25;

@@ -18,6 +18,9 @@ pub(super) struct Row {
     metric: Metric,
     /// None where it can't be read.
     memory_bytes: Option<Bytes>,
+    /// Reserved huge pages, which are in its RSS here; None where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    huge_bytes: Option<Bytes>,
     /// Its memory as a share of its lowest threshold; None where both are off.
     pub(super) threshold_percent: Option<f64>,
     pub(super) verdict: Word,
@@ -88,7 +91,7 @@ impl Row {
         policy: &Policy,
         (process, record): (&Process, ProcessRecord),
         (verdict, victim): (&Verdict, Option<&GroupVictim>),
-        share: Option<Percent>,
+        (share, own): (Option<Percent>, Option<Bytes>),
         (memory, now): (&SystemMemory, &Now),
     ) -> Self {
         let reason = match (verdict, victim) {
@@ -97,7 +100,6 @@ impl Row {
                 format!("over {breach}, memory is plentiful ({share:.0} available)")
             }
             (Verdict::Breach(breach), _) => {
-                let own = process.own_share(breach.metric, breach.threshold_bytes);
                 let own = own.map_or(String::new(), |own| {
                     format!("; {own} are its own, others share the rest")
                 });
@@ -113,11 +115,33 @@ impl Row {
             rule: policy.rule(process).map(|(number, _)| number),
             metric: measured(process),
             memory_bytes: process.memory().ok(),
+            huge_bytes: process.details.huge,
             threshold_percent: share.map(Percent::get),
             verdict: Word::of(verdict, victim),
             reason,
         }
     }
+}
+
+/// What a process has of its own, where it is over its threshold by RSS, and by that alone is not: its anonymous memory
+/// or, where `measure` can tell, its PSS.
+pub(super) fn own_share(
+    process: &Process,
+    verdict: &Verdict,
+    measure: impl FnOnce(&Process) -> Option<Bytes>,
+) -> Option<Bytes> {
+    let Verdict::Breach(breach) = verdict else {
+        return None;
+    };
+    let own = process.own_share(breach.metric, breach.threshold_bytes);
+    own.or_else(|| {
+        if breach.metric != Metric::Rss {
+            return None;
+        }
+        let huge = process.details.huge.unwrap_or_default();
+        let pss = measure(process)?.saturating_add(huge);
+        (pss <= breach.threshold_bytes).then_some(pss)
+    })
 }
 
 fn measured(process: &Process) -> Metric {
@@ -140,4 +164,66 @@ fn outlook(policy: &Policy, process: &Process, memory: &SystemMemory, now: &Now)
     };
     let parts: Vec<_> = rule.into_iter().chain(memory).collect();
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Origin};
+    use crate::policy::{Exemptions, Protection};
+    use crate::proc::{Details, Unreadable};
+    use crate::quantities::{Pid, StartTime};
+    use std::time::{Duration, Instant, SystemTime};
+
+    #[test]
+    fn huge_pages_are_shown_to_programs() {
+        let none = Unreadable {
+            file: "stat",
+            errno: None,
+        };
+        let loaded = Config::parse(b"", Origin::File("c.toml".into()), &|_| Ok(None)).unwrap();
+        let policy = Policy {
+            config: loaded.config,
+            pinned: Vec::new(),
+            own: Pid::INIT,
+            exemptions: Exemptions::default(),
+        };
+        let memory = SystemMemory {
+            total: Bytes::new(1 << 30),
+            available: None,
+            swap_total: Bytes::ZERO,
+            swap_free: Bytes::ZERO,
+            huge_used: Bytes::ZERO,
+        };
+        let now = Now {
+            monotonic: Instant::now(),
+            since_boot: Duration::ZERO,
+            ticks: StartTime(0),
+            wall: SystemTime::UNIX_EPOCH,
+        };
+        for huge in [None, Some(Bytes::new(2 << 20))] {
+            let process = Process {
+                pid: Pid::new(42).unwrap(),
+                rss: Bytes::new(3 << 20),
+                facts: Err(none),
+                details: Details {
+                    huge,
+                    ..Details::default()
+                },
+            };
+            let verdict = Verdict::Protected(Protection::Unreadable(none));
+            let share = share_of_threshold(&policy, &process, &memory);
+            let subject = (&process, ProcessRecord::default());
+            let row = Row::new(
+                &policy,
+                subject,
+                (&verdict, None),
+                (share, None),
+                (&memory, &now),
+            );
+            let json = serde_json::to_value(row).unwrap();
+            let shown = json["huge_bytes"].as_u64();
+            assert_eq!(shown, huge.map(Bytes::get));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
-use super::row::{Row, Word, share_of_threshold};
+use super::peaks::MEASURED;
+use super::row::{Row, Word, own_share, share_of_threshold};
 use crate::commands::config_line::file_of;
 use crate::commands::group_row::{GroupRow, GroupWord};
 use crate::commands::groups::{self, GroupsNow};
@@ -183,12 +184,19 @@ impl ScanReport {
             view.all || view.top.is_some() || is_near
         });
         wanted.truncate(view.top.unwrap_or(usize::MAX));
+        let mut measured = 0;
         let rows = wanted
             .into_iter()
             .map(|(process, (verdict, victim), share)| {
                 let record = ProcessRecord::shown(process, users, view.spelling);
+                let own = own_share(process, &verdict, |process| {
+                    measured += 1;
+                    let key = process.key().filter(|_| measured <= MEASURED)?;
+                    sampler.pss(key)
+                });
                 let verdict = (&verdict, victim);
-                Row::new(policy, (process, record), verdict, share, (memory, now))
+                let figures = (share, own);
+                Row::new(policy, (process, record), verdict, figures, (memory, now))
             });
         Self {
             configuration: policy.config.sources().to_string(),

@@ -154,7 +154,7 @@ impl Counts {
         }
         page.counter(
             "freed_bytes_total",
-            "Resident memory of the processes that ended, when they were last seen.",
+            "What came back of the memory of the processes that ended: what they shared with others is left out.",
         );
         page.sample(&[], self.freed_bytes);
         page.counter(

@@ -1,6 +1,6 @@
 //! The log file: whole lines or none, opened again by itself when it was moved, deleted or replaced.
 
-use super::line;
+use super::line::{self, Arguments};
 use super::sink::Output;
 use super::sink_health::SinkHealth;
 use crate::config::LogFormat;
@@ -72,7 +72,11 @@ impl LogFile {
         if self.torn == Some(id) {
             self.line.push(b'\n');
         }
-        line::append(&mut self.line, record, format)?;
+        let arguments = match &self.open {
+            Some((file, _)) if format == LogFormat::Json => arguments_in(file)?,
+            _ => Arguments::LeftOut,
+        };
+        line::append(&mut self.line, record, format, arguments)?;
         if let Some((file, _)) = &mut self.open {
             write_whole(file, &self.line).map_err(|Torn { error, part_left }| {
                 self.torn = part_left.then_some(id).or(self.torn);
@@ -133,6 +137,16 @@ impl Output for LogFile {
     fn is_quiet(&self) -> bool {
         false
     }
+}
+
+/// They are left out of a file that every user can read.
+fn arguments_in(file: &File) -> io::Result<Arguments> {
+    let is_readable_by_all = file.metadata()?.mode() & 0o004 != 0;
+    Ok(if is_readable_by_all {
+        Arguments::LeftOut
+    } else {
+        Arguments::Shown
+    })
 }
 
 /// Why a line is not in the file, and whether a part of it still is.

@@ -9,15 +9,33 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 use syslog::Severity;
 
+/// Whether the line may have the arguments of a process, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arguments {
+    Shown,
+    LeftOut,
+}
+
 /// Appends the line with its end.
-pub(super) fn append(out: &mut Vec<u8>, record: &Record<'_>, format: LogFormat) -> io::Result<()> {
+pub(super) fn append(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    format: LogFormat,
+    arguments: Arguments,
+) -> io::Result<()> {
     match format {
         LogFormat::Text => {
             let time = local_time(SystemTime::now());
             let (level, message) = (level_name(record.level()), Message(*record.args()));
             writeln!(out, "{time} - {level} - {message}")
         }
-        LogFormat::Json => writeln!(out, "{}", record::Record::of_log(record).to_json()),
+        LogFormat::Json => {
+            let mut record = record::Record::of_log(record);
+            if arguments == Arguments::LeftOut {
+                record.process.cmdline = None;
+            }
+            writeln!(out, "{}", record.to_json())
+        }
     }
 }
 

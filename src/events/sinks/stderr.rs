@@ -1,7 +1,7 @@
 //! Standard error: a terminal, a pipe or file, or the journal's stream. Never waits for long.
 
 use super::journal::Journal;
-use super::line::{self, level_name, severity};
+use super::line::{self, Arguments, level_name, severity};
 use super::patience::PATIENCE;
 use super::sink::Output;
 use super::sink_health::SinkHealth;
@@ -111,7 +111,7 @@ impl Stderr {
         }
         let message = Message(*record.args());
         match self.style {
-            Style::Plain => line::append(&mut self.line, record, format)?,
+            Style::Plain => line::append(&mut self.line, record, format, Arguments::LeftOut)?,
             Style::Coloured => {
                 let time = local_time(SystemTime::now());
                 let (level, colour) = (level_name(record.level()), colour(record.level()));
