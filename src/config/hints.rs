@@ -99,6 +99,19 @@ fn foreign(line: &str) -> Option<Hint> {
     Some(Hint { at, message })
 }
 
+/// Where a comment of another format begins behind a value.
+fn foreign_comment(value: &str) -> Option<usize> {
+    let end = match value.chars().next()? {
+        quote @ ('"' | '\'') => value.get(1..)?.find(quote)? + 2,
+        '[' | '{' => value.rfind([']', '}'])? + 1,
+        _ => value.find([' ', '\t'])?,
+    };
+    let behind = value.get(end..)?;
+    let text = behind.trim_start();
+    let begins = end + (behind.len() - text.len());
+    (text.starts_with(';') || text.starts_with("//")).then_some(begins)
+}
+
 /// A value that TOML does not have.
 fn value(line: &str) -> Option<Hint> {
     let (before, value) = line.split_once('=')?;
@@ -110,6 +123,11 @@ fn value(line: &str) -> Option<Hint> {
         let end = value.get(inner.len()..).unwrap_or_default();
         let message = format!("remove {} at the end of the line", shown(end));
         let at = at + inner.len();
+        return Some(Hint { at, message });
+    }
+    if let Some(begins) = foreign_comment(value) {
+        let message = "a comment begins with \"#\"".to_owned();
+        let at = at + begins;
         return Some(Hint { at, message });
     }
     let meant = meant(key, value)?;

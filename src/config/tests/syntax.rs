@@ -79,6 +79,11 @@ fn what_is_typed_instead_of_toml_is_told_with_what_to_write() {
         ("; comment", "1: a comment begins with \"#\""),
         ("// comment", "1: a comment begins with \"#\""),
         (
+            "check_interval = 30 ; two",
+            "21: a comment begins with \"#\"",
+        ),
+        ("metric = \"rss\" // two", "16: a comment begins with \"#\""),
+        (
             "check_interval = 30;",
             "20: remove \";\" at the end of the line",
         ),
