@@ -19,7 +19,9 @@ pub enum Error {
     Value(&'static str, String, String),
     /// The name of a command, and the options and operands of which it needs one.
     Missing(&'static str, Vec<&'static str>),
-    /// A missing or unexpected value.
+    /// An option without its value, and what that is called.
+    NoValue(&'static str, &'static str),
+    /// An unexpected value.
     Syntax(lexopt::Error),
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Error {
                 write!(f, "\"{name}\" needs {}", words.join(" or "))?;
                 see_help(f, name)
             }
+            Self::NoValue(option, value) => write!(f, "\"{option}\" needs {value}"),
             Self::Syntax(error) => error.fmt(f),
         }
     }

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::table::{COMMANDS, Command, Opt, RUN, all_commands};
 use crate::nearest::nearest;
+use std::ffi::OsStr;
 
 /// The command of this name.
 pub(super) fn command(name: &str) -> Result<&'static Command, Error> {
@@ -45,6 +46,15 @@ pub(super) fn long_option(
             None => near.or_else(|| nearest_words(typed)),
         };
         Error::UnknownOption(typed.to_owned(), name_of(command), near)
+    })
+}
+
+/// Whether a word is an option, as it is typed.
+pub(super) fn is_option(word: &OsStr) -> bool {
+    let mut options = all_commands().flat_map(Command::all_options);
+    options.any(|option| {
+        let short = option.short.map(|letter| format!("-{letter}"));
+        word == option.long || short.is_some_and(|short| word == short.as_str())
     })
 }
 

@@ -54,7 +54,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             }
         };
         let value = match option.value {
-            Some(_) => parser.value()?,
+            // An option that comes next is not meant as the value of this one.
+            Some(value) => match parser.value() {
+                Ok(word) if !lookup::is_option(&word) => word,
+                _ => return Err(Error::NoValue(option.long, value.name)),
+            },
             None => OsString::new(),
         };
         given.arguments.push((option.long, value));

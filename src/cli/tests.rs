@@ -125,7 +125,7 @@ fn mistakes_are_named_with_their_fix() {
             "scan --watch --json",
             "\"--json\" and \"--watch\" exclude each other",
         ),
-        ("-c", "missing argument for option '-c'"),
+        ("-c", "\"--config\" needs FILE"),
         (
             "exp 1",
             "unknown command \"exp\", did you mean \"explain\"?",
@@ -177,6 +177,8 @@ fn mistakes_are_named_with_their_fix() {
             "\"PID\" must be a number from 1 to 2147483647, found \"-12\"",
         ),
         ("explain 1 -2", "unexpected argument \"-2\""),
+        ("scan --suggest -c file", "\"--suggest\" needs TIME"),
+        ("scan --suggest --json", "\"--suggest\" needs TIME"),
         (
             "scan -1",
             "unknown option \"-1\", see memory-monitor scan --help",

@@ -149,12 +149,24 @@ fn without_comment(value: &str) -> &str {
     value
 }
 
-/// What is to be written as the value of this key; None where the key is not known, or nothing is probably meant.
+/// What is to be written as the value of this key, or of the one that is probably meant; None where no key is near, or
+/// nothing is probably meant.
 fn meant(key: &str, value: &str) -> Option<String> {
     fn of<T>(keys: &[Key<T>], key: &str, value: &str) -> Option<String> {
         keys.iter().find(|row| row.name == key)?.slot.meant(value)
     }
+    fn names<T>(keys: &'static [Key<T>]) -> impl Iterator<Item = &'static str> {
+        keys.iter().map(|row| row.name)
+    }
     let mut tables = TABLES.iter();
+    let all = tables.clone().flat_map(|table| names(table.keys));
+    let all = all.chain(names(&RULE)).chain(names(&GROUP));
+    let all: Vec<&str> = all.chain(names(&SCHEDULE)).collect();
+    let key = if all.contains(&key) {
+        key
+    } else {
+        nearest(key, all.into_iter())?
+    };
     tables
         .find_map(|table| of(table.keys, key, value))
         .or_else(|| of(&RULE, key, value))

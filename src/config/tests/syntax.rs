@@ -63,6 +63,7 @@ fn what_is_typed_instead_of_toml_is_told_with_what_to_write() {
             "ram_percent_threshold = 10%",
             "25: \"10%\" is no value, write 10",
         ),
+        ("ram_gb_treshold = 2GB", "19: \"2GB\" is no value, write 2"),
         ("check_interval = 30s", "18: \"30s\" is no value, write 30"),
         ("check_interval = 1h", "18: \"1h\" is no value, write 3600"),
         ("early_scan = yes", "14: \"yes\" is no value, write true"),
