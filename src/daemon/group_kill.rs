@@ -63,6 +63,7 @@ impl Groups {
         }
         let sum = &sum;
         if !policy.is_group_over_without(sum, given_back, machine.snapshot.memory.total) {
+            self.watch.note_enough(sum);
             return;
         }
         // What would be killed is said once.

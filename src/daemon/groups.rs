@@ -105,9 +105,10 @@ impl Groups {
         } else {
             self.sums.clear();
         }
-        let is_incomplete = self.sums.is_incomplete();
         let ledger = &context.victims.ledger;
-        self.watch.forget_unseen(is_incomplete, ledger, now);
+        // While memory is short no group is looked at.
+        let is_unknown = ledger.is_short || self.sums.is_incomplete();
+        self.watch.forget_unseen(is_unknown, ledger, now);
         self.note_incomplete(&sizes, context.policy);
         machine.snapshot.sizes = sizes;
     }

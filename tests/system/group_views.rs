@@ -272,6 +272,8 @@ fn a_victim_of_several_thresholds_counts_once() {
     let status = machine.run(&["status"]).out;
     daemon.stop();
     assert!(status.contains("(2 processes would be killed)"), "{status}");
+    let waits = ", waits for the end of what is killed";
+    assert_eq!(status.matches(waits).count(), 1, "{status}");
     let records = machine.log().records();
     let would: Vec<_> = records
         .iter()

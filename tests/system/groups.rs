@@ -4,6 +4,7 @@ use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::hostile::{self, COPIES, STORM};
 use crate::harness::machine::{Machine, until};
+use crate::harness::memory::Memory;
 use std::fs;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -18,6 +19,7 @@ pub(crate) const CASES: &[Case] = cases![
     warn_and_plenty_only_report: [Needs::Users],
     a_dry_run_says_what_would_be_killed: [Needs::Users],
     must_be_over_for_a_time_and_reload_takes_it_away: [Needs::Users],
+    a_shortage_does_not_begin_the_time_anew: [Needs::Users],
     commands_show_groups: [Needs::Users],
     groups_alone_are_enough: [Needs::Users],
 ];
@@ -263,6 +265,27 @@ fn must_be_over_for_a_time_and_reload_takes_it_away() {
         .wait_for_words(&["Configuration changed: group:", "added"]);
     daemon.stop();
     assert!(rest.is_alive());
+}
+
+fn a_shortage_does_not_begin_the_time_anew() {
+    let memory = Memory::available(700);
+    let machine = machine(
+        "[[group]]\nby = \"user\"\nuser = \"4711\"\nram_gb_threshold = 0.1\naction = \"warn\"\n\
+         metric = \"rss\"\n",
+    )
+    .with("system.action", "\"warn\"");
+    let _hog = hog(ANN, 130);
+    let mut daemon = machine.launch(machine.command());
+    let over = "Group over its threshold: Group=user/4711";
+    machine.log().wait_for_words(&[over]);
+    memory.set_available(10);
+    machine.log().wait_for_words(&["Memory is short: "]);
+    machine.log().wait_for_scans(machine.log().scans() + 5);
+    memory.set_available(700);
+    machine.log().wait_for_words(&["Memory is no longer short"]);
+    machine.log().wait_for_scans(machine.log().scans() + 5);
+    daemon.stop();
+    assert_eq!(said(&machine, over), 1);
 }
 
 fn commands_show_groups() {

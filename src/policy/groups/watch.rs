@@ -32,7 +32,7 @@ pub enum SaidOfGroup {
 pub enum GroupStep {
     /// Nothing before this time.
     Delay(Instant),
-    /// Nothing before the members that were killed for it have ended.
+    /// Nothing before the members that were killed have ended.
     Await,
     /// Nothing as long as so much of the memory is available.
     Plentiful(Percent),
@@ -144,6 +144,14 @@ impl GroupWatch {
         Some((own.step?, own.has_none))
     }
 
+    /// Nothing was done: without what is killed for other thresholds it is within its own. Where a dry run keeps a
+    /// member of it from being killed that is what is due.
+    pub fn note_enough(&mut self, sum: &GroupSum) {
+        if let Some(watched) = self.find(sum).filter(|own| own.would_be.is_empty()) {
+            watched.step = Some(GroupStep::Await);
+        }
+    }
+
     /// Members were to be killed, and none was found that may be, or one was.
     pub fn note_found(&mut self, sum: &GroupSum, has_none: bool) {
         if let Some(watched) = self.find(sum) {
@@ -189,12 +197,12 @@ impl GroupWatch {
         own.map(|watched| &watched.sum)
     }
 
-    /// After all groups were looked at: those that were not over then are over no longer. Where not all could be looked
-    /// at nothing is known of those that were not; and a group is remembered as long as a member may still end.
-    pub fn forget_unseen(&mut self, is_incomplete: bool, ledger: &Ledger, now: Instant) {
+    /// After all groups were looked at: those that were not over then are over no longer. Where not all were looked at,
+    /// nothing is known of those that were not; and a group is remembered as long as a member may still end.
+    pub fn forget_unseen(&mut self, is_unknown: bool, ledger: &Ledger, now: Instant) {
         self.groups.retain_mut(|watched| {
             watched.victims.retain(|key| ledger.is_awaited(*key));
-            let is_gone = watched.seen != now && !is_incomplete;
+            let is_gone = watched.seen != now && !is_unknown;
             if is_gone {
                 // Over again, it is so from then on, and all is said anew.
                 watched.said = 0;
