@@ -167,6 +167,7 @@ impl Sampler {
         snapshot: &mut Snapshot,
     ) -> Result<(), Error> {
         self.young = Young::since(self.last_pid.read());
+        self.blocking.begin_scan();
         self.list_over(questions, |memory| questions.sieve(memory), None, snapshot)
     }
 

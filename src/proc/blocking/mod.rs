@@ -3,11 +3,12 @@
 //! on a thrashing machine the reads took 11 s and 36 s without any attacker.
 //!
 //! The helper is forked from this program and gets the process's open directory, so that what it reads is of that very
-//! process. One that gives no answer within the budget is killed and replaced, and the process that it waited for is
-//! remembered. Touches those files only.
+//! process. One that gives no answer within the budget is killed and replaced. The process that used up most of it is
+//! left alone for a while, and what there was no time for has its turn in the next scans. Touches those files only.
 
 mod arguments;
 mod reader;
+mod turns;
 mod words;
 
 pub(super) use arguments::Arguments;
@@ -22,10 +23,10 @@ use crate::sys::helper::{self, Helper};
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use reader::{HEADER, LARGEST, header_of};
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
+use turns::Turns;
 use words::Asked;
 
 /// How long all answers of one scan may take together. An answer takes 30 us on an idle machine.
@@ -37,12 +38,6 @@ const BUDGET_OF_COMMANDS: Duration = Duration::from_secs(3);
 /// How long all signals of one scan together may wait for words. An answer takes 30 us on an idle machine; on two busy
 /// processors the helper ran after more than 3 ms, and the record of a kill was without its arguments.
 const MOMENT: Duration = Duration::from_millis(25);
-/// How many processes are remembered that gave no answer, the oldest of which is forgotten.
-const REMEMBERED: usize = 256;
-/// After so long such a process is asked again: on loaded processors it has done nothing wrong.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The same where it gave no answer then either. On a thrashing machine it may still have done nothing wrong.
-const PAUSE: Duration = Duration::from_secs(60);
 /// So many killed helpers may still exist, because the kernel has not let them go: then no further one is made.
 const LOST: usize = 4;
 /// So many processes are asked for words at once.
@@ -62,7 +57,6 @@ impl Default for Blocking {
             left: BUDGET,
             moment: MOMENT,
             lost: Vec::with_capacity(LOST),
-            late: VecDeque::with_capacity(REMEMBERED),
             words: Vec::with_capacity(WORDS),
             packet: Vec::with_capacity(TEXT),
             texts: (0..4).map(|_| Vec::with_capacity(TEXT)).collect(),
@@ -85,28 +79,12 @@ struct State {
     moment: Duration,
     /// Whose answer was waited for longest in this scan.
     longest: Option<(ProcessKey, Duration)>,
-    late: VecDeque<LateProcess>,
+    turns: Turns,
     words: Vec<Asked>,
     /// For one packet.
     packet: Vec<u8>,
     /// Texts that were read, whose memory is kept.
     texts: Vec<Vec<u8>>,
-}
-
-/// A process that gave no answer in time.
-#[derive(Clone, Copy, Debug)]
-struct LateProcess {
-    key: ProcessKey,
-    since: Instant,
-    /// That it gave none the time before either.
-    is_again: bool,
-}
-
-impl LateProcess {
-    fn is_left_alone(&self) -> bool {
-        let pause = if self.is_again { PAUSE } else { FIRST_PAUSE };
-        self.since.elapsed() < pause
-    }
 }
 
 impl Blocking {
@@ -126,6 +104,11 @@ impl Blocking {
     pub(super) fn renew(&self) {
         let mut state = self.0.borrow_mut();
         (state.left, state.moment, state.longest) = (state.budget, MOMENT, None);
+    }
+
+    /// A scan of all processes begins.
+    pub(super) fn begin_scan(&self) {
+        self.0.borrow_mut().turns.begin_scan();
     }
 
     /// Reads a file of this process into `text`.
@@ -148,7 +131,7 @@ impl Blocking {
         request: Request,
     ) {
         let mut state = self.0.borrow_mut();
-        if state.is_late(key) || state.words.len() >= WORDS {
+        if state.turns.is_left_alone(key, Instant::now()) || state.words.len() >= WORDS {
             return;
         }
         if let Ok(number) = state.send(request, directory.as_fd()) {
@@ -203,9 +186,7 @@ impl Blocking {
 
     /// Whether this process has given no answer in time twice in a row: it keeps its memory from being read.
     pub(super) fn is_blocked(&self, key: ProcessKey) -> bool {
-        let state = self.0.borrow();
-        let mut late = state.late.iter();
-        late.any(|late| late.key == key && late.is_again)
+        self.0.borrow().turns.is_blocked(key)
     }
 
     /// A text whose memory is kept.
@@ -256,25 +237,6 @@ impl State {
         Ok(self.number)
     }
 
-    fn is_late(&self, key: ProcessKey) -> bool {
-        let mut late = self.late.iter();
-        late.any(|late| late.key == key && late.is_left_alone())
-    }
-
-    fn remember(&mut self, key: ProcessKey) {
-        let before = self.late.len();
-        self.late.retain(|late| late.key != key);
-        let is_again = self.late.len() < before;
-        if self.late.len() >= REMEMBERED {
-            self.late.pop_front();
-        }
-        self.late.push_back(LateProcess {
-            key,
-            since: Instant::now(),
-            is_again,
-        });
-    }
-
     fn read(
         &mut self,
         directory: &ProcessDirectory,
@@ -284,7 +246,11 @@ impl State {
     ) -> Result<(), Failure> {
         let file = request.file().to_str().unwrap_or_default();
         let late = Failure::Unreadable(Unreadable::late(file));
-        if self.is_late(key) || self.left.is_zero() {
+        if self.turns.is_left_alone(key, Instant::now()) {
+            return Err(late);
+        }
+        if self.left <= self.turns.reserve(key, self.budget) {
+            self.turns.note_unread(key);
             return Err(late);
         }
         let number = self.send(request, directory.as_fd());
@@ -308,10 +274,11 @@ impl State {
             // It answers in the order of the requests, so the oldest is the one that is waited for.
             let oldest = self.words.iter().find(|asked| asked.words.is_none());
             let awaited = oldest.map_or(key, |asked| asked.key);
-            let mut left = self.left;
+            let reserve = self.turns.reserve(key, self.budget);
+            let mut left = self.left.saturating_sub(reserve);
             let taken = self.take(&mut left);
-            let time = self.left.saturating_sub(left);
-            self.left = left;
+            let time = self.left.saturating_sub(left.saturating_add(reserve));
+            self.left = self.left.saturating_sub(time);
             if self.longest.is_none_or(|(_, longest)| time > longest) {
                 self.longest = Some((awaited, time));
             }
@@ -319,14 +286,15 @@ impl State {
                 // What has used up most of the time of this scan is left alone for a while, and not what came last.
                 // Where many have used it up none of them is to blame.
                 let is_to_blame = |(_, time): &(ProcessKey, Duration)| *time >= self.budget / 4;
-                if let Some((key, _)) = self.longest.filter(is_to_blame) {
-                    self.remember(key);
+                if let Some((longest, _)) = self.longest.filter(is_to_blame) {
+                    self.turns.note_late(longest, Instant::now());
                 }
+                self.turns.note_unread(key);
                 self.replace();
                 return Err(Late);
             };
             if wanted == number {
-                self.late.retain(|late| late.key != key);
+                self.turns.note_answer(key);
                 return Ok((errno, self.packet.len() - HEADER));
             }
         }

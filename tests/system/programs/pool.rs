@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = cases![
     is_over_by_anon,
     is_not_by_pss,
     is_not_by_pss_that_is_not_read_in_time,
+    does_not_hide_one_that_is_over,
 ];
 
 const WORKERS: usize = 8;
@@ -25,6 +26,16 @@ memory = bytearray(b'm') * (200 << 20)
 for _ in range(int(sys.argv[2])):
     if os.fork() == 0:
         signal.pause()
+open(sys.argv[1], 'w').close()
+signal.pause()
+";
+
+/// It has less than the pool, so that it is read after that, and a child that might share its memory.
+const OWN: &str = "\
+import os, signal, sys
+if os.fork() == 0:
+    signal.pause()
+memory = bytearray(b'm') * (150 << 20)
 open(sys.argv[1], 'w').close()
 signal.pause()
 ";
@@ -46,6 +57,22 @@ fn is_not_by_pss_that_is_not_read_in_time() {
     let machine = none_is_killed(TOO_MANY);
     let log = machine.log();
     log.wait_for_words(&["Protected process", "Name=python3", "smaps_rollup"]);
+}
+
+/// There is never time to read all of them, and each has its turn.
+fn does_not_hide_one_that_is_over() {
+    let (machine, mut parent) = start("pss", TOO_MANY);
+    let ready = machine.path("own");
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", OWN]).arg(&ready);
+    let mut own = Daemon::launch(command, &machine.path("own-stderr"));
+    wait_for_file(&ready);
+    let mut daemon = machine.start();
+    own.wait();
+    machine.log().wait_for_words(&["Process ended: "]);
+    daemon.stop();
+    assert_eq!(killed(&machine.log()), 1);
+    assert!(parent.is_running());
 }
 
 fn none_is_killed(workers: usize) -> Machine {
