@@ -150,7 +150,7 @@ fn nothing_more_is_killed_while_a_victim_ignores_sigterm() {
     assert_eq!(said(&machine, "Killing process:"), 1);
     assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
     assert_eq!(second.ended_by(), Some(libc::SIGTERM));
-    machine.log().wait_for_scans(machine.log().scans() + 3);
+    machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(third.is_alive());
     assert_eq!(said(&machine, "Killing process:"), 2);
@@ -164,7 +164,7 @@ fn one_over_a_threshold_of_its_own_is_waited_for() {
     let other = hog(ANN, 40);
     let mut daemon = machine.launch(machine.command());
     assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
-    machine.log().wait_for_scans(machine.log().scans() + 3);
+    machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(other.is_alive());
     assert_eq!(said(&machine, "Group over its threshold: "), 1);
@@ -200,7 +200,7 @@ fn protected_members_count_and_are_said_once() {
     machine
         .log()
         .wait_for_words(&["Group over its threshold, and every member is protected:"]);
-    machine.log().wait_for_scans(machine.log().scans() + 5);
+    machine.log().wait_for_scans(5);
     daemon.stop();
     assert!(precious.is_alive());
     let protected = "Group over its threshold, and every member is protected: Group=user/4711";
@@ -280,10 +280,10 @@ fn a_shortage_does_not_begin_the_time_anew() {
     machine.log().wait_for_words(&[over]);
     memory.set_available(10);
     machine.log().wait_for_words(&["Memory is short: "]);
-    machine.log().wait_for_scans(machine.log().scans() + 5);
+    machine.log().wait_for_scans(5);
     memory.set_available(700);
     machine.log().wait_for_words(&["Memory is no longer short"]);
-    machine.log().wait_for_scans(machine.log().scans() + 5);
+    machine.log().wait_for_scans(5);
     daemon.stop();
     assert_eq!(said(&machine, over), 1);
 }
