@@ -120,7 +120,6 @@ fn suggests_nothing_for_what_a_rule_protects() {
     }
 }
 
-/// It maps the same memory three times: RSS counts it three times, PSS once.
 /// Its anonymous memory is over the threshold, and a third of it is not.
 fn says_what_a_fork_has_of_its_own() {
     let pool = "printf -v memory '%120000000s' ''; (sleep 100; :) & (sleep 100; :) & sleep 100; :";
@@ -138,6 +137,7 @@ fn says_what_a_fork_has_of_its_own() {
     pool.wait().expect("ours");
 }
 
+/// It maps the same memory three times: RSS counts it three times, PSS once.
 fn suggests_pss_for_what_shares_its_memory() {
     let decoy = hostile::start(0, &[hostile::DECOY, "decoy [x]", "48"]);
     let plain = Hog::new().comm("plain").mib(120).start();
