@@ -47,8 +47,13 @@ install_cargo_tool() {
 	rm -rf "$3/build"
 }
 
-# built ARGUMENT...: the path of what `cargo ARGUMENT... --no-run` builds: cargo's last line has it.
-built() { cargo "$@" --locked --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\))$/\1/p'; }
+# built ARGUMENT...: the path of what `cargo ARGUMENT... --no-run` builds, which cargo's last line has; or what cargo
+# printed, on stderr.
+built() {
+	local output
+	output=$(cargo "$@" --locked --no-run 2>&1 </dev/null) || { echo "$output" >&2 && return 1; }
+	sed -n 's/.*Executable.*(\(.*\))$/\1/p' <<<"$output"
+}
 
 # The Debian mirror of this machine.
 mirror() { apt-get indextargets --format '$(SITE)' | grep -m 1 '/debian/*$'; }
