@@ -61,17 +61,32 @@ write_config() {
 reload() { write_config && systemctl reload $unit && until_ok reloaded; }
 reloaded() { property StatusText | grep -q processes; }
 
+# as_user USER COMMAND...: starts it as that user; sets $hog to its PID.
+as_user() {
+	setpriv --reuid="$1" --regid=nogroup --clear-groups "${@:2}" &
+	hog=$!
+	disown "$hog"
+}
 # hog NAME USER [ignore]: a process of that name with 130 MB, or with $bytes; sets $hog to its PID.
 hog() {
 	local size=${bytes:-130000000}
 	[ -e "/usr/local/bin/$1" ] || cp /usr/bin/perl "/usr/local/bin/$1"
-	setpriv --reuid="$2" --regid=nogroup --clear-groups "/usr/local/bin/$1" -e \
-		'$SIG{TERM} = "IGNORE" if $ARGV[1]; $n = $ARGV[0]; $m = "x" x $n; sleep 1 while 1' $size ${3:+ignore} &
-	hog=$!
-	disown "$hog"
+	as_user "$2" "/usr/local/bin/$1" -e \
+		'$SIG{TERM} = "IGNORE" if $ARGV[1]; $n = $ARGV[0]; $m = "x" x $n; sleep 1 while 1' $size ${3:+ignore}
 	until_ok grown "$hog" $((size / 1040))
 }
 grown() { [ ! -e "/proc/$1/status" ] || [ "$(awk '/^VmRSS/ {print $2}' "/proc/$1/status" 2>/dev/null)" -gt "${2:-125000}" ] 2>/dev/null; }
+# swap_on SIZE: swap in compressed memory, on a device of its own, which nothing else has open.
+swap_on() {
+	modprobe zram
+	local device
+	device=zram$(cat /sys/class/zram-control/hot_add)
+	echo "$1" >"/sys/block/$device/disksize" && mkswap "/dev/$device" && swapon "/dev/$device"
+}
+# in_group NAME: what this shell starts from now on is in that control group; back: no more.
+in_group() { mkdir -p "/sys/fs/cgroup/$1" && echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; }
+own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+back() { echo $$ >"/sys/fs/cgroup$own/cgroup.procs"; }
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 # A first installation.
