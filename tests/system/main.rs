@@ -126,6 +126,7 @@ fn main() {
         sinks::full_disk::CASES,
         sinks::syslog::CASES,
         shortage::CASES,
+        shortage::reports::CASES,
         systemd::CASES,
         traced::CASES,
         trusted_files::CASES,

@@ -4,6 +4,7 @@
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Machine, THRESHOLD_GB, said};
+use crate::harness::memory::Memory;
 use std::fs;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -15,6 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     drop_in_is_reloaded,
     foreign_drop_in_is_rejected,
     measured_by_pss,
+    over_its_threshold_while_memory_is_plentiful,
 ];
 
 fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize {
@@ -168,5 +170,56 @@ fn measured_by_pss() {
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     let threshold = format!("ram_gb_threshold = {THRESHOLD_GB}GB (metric pss)");
     machine.log().wait_for_words(&["Reason:", &threshold]);
+    daemon.stop();
+}
+
+fn over_its_threshold_while_memory_is_plentiful() {
+    let memory = Memory::available(700);
+    let machine = Machine::new()
+        .with("thresholds.only_below_available_percent", "20")
+        .with("system.action", "\"off\"");
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\nname = \"always\"\nonly_below_available_percent = 100\n",
+    );
+    let mut hog = Hog::new().start();
+    let mut always = Hog::new().comm("always").start();
+    let mut daemon = machine.start();
+    assert_eq!(always.ended_by(), Some(libc::SIGTERM));
+    let plentiful = "Over its threshold, memory is plentiful (68% available): ";
+    let pid = format!("PID={},", hog.pid());
+    let message = machine.log().wait_for_words(&[plentiful, &pid]).message;
+    assert!(
+        message.ends_with("Threshold: ram_gb_threshold = 0.02GB"),
+        "{message}"
+    );
+    machine.log().wait_for_scans(5);
+    assert!(hog.is_alive());
+    assert_eq!(
+        machine
+            .log()
+            .count_of("Over its threshold, memory is plentiful"),
+        1
+    );
+    let said = machine.run(&["scan"]).out;
+    assert!(
+        said.contains(
+            "plentiful  hog  (over ram_gb_threshold = 0.02GB, memory is plentiful (68% available))"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("0 would be killed"), "{said}");
+    let said = machine.run(&["explain", &hog.pid().to_string()]).out;
+    assert!(
+        said.contains("Verdict: it stays as long as memory is plentiful (68% available)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("little memory available  no   0.68GB (68.36%) is not below 20.00% = 0.20GB"),
+        "{said}"
+    );
+    assert!(said.contains("only_below_available_percent = 20"), "{said}");
+    memory.set_available(150);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
 }

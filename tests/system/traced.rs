@@ -1,16 +1,20 @@
-//! What only the system calls show: how often the daemon wakes up, and that its rhythm doesn't drift.
+//! What only the system calls show: how often the daemon wakes up, that its rhythm doesn't drift, and what it reads
+//! before it kills.
 
 use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::hog::Hog;
 use crate::harness::machine::{Machine, binary, until};
+use crate::harness::memory::Memory;
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 pub(crate) const STRACE: &str = "/usr/bin/strace";
 
 pub(crate) const CASES: &[Case] = cases![
     one_wake_up_an_interval: [Needs::File(STRACE)],
     no_drift: [Needs::File(STRACE)],
+    reads_no_other_process_s_memory: [Needs::File(STRACE)],
 ];
 
 /// The system calls of a daemon that made so many scans, one a line, while nothing happened.
@@ -115,4 +119,63 @@ fn timeout(call: &str) -> Option<f64> {
     let (seconds, rest) = rest.split_once(", tv_nsec=")?;
     let (nanoseconds, _) = rest.split_once('}')?;
     Some(seconds.parse::<f64>().ok()? + nanoseconds.parse::<f64>().ok()? / 1e9)
+}
+
+/// In a shortage, from the trigger to the signal, whatever could call for a read: long names, rules by arguments, a
+/// metric that needs smaps_rollup.
+fn reads_no_other_process_s_memory() {
+    const PLENTY: u64 = 700;
+    let memory = Memory::available(PLENTY);
+    let machine = Machine::new()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("thresholds.check_interval", "3600")
+        .with("system.action", "\"kill\"")
+        .with("thresholds.metric", "\"pss\"");
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\ncmdline = \"*no-such-argument*\"\nram_gb_threshold = 7\n",
+    );
+    let long = Hog::new()
+        .comm("a-name-of-many-")
+        .argv0("a-name-of-many-letters")
+        .mib(60)
+        .start();
+    let mut daemon = machine.start();
+    let mut victim = Hog::new().mib(120).start();
+    let trace = machine.path("trace");
+    let mut strace = Command::new(STRACE);
+    strace.args([
+        "-qq",
+        "-e",
+        "trace=openat,readlinkat,pidfd_send_signal",
+        "-p",
+        &daemon.pid().to_string(),
+    ]);
+    strace
+        .arg("-o")
+        .arg(&trace)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    let mut strace = strace.spawn().expect("strace starts");
+    let traced = || fs::read_to_string(&trace).unwrap_or_default();
+    until("the daemon is traced", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
+        status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
+    });
+    memory.set_available(30);
+    assert_eq!(victim.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    machine.log().wait_for_words(&["Memory is no longer short"]);
+    daemon.stop();
+    strace.wait().expect("a child of ours");
+    let text = traced();
+    let (before, _) = text.split_once("pidfd_send_signal(").expect("the signal");
+    assert!(
+        before.contains("\"status\"") && before.contains("\"cgroup\""),
+        "{before}"
+    );
+    for file in ["cmdline", "smaps", "maps", "environ", "mem\""] {
+        assert!(!before.contains(file), "{file}: {before}");
+    }
+    assert!(long.is_alive());
 }

@@ -56,9 +56,7 @@ impl Memory {
         let (pid, directory) = (hog.pid(), self.directory.clone());
         thread::spawn(move || {
             os::raise_priority();
-            while !os::is_over(pid) {
-                thread::sleep(Duration::from_millis(1));
-            }
+            os::wait_for_end_of(pid);
             Self { directory }.set_available(mib);
         })
     }

@@ -68,6 +68,21 @@ pub(crate) fn is_over(pid: u32) -> bool {
     result == -1 || found.si_signo != 0
 }
 
+/// Waits until our child `pid` is over, without reaping it; returns at once when it was reaped already.
+pub(crate) fn wait_for_end_of(pid: u32) {
+    // SAFETY: a C struct for which all zeros are valid.
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOWAIT;
+    // SAFETY: waitid writes one siginfo_t; WNOWAIT leaves the child unreaped.
+    let mut wait = || unsafe { libc::waitid(libc::P_PID, pid, &raw mut found, flags) };
+    while let Err(error) = check(wait().into()) {
+        if error.kind() != io::ErrorKind::Interrupted {
+            assert_eq!(error.raw_os_error(), Some(libc::ECHILD), "{error}");
+            return;
+        }
+    }
+}
+
 /// Sends `signal` to the process `pid`.
 pub(crate) fn signal(pid: u32, signal: libc::c_int) {
     let pid = i32::try_from(pid).expect("the kernel's numbers fit");

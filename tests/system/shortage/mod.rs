@@ -1,13 +1,12 @@
-//! The guard of the machine as a whole: which process is killed when memory is short, and which are not.
+//! The guard of the machine as a whole: which process is killed when memory is short, and which are not. What it says
+//! where it kills none is in `reports`.
 
-use crate::harness::confine::{Case, Needs, cases};
+pub(crate) mod reports;
+
+use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::log_lines::Record;
 use crate::harness::machine::{Daemon, Machine, run, until};
 use crate::harness::memory::Memory;
-use crate::traced::STRACE;
-use std::fs;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,14 +17,8 @@ pub(crate) const CASES: &[Case] = cases![
     a_rule_changes_the_order,
     small_ones_of_a_kind_go_together,
     the_same_victim_is_sent_sigkill,
-    it_only_warns_as_configured,
-    an_older_file_only_warns,
-    a_dry_run_kills_nothing,
     a_stall_is_a_shortage,
     a_name_that_may_go_on_protects,
-    kills_of_the_kernel_are_noticed,
-    over_its_threshold_while_memory_is_plentiful,
-    reads_no_other_process_s_memory: [Needs::File(STRACE)],
 ];
 
 const PLENTY: u64 = 700;
@@ -56,18 +49,10 @@ fn wait_a_while() {
     thread::sleep(Duration::from_secs(1));
 }
 
-fn count(machine: &Machine, start: &str) -> usize {
-    let records = machine.log().records();
-    records
-        .iter()
-        .filter(|record| record.message.starts_with(start))
-        .count()
-}
-
 fn stop_calm(mut daemon: Daemon, machine: &Machine, kills: usize) {
     wait_a_while();
     daemon.stop();
-    assert_eq!(count(machine, "Killing process: "), kills);
+    assert_eq!(machine.log().count_of("Killing process: "), kills);
 }
 
 fn the_largest_is_killed_and_no_other() {
@@ -98,8 +83,8 @@ fn the_largest_is_killed_and_no_other() {
     log.wait_for_words(&[&reason]);
     log.wait_for_words(&["Process ended: ", &format!("PID={pid},")]);
     wait_a_while();
-    assert_eq!(count(&machine, "Killing process: "), 1);
-    assert_eq!(count(&machine, "Memory is short"), 1);
+    assert_eq!(machine.log().count_of("Killing process: "), 1);
+    assert_eq!(machine.log().count_of("Memory is short"), 1);
     assert!(others.iter().all(RunningHog::is_alive));
     let said = run(&["status"]).out;
     assert!(said.contains("Short of memory: "), "{said}");
@@ -169,7 +154,7 @@ fn protected_processes_stay() {
         none.message
     );
     wait_a_while();
-    assert_eq!(count(&machine, "Memory is short and"), 1);
+    assert_eq!(machine.log().count_of("Memory is short and"), 1);
     // One that nothing protects is found all the same.
     let mut other = Hog::new().mib(50).ignores_sigterm().start();
     assert_eq!(other.ended_by(), Some(libc::SIGKILL));
@@ -259,86 +244,25 @@ fn small_ones_of_a_kind_go_together() {
     }
 }
 
-/// How many were killed before the first of them had ended.
-fn killed_together(machine: &Machine) -> usize {
-    let records = machine.log().records();
-    let starts = |record: &Record, what: &str| record.message.starts_with(what);
-    let before = records
-        .iter()
-        .take_while(|record| !starts(record, "Process ended: "));
-    before
-        .filter(|record| starts(record, "Killing process: "))
-        .count()
-}
-
 fn the_same_victim_is_sent_sigkill() {
     let memory = Memory::available(PLENTY);
     let machine = machine();
     let other = Hog::new().mib(60).start();
     let mut stubborn = Hog::new().mib(90).ignores_sigterm().start();
-    let mut daemon = machine.start();
+    let daemon = machine.start();
     memory.set_available(SHORT);
     wait_for(&machine, "Killing process", &stubborn);
     wait_a_while();
     // It has its grace period as long as something is left, and no other is killed instead.
     assert!(stubborn.is_alive() && other.is_alive());
+    let freed = memory.is_freed_by(&stubborn, PLENTY);
     memory.set_available(DESPERATE);
     assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
-    memory.set_available(PLENTY);
+    freed.join().expect("memory is written");
     wait_for(&machine, "Escalating to SIGKILL", &stubborn);
     wait_for(&machine, "Process ended: ", &stubborn);
-    daemon.stop();
-    // So little memory was left until it had ended that the next one may have been killed right after that.
-    assert_eq!(killed_together(&machine), 1);
-}
-
-fn only_warns(machine: &Machine, memory: &Memory) {
-    let hog = Hog::new().mib(90).start();
-    let mut daemon = machine.start();
-    memory.set_available(DESPERATE);
-    let first = format!("first victim would be: PID={}", hog.pid());
-    machine
-        .log()
-        .wait_for_words(&["Memory is short: 0.01GB", &first]);
-    wait_a_while();
-    memory.set_available(PLENTY);
-    machine
-        .log()
-        .wait_for_words(&["Memory is no longer short", "Killed: 0"]);
-    daemon.stop();
-    assert_eq!(count(machine, "Memory is short"), 1);
-    assert_eq!(count(machine, "Killing"), 0);
-    assert!(hog.is_alive());
-}
-
-fn it_only_warns_as_configured() {
-    let memory = Memory::available(PLENTY);
-    let machine = machine().with("system.action", "\"warn\"");
-    only_warns(&machine, &memory);
-}
-
-fn an_older_file_only_warns() {
-    let memory = Memory::available(PLENTY);
-    let machine = Machine::new()
-        .with("thresholds.ram_gb_threshold", "100")
-        .with("thresholds.check_interval", "3600");
-    let said = machine.run(&["check"]).out;
-    assert!(said.contains("the file has no table [system]"), "{said}");
-    only_warns(&machine, &memory);
-}
-
-fn a_dry_run_kills_nothing() {
-    let memory = Memory::available(PLENTY);
-    let machine = machine().with("settings.dry_run", "true");
-    let hog = Hog::new().mib(90).start();
-    let mut daemon = machine.start();
-    memory.set_available(DESPERATE);
-    wait_for(&machine, "Would kill process", &hog);
-    wait_for(&machine, "Reason: memory is short", &hog);
-    wait_a_while();
-    daemon.stop();
-    assert_eq!(count(&machine, "Would kill process"), 1);
-    assert!(hog.is_alive());
+    stop_calm(daemon, &machine, 1);
+    assert!(other.is_alive());
 }
 
 /// More than a quarter of the memory is available at first, and then less.
@@ -400,134 +324,4 @@ fn a_name_that_may_go_on_protects() {
     memory.set_available(PLENTY);
     stop_calm(daemon, &machine, 1);
     assert!(unknown.is_alive());
-}
-
-fn kills_of_the_kernel_are_noticed() {
-    let memory = Memory::available(PLENTY);
-    memory.set_kernel_kills(7);
-    let machine = machine().with("thresholds.check_interval", "0.1");
-    let mut daemon = machine.start();
-    memory.set_kernel_kills(9);
-    let killed = machine.log().wait_for(
-        "WARNING",
-        "The kernel's OOM killer killed * processes since the last scan",
-    );
-    assert!(
-        killed.message.contains(" killed 2 processes"),
-        "{}",
-        killed.message
-    );
-    machine.log().wait_for_scans(3);
-    daemon.stop();
-    assert_eq!(count(&machine, "The kernel's OOM killer"), 1);
-    let said = run(&["history"]).out;
-    assert!(said.contains("By the kernel's OOM killer:\n"), "{said}");
-    assert!(said.contains("  2 processes\n"), "{said}");
-    let json = run(&["history", "--json"]).json();
-    assert_eq!(json["kernel_oom_kills"][0]["kernel_oom_kills"], 2);
-}
-
-fn over_its_threshold_while_memory_is_plentiful() {
-    let memory = Memory::available(PLENTY);
-    let machine = Machine::new()
-        .with("thresholds.only_below_available_percent", "20")
-        .with("system.action", "\"off\"");
-    machine.drop_in(
-        "rules.toml",
-        "[[rule]]\nname = \"always\"\nonly_below_available_percent = 100\n",
-    );
-    let mut hog = Hog::new().start();
-    let mut always = Hog::new().comm("always").start();
-    let mut daemon = machine.start();
-    assert_eq!(always.ended_by(), Some(libc::SIGTERM));
-    let message = wait_for(
-        &machine,
-        "Over its threshold, memory is plentiful (68% available)",
-        &hog,
-    );
-    assert!(
-        message.ends_with("Threshold: ram_gb_threshold = 0.02GB"),
-        "{message}"
-    );
-    machine.log().wait_for_scans(5);
-    assert!(hog.is_alive());
-    assert_eq!(
-        count(&machine, "Over its threshold, memory is plentiful"),
-        1
-    );
-    let said = machine.run(&["scan"]).out;
-    assert!(
-        said.contains(
-            "plentiful  hog  (over ram_gb_threshold = 0.02GB, memory is plentiful (68% available))"
-        ),
-        "{said}"
-    );
-    assert!(said.contains("0 would be killed"), "{said}");
-    let said = machine.run(&["explain", &hog.pid().to_string()]).out;
-    assert!(
-        said.contains("Verdict: it stays as long as memory is plentiful (68% available)"),
-        "{said}"
-    );
-    assert!(
-        said.contains("little memory available  no   0.68GB (68.36%) is not below 20.00% = 0.20GB"),
-        "{said}"
-    );
-    assert!(said.contains("only_below_available_percent = 20"), "{said}");
-    memory.set_available(150);
-    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
-    daemon.stop();
-}
-
-/// From the trigger to the signal, whatever could call for a read: long names, rules by arguments, a metric that needs
-/// smaps_rollup.
-fn reads_no_other_process_s_memory() {
-    let memory = Memory::available(PLENTY);
-    let machine = machine().with("thresholds.metric", "\"pss\"");
-    machine.drop_in(
-        "rules.toml",
-        "[[rule]]\ncmdline = \"*no-such-argument*\"\nram_gb_threshold = 7\n",
-    );
-    let long = Hog::new()
-        .comm("a-name-of-many-")
-        .argv0("a-name-of-many-letters")
-        .mib(60)
-        .start();
-    let mut daemon = machine.start();
-    let mut victim = Hog::new().mib(120).start();
-    let trace = machine.path("trace");
-    let mut strace = Command::new(STRACE);
-    strace.args([
-        "-qq",
-        "-e",
-        "trace=openat,readlinkat,pidfd_send_signal",
-        "-p",
-        &daemon.pid().to_string(),
-    ]);
-    strace
-        .arg("-o")
-        .arg(&trace)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
-    let mut strace = strace.spawn().expect("strace starts");
-    let traced = || fs::read_to_string(&trace).unwrap_or_default();
-    until("the daemon is traced", || {
-        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
-        status.is_ok_and(|status| !status.contains("TracerPid:\t0\n"))
-    });
-    memory.set_available(SHORT);
-    assert_eq!(victim.ended_by(), Some(libc::SIGTERM));
-    memory.set_available(PLENTY);
-    machine.log().wait_for_words(&["Memory is no longer short"]);
-    daemon.stop();
-    strace.wait().expect("a child of ours");
-    let text = traced();
-    let (before, _) = text.split_once("pidfd_send_signal(").expect("the signal");
-    assert!(
-        before.contains("\"status\"") && before.contains("\"cgroup\""),
-        "{before}"
-    );
-    for file in ["cmdline", "smaps", "maps", "environ", "mem\""] {
-        assert!(!before.contains(file), "{file}: {before}");
-    }
-    assert!(long.is_alive());
 }
