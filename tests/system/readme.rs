@@ -53,7 +53,7 @@ fn every_command_is_run() {
         }
         if line.ends_with(" scan") && daemon.is_none() {
             // By now the files that have to be there before the service is started are.
-            let started = Daemon::launch(program(&[]), Path::new("/run/stderr"));
+            let started = Daemon::launch_as_service(program(&[]), Path::new("/run/stderr"));
             fs::write("/run/memory-monitor.pid", started.pid().to_string()).expect("ours");
             daemon = Some(started);
             until("the daemon runs", || {

@@ -180,7 +180,7 @@ fn a_reload_with_a_rejected_configuration_fails() {
         said(command)
     };
     fs::write(config, policy("1000")).expect("ours");
-    let mut daemon = Daemon::launch(program(&[]), Path::new("/run/stderr"));
+    let mut daemon = Daemon::launch_as_service(program(&[]), Path::new("/run/stderr"));
     fs::write("/run/memory-monitor.pid", daemon.pid().to_string()).expect("ours");
     let log = Log::at(Path::new("/var/log/mm.log"));
     log.wait_for_scans(2);

@@ -72,7 +72,7 @@ fn kill_json() {
 
 /// Starts the daemon, and waits until it has written what it leaves after its first scan.
 fn start() -> Daemon {
-    let daemon = Daemon::launch(world::daemon(&WITH_CONFIG), &path("log/stderr"));
+    let daemon = Daemon::launch_as_service(world::daemon(&WITH_CONFIG), &path("log/stderr"));
     let left = [path("run/status.json"), path("log/metrics.prom")];
     until("the first scan is complete", || {
         left.iter().all(|file| file.exists())

@@ -175,7 +175,7 @@ impl Machine {
 
     /// Starts this command as the daemon.
     pub(crate) fn launch(&self, command: Command) -> Daemon {
-        Daemon::launch(command, &self.path("stderr"))
+        Daemon::launch_as_service(command, &self.path("stderr"))
     }
 
     /// Starts the daemon as systemd does, and waits for the first of its messages to systemd that is wanted.
@@ -279,10 +279,15 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file);
-        os::with_priority(&mut command);
         let child = command.spawn().expect("the daemon starts");
         let stderr = Some(stderr.to_owned());
         Self { child, stderr }
+    }
+
+    /// As [`Self::launch`], with the priority that the unit of the daemon gives it.
+    pub(crate) fn launch_as_service(mut command: Command, stderr: &Path) -> Self {
+        os::with_priority(&mut command);
+        Self::launch(command, stderr)
     }
 
     /// One that was started already.

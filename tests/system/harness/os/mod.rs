@@ -187,10 +187,11 @@ pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
 /// Gives this process a session of its own, which competes with others of the machine as a whole (sched(7), autogroup),
 /// with the highest priority, where that is permitted: what is tested waits for events, and not for other programs.
 pub(crate) fn compete_as_session() {
-    // SAFETY: setsid takes nothing; it fails for a leader, which has one.
-    unsafe { libc::setsid() };
-    // Not every kernel has the file.
-    let _ = fs::write("/proc/self/autogroup", "-20");
+    // SAFETY: setsid takes nothing; it fails for the leader of a group, whose session is that of others too.
+    if unsafe { libc::setsid() } != -1 {
+        // Not every kernel has the file.
+        let _ = fs::write("/proc/self/autogroup", "-20");
+    }
 }
 
 /// Gives this thread the highest priority, where that is permitted.
