@@ -1,6 +1,7 @@
 //! Configurations that do not say what was meant: what has no effect is reported, by `check` and by the daemon alike.
 
 use crate::harness::confine::{Case, cases};
+use crate::harness::files::{own, remove};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::Log;
 use crate::harness::machine::{Machine, Said, program, quoted, run, said, until};
@@ -135,23 +136,6 @@ fn a_log_file_that_is_a_directory_is_told_on_stderr() {
             .any(|l| l.contains(&line) && l.contains(&told))
     });
     daemon.stop();
-}
-
-pub(crate) fn remove(path: &Path) {
-    let status = path.symlink_metadata();
-    match status.map(|status| status.is_dir()) {
-        Ok(true) => fs::remove_dir(path).expect("ours"),
-        Ok(false) => fs::remove_file(path).expect("ours"),
-        Err(_) => {}
-    }
-}
-
-/// A directory of the test's own in place of one of the system.
-pub(crate) fn own(machine: &Machine, name: &str, target: &str) -> PathBuf {
-    let directory = machine.path(name);
-    fs::create_dir(&directory).expect("a directory of ours");
-    os::mount(&directory, Path::new(target), "", libc::MS_BIND, "");
-    directory
 }
 
 fn an_empty_file_is_the_defaults_with_a_warning() {

@@ -5,7 +5,7 @@ use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::hostile::{self, COPIES, STORM};
 use crate::harness::machine::{Machine, until};
 use crate::harness::memory::Memory;
-use std::fs;
+use crate::harness::processes::count;
 
 pub(crate) const CASES: &[Case] = cases![
     users_are_summed_up_apart: [Needs::Users],
@@ -39,23 +39,6 @@ pub(crate) fn hog(uid: u32, mib: usize) -> RunningHog {
     Hog::new().user(uid).mib(mib).start()
 }
 
-/// How many processes have this name and memory of their own.
-fn count(name: &str) -> usize {
-    let entries = fs::read_dir("/proc").expect("the test's");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let has = |path: &std::path::PathBuf| {
-        let read = |file| fs::read_to_string(path.join(file)).unwrap_or_default();
-        read("comm").trim_end() == name && read("statm").split(' ').nth(1) > Some("0")
-    };
-    paths.filter(has).count()
-}
-
-fn said(machine: &Machine, start: &str) -> usize {
-    let records = machine.log().records();
-    let starts = records.iter().filter(|r| r.message.starts_with(start));
-    starts.count()
-}
-
 fn users_are_summed_up_apart() {
     let machine = machine(
         "[[group]]\nlabel = \"users\"\nby = \"user\"\nram_gb_threshold = 0.12\nuser = \"471?\"\n\
@@ -65,7 +48,7 @@ fn users_are_summed_up_apart() {
     let also = [hog(ANN, 30), hog(BOB, 30)];
     let mut daemon = machine.launch(machine.command());
     machine.log().wait_for_scans(5);
-    assert_eq!(said(&machine, "Killing process:"), 0);
+    assert_eq!(machine.log().count_of("Killing process:"), 0);
     let mut largest = hog(ANN, 70);
     assert_eq!(largest.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_words(&["Process ended:"]);
@@ -73,13 +56,13 @@ fn users_are_summed_up_apart() {
     daemon.stop();
     assert!(small.iter().chain(&also).all(RunningHog::is_alive));
     let over = "Group over its threshold: Group=all-users/4711, Members=";
-    assert_eq!(said(&machine, over), 1);
+    assert_eq!(machine.log().count_of(over), 1);
     let reason = format!(
         "Reason: PID={} is the largest of group all-users/4711 over ram_gb_threshold = 0.12GB (metric pss, group 2)",
         largest.pid()
     );
-    assert_eq!(said(&machine, &reason), 1);
-    assert_eq!(said(&machine, "Killing process:"), 1);
+    assert_eq!(machine.log().count_of(&reason), 1);
+    assert_eq!(machine.log().count_of("Killing process:"), 1);
 }
 
 /// What a parent of 96 MiB with eight copies of it has by RSS is nine times as much.
@@ -97,8 +80,8 @@ fn forks_count_once_by_pss() {
     let mut daemon = machine.launch(machine.command());
     machine.log().wait_for_scans(10);
     daemon.stop();
-    assert_eq!(said(&machine, "Killing process:"), 0);
-    assert_eq!(said(&machine, "Group over its threshold"), 0);
+    assert_eq!(machine.log().count_of("Killing process:"), 0);
+    assert_eq!(machine.log().count_of("Group over its threshold"), 0);
     assert_eq!(count("copies"), 9);
 }
 
@@ -113,7 +96,12 @@ fn forks_count_each_by_rss() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert_eq!(count("copies"), 4);
-    assert_eq!(said(&machine, "Group over its threshold: Group=all,"), 1);
+    assert_eq!(
+        machine
+            .log()
+            .count_of("Group over its threshold: Group=all,"),
+        1
+    );
 }
 
 fn a_fork_storm_ends_with_all_of_its_tree() {
@@ -133,8 +121,8 @@ fn a_fork_storm_ends_with_all_of_its_tree() {
         "Group over its threshold: Group=storms/{}, Members=",
         storm.pid()
     );
-    assert_eq!(said(&machine, &over), 1);
-    assert!(said(&machine, "Killing process: ") > 20);
+    assert_eq!(machine.log().count_of(&over), 1);
+    assert!(machine.log().count_of("Killing process: ") > 20);
 }
 
 fn nothing_more_is_killed_while_a_victim_ignores_sigterm() {
@@ -147,13 +135,13 @@ fn nothing_more_is_killed_while_a_victim_ignores_sigterm() {
     machine.log().wait_for_words(&["Killing process:"]);
     machine.log().wait_for_scans(8);
     assert!(second.is_alive());
-    assert_eq!(said(&machine, "Killing process:"), 1);
+    assert_eq!(machine.log().count_of("Killing process:"), 1);
     assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
     assert_eq!(second.ended_by(), Some(libc::SIGTERM));
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(third.is_alive());
-    assert_eq!(said(&machine, "Killing process:"), 2);
+    assert_eq!(machine.log().count_of("Killing process:"), 2);
 }
 
 fn one_over_a_threshold_of_its_own_is_waited_for() {
@@ -167,8 +155,8 @@ fn one_over_a_threshold_of_its_own_is_waited_for() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(other.is_alive());
-    assert_eq!(said(&machine, "Group over its threshold: "), 1);
-    assert_eq!(said(&machine, "Killing process:"), 1);
+    assert_eq!(machine.log().count_of("Group over its threshold: "), 1);
+    assert_eq!(machine.log().count_of("Killing process:"), 1);
 }
 
 fn the_newest_is_killed() {
@@ -187,7 +175,7 @@ fn the_newest_is_killed() {
         "Reason: PID={} is the newest of group user/4711",
         newest.pid()
     );
-    assert_eq!(said(&machine, &reason), 1);
+    assert_eq!(machine.log().count_of(&reason), 1);
 }
 
 fn protected_members_count_and_are_said_once() {
@@ -204,7 +192,7 @@ fn protected_members_count_and_are_said_once() {
     daemon.stop();
     assert!(precious.is_alive());
     let protected = "Group over its threshold, and every member is protected: Group=user/4711";
-    assert_eq!(said(&machine, protected), 1);
+    assert_eq!(machine.log().count_of(protected), 1);
 }
 
 fn warn_and_plenty_only_report() {
@@ -219,7 +207,9 @@ fn warn_and_plenty_only_report() {
     daemon.stop();
     assert!(hogs.iter().all(RunningHog::is_alive));
     assert_eq!(
-        said(&machine, "Group over its threshold: Group=told/4711"),
+        machine
+            .log()
+            .count_of("Group over its threshold: Group=told/4711"),
         1
     );
     let records = machine.log().records();
@@ -237,8 +227,8 @@ fn a_dry_run_says_what_would_be_killed() {
     daemon.stop();
     assert!(hogs.iter().all(RunningHog::is_alive));
     let would = format!("Would kill process: PID={},", hogs[0].pid());
-    assert_eq!(said(&machine, &would), 1);
-    assert_eq!(said(&machine, "Would kill process:"), 1);
+    assert_eq!(machine.log().count_of(&would), 1);
+    assert_eq!(machine.log().count_of("Would kill process:"), 1);
 }
 
 fn must_be_over_for_a_time_and_reload_takes_it_away() {
@@ -285,7 +275,7 @@ fn a_shortage_does_not_begin_the_time_anew() {
     machine.log().wait_for_words(&["Memory is no longer short"]);
     machine.log().wait_for_scans(5);
     daemon.stop();
-    assert_eq!(said(&machine, over), 1);
+    assert_eq!(machine.log().count_of(over), 1);
 }
 
 fn commands_show_groups() {
@@ -334,7 +324,7 @@ fn groups_alone_are_enough() {
     machine.log().wait_for_scans(3);
     daemon.stop();
     assert!(other.is_alive() && small.is_alive());
-    assert_eq!(said(&machine, "Killing process:"), 1);
+    assert_eq!(machine.log().count_of("Killing process:"), 1);
     let log = machine.log().records();
     let started = log.iter().find(|r| r.message.contains(" started: "));
     let started = &started.expect("the first record").message;

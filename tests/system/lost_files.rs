@@ -1,8 +1,8 @@
 //! A reload of a file that has lost its content, or is no regular file any more, loses nothing of what is in force;
 //! `check` rejects it as the running daemon does.
 
-use crate::configuration::{own, remove};
 use crate::harness::confine::{Case, cases};
+use crate::harness::files::{own, remove};
 use crate::harness::hog::Hog;
 use crate::harness::log_lines::{Log, Record};
 use crate::harness::machine::{Daemon, Machine, program, run, until};

@@ -1,7 +1,7 @@
 //! Runs each test as pid 1 of a pid namespace of its own, by starting this executable again.
 
 use crate::harness::os;
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -41,6 +41,17 @@ pub(crate) enum Needs {
     File(&'static str),
     /// What tests/programs/install unpacks in this directory of the cache.
     Cached(&'static str),
+    /// FUSE, by a device that root makes.
+    Device,
+}
+
+/// Why a test can't run on this machine.
+#[derive(Clone)]
+enum Obstacle {
+    /// Something that it should have.
+    Missing(String),
+    /// Something that it need not have: a test of another kind runs the case where it is there.
+    Elsewhere(String),
 }
 
 /// The cases of a module, each by the name of its function: `cases![NAME, NAME: [NEEDS, ...], ...]`. A
@@ -57,18 +68,23 @@ macro_rules! cases {
 pub(crate) use cases;
 
 /// One trial a case. A case that can't run here is shown as ignored, with the reason on stderr; for
-/// root, and where CI is set, it fails instead.
+/// root, and where CI is set, it fails instead. One that runs elsewhere in any case is ignored beside its reason.
 pub(crate) fn trials(cases: &[Case]) -> Vec<Trial> {
     let must_run = is_root() || std::env::var_os("CI").is_some();
     let mut reasons = Vec::new();
     let trials = cases.iter().map(|case| {
-        let (name, reason) = (case.name(), obstacle(case.needs));
-        match reason {
+        let name = case.name();
+        match obstacle(case.needs) {
             None => Trial::test(name, move || run_inside(name)),
-            Some(reason) if must_run => Trial::test(name, move || Err(Failed::from(reason))),
-            Some(reason) => {
+            Some(Obstacle::Missing(reason)) if must_run => {
+                Trial::test(name, move || Err(Failed::from(reason)))
+            }
+            Some(Obstacle::Missing(reason)) => {
                 reasons.push(reason);
                 Trial::test(name, || Ok(())).with_ignored_flag(true)
+            }
+            Some(Obstacle::Elsewhere(reason)) => {
+                Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
             }
         }
     });
@@ -101,8 +117,7 @@ pub(crate) fn cached(name: &str) -> PathBuf {
     base.join("memory-monitor-test").join(name)
 }
 
-/// Why a test with these needs can't run on this machine.
-fn obstacle(needs: &[Needs]) -> Option<String> {
+fn obstacle(needs: &[Needs]) -> Option<Obstacle> {
     static NAMESPACES: OnceLock<Option<String>> = OnceLock::new();
     let namespaces = NAMESPACES.get_or_init(|| {
         let output = unshare().arg("true").stdin(Stdio::null()).output();
@@ -125,9 +140,26 @@ fn obstacle(needs: &[Needs]) -> Option<String> {
         )),
         _ => None,
     };
+    let has_device = || needs.iter().any(|need| matches!(need, Needs::Device));
     namespaces
         .clone()
         .or_else(|| needs.iter().find_map(missing))
+        .map(Obstacle::Missing)
+        .or_else(|| has_device().then(no_device).flatten())
+}
+
+fn no_device() -> Option<Obstacle> {
+    static DEVICE: OnceLock<Option<Obstacle>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a directory below /tmp");
+        let path = directory.path().join("device");
+        let opened = os::make_fuse(&path).and_then(|()| fs::File::open(&path));
+        let error = opened.err()?;
+        Some(Obstacle::Elsewhere(format!(
+            "no device of FUSE here: {error}; it runs in tests/packages/machine-hostile"
+        )))
+    });
+    device.clone()
 }
 
 fn run_inside(name: &str) -> Result<(), Failed> {

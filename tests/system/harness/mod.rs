@@ -3,6 +3,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod confine;
+pub(crate) mod files;
 pub(crate) mod hog;
 pub(crate) mod hostile;
 pub(crate) mod installed;
@@ -11,6 +12,7 @@ pub(crate) mod log_lines;
 pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod os;
+pub(crate) mod processes;
 pub(crate) mod syslog;
 pub(crate) mod terminal;
 pub(crate) mod trusted;

@@ -113,14 +113,6 @@ fn killed(log: &Log) -> usize {
     log.count_of("Killing process")
 }
 
-/// The figure `key` of the kernel's in a file of a process, in bytes; None where there is no such process.
-fn figure(pid: u32, file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    let kib = line.trim_start_matches(':').trim().strip_suffix(" kB")?;
-    kib.parse::<u64>().ok().map(|kib| kib << 10)
-}
-
 /// Whether this process has no memory any more.
 fn is_gone(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status"));

@@ -1,12 +1,12 @@
 //! PostgreSQL, whose processes share their buffers: each that has read them all has them in its RSS.
 
 use super::{
-    POSTGRES, SERVERS, children, figure, freed, install_servers, is_gone, is_only_reported, killed,
-    shipped,
+    POSTGRES, SERVERS, children, freed, install_servers, is_gone, is_only_reported, killed, shipped,
 };
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::machine::{Daemon, Machine, run, said, until};
 use crate::harness::os;
+use crate::harness::processes::figure;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -100,8 +100,11 @@ fn gives_back_little_when_backends_are_killed() {
     daemon.stop();
     assert_eq!(killed(&log), BACKENDS);
     assert_eq!(log.count_of("Escalating to SIGKILL"), 0);
-    for (pid, freed) in freed() {
+    let entries = freed();
+    assert_eq!(entries.len(), BACKENDS, "{entries:?}");
+    for (pid, freed) in entries {
         let (_, own) = own.iter().find(|(of, _)| *of == pid).expect("a backend");
+        // Unknown where less than half is its own.
         let freed = freed.unwrap_or(0);
         // It may have got a little more since.
         assert!(freed <= own + (1 << 20), "{pid}: {freed}, {own}");

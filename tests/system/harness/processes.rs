@@ -1,0 +1,23 @@
+//! What /proc says of the test's processes.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// How many processes have this name, and memory: one that has ended and was not reaped has none.
+pub(crate) fn count(name: &str) -> usize {
+    let entries = fs::read_dir("/proc").expect("the test's").flatten();
+    let is_one = |path: &PathBuf| {
+        let read = |file| fs::read_to_string(path.join(file)).unwrap_or_default();
+        let has_memory = |statm: String| statm.split(' ').nth(1).is_some_and(|rss| rss != "0");
+        read("comm").trim_end() == name && has_memory(read("statm"))
+    };
+    entries.map(|entry| entry.path()).filter(is_one).count()
+}
+
+/// The figure `key` of the kernel's in a file of a process, in bytes; None where there is no such process.
+pub(crate) fn figure(pid: u32, file: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    let kib = line.trim_start_matches(':').trim().strip_suffix(" kB")?;
+    kib.parse::<u64>().ok().map(|kib| kib << 10)
+}
