@@ -1,80 +1,24 @@
-//! The layers of the design hold: what each directory of src/ may import, and that no files import each other in a
-//! circle. Read from the `use` lines and the paths in the code; a path through a re-export leads to the file that
-//! defines the name.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by them"
-)]
+//! What the files of src/ import: read from their `use` lines and the paths in their code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Each directory (or file) directly below src/, and what it may import besides itself. All of that stands above it.
-const LAYERS: &[(&str, &str)] = &[
-    ("quantities", ""),
-    ("escape", ""),
-    ("nearest", ""),
-    ("paths", ""),
-    ("sys", "escape quantities"),
-    ("users", "quantities sys"),
-    ("config", "escape nearest paths quantities sys"),
-    ("proc", "escape quantities sys"),
-    ("cli", "config escape nearest quantities"),
-    ("policy", "config escape proc quantities"),
-    ("kill", "proc quantities sys"),
-    (
-        "state",
-        "config escape paths policy proc quantities sys users",
-    ),
-    (
-        "events",
-        "config escape kill paths policy proc quantities state sys users",
-    ),
-    ("systemd", "escape paths quantities sys"),
-    ("error", "cli config escape proc quantities sys systemd"),
-    (
-        "daemon",
-        "cli config error escape events kill paths policy proc quantities state sys systemd users",
-    ),
-    (
-        "commands",
-        "cli config daemon error escape events kill nearest paths policy proc quantities state sys systemd users",
-    ),
-    ("lib", "cli commands daemon error"),
-    ("main", "lib"),
-    (
-        "notify",
-        "cli config error escape events lib paths quantities state sys systemd users",
-    ),
-];
-
-/// What only some directories may name, whatever they import: a word of the code, and where it may stand.
-const RESERVED: &[(&str, &[&str])] = &[
-    ("unsafe", &["sys"]),
-    // The daemon runs no program; the commands may, and the notifier must.
-    ("process::Command", &["commands", "notify", "systemd"]),
-    ("lettre", &["notify"]),
-];
-
 /// A file of src/, its module path from the crate's root, and its code without comments, strings and tests.
-struct Module {
-    file: String,
-    path: Vec<String>,
-    code: String,
+pub(crate) struct Module {
+    pub(crate) file: String,
+    pub(crate) path: Vec<String>,
+    pub(crate) code: String,
 }
 
 impl Module {
     /// The directory or file below src/ it belongs to.
-    fn layer(&self) -> &str {
+    pub(crate) fn layer(&self) -> &str {
         self.path.first().map_or("lib", String::as_str)
     }
 
     /// Whether the code has these words, a path of them also where `use` brings it in by braces.
-    fn says(&self, words: &str) -> bool {
+    pub(crate) fn says(&self, words: &str) -> bool {
         let is_it = |(_, path): (bool, Vec<String>)| path.join("::").contains(words);
         self.code.contains(words) || uses(&self.code).into_iter().any(is_it)
     }
@@ -84,7 +28,7 @@ impl Module {
     }
 }
 
-fn modules() -> Vec<Module> {
+pub(crate) fn modules() -> Vec<Module> {
     let mut files = Vec::new();
     collect(Path::new("src"), &mut files);
     files.sort();
@@ -109,7 +53,7 @@ fn modules() -> Vec<Module> {
         .collect()
 }
 
-fn collect(directory: &Path, files: &mut Vec<String>) {
+pub(crate) fn collect(directory: &Path, files: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -175,7 +119,7 @@ fn without(code: &str, mark: &str) -> String {
 }
 
 /// Each path that `use` brings in, with its braces resolved, and whether it is re-exported.
-fn uses(code: &str) -> Vec<(bool, Vec<String>)> {
+pub(crate) fn uses(code: &str) -> Vec<(bool, Vec<String>)> {
     let mut found = Vec::new();
     for statement in code.split(';') {
         let statement = statement
@@ -253,7 +197,7 @@ fn expand(tree: &str, prefix: &mut Vec<String>, take: &mut dyn FnMut(&[String]))
 }
 
 /// Paths that stand in the code itself: `crate::a::B` and `super::b::C`.
-fn inline(code: &str) -> Vec<Vec<String>> {
+pub(crate) fn inline(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for root in ["crate::", "super::", "memory_monitor::"] {
         for (at, _) in code.match_indices(root) {
@@ -308,7 +252,7 @@ fn absolute(from: &Module, path: &[String], names: &BTreeSet<String>) -> Option<
 }
 
 /// The imports of every file: from its index to that of the file that defines what is imported.
-fn imports(modules: &[Module]) -> BTreeMap<usize, BTreeSet<usize>> {
+pub(crate) fn imports(modules: &[Module]) -> BTreeMap<usize, BTreeSet<usize>> {
     let index: BTreeMap<String, usize> = (0..modules.len())
         .map(|index| (modules[index].path.join("::"), index))
         .collect();
@@ -362,125 +306,6 @@ fn imports(modules: &[Module]) -> BTreeMap<usize, BTreeSet<usize>> {
         all.insert(from, targets);
     }
     all
-}
-
-#[test]
-fn a_directory_imports_only_what_its_layer_may() {
-    let modules = modules();
-    let mut wrong = Vec::new();
-    for (from, targets) in imports(&modules) {
-        let layer = modules[from].layer();
-        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
-            wrong.push(format!(
-                "{}: {layer} is not in the table of layers",
-                modules[from].file
-            ));
-            continue;
-        };
-        for target in targets {
-            let other = modules[target].layer();
-            if other != layer && !allowed.split(' ').any(|name| name == other) {
-                wrong.push(format!(
-                    "{} imports {}",
-                    modules[from].file, modules[target].file
-                ));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-}
-
-#[test]
-fn no_lower_layer_may_import_a_higher_one() {
-    // The table itself has no circle: it can be sorted.
-    let mut left: Vec<_> = LAYERS.to_vec();
-    while !left.is_empty() {
-        let names: BTreeSet<_> = left.iter().map(|(name, _)| *name).collect();
-        let before = left.len();
-        left.retain(|(_, allowed)| allowed.split(' ').any(|name| names.contains(name)));
-        assert!(left.len() < before, "a circle among {left:?}");
-    }
-}
-
-#[test]
-fn no_files_import_each_other_in_a_circle() {
-    let modules = modules();
-    let imports = imports(&modules);
-    let reach = |from: usize| {
-        let mut reached = BTreeSet::new();
-        let mut next = vec![from];
-        while let Some(file) = next.pop() {
-            next.extend(
-                imports[&file]
-                    .iter()
-                    .filter(|&&target| reached.insert(target)),
-            );
-        }
-        reached
-    };
-    let reached: BTreeMap<usize, BTreeSet<usize>> =
-        imports.keys().map(|&file| (file, reach(file))).collect();
-    let edges: Vec<String> = imports
-        .iter()
-        .flat_map(|(from, targets)| targets.iter().map(move |to| (from, to)))
-        .filter(|(from, to)| reached[to].contains(from))
-        .map(|(from, to)| format!("{} -> {}", modules[*from].file, modules[*to].file))
-        .collect();
-    assert!(
-        edges.is_empty(),
-        "imports that close a circle:\n{}",
-        edges.join("\n")
-    );
-}
-
-#[test]
-fn some_words_stand_only_where_they_may() {
-    for module in modules() {
-        for (word, places) in RESERVED {
-            let stands = module.says(word) && !places.contains(&module.layer());
-            // lib.rs and attributes name lints.
-            let is_lint = *word == "unsafe"
-                && !module.code.contains("unsafe {")
-                && !module.code.contains("unsafe fn");
-            assert!(
-                !stands || is_lint,
-                "{} has \"{word}\", which belongs into {places:?}",
-                module.file
-            );
-        }
-    }
-}
-
-/// The daemon runs no program: what asks systemctl is for the commands, and the errors that show its answer.
-#[test]
-fn the_daemon_does_not_reach_what_runs_a_program() {
-    let modules = modules();
-    let imports = imports(&modules);
-    let runs = |index: &usize| modules[*index].says("process::Command");
-    let runners: BTreeSet<usize> = imports.keys().copied().filter(runs).collect();
-    assert!(!runners.is_empty());
-    for (from, targets) in &imports {
-        let importer = modules[*from].layer();
-        for runner in targets.intersection(&runners) {
-            let same = importer == modules[*runner].layer();
-            let may = same || ["commands", "error", "lib"].contains(&importer);
-            let (from, to) = (&modules[*from].file, &modules[*runner].file);
-            assert!(may, "{from} imports {to}, which runs programs");
-        }
-    }
-}
-
-#[test]
-fn no_file_is_longer_than_400_lines() {
-    let mut files = Vec::new();
-    collect(Path::new("src"), &mut files);
-    let long: Vec<String> = files
-        .into_iter()
-        .map(|file| (fs::read_to_string(&file).unwrap().lines().count(), file))
-        .filter(|(lines, _)| *lines > 400)
-        .map(|(lines, file)| format!("{file} has {lines} lines"))
-        .collect();
-    assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
 #[test]
