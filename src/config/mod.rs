@@ -49,6 +49,7 @@ pub use load::{Loaded, NotifierConfig};
 pub use pattern::{NamePattern, PatternError};
 pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
+pub use suspect::perhaps_meant;
 pub use system::{System, SystemAction, WhenShort};
 pub use this_machine::idle_threshold;
 pub use thresholds::Thresholds;

@@ -237,9 +237,50 @@ fn regex_told(glob: Option<&str>) -> String {
     }
 }
 
+/// What may have been meant by a name that a process can have, where none has it now: several names, or a regular
+/// expression.
+pub fn perhaps_meant(name: &str) -> Option<String> {
+    if Suspicion::of(name, Compared::Name).is_some() {
+        return None;
+    }
+    let words: Vec<_> = name.split_whitespace().collect();
+    if let [first, _, ..] = words.as_slice() {
+        // What a program calls itself, as "tmux: server" does.
+        let is_title = first.ends_with(':');
+        let words: Vec<_> = words.iter().map(|word| shown(word)).collect();
+        return (!is_title)
+            .then(|| format!("it is one name, for several write {}", words.join(", ")));
+    }
+    let start = name.strip_suffix('+')?;
+    (!start.is_empty() && !start.ends_with('+')).then(|| {
+        let pattern = shown(&format!("{start}*"));
+        format!("the + stands for itself, for any text after it write {pattern}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_have_been_meant_is_said_of_a_name_that_can_be() {
+        for (text, meant) in [
+            (
+                "sshd bash",
+                Some("it is one name, for several write \"sshd\", \"bash\""),
+            ),
+            (
+                "foo+",
+                Some("the + stands for itself, for any text after it write \"foo*\""),
+            ),
+            ("sshd, bash", None),
+            ("tmux: server", None),
+            ("g++", None),
+            ("sshd", None),
+        ] {
+            assert_eq!(perhaps_meant(text).as_deref(), meant, "{text}");
+        }
+    }
 
     fn name(text: &str) -> Option<String> {
         Suspicion::of(text, Compared::Name).map(|found| found.told(Within::Whitelist))

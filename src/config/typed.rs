@@ -120,12 +120,32 @@ pub(super) fn list(text: &str) -> Option<String> {
     if parts.is_empty() || parts.iter().any(is_odd) {
         return None;
     }
-    let items = parts.iter().map(|part| match part.parse::<u32>() {
-        Ok(_) => part.clone(),
+    let item = |part: &str| match part.parse::<u32>() {
+        Ok(_) => part.to_owned(),
         Err(_) => shown(part),
-    });
-    let items: Vec<_> = items.collect();
-    Some(format!("[{}]", items.join(", ")))
+    };
+    let list = |parts: &mut dyn Iterator<Item = &str>| {
+        let items: Vec<_> = parts.map(item).collect();
+        format!("[{}]", items.join(", "))
+    };
+    let one_or_more = list(&mut parts.iter().map(String::as_str));
+    let [part] = parts.as_slice() else {
+        return Some(one_or_more);
+    };
+    // A name can have a blank in it.
+    let words: Vec<_> = part.split_whitespace().collect();
+    match words.as_slice() {
+        [first, _, ..] if !first.ends_with(':') => {
+            let several = list(&mut words.iter().copied());
+            let are_numbers = words.iter().all(|word| word.parse::<u32>().is_ok());
+            Some(if are_numbers {
+                several
+            } else {
+                format!("{several}, or {one_or_more} where it is one")
+            })
+        }
+        _ => Some(one_or_more),
+    }
 }
 
 /// `mon-fri`, `weekdays`, `sat, sun`: the days, each in quotes.
@@ -211,6 +231,13 @@ mod tests {
             (count, "unlimited", Some("0")),
             (count, "many", None),
             (list, "sshd, bash", Some("[\"sshd\", \"bash\"]")),
+            (
+                list,
+                "sshd bash",
+                Some("[\"sshd\", \"bash\"], or [\"sshd bash\"] where it is one"),
+            ),
+            (list, "tmux: server", Some("[\"tmux: server\"]")),
+            (list, "12 14", Some("[12, 14]")),
             (list, "[sshd, 'bash',]", Some("[\"sshd\", \"bash\"]")),
             (list, "1, 7", Some("[1, 7]")),
             (list, ",", None),

@@ -80,8 +80,7 @@ impl SystemFiles {
         })?;
         // Where PSI is switched off the file is there, and can't be read.
         let pressure = open(c"pressure/memory").and_then(|file| {
-            let mut buffer = [0; 256];
-            fs::read_again(file.as_fd(), &mut buffer)?;
+            fs::read_again(file.as_fd(), &mut [0; 256])?;
             Ok(file)
         });
         Ok(Self {
@@ -102,12 +101,11 @@ impl SystemFiles {
     /// Reads all of them.
     pub fn read(&mut self) -> SystemReading {
         let mut buffer = [0; 8192];
-        let levels = fs::read_again(self.meminfo.as_fd(), &mut buffer)
-            .map_or_else(|_| Levels::default(), parse::levels);
-        let stalled = self.pressure.as_ref().ok().and_then(|file| {
-            let text = fs::read_again(file.as_fd(), &mut buffer).ok()?;
-            system_parse::full_stall(text)
-        });
+        let levels = read_whole(&self.meminfo, &mut buffer);
+        let levels = levels.map_or_else(Levels::default, parse::levels);
+        let stalled = self.pressure.as_ref().ok();
+        let stalled = stalled.and_then(|file| read_whole(file, &mut buffer));
+        let stalled = stalled.and_then(system_parse::full_stall);
         let arc = self.arc_excess(&mut buffer);
         let swap = match levels.swap_free {
             Some(free) if free > Bytes::ZERO => self.swap_gain(free, &mut buffer),
@@ -127,7 +125,7 @@ impl SystemFiles {
     /// What no process can be killed for.
     pub fn other_memory(&self) -> OtherMemory {
         let mut buffer = [0; 8192];
-        let Ok(text) = fs::read_again(self.meminfo.as_fd(), &mut buffer) else {
+        let Some(text) = read_lines(&self.meminfo, &mut buffer) else {
             return OtherMemory::default();
         };
         let amount = |name| parse::amount(text, name).unwrap_or(Bytes::ZERO);
@@ -141,33 +139,43 @@ impl SystemFiles {
 
     /// The cache of ZFS is not in MemAvailable, and shrinks to its minimum when memory is needed.
     fn arc_excess(&self, buffer: &mut [u8]) -> Bytes {
-        let text = self
-            .arc
-            .as_ref()
-            .and_then(|file| fs::read_again(file.as_fd(), buffer).ok());
+        let text = self.arc.as_ref();
+        let text = text.and_then(|file| read_lines(file, buffer));
         text.and_then(system_parse::arc_excess)
             .unwrap_or(Bytes::ZERO)
     }
 
     /// What the free swap gains: all of a page on a disk, on zram what compressing it gains. `free` is all of it.
     fn swap_gain(&mut self, free: Bytes, buffer: &mut [u8]) -> Bytes {
-        let text = self
-            .swaps
-            .as_ref()
-            .and_then(|file| fs::read_again(file.as_fd(), buffer).ok());
+        let text = self.swaps.as_ref();
+        let text = text.and_then(|file| read_whole(file, buffer));
         let Some(text) = text else { return free };
         let mut gained = Bytes::ZERO;
         for swap in system_parse::swaps(text) {
             let gain = swap.zram.map_or(1.0, |number| {
                 let file = zram_file(&mut self.zram, self.block.as_ref(), number);
                 let mut buffer = [0; 256];
-                let text = file.and_then(|file| fs::read_again(file.as_fd(), &mut buffer).ok());
+                let text = file.and_then(|file| read_whole(file, &mut buffer));
                 text.and_then(system_parse::zram).map_or(UNKNOWN_GAIN, gain)
             });
             gained = gained.saturating_add(swap.free.part(gain));
         }
         gained.min(free)
     }
+}
+
+/// The text of a file; None where it fills the buffer, as something may be missing then.
+fn read_whole<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let size = buffer.len();
+    let text = fs::read_again(file.as_fd(), buffer).ok();
+    text.filter(|text| text.len() < size)
+}
+
+/// The lines of a file, as far as they are in the buffer as a whole: of a number that is cut nothing is known.
+fn read_lines<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let text = fs::read_again(file.as_fd(), buffer).ok()?;
+    let end = text.iter().rposition(|&byte| byte == b'\n');
+    text.get(..end.map_or(0, |end| end + 1))
 }
 
 /// The open mm_stat of a zram device; None where it can't be opened.
@@ -220,10 +228,8 @@ impl KernelKills {
     /// How many there were since the last call.
     pub fn take(&mut self) -> u64 {
         let mut buffer = [0; 16 * 1024];
-        let text = self
-            .vmstat
-            .as_ref()
-            .and_then(|file| fs::read_again(file.as_fd(), &mut buffer).ok());
+        let text = self.vmstat.as_ref();
+        let text = text.and_then(|file| read_lines(file, &mut buffer));
         let Some(kills) = text.and_then(system_parse::oom_kills) else {
             return 0;
         };

@@ -1,5 +1,5 @@
-//! Every file that is read into a fixed buffer, longer than that buffer: read whole where it is bounded, doubt where
-//! not.
+//! Every file of a process that is read into a fixed buffer, longer than that buffer: read whole where it is bounded,
+//! doubt where not. Those of the machine as a whole are in system_files/tests.rs.
 
 use super::*;
 use crate::quantities::{Bytes, Metric, Pid, Uid};

@@ -22,7 +22,7 @@ pub(crate) const CASES: &[Case] = cases![
 fn shows_each_value_and_what_it_means_now() {
     let sleeper = sleeper("sleeper-c");
     let config = Machine::of(
-        "[thresholds]\nram_gb_threshold = 0.0001\n[whitelist]\nnames = [\"sleeper-[c]\", \"no-such-name\"]\nusers = [\"no-such-user\", 0]\nprotect_root = false\n",
+        "[thresholds]\nram_gb_threshold = 0.0001\n[whitelist]\nnames = [\"sleeper-[c]\", \"no-such-name\", \"two names\"]\nusers = [\"no-such-user\", 0]\nprotect_root = false\n",
     );
     let file = config.config_file();
     let said = run(&["check", &file]);
@@ -35,6 +35,9 @@ fn shows_each_value_and_what_it_means_now() {
             sleeper.pid()
         ),
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
+        format!(
+            "\"two names\"     nothing now, it is one name, for several write \"two\", \"names\"  ({file}:4)\n"
+        ),
         "user \"no-such-user\" does not exist; the entry has no effect until it does\n".to_owned(),
         "ram_gb_threshold = 0.00GB is low: ".to_owned(),
         "memory is short with less than ".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::matches::{Match, matching, shown};
 use crate::commands::config_line::from;
-use crate::config::{Whitelist, Written};
+use crate::config::{Whitelist, Written, perhaps_meant};
 use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::policy::{NamedBy, Policy, name_of};
@@ -37,6 +37,9 @@ pub(super) struct Listed {
     /// Where it matches nothing: the processes whose executable has such a name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     by_executable: Vec<Pid>,
+    /// What may have been meant by a name that no process has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perhaps_meant: Option<String>,
 }
 
 pub(super) fn list(
@@ -67,6 +70,7 @@ pub(super) fn list(
             unseen: false,
             thread_of: None,
             by_executable: Vec::new(),
+            perhaps_meant: None,
         }
     };
     let mut executables = None;
@@ -101,10 +105,14 @@ pub(super) fn list(
             matches!(name_of(name, facts), Some((NamedBy::Start, _)))
                 && policy.refuted_name(process).is_none()
         };
+        let refuted = matching(processes, spelling, is_refuted).len();
+        let is_unknown = matches.is_empty() && by_executable.is_empty() && refuted == 0;
+        let perhaps_meant = is_unknown.then(|| perhaps_meant(name.text())).flatten();
         entries.push(Listed {
             by_executable,
+            perhaps_meant,
             cut: matching(processes, spelling, is_cut).len(),
-            refuted: matching(processes, spelling, is_refuted).len(),
+            refuted,
             ..entry("names", index, matches, true)
         });
     }
@@ -155,7 +163,10 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                 ", protected as a name of 15 bytes may be the beginning of this one ({} of them)",
                 entry.cut
             ),
-            _ => String::new(),
+            _ => {
+                let meant = entry.perhaps_meant.as_ref();
+                meant.map_or(String::new(), |meant| format!(", {meant}"))
+            }
         };
         writeln!(
             out,

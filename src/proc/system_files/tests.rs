@@ -90,3 +90,65 @@ fn kills_of_the_kernel_count_from_the_start() {
     let root = ProcRoot::open(directory.path(), 4096).unwrap();
     assert_eq!(KernelKills::new(&root).take(), 0);
 }
+
+/// A figure that is missing, or cut, does not make less of what is left.
+#[test]
+fn what_fills_its_buffer_is_doubt() {
+    let long = |text: &str, size: usize| {
+        let filling = "X: 1 kB\n".repeat(size / 8 + 1);
+        text.to_owned() + &filling
+    };
+    let (_directory, mut files) = machine(&[("meminfo", &long(MEMINFO, 8192))]);
+    assert_eq!(files.read(), SystemReading::default());
+    assert_eq!(files.other_memory().shared, Bytes::from_kib(5));
+
+    let swap = |device: &str| format!("{device} partition 8388608 4194304 -2\n");
+    let swaps = "Filename Type Size Used Priority\n".to_owned() + &swap("/dev/zram0").repeat(300);
+    let (_directory, mut files) = machine(&[
+        ("meminfo", MEMINFO),
+        ("swaps", &swaps),
+        (
+            "block/zram0/mm_stat",
+            &long("4194304 4194304 4194304 0\n", 256),
+        ),
+        (
+            "pressure/memory",
+            &long("full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n", 8192),
+        ),
+    ]);
+    let reading = files.read();
+    assert_eq!(reading.left, Some(Bytes::new(5 * GB)), "all that is free");
+    assert_eq!(reading.stalled, None);
+
+    let (_directory, mut files) = machine(&[
+        ("meminfo", MEMINFO),
+        ("swaps", &format!("Filename\n{}", swap("/dev/zram0"))),
+        ("block/zram0/mm_stat", &"1".repeat(1000)),
+    ]);
+    assert_eq!(files.read().left, Some(Bytes::new(3 * GB)), "half of it");
+
+    // A number at the end of the buffer may go on.
+    let arc = |size: usize| {
+        let head = "c_min 4 1048576\n";
+        let lines = "x 4 1\n".repeat((size - head.len() - 6) / 6);
+        let blanks = " ".repeat((size - head.len() - 6) % 6);
+        format!("{head}{lines}{blanks}size 4 9000000\nrest 4 1\n")
+    };
+    let (_directory, mut files) =
+        machine(&[("meminfo", MEMINFO), ("spl/kstat/zfs/arcstats", &arc(8192))]);
+    assert_eq!(files.read().available, Some(Bytes::new(GB)));
+
+    let (directory, _files) = machine(&[("meminfo", MEMINFO), ("vmstat", "oom_kill 7\n")]);
+    let root = ProcRoot::open(directory.path(), 4096).unwrap();
+    let mut kills = KernelKills::new(&root);
+    let text = "x 1234\n".repeat(16 * 1024 / 7 - 1);
+    let blanks = " ".repeat(16 * 1024 - text.len() - 11);
+    fs::write(
+        directory.path().join("vmstat"),
+        format!("{text}{blanks}oom_kill 999\n"),
+    )
+    .unwrap();
+    assert_eq!(kills.take(), 0, "99 of 999 were read");
+    fs::write(directory.path().join("vmstat"), "oom_kill 9\n").unwrap();
+    assert_eq!(kills.take(), 2);
+}
