@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     where_nothing_is_over_it_kills,
     where_something_is_over_it_is_a_dry_run,
     a_group_makes_it_a_dry_run_too,
+    thresholds_that_are_off_are_not_raised,
     the_message_has_ten_lines_at_most,
     a_service_that_does_not_run_would_kill,
     a_file_of_the_administrator_decides,
@@ -135,8 +136,21 @@ fn a_group_makes_it_a_dry_run_too() {
     assert!(check.contains("(1 process would be killed)"), "{check}");
 }
 
-fn the_message_has_ten_lines_at_most() {
+/// A threshold of 50% would be one more, and kill what nothing kills now.
+fn thresholds_that_are_off_are_not_raised() {
     install();
+    on_a_small_machine();
+    administrator("thresholds", "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\n");
+    administrator(
+        "groups",
+        "[[group]]\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.06\n",
+    );
+    let lines = first_install();
+    let is_offer = |line: &&String| line.starts_with("echo ");
+    assert_eq!(lines.iter().find(is_offer), None, "{lines:#?}");
+}
+
+fn on_a_small_machine() {
     let small = "MemTotal: 700000 kB\nMemFree: 300000 kB\nMemAvailable: 400000 kB\n";
     fs::write("/run/meminfo", small).expect("this test's own");
     os::mount(
@@ -146,6 +160,11 @@ fn the_message_has_ten_lines_at_most() {
         libc::MS_BIND,
         "",
     );
+}
+
+fn the_message_has_ten_lines_at_most() {
+    install();
+    on_a_small_machine();
     administrator("thresholds", "[thresholds]\nram_percent_threshold = 3\n");
     let _hogs: Vec<_> = (0..8).map(|_| Hog::new().start()).collect();
     let lines = first_install();
