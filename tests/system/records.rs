@@ -5,7 +5,8 @@ use crate::harness::hog::Hog;
 use crate::harness::machine::{Daemon, Machine, program, until};
 use crate::harness::os;
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc;
 use std::{fs, thread};
@@ -13,6 +14,7 @@ use std::{fs, thread};
 pub(crate) const CASES: &[Case] = cases![
     json_log,
     no_arguments_where_all_can_read_them,
+    no_arguments_in_what_is_no_file,
     notifier_is_handed_events,
     notifier_tells,
     notifier_that_does_not_read,
@@ -90,6 +92,28 @@ fn no_arguments_where_all_can_read_them() {
         assert_eq!(log.contains("secret"), is_shown, "{log}");
         assert!(!daemon.stderr().contains("secret"));
     }
+}
+
+/// Who reads at the other end, and keeps it where, is not known.
+fn no_arguments_in_what_is_no_file() {
+    let machine = Machine::new().with("settings.log_format", "\"json\"");
+    os::make_pipe(&machine.log_path());
+    let mut end = fs::File::options();
+    let end = end.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+    let mut end = end.open(machine.log_path()).expect("a pipe of ours");
+    let mut hog = Hog::new().argv0("--password=secret").start();
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    let mut read = Vec::new();
+    until("its exit is in the pipe", || {
+        // All that is there, up to "nothing now".
+        let _ = end.read_to_end(&mut read);
+        String::from_utf8_lossy(&read).contains("\"event\":\"ended\"")
+    });
+    daemon.stop();
+    let log = String::from_utf8_lossy(&read);
+    assert!(log.contains("\"event\":\"killing\""), "{log}");
+    assert!(!log.contains("secret"), "{log}");
 }
 
 /// A machine with notifications, and where its notifier would listen.

@@ -27,8 +27,8 @@ struct FileId {
     inode: u64,
 }
 
-impl From<Metadata> for FileId {
-    fn from(metadata: Metadata) -> Self {
+impl From<&Metadata> for FileId {
+    fn from(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -57,26 +57,19 @@ impl LogFile {
     /// Closes the file and opens what is at the path now.
     pub(super) fn reopen(&mut self) {
         self.open = None;
-        if let Err(error) = self.try_open() {
+        if let Err(error) = self.try_open(None) {
             self.health.note(Err(error), 0);
         }
     }
 
     fn try_write(&mut self, record: &Record<'_>, format: LogFormat) -> io::Result<()> {
-        let at_path = fs::metadata(&self.path).ok().map(FileId::from);
-        if self.open.as_ref().map(|(_, id)| *id) != at_path {
-            self.open = None;
-        }
-        let id = self.try_open()?;
+        let metadata = self.try_open(fs::metadata(&self.path).ok())?;
+        let id = FileId::from(&metadata);
         self.line.clear();
         if self.torn == Some(id) {
             self.line.push(b'\n');
         }
-        let arguments = match &self.open {
-            Some((file, _)) if format == LogFormat::Json => arguments_in(file)?,
-            _ => Arguments::LeftOut,
-        };
-        line::append(&mut self.line, record, format, arguments)?;
+        line::append(&mut self.line, record, format, arguments_in(&metadata))?;
         if let Some((file, _)) = &mut self.open {
             write_whole(file, &self.line).map_err(|Torn { error, part_left }| {
                 self.torn = part_left.then_some(id).or(self.torn);
@@ -87,9 +80,14 @@ impl LogFile {
         Ok(())
     }
 
-    fn try_open(&mut self) -> io::Result<FileId> {
-        if let Some((_, id)) = self.open {
-            return Ok(id);
+    /// Opens what is at the path, unless it is open already: `at_path` is what is there now. Returns what is open.
+    fn try_open(&mut self, at_path: Option<Metadata>) -> io::Result<Metadata> {
+        let open = self.open.take();
+        if let (Some((file, id)), Some(metadata)) = (open, at_path) {
+            if id == FileId::from(&metadata) {
+                self.open = Some((file, id));
+                return Ok(metadata);
+            }
         }
         let mut flags = libc::O_NOCTTY | libc::O_NONBLOCK;
         if effective_uid() == Uid::ROOT {
@@ -114,9 +112,9 @@ impl LogFile {
             .mode(0o640)
             .custom_flags(flags)
             .open(&self.path)?;
-        let id = FileId::from(file.metadata()?);
-        self.open = Some((file, id));
-        Ok(id)
+        let metadata = file.metadata()?;
+        self.open = Some((file, FileId::from(&metadata)));
+        Ok(metadata)
     }
 }
 
@@ -139,14 +137,14 @@ impl Output for LogFile {
     }
 }
 
-/// They are left out of a file that every user can read.
-fn arguments_in(file: &File) -> io::Result<Arguments> {
-    let is_readable_by_all = file.metadata()?.mode() & 0o004 != 0;
-    Ok(if is_readable_by_all {
-        Arguments::LeftOut
-    } else {
+/// They are left out of a file that every user can read, and of what is no file: who reads at the other end of a pipe or
+/// a terminal, and keeps it where, is not known.
+fn arguments_in(metadata: &Metadata) -> Arguments {
+    if metadata.is_file() && metadata.mode() & 0o004 == 0 {
         Arguments::Shown
-    })
+    } else {
+        Arguments::LeftOut
+    }
 }
 
 /// Why a line is not in the file, and whether a part of it still is.
