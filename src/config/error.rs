@@ -78,6 +78,14 @@ pub(super) enum WarningKind {
     BesideProtect(&'static str),
     /// A group that is measured by anonymous memory.
     GroupAnon,
+    /// The group with this label is only reported, although its action is to kill.
+    ReportedGroup(String),
+    /// The threshold of a group is not below what all processes together can have on this machine.
+    IdleGroup {
+        label: String,
+        threshold: Bytes,
+        most: Bytes,
+    },
     /// The schedule with this number, from 1, changes nothing.
     IdleSchedule(usize, Effect),
     /// The configuration file has no content.
@@ -257,6 +265,20 @@ impl fmt::Display for Warning {
             WarningKind::GroupAnon => f.write_str(
                 "metric = \"anon\" counts what forked processes share once for each of them, so that a \
                  group of them is over its threshold too early: \"pss\" divides it among them",
+            ),
+            WarningKind::ReportedGroup(label) => write!(
+                f,
+                "group {label} is only reported: only_below_available_percent = 0 lets nothing be \
+                 killed for it"
+            ),
+            WarningKind::IdleGroup {
+                label,
+                threshold,
+                most,
+            } => write!(
+                f,
+                "group {label} has a threshold of {threshold}, and all processes together can have \
+                 {most} here: it is never over it, and has no effect"
             ),
             WarningKind::IdleSchedule(number, Effect::Covered) => write!(
                 f,

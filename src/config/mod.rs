@@ -51,7 +51,7 @@ pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use suspect::perhaps_meant;
 pub use system::{System, SystemAction, WhenShort};
-pub use this_machine::idle_threshold;
+pub use this_machine::idle_thresholds;
 pub use thresholds::Thresholds;
 pub use users::{UserList, UserLookup};
 pub use whitelist::{User, UserMatch, Whitelist};

@@ -3,7 +3,7 @@
 
 use super::configuration::Config;
 use super::error::{Effect, Warning, WarningKind};
-use super::group::Group;
+use super::group::{Group, GroupAction};
 use super::keys::RULE;
 use super::rule::{Action, Matcher, Rule};
 use super::schedule;
@@ -13,7 +13,7 @@ use super::suspect::{Compared, Suspicion, Within};
 use super::written::Written;
 use crate::quantities::Metric;
 
-/// Those of the whitelist, the schedules and the mail server.
+/// Those of the whitelist, the schedules, the groups and the mail server.
 pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
     let mut found = Vec::new();
     for (index, name) in config.whitelist.names.iter().enumerate() {
@@ -49,6 +49,16 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
             found.push(Warning {
                 location: schedule.location.clone(),
                 kind: WarningKind::IdleSchedule(index + 1, effect),
+            });
+        }
+    }
+    for group in &config.groups {
+        let available = group.only_below_available;
+        let available = available.unwrap_or(config.only_below_available);
+        if group.action == GroupAction::Kill && available.get() <= 0.0 {
+            found.push(Warning {
+                location: group.location.clone(),
+                kind: WarningKind::ReportedGroup(group.label().to_owned()),
             });
         }
     }

@@ -6,7 +6,7 @@ use super::configuration::{Config, Origin};
 use super::error::{Location, Warning, WarningKind};
 use super::pattern::NamePattern;
 use super::written::Written;
-use crate::quantities::Bytes;
+use crate::quantities::{Bytes, Metric};
 use std::path::{Path, PathBuf};
 
 /// The configuration without any file.
@@ -37,9 +37,37 @@ pub(super) fn names_gone(config: &Config, written: &Written) -> Option<Warning> 
     })
 }
 
+/// The thresholds that never decide on a machine with so much memory, of which all processes together can have `most`
+/// by PSS; None where that has no bound.
+pub fn idle_thresholds(
+    config: &Config,
+    written: &Written,
+    total: Bytes,
+    most: Option<Bytes>,
+) -> Vec<Warning> {
+    let mut found: Vec<_> = idle_threshold(config, written, total).into_iter().collect();
+    // Each page is in one PSS, or in several by its parts. RSS counts it in each process that has it, and so do the
+    // figures of anonymous memory, for the pages that forks have in common.
+    let groups = config.groups.iter();
+    let groups = groups.filter(|group| group.metric == Metric::Pss);
+    found.extend(groups.filter_map(|group| {
+        let threshold = group.thresholds.lowest(total);
+        let most = most.filter(|most| threshold >= *most)?;
+        Some(Warning {
+            location: group.location.clone(),
+            kind: WarningKind::IdleGroup {
+                label: group.label().to_owned(),
+                threshold,
+                most,
+            },
+        })
+    }));
+    found
+}
+
 /// The threshold of `[thresholds]` that a file sets and that never decides on a machine with so much memory, since the
 /// other one is always crossed first.
-pub fn idle_threshold(config: &Config, written: &Written, total: Bytes) -> Option<Warning> {
+fn idle_threshold(config: &Config, written: &Written, total: Bytes) -> Option<Warning> {
     let (thresholds, default) = (config.base_thresholds, built_in()?.base_thresholds);
     let percent = thresholds.percent_of(total)?;
     let amount = thresholds.amount()?;
@@ -139,7 +167,8 @@ mod tests {
         let lookup = |name: &str| Ok((name == "root").then_some(Uid::ROOT));
         let loaded = Config::parse(text.as_bytes(), origin, &lookup).unwrap();
         let total = Bytes::from_gb(23.5).unwrap();
-        let idle = idle_threshold(&loaded.config, &loaded.written, total);
+        let most = Bytes::from_gb(30.0);
+        let idle = idle_thresholds(&loaded.config, &loaded.written, total, most);
         let mut all = executables(&loaded.config);
         all.extend(names_gone(&loaded.config, &loaded.written));
         all.extend(idle);
@@ -170,6 +199,32 @@ mod tests {
         assert!(said.contains("\"(sd-pam)\", \"login\""), "{said}");
         assert!(!said.contains("\"sshd-*\""), "{said}");
         assert_eq!(warnings(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_group_whose_members_have_less_together_is_told() {
+        for (keys, is_idle) in [
+            ("ram_gb_threshold = 25", false),
+            ("ram_gb_threshold = 30", true),
+            ("ram_gb_threshold = 30\nram_percent_threshold = 50", false),
+            // Ten forks that share 4 GB have 40 by it.
+            ("ram_gb_threshold = 30\nmetric = \"anon\"", false),
+            ("ram_gb_threshold = 30\nmetric = \"rss\"", false),
+        ] {
+            let said = warnings(&format!("[[group]]\nby = \"user\"\n{keys}\n")).join("\n");
+            let expected = "c.toml:1:1: group user has a threshold of 30.00GB, and all processes together can have \
+                            30.00GB here: it is never over it, and has no effect";
+            assert_eq!(said.contains(expected), is_idle, "{keys}: {said}");
+            assert_eq!(said.contains("no effect"), is_idle, "{keys}: {said}");
+        }
+        let said = warnings(
+            "[thresholds]\nonly_below_available_percent = 0\n[[group]]\nby = \"user\"\nram_gb_threshold = 9\n",
+        );
+        assert!(
+            said.concat()
+                .contains("c.toml:3:1: group user is only reported"),
+            "{said:?}"
+        );
     }
 
     #[test]

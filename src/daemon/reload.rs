@@ -3,7 +3,7 @@
 
 use super::state;
 use crate::cli::RunOptions;
-use crate::config::{Config, Error, Loaded, idle_threshold};
+use crate::config::{Config, Error, Loaded, idle_thresholds};
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
 use crate::proc::Sampler;
@@ -66,7 +66,9 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     reporter.set_report_interval(config.report_interval);
     reporter.metrics().note_config(&config);
     let memory = sampler.memory().ok();
-    let idle = memory.and_then(|memory| idle_threshold(&config, &written, memory.total));
+    let idle = memory.map_or(Vec::new(), |memory| {
+        idle_thresholds(&config, &written, memory.total, memory.most_pss())
+    });
     for warning in warnings.iter().chain(&idle) {
         reporter.emit(&Event::ConfigWarning(warning));
     }

@@ -54,6 +54,13 @@ impl SystemMemory {
         })
     }
 
+    /// What all processes together have at most by PSS, in RAM and in swap. None while reserved huge pages are in use,
+    /// which no PSS divides.
+    pub fn most_pss(&self) -> Option<Bytes> {
+        let is_divided = self.huge_used == Bytes::ZERO;
+        is_divided.then(|| self.total.saturating_add(self.swap_total))
+    }
+
     /// MemTotal - MemAvailable.
     pub fn used(&self) -> Option<Bytes> {
         self.available

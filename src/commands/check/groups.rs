@@ -2,12 +2,12 @@
 
 use crate::commands::config_line::from;
 use crate::commands::group_row::GroupRow;
-use crate::config::{Group, GroupAction, GroupBy};
+use crate::config::GroupBy;
 use crate::escape::OneLine;
 use crate::policy::Policy;
 use crate::policy::groups::GroupKey;
-use crate::proc::{SystemMemory, cgroup};
-use crate::quantities::{Bytes, Metric};
+use crate::proc::cgroup;
+use crate::quantities::Bytes;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -58,33 +58,6 @@ pub(super) fn list(policy: &Policy, rows: &[GroupRow], total: Bytes) -> Vec<Grou
         }
     });
     entries.collect()
-}
-
-/// The groups that can't be over their thresholds on this machine, or that nothing is ever killed for.
-pub(super) fn without_effect(policy: &Policy, memory: &SystemMemory) -> Vec<String> {
-    let about = |group: &Group| {
-        let (label, threshold) = (group.label(), group.thresholds.lowest(memory.total));
-        // Each page is in one PSS, or in several by its parts; RSS counts it in each process that has it.
-        let most = match group.metric {
-            Metric::Pss => Some(memory.total),
-            Metric::Anon => Some(memory.total.saturating_add(memory.swap_total)),
-            Metric::Rss => None,
-        };
-        if let Some(most) = most.filter(|most| threshold >= *most) {
-            return Some(format!(
-                "group {label} has a threshold of {threshold}, and there are {most} here: it is never over it, and has no \
-                 effect"
-            ));
-        }
-        let is_killing = group.action == GroupAction::Kill;
-        let available = policy.group_criteria(group).only_below_available;
-        (is_killing && available.get() <= 0.0).then(|| {
-            format!(
-                "group {label} is only reported: only_below_available_percent = 0 lets nothing be killed for it"
-            )
-        })
-    };
-    policy.config.groups.iter().filter_map(about).collect()
 }
 
 /// The users whose slice has a MemoryMax= below the threshold of their group: the kernel acts there first.

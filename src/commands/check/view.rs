@@ -9,7 +9,7 @@ use crate::commands::group_row::GroupRow;
 use crate::commands::hidepid::hidepid_note;
 use crate::commands::peers::{self, Peer};
 use crate::config::schedule::WeekMinute;
-use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_threshold};
+use crate::config::{DryRun, Entry, Origin, System, Warning, Written, idle_thresholds};
 use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::policy::Policy;
@@ -185,8 +185,9 @@ impl CheckReport {
             peers: checked.peers.to_vec(),
             notes: checked.warnings.iter().map(ToString::to_string).collect(),
         };
-        let idle = idle_threshold(config, written, snapshot.memory.total);
-        report.notes.extend(idle.map(|idle| idle.to_string()));
+        let memory = &snapshot.memory;
+        let idle = idle_thresholds(config, written, memory.total, memory.most_pss());
+        report.notes.extend(idle.iter().map(ToString::to_string));
         report.add_notes(checked);
         report
     }
@@ -210,9 +211,6 @@ impl CheckReport {
         }
         let files = super::output_files::notes(&checked.policy.config, checked.unit);
         self.notes.extend(files);
-        let memory = &checked.snapshot.memory;
-        let without_effect = super::groups::without_effect(checked.policy, memory);
-        self.notes.extend(without_effect);
         self.notes
             .extend(super::groups::notes(checked.policy, checked.groups));
         let untrusted = checked.untrusted_commands.iter();
