@@ -3,7 +3,7 @@
 
 use super::row::{Row, Word};
 use super::view::ScanReport;
-use crate::config::{Action, Config, GroupAction, Rule, Thresholds};
+use crate::config::{Action, Config, Group, GroupAction, Rule, Schedule, SystemAction, Thresholds};
 use crate::policy::Policy;
 use crate::quantities::{Bytes, Metric, Percent, Uid};
 use std::fmt::Write;
@@ -44,10 +44,12 @@ impl ScanReport {
 /// own`.
 fn limit(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
-    let thresholds = config.thresholds;
     let mut text = "any process over ".to_owned();
-    if thresholds == Thresholds::default() {
-        text.push_str("a threshold of a rule or group");
+    if config.thresholds.are_off() {
+        text = match elsewhere(config) {
+            Some(others) => others,
+            None => return "no process".to_owned(),
+        };
     } else {
         write_general(&mut text, config, total);
     }
@@ -59,6 +61,35 @@ fn limit(policy: &Policy, total: Bytes) -> String {
     });
     text.push_str(&others(config));
     text
+}
+
+/// `any process over a threshold of a rule, group or schedule`: what kills where both of `[thresholds]` are off; None
+/// where nothing does.
+fn elsewhere(config: &Config) -> Option<String> {
+    let (rules, groups) = others_that_kill(config);
+    let has_threshold = |schedule: &Schedule| schedule.thresholds.is_some_and(is_on);
+    let tables = [
+        (rules > 0, "rule"),
+        (groups > 0, "group"),
+        (config.schedules.iter().any(has_threshold), "schedule"),
+    ];
+    let tables = tables.iter().filter(|(is_there, _)| *is_there);
+    let tables: Vec<_> = tables.map(|(_, table)| *table).collect();
+    match tables.split_last() {
+        None => (config.system.action == SystemAction::Kill)
+            .then(|| "any process only while the machine is short of memory".to_owned()),
+        Some((last, [])) => Some(format!("any process over a threshold of a {last}")),
+        Some((last, first)) => {
+            let first = first.join(", ");
+            Some(format!(
+                "any process over a threshold of a {first} or {last}"
+            ))
+        }
+    }
+}
+
+fn is_on(thresholds: Thresholds) -> bool {
+    !thresholds.are_off()
 }
 
 /// The lower one of `[thresholds]`, and when a process is killed that is over it.
@@ -87,17 +118,7 @@ fn write_general(text: &mut String, config: &Config, total: Bytes) {
 
 /// `; 2 rules and 1 group have thresholds of their own`: what kills by another threshold than that of `[thresholds]`.
 fn others(config: &Config) -> String {
-    let is_other = |rule: &&Rule| {
-        rule.action == Action::Kill
-            && (rule.thresholds.is_some()
-                || rule.metric.is_some()
-                || rule.sustained.is_some()
-                || rule.only_below_available.is_some())
-    };
-    let rules = config.rules.iter().filter(is_other).count();
-    let groups = config.groups.iter();
-    let groups = groups.filter(|group| group.action == GroupAction::Kill);
-    let groups = groups.count();
+    let (rules, groups) = others_that_kill(config);
     let counted = |count: usize, what: &str| match count {
         0 => None,
         1 => Some(format!("1 {what}")),
@@ -110,6 +131,15 @@ fn others(config: &Config) -> String {
         1 => format!("; {} has a threshold of its own", both.concat()),
         _ => format!("; {} have thresholds of their own", both.join(" and ")),
     }
+}
+
+/// How many rules with thresholds of their own kill, and how many groups.
+fn others_that_kill(config: &Config) -> (usize, usize) {
+    let is_other = |rule: &&Rule| rule.action == Action::Kill && rule.thresholds.is_some_and(is_on);
+    let is_killing = |group: &&Group| group.action == GroupAction::Kill;
+    let rules = config.rules.iter().filter(is_other);
+    let groups = config.groups.iter().filter(is_killing);
+    (rules.count(), groups.count())
 }
 
 fn gb(bytes: Bytes) -> String {
@@ -155,12 +185,17 @@ mod tests {
                 "any process over 2.00 GB, root's too, but none that is protected",
             ),
             (
-                "[[rule]]\nname = \"a\"\nsustained = 9\n[[rule]]\nname = \"b\"\naction = \"warn\"\n",
+                "[[rule]]\nname = \"a\"\nsustained = 9\nonly_below_available_percent = 20\n",
+                64.0,
+                "any process over 2.00 GB, root's too, but none that is protected",
+            ),
+            (
+                "[[rule]]\nname = \"a\"\nram_gb_threshold = 9\n[[rule]]\nname = \"b\"\naction = \"warn\"\n",
                 64.0,
                 "any process over 2.00 GB, root's too, but none that is protected; 1 rule has a threshold of its own",
             ),
             (
-                "[[rule]]\nname = \"a\"\nmetric = \"pss\"\n[[rule]]\nname = \"b\"\nram_gb_threshold = 4\n\
+                "[[rule]]\nname = \"a\"\nram_percent_threshold = 4\n[[rule]]\nname = \"b\"\nram_gb_threshold = 4\n\
                  [[group]]\nby = \"user\"\nram_gb_threshold = 9\n\
                  [[group]]\nlabel = \"x\"\nby = \"user\"\nram_gb_threshold = 8\naction = \"warn\"\n",
                 64.0,
@@ -170,7 +205,32 @@ mod tests {
                 "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf, sustained = 60 }\n\
                  group = [{ by = \"user\", ram_gb_threshold = 8 }]\n",
                 64.0,
-                "any process over a threshold of a rule or group, root's too, but none that is protected; 1 group has a threshold of its own",
+                "any process over a threshold of a group, root's too, but none that is protected; 1 group has a threshold of its own",
+            ),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf }\n\
+                 rule = [{ name = \"a\", ram_gb_threshold = 8 }, { name = \"b\", sustained = 8 }]\n\
+                 group = [{ by = \"user\", ram_gb_threshold = 8 }]\n\
+                 schedule = [{ from = \"22:00\", to = \"06:00\", ram_gb_threshold = 8 }]\n",
+                64.0,
+                "any process over a threshold of a rule, group or schedule, root's too, but none that is protected; 1 rule and 1 group have thresholds of their own",
+            ),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf }\n\
+                 schedule = [{ from = \"22:00\", to = \"06:00\", ram_gb_threshold = 8 }]\n",
+                64.0,
+                "any process over a threshold of a schedule, root's too, but none that is protected",
+            ),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf }\nsystem = { action = \"kill\" }\n",
+                64.0,
+                "any process only while the machine is short of memory, root's too, but none that is protected",
+            ),
+            (
+                "thresholds = { ram_percent_threshold = 100, ram_gb_threshold = inf }\n\
+                 group = [{ by = \"user\", ram_gb_threshold = 8, action = \"warn\" }]\n",
+                64.0,
+                "no process",
             ),
             (
                 "[thresholds]\nram_percent_threshold = 100\nmetric = \"pss\"\nsustained = 60\nonly_below_available_percent = 20\n[whitelist]\nprotect_root = true\n",
