@@ -7,10 +7,10 @@ use crate::cli::RunOptions;
 use crate::config::{Config, LoadedFile};
 use crate::events::Reporter;
 use crate::policy::system_guard::Level;
-use crate::policy::{Decision, Delay, Kill, Ledger, Policy, Stage};
+use crate::policy::{Decision, Delay, Ledger, Policy, Stage};
 use crate::proc::{Process, Sampler};
 use crate::quantities::{Now, Pid};
-use crate::state::status::{DaemonStatus, ProcessNote, ShortageNote, Waiting};
+use crate::state::status::{DaemonStatus, ProcessNote, RecentKill, ShortageNote, Waiting};
 use crate::sys;
 use crate::sys::clock::unix_seconds;
 use std::path::absolute;
@@ -116,8 +116,13 @@ pub(super) fn write_victims(
         })
     });
     let waiting = waiting.collect();
-    let kills = || ledger.kills_within_minute(now.monotonic);
-    let at = |kill: Kill| now.wall - now.monotonic.saturating_duration_since(kill.at);
+    let kills = ledger.kills_within_minute(now.monotonic);
+    let kills = kills.map(|kill| RecentKill {
+        at: unix_seconds(now.wall - now.monotonic.saturating_duration_since(kill.at)),
+        uid: Some(kill.uid.get()),
+        anonymous_bytes: Some(kill.anonymous.get()),
+    });
+    let kills = kills.collect();
     let victims = ledger.victims().iter().map(|victim| {
         let stage = match victim.stage {
             Stage::Terminating => "sent SIGTERM",
@@ -128,8 +133,7 @@ pub(super) fn write_victims(
     });
     let victims = victims.collect();
     let status = reporter.status();
-    status.recent_kills = kills().map(at).map(unix_seconds).collect();
-    status.recent_kill_users = kills().map(|kill| kill.uid.get()).collect();
+    status.recent_kills = kills;
     status.victims = victims;
     status.waiting = waiting;
     reporter.write_status();

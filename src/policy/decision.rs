@@ -4,7 +4,6 @@ use super::criteria::{Criteria, Policy};
 use super::ledger::Ledger;
 use super::protections::Protection;
 use super::verdict::{Breach, Delay, Threshold, Verdict};
-use super::victim::Kill;
 use crate::proc::{Process, SystemMemory};
 use crate::quantities::{Bytes, Now, Percent};
 use std::time::Instant;
@@ -155,7 +154,7 @@ impl Policy {
     /// Whether a process that the limit protects is killed all the same, if it is the largest: it has more than twice
     /// the anonymous memory of each of those that have used up the limit, so that no small ones can shelter it.
     pub fn is_above_limit(&self, process: &Process, ledger: &Ledger, now: &Now) -> bool {
-        let kills = kills_of_user(process, ledger, now);
+        let kills = ledger.kills_of_user(process, now);
         let largest = kills.map(|kill| kill.anonymous).max().unwrap_or_default();
         process.anonymous() > largest.saturating_add(largest)
     }
@@ -173,17 +172,8 @@ impl Policy {
         let limit = self.config.max_kills_per_minute;
         limit
             .filter(|_| !memory.is_short() && !ledger.is_short)
-            .is_some_and(|limit| {
-                kills_of_user(process, ledger, now).count() >= limit.get() as usize
-            })
+            .is_some_and(|limit| ledger.kills_of_user(process, now).count() >= limit.get() as usize)
     }
-}
-
-/// The kills of the last minute of the user of this process.
-fn kills_of_user(process: &Process, ledger: &Ledger, now: &Now) -> impl Iterator<Item = Kill> {
-    let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
-    let kills = ledger.kills_within_minute(now.monotonic);
-    kills.filter(move |kill| Some(kill.uid) == uid)
 }
 
 /// Why a process is not killed before some later time; None where it is killed now.

@@ -54,6 +54,15 @@ impl Ledger {
         }
     }
 
+    /// One that knows of these kills alone, the oldest first, and of nothing else that was done before.
+    pub fn of_kills(kills: impl IntoIterator<Item = Kill>, is_short: bool) -> Self {
+        Self {
+            kills: kills.into_iter().collect(),
+            is_short,
+            ..Self::default()
+        }
+    }
+
     /// Whether this process was sent SIGTERM already.
     pub fn is_victim(&self, key: ProcessKey) -> bool {
         self.keys.contains(&key)
@@ -75,6 +84,13 @@ impl Ledger {
     pub fn kills_within_minute(&self, now: Instant) -> impl Iterator<Item = Kill> {
         let kills = self.kills.iter().copied();
         kills.filter(move |kill| now.duration_since(kill.at) < MINUTE)
+    }
+
+    /// Those of the user of this process.
+    pub fn kills_of_user(&self, process: &Process, now: &Now) -> impl Iterator<Item = Kill> {
+        let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
+        let kills = self.kills_within_minute(now.monotonic);
+        kills.filter(move |kill| Some(kill.uid) == uid)
     }
 
     /// A process was sent SIGTERM. Returns what comes back as often as it is killed, where it is that.

@@ -75,13 +75,51 @@ pub struct DaemonStatus {
     /// The groups over their thresholds.
     #[serde(default)]
     pub groups: Vec<GroupOver>,
-    /// When processes were killed within the last minute.
+    /// The processes that were killed within the last minute.
     #[serde(default, alias = "asked")]
-    pub recent_kills: Vec<u64>,
-    /// The uids of those, in the same order: the limit of kills counts those of each user apart. Empty where an earlier
-    /// daemon wrote this.
-    #[serde(default)]
-    pub recent_kill_users: Vec<u32>,
+    pub recent_kills: Vec<RecentKill>,
+}
+
+/// A process that was killed within the last minute, as the limit of kills counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenKill")]
+pub struct RecentKill {
+    /// When it was sent SIGTERM.
+    pub at: u64,
+    /// Its user; None where an earlier daemon wrote this.
+    pub uid: Option<u32>,
+    /// Its anonymous memory; None where an earlier daemon wrote this.
+    pub anonymous_bytes: Option<u64>,
+}
+
+/// The same as it is written; an earlier daemon writes the time alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenKill {
+    Time(u64),
+    Whole {
+        at: u64,
+        uid: Option<u32>,
+        anonymous_bytes: Option<u64>,
+    },
+}
+
+impl From<WrittenKill> for RecentKill {
+    fn from(written: WrittenKill) -> Self {
+        let (at, uid, anonymous_bytes) = match written {
+            WrittenKill::Time(at) => (at, None, None),
+            WrittenKill::Whole {
+                at,
+                uid,
+                anonymous_bytes,
+            } => (at, uid, anonymous_bytes),
+        };
+        Self {
+            at,
+            uid,
+            anonymous_bytes,
+        }
+    }
 }
 
 /// A process and what is to be said about it.
@@ -285,7 +323,12 @@ mod tests {
         assert_eq!(status.victims[0].note, "sent SIGTERM");
         let waiting = &status.waiting[0].process.process;
         assert_eq!((waiting.pid, waiting.start_time), (Some(10), Some(12)));
-        assert_eq!(status.recent_kills, [14]);
+        let kill = RecentKill {
+            at: 14,
+            uid: None,
+            anonymous_bytes: None,
+        };
+        assert_eq!(status.recent_kills, [kill]);
         let again = serde_json::to_string(&status).unwrap();
         assert_eq!(
             serde_json::from_str::<DaemonStatus>(&again).unwrap(),

@@ -86,7 +86,8 @@ fn tells_what_the_daemon_waits_for() {
     let machine = Machine::of(
         "[thresholds]\ncheck_interval = 0.1\n[settings]\nlog_file = \"\"\nenable_syslog = false\n\
          max_kills_per_minute = 1\n[[rule]]\nname = \"waits\"\nram_gb_threshold = 0.03\nsustained = 3000\n\
-         [[rule]]\nname = \"hog-*\"\nram_gb_threshold = 0.03\n",
+         [[rule]]\nname = \"hog-*\"\nram_gb_threshold = 0.03\n\
+         [[group]]\nby = \"all\"\nname = \"member\"\nram_gb_threshold = 0.03\n",
     );
     let file = machine.config_file();
     let waits = Hog::new().comm("waits").start();
@@ -113,13 +114,35 @@ fn tells_what_the_daemon_waits_for() {
     ] {
         assert!(said.contains(text), "{text}: {said}");
     }
+    // The limit holds for groups as well.
+    let member = Hog::new().comm("member").start();
+    let said = machine.run(&["explain", &member.pid().to_string()]).out;
+    for text in [
+        "limit of kills reached   yes  1 of 1 of its user within the last minute\n",
+        "it is not killed now, as the limit of kills of a user a minute (1) is reached: it is the largest of group all",
+        &format!("Decided by {file}:6: max_kills_per_minute = 1\n"),
+    ] {
+        assert!(said.contains(text), "{text}: {said}");
+    }
     // Those of another user have not used up any of theirs.
     let other = Hog::new().user(NOBODY).comm("of-another").start();
     let said = machine.run(&["explain", &other.pid().to_string()]).out;
     let kills = "0 of 1 of its user within the last minute\n";
     assert!(said.contains(kills), "{said}");
+    // What is so much larger that those can't shelter it is killed all the same, by the next scan.
+    daemon.signal(libc::SIGSTOP);
+    let mut large = Hog::new().mib(200).comm("hog-3").start();
+    let said = machine.run(&["explain", &large.pid().to_string()]).out;
+    let kills = "1 of 1 of its user within the last minute, and it is far larger than these\n";
+    assert!(said.contains(kills), "{said}");
+    assert!(
+        said.contains("Verdict: a scan would kill it, if no larger one waits: "),
+        "{said}"
+    );
+    daemon.signal(libc::SIGCONT);
+    assert_eq!(large.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
-    assert!(waits.is_alive() && second.is_alive());
+    assert!(waits.is_alive() && second.is_alive() && member.is_alive());
 }
 
 fn json_has_the_same_answers() {

@@ -8,6 +8,7 @@ use crate::escape::OneLine;
 use crate::policy::{Protection, Threshold, Verdict};
 use crate::quantities::{Bytes, Span};
 use std::fmt::Display;
+use std::num::NonZeroU32;
 
 pub(super) struct Conclusion {
     pub(super) verdict: &'static str,
@@ -56,10 +57,15 @@ impl Conclusion {
                     ),
                     (_, None) => (format!("a scan would kill it: {over}"), line),
                     (_, Some(Delay::KillLimit(limit))) => (
-                        format!(
-                            "it is not killed now, as the limit of kills of a user a minute ({limit}) is reached: {over}"
-                        ),
+                        format!("it is not killed now, {}: {over}", reached(limit)),
                         own("settings", "max_kills_per_minute"),
+                    ),
+                    (_, Some(Delay::AboveKillLimit(limit))) => (
+                        format!(
+                            "a scan would kill it, if no larger one waits: it is far larger than those that have used \
+                             up the limit of kills of a user a minute ({limit}), and {over}"
+                        ),
+                        line,
                     ),
                     (_, Some(Delay::Ending(stage))) => (
                         format!("it is being killed, {}: {over}", OneLine(stage)),
@@ -118,12 +124,8 @@ impl Conclusion {
 /// The verdict on a process that is over no threshold of its own, or stays for plenty of memory, and would be killed
 /// for a group that is over one; None for another process.
 fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
-    let victim = evidence.groups.as_ref()?.victim.as_ref()?;
+    let victim = evidence.group_victim()?;
     let policy = evidence.policy;
-    let verdict = policy.judge(evidence.process, &evidence.memory, &evidence.now);
-    if !matches!(verdict, Verdict::Within | Verdict::Plentiful(..)) {
-        return None;
-    }
     let group = policy.config.groups.get(victim.number - 1)?;
     let sustained = policy.group_criteria(group).sustained;
     let once = if sustained.is_zero() {
@@ -147,7 +149,13 @@ fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
             format!("a scan by this user could not kill it ({error}), although {reason}"),
             line,
         ),
-        (Ok(()), None) => (format!("a scan would kill it{once}: {reason}"), line),
+        (Ok(()), None) => match delay::kill_limit(evidence) {
+            Some(limit) => (
+                format!("it is not killed now, {}: {reason}", reached(limit)),
+                own("settings", "max_kills_per_minute"),
+            ),
+            None => (format!("a scan would kill it{once}: {reason}"), line),
+        },
     };
     Some(Conclusion {
         verdict: "group",
@@ -156,9 +164,14 @@ fn for_group(evidence: &Evidence<'_>) -> Option<Conclusion> {
     })
 }
 
+/// That the limit of kills protects it.
+fn reached(limit: NonZeroU32) -> String {
+    format!("as the limit of kills of a user a minute ({limit}) is reached")
+}
+
 /// That it is over no threshold, and what would protect it if it were.
 fn within(thresholds: Thresholds, protection: Option<impl Display>) -> String {
-    let within = if thresholds == Thresholds::default() {
+    let within = if thresholds.are_off() {
         "no threshold of a single process applies to it"
     } else {
         "it is within its thresholds"

@@ -7,12 +7,9 @@ use crate::escape::OneLine;
 use crate::policy::{Breach, Verdict};
 use crate::quantities::Span;
 use crate::state::status::Waiting;
-use crate::sys::clock::unix_seconds;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
-
-const MINUTE: u64 = 60;
 
 /// What delays the kill of a process.
 pub(super) enum Delay<'e> {
@@ -26,6 +23,8 @@ pub(super) enum Delay<'e> {
     RestartLoop(Duration),
     /// So many of its user were killed within a minute.
     KillLimit(NonZeroU32),
+    /// The same, but it is so much larger than those that only a larger one comes before it.
+    AboveKillLimit(NonZeroU32),
 }
 
 /// When it will be killed.
@@ -38,7 +37,7 @@ impl fmt::Display for Delay<'_> {
                 write!(f, "in {}, as its unit is in a restart loop", Span(*left))
             }
             Self::Ending(stage) => write!(f, "already, {}", OneLine(stage)),
-            Self::KillLimit(_) => f.write_str("within a minute"),
+            Self::KillLimit(_) | Self::AboveKillLimit(_) => f.write_str("within a minute"),
         }
     }
 }
@@ -63,10 +62,28 @@ pub(super) fn of<'e>(evidence: &Evidence<'e>, breach: &Breach) -> Option<Delay<'
         // It needs none, or its time is over.
         Some(_) | None => {}
     }
-    let limit = evidence.policy.config.max_kills_per_minute?;
-    // It shelters nothing while memory is short.
-    let is_reached = recent_kills(evidence) >= limit.get() as usize && !evidence.memory.is_short();
-    is_reached.then_some(Delay::KillLimit(limit))
+    let limit = kill_limit(evidence)?;
+    let policy = evidence.policy;
+    let is_above = policy.is_above_limit(evidence.process, &evidence.ledger, &evidence.now);
+    Some(if is_above {
+        Delay::AboveKillLimit(limit)
+    } else {
+        Delay::KillLimit(limit)
+    })
+}
+
+/// The limit of kills a minute, if it is reached for the user of this process.
+pub(super) fn kill_limit(evidence: &Evidence<'_>) -> Option<NonZeroU32> {
+    let Evidence {
+        policy,
+        process,
+        memory,
+        ledger,
+        now,
+        ..
+    } = evidence;
+    let limit = policy.config.max_kills_per_minute;
+    limit.filter(|_| policy.is_limit_reached(process, memory, ledger, now))
 }
 
 /// The tests for these delays.
@@ -116,12 +133,25 @@ pub(super) fn tests(evidence: &Evidence<'_>) -> [Test; 3] {
     let (answer, detail) = match policy.config.max_kills_per_minute {
         None => (Answer::Off, String::new()),
         Some(limit) => {
-            let kills = recent_kills(evidence);
-            let answer = match breach {
-                Some(_) => Answer::of(kills >= limit.get() as usize),
-                None => Answer::NotReached,
+            let kills = evidence
+                .ledger
+                .kills_of_user(evidence.process, &evidence.now);
+            let kills = kills.count();
+            let is_victim = evidence.group_victim().is_some();
+            let answer = if breach.is_some() || is_victim {
+                Answer::of(kill_limit(evidence).is_some())
+            } else {
+                Answer::NotReached
             };
-            let detail = format!("{kills} of {limit} of its user within the last minute");
+            let is_full = kills >= limit.get() as usize;
+            let but = match delay {
+                Some(Delay::AboveKillLimit(_)) => ", and it is far larger than these",
+                _ if is_full && answer == Answer::No => {
+                    ", which counts for nothing while memory is short"
+                }
+                _ => "",
+            };
+            let detail = format!("{kills} of {limit} of its user within the last minute{but}");
             (answer, detail)
         }
     };
@@ -141,22 +171,4 @@ fn waiting<'e>(evidence: &Evidence<'e>) -> Option<&'e Waiting> {
         let process = &waiting.process.process;
         (process.pid, process.start_time) == identity
     })
-}
-
-/// How many processes of the user of this one the daemon has killed within the last minute: the limit counts those of
-/// each user apart.
-fn recent_kills(evidence: &Evidence<'_>) -> usize {
-    let now = unix_seconds(SystemTime::now());
-    let own = evidence.process.facts.as_ref().ok();
-    let own = own.map(|facts| facts.uid.get());
-    let Some(daemon) = evidence.daemon else {
-        return 0;
-    };
-    let mut users = daemon.recent_kill_users.iter();
-    let is_counted = |then: &&u64| {
-        // An earlier daemon does not say whose they were.
-        let is_own = users.next().is_none_or(|uid| Some(*uid) == own);
-        is_own && now.saturating_sub(**then) < MINUTE
-    };
-    daemon.recent_kills.iter().filter(is_counted).count()
 }

@@ -67,6 +67,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
     let groups = groups::read(policy, sampler, pid, &now)?;
     let subject = (&process, details.thread_of.is_some());
     let candidates = shortage::Candidates::read(policy, sampler, subject, &now)?;
+    let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
     let evidence = Evidence {
         policy,
         written,
@@ -77,6 +78,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
         permission,
         schedule: schedule.and_then(|index| policy.config.schedules.get(index)),
         daemon: daemon.as_ref(),
+        ledger: evidence::ledger(daemon.as_ref(), uid, &now),
         candidates,
         spelling,
         groups,
