@@ -2,7 +2,7 @@
 //! measured, and by anonymous memory otherwise, which is most of the PSS of a small process. Pure.
 
 use super::kinds::Kinds;
-use super::names::plain;
+use super::names::{plain, quoted};
 use super::sums::{Sum, Sums};
 use crate::commands::progress::Processes;
 use crate::escape::Escaped;
@@ -18,7 +18,7 @@ const KINDS: usize = 3;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Group {
     by: &'static str,
-    /// What units it is for; None for users.
+    /// The pattern of the units it is for; None for users.
     unit: Option<String>,
     /// The user or the unit that had most.
     #[serde(serialize_with = "plain")]
@@ -43,7 +43,7 @@ impl Group {
             "\n# The most: {largest} with {largest_bytes}, {count}.\n# [[group]]\n# by = \"{by}\""
         )?;
         if let Some(unit) = &self.unit {
-            writeln!(out, "# unit = {unit}")?;
+            writeln!(out, "# unit = {}", quoted(unit))?;
         }
         writeln!(out, "# ram_gb_threshold = {:.2}", self.suggested_bytes.gb())
     }
@@ -122,8 +122,8 @@ mod tests {
             .map(|group| (group.by, group.unit.as_deref()))
             .collect();
         let expected = [
-            ("unit", Some("\"*.service\"")),
-            ("unit", Some("\"user@*.service\"")),
+            ("unit", Some("*.service")),
+            ("unit", Some("user@*.service")),
         ];
         assert_eq!(shown, expected);
         let users = super::groups(sums(&[("ann", 1.0), ("ann", 2.0)]), Kinds::default(), Some);

@@ -5,8 +5,12 @@ use super::names::pattern;
 use super::sums::{Sum, Sums};
 use crate::config::NamePattern;
 use crate::policy::groups::unit_of;
+use crate::quantities::Bytes;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// So many kinds are told apart, those that have most: users choose the names, and each kind is compared with each path.
+const KINDS: usize = 64;
 
 /// A kind, and the unit of it that had most.
 #[derive(Debug)]
@@ -16,16 +20,14 @@ struct Kind {
     sum: Sum,
 }
 
-/// By their patterns as TOML has them.
+/// By the texts of their patterns.
 #[derive(Debug, Default)]
 pub(super) struct Kinds(HashMap<String, Kind>);
 
 impl Kinds {
     /// Takes into account what the control groups with these paths have in a scan.
     pub(super) fn note(&mut self, cgroups: &Sums) {
-        for path in cgroups.keys() {
-            self.add_kind_of(path);
-        }
+        self.add_kinds_of(cgroups);
         for kind in self.0.values_mut() {
             // The group of a process is the outermost unit that the pattern matches, not its own one.
             let mut units: HashMap<&[u8], (&[u8], Sum)> = HashMap::new();
@@ -43,23 +45,39 @@ impl Kinds {
         }
     }
 
-    /// The kind of the innermost unit of this path.
-    fn add_kind_of(&mut self, path: &[u8]) {
-        let mut parts = path.rsplit(|&byte| byte == b'/');
-        let Some(text) = parts.find_map(kind) else {
-            return;
-        };
-        if self.0.contains_key(&text) {
-            return;
+    /// Adds the kinds of the innermost units of these paths, and keeps those that have most.
+    fn add_kinds_of(&mut self, cgroups: &Sums) {
+        let mut most: HashMap<String, Bytes> = HashMap::new();
+        for (path, sum) in cgroups {
+            let mut parts = path.rsplit(|&byte| byte == b'/');
+            if let Some(text) = parts.find_map(kind) {
+                let all = most.entry(text).or_default();
+                *all = all.saturating_add(sum.bytes);
+            }
         }
-        let plain = serde_json::from_str::<String>(&text).ok();
-        if let Some(pattern) = plain.and_then(|plain| NamePattern::of_unit(&plain).ok()) {
-            let kind = Kind {
-                pattern,
-                largest: Vec::new(),
-                sum: Sum::default(),
-            };
-            self.0.insert(text, kind);
+        for (text, kind) in &self.0 {
+            let all = most.entry(text.clone()).or_default();
+            *all = kind.sum.bytes.max(*all);
+        }
+        let mut most: Vec<_> = most.into_iter().collect();
+        most.sort_unstable_by(|(one, bytes), (other, other_bytes)| {
+            (Reverse(bytes), one).cmp(&(Reverse(other_bytes), other))
+        });
+        most.truncate(KINDS);
+        let kept: HashSet<_> = most.into_iter().map(|(text, _)| text).collect();
+        self.0.retain(|text, _| kept.contains(text));
+        for text in kept {
+            if self.0.contains_key(&text) {
+                continue;
+            }
+            if let Ok(pattern) = NamePattern::of_unit(&text) {
+                let kind = Kind {
+                    pattern,
+                    largest: Vec::new(),
+                    sum: Sum::default(),
+                };
+                self.0.insert(text, kind);
+            }
         }
     }
 
@@ -76,31 +94,25 @@ impl Kinds {
     }
 }
 
-/// The pattern for the units of this kind, as TOML has it: `"session-*.scope"`, `"user@*.service"`, `"*.service"`. None
-/// for what is no unit.
+/// The pattern for the units of this kind: `session-*.scope`, `user@*.service`, `*.service`. None for what is no unit.
 fn kind(unit: &[u8]) -> Option<String> {
     let unit = std::str::from_utf8(unit).ok()?;
     let (name, suffix) = unit.rsplit_once('.')?;
-    let start = match suffix {
-        "service" => name.split_once('@').map_or("", |(start, _)| start),
-        "scope" => name.split_once('-').map_or(name, |(start, _)| start),
+    let (start, rest) = match (suffix, name.split_once('@'), name.split_once('-')) {
+        ("service", Some((start, _)), _) => (start, "@*"),
+        ("service", None, _) => ("", "*"),
+        ("scope", _, Some((start, _))) => (start, "-*"),
+        ("scope", _, None) => (name, ""),
         _ => return None,
     };
     let start = pattern(start.as_bytes())?;
-    let start = start.trim_matches('"');
-    Some(match suffix {
-        "service" if name.contains('@') => format!("\"{start}@*.service\""),
-        "service" => "\"*.service\"".to_owned(),
-        _ if name.contains('-') => format!("\"{start}-*.{suffix}\""),
-        _ => format!("\"{start}.{suffix}\""),
-    })
+    Some(format!("{start}{rest}.{suffix}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::commands::scan::sums::add;
-    use crate::quantities::Bytes;
 
     /// A user's manager is a service, and holds the services of that user: as a group it is one.
     #[test]
@@ -144,21 +156,54 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("\"*.service\"", "user@1.service", "3.70GB"),
-                ("\"session-*.scope\"", "session-1.scope", "1.00GB"),
-                ("\"init.scope\"", "init.scope", "0.20GB"),
+                ("*.service", "user@1.service", "3.70GB"),
+                ("session-*.scope", "session-1.scope", "1.00GB"),
+                ("init.scope", "init.scope", "0.20GB"),
             ]
         );
+    }
+
+    /// Users choose the names of their units.
+    #[test]
+    fn only_the_kinds_with_most_are_kept() {
+        let mut kinds = Kinds::default();
+        for scan in 0..3 {
+            let mut cgroups = Sums::new();
+            for unit in 0..1000_u64 {
+                let path = format!("/user.slice/app{scan}x{unit}-1.scope");
+                add(&mut cgroups, path.as_bytes(), Bytes::from_kib(unit));
+            }
+            let bytes = Bytes::from_gb(1.0).unwrap();
+            add(
+                &mut cgroups,
+                format!("/a/large{scan}-1.scope").as_bytes(),
+                bytes,
+            );
+            kinds.note(&cgroups);
+            assert_eq!(kinds.0.len(), KINDS);
+        }
+        let largest = kinds.largest();
+        let largest: Vec<_> = largest.iter().map(|(kind, _, _)| kind.as_str()).collect();
+        let expected = [
+            "large0-*.scope",
+            "large1-*.scope",
+            "large2-*.scope",
+            "app0x999-*.scope",
+        ];
+        assert_eq!(largest.get(..4), Some(&expected[..]));
     }
 
     #[test]
     fn a_unit_is_of_a_kind() {
         for (unit, expected) in [
-            ("session-3.scope", Some("\"session-*.scope\"")),
-            ("docker-0a1b.scope", Some("\"docker-*.scope\"")),
-            ("user@1000.service", Some("\"user@*.service\"")),
-            ("mariadb.service", Some("\"*.service\"")),
-            ("init.scope", Some("\"init.scope\"")),
+            ("session-3.scope", Some("session-*.scope")),
+            ("docker-0a1b.scope", Some("docker-*.scope")),
+            ("user@1000.service", Some("user@*.service")),
+            ("mariadb.service", Some("*.service")),
+            ("init.scope", Some("init.scope")),
+            // As it is: it is quoted where it is written.
+            ("\"a\"-1.scope", Some("\"a\"-*.scope")),
+            ("a[-1.scope", Some("a\\[-*.scope")),
             ("/a/b", None),
         ] {
             assert_eq!(kind(unit.as_bytes()).as_deref(), expected, "{unit}");

@@ -9,7 +9,7 @@ pub(super) fn plain<S: Serializer>(name: &[u8], serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&Spelling::Plain.text(name))
 }
 
-/// What matches just this, as TOML has it; None for what a file is better without.
+/// A pattern that matches just this; None for what a file is better without.
 pub(super) fn pattern(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
     let mut pattern = String::new();
@@ -20,6 +20,11 @@ pub(super) fn pattern(text: &[u8]) -> Option<String> {
         pattern.push(character);
     }
     let is_plain = !text.contains(char::is_control) && visible_json(text) == text;
+    is_plain.then_some(pattern)
+}
+
+/// The pattern as TOML has it.
+pub(super) fn quoted(pattern: &str) -> String {
     // A string of JSON without control characters is one of TOML.
-    is_plain.then(|| serde_json::to_string(&pattern).ok())?
+    serde_json::Value::from(pattern).to_string()
 }

@@ -1,7 +1,7 @@
 //! Which thresholds would have killed what, from what was observed for a time.
 
 use super::group_figures::{self, Group, groups};
-use super::names::pattern;
+use super::names::{pattern, quoted};
 use super::peaks::{Peak, Peaks, SMALLEST_GB};
 use super::programs::{Program, SHOWN};
 use super::system_figures::SystemFigures;
@@ -211,6 +211,7 @@ impl Suggestion {
             let (Some(name), Some(user)) = (pattern(name), pattern(user)) else {
                 continue;
             };
+            let [name, user] = [name, user].map(|pattern| quoted(&pattern));
             writeln!(
                 out,
                 "\n[[rule]]\nname = {name}\nuser = {user}\nmetric = \"pss\""
