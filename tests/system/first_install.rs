@@ -140,7 +140,10 @@ fn a_group_makes_it_a_dry_run_too() {
 fn thresholds_that_are_off_are_not_raised() {
     install();
     on_a_small_machine();
-    administrator("thresholds", "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\n");
+    administrator(
+        "thresholds",
+        "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\n",
+    );
     administrator(
         "groups",
         "[[group]]\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.06\n",
