@@ -16,9 +16,6 @@ use serde::Serialize;
 /// Their executables, or the script of nohang.
 const KNOWN: [&str; 5] = ["systemd-oomd", "earlyoom", "nohang", "oomd", "bustd"];
 
-/// Below this, uids are of the system.
-const FIRST_USER: u32 = 1000;
-
 /// The uids that systemd gives to services with DynamicUser=.
 const DYNAMIC: std::ops::RangeInclusive<u32> = 61184..=65519;
 
@@ -97,7 +94,7 @@ fn is_verified(process: &Process, uid: Uid) -> bool {
     program.is_some_and(|program| match program.standing {
         Standing::RootAlone => true,
         Standing::Unknown(_) => {
-            let is_of_system = uid.get() < FIRST_USER || DYNAMIC.contains(&uid.get());
+            let is_of_system = uid.is_of_system() || DYNAMIC.contains(&uid.get());
             is_of_system && uid != effective_uid()
         }
         _ => false,

@@ -11,16 +11,12 @@ use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
 use super::sizes::{Pss, Sizes};
 use super::{exe_link, executable, facts_reader, rule_inputs};
-use crate::quantities::{Bytes, Pid, ProcessKey, StartTime, Uid};
+use crate::quantities::{Bytes, Pid, ProcessKey, StartTime};
 use crate::sys::fs;
 use crate::sys::process::ProcessDirectory;
 use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::AsFd;
-
-/// The first uid that is given to people: below are those that programs which set their user ID belong to
-/// (login.defs(5)).
-const FIRST_PERSON: Uid = Uid::new(1000);
 
 /// What groups want to be read of a process beside its real user, its parent and its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,7 +142,8 @@ impl Sampler {
         if wanted == Wanted::User {
             write!(path.as_mut_slice(), "{pid}").ok()?;
             let owner = fs::owner_at(self.root.as_fd(), CStr::from_bytes_until_nul(&path).ok()?);
-            if let Some(uid) = owner.ok().filter(|owner| *owner >= FIRST_PERSON) {
+            // A program that sets its user ID belongs to an account of the system.
+            if let Some(uid) = owner.ok().filter(|owner| !owner.is_of_system()) {
                 return Some(Status {
                     uid: Some(uid),
                     ..Status::default()

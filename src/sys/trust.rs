@@ -27,8 +27,6 @@ const STICKY: u32 = 0o1000;
 /// A directory, of the type of a file.
 const DIRECTORY: u32 = 0o040_000;
 const TYPE: u32 = 0o170_000;
-/// Users' uids and gids begin there on every distribution since 2012; below are those of system accounts.
-const FIRST_USER: u32 = 1000;
 /// The group "users", in which people are.
 const GROUP_USERS: u32 = 100;
 /// The owner of a file whose owner has no uid in this user namespace (overflowuid of proc_sys_kernel(5)).
@@ -181,7 +179,7 @@ fn check_system(path: &Path, status: &Metadata) -> Result<(), Doubt> {
     const OTHERS: u32 = 0o002;
     const GROUP: u32 = 0o020;
     let (owner, mode) = (status.uid(), status.mode());
-    let is_system = |id: u32| id < FIRST_USER;
+    let is_system = |id: u32| Uid::new(id).is_of_system();
     let is_system_group = is_system(status.gid()) && status.gid() != GROUP_USERS;
     if !is_system(owner) && !is_root(status) {
         Err(Doubt::Owner(path.to_owned(), Uid::new(owner), mode))
