@@ -27,3 +27,4 @@ pub use record::{ProcessRecord, Record, Spelling};
 pub use reporter::Reporter;
 pub use system::{Reason, SystemEvent, Whereabouts};
 pub(crate) use text::MemoryInUse;
+pub use text::Own;

@@ -159,7 +159,8 @@ impl Display for Shown<'_> {
 
 /// What a process that is over its threshold by RSS has of its own, where that alone is not over it: the rest it
 /// shares, or it is of files.
-pub(super) struct Own<'a>(pub(super) &'a Process, pub(super) &'a Breach);
+#[derive(Debug)]
+pub struct Own<'a>(pub &'a Process, pub &'a Breach);
 
 impl Display for Own<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

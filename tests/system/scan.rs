@@ -13,7 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     suggests_thresholds_from_what_it_observed,
     suggests_nothing_for_what_a_rule_protects,
     suggests_pss_for_what_shares_its_memory,
-    says_what_a_fork_has_of_its_own,
+    says_what_a_fork_has_by_pss,
     says_what_hidepid_keeps_from_a_suggestion: [Needs::Users],
     fits_the_terminal,
     colour_is_for_terminals_that_want_it,
@@ -121,7 +121,7 @@ fn suggests_nothing_for_what_a_rule_protects() {
 }
 
 /// Its anonymous memory is over the threshold, and a third of it is not.
-fn says_what_a_fork_has_of_its_own() {
+fn says_what_a_fork_has_by_pss() {
     let pool = "printf -v memory '%120000000s' ''; (sleep 100; :) & (sleep 100; :) & sleep 100; :";
     let mut pool = Command::new("bash")
         .args(["-c", pool])
@@ -131,7 +131,7 @@ fn says_what_a_fork_has_of_its_own() {
     let words = ["scan", "--name", "bash", "-c", &config.config_file()];
     until("all three say so", || {
         let said = run(&words).out;
-        said.matches("are its own, others share the rest)").count() == 3
+        said.matches("; by pss it has ").count() == 3
     });
     pool.kill().expect("ours");
     pool.wait().expect("ours");

@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use crate::commands::config_line::{self, ConfigLine};
 use crate::config::Thresholds;
 use crate::escape::OneLine;
+use crate::events::Own;
 use crate::policy::{Protection, Threshold, Verdict};
 use crate::quantities::{Bytes, Span};
 use std::fmt::Display;
@@ -34,14 +35,7 @@ impl Conclusion {
         let config = &policy.config;
         let (verdict, sentence, line) = match policy.judge(process, memory, now) {
             Verdict::Breach(breach) => {
-                let own = process.own_share(breach.metric, breach.threshold_bytes);
-                let own = own.map_or(String::new(), |own| {
-                    format!(
-                        "; of its {}, {own} are its own: others share the rest",
-                        process.rss
-                    )
-                });
-                let over = format!("it is over {breach}{own}");
+                let over = format!("it is over {breach}{}", Own(process, &breach));
                 let rule = policy.rule(process).map(|(_, rule)| rule);
                 let line =
                     config_line::of_limit(&breach.threshold, rule, evidence.schedule, written);

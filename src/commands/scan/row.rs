@@ -1,7 +1,7 @@
 //! A process as `scan` shows it, with the verdict on it. Pure.
 
 use crate::commands::groups::GroupVictim;
-use crate::events::ProcessRecord;
+use crate::events::{Own, ProcessRecord};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, SystemMemory};
 use crate::quantities::{Bytes, Metric, Now, Percent};
@@ -91,7 +91,7 @@ impl Row {
         policy: &Policy,
         (process, record): (&Process, ProcessRecord),
         (verdict, victim): (&Verdict, Option<&GroupVictim>),
-        (share, own): (Option<Percent>, Option<Bytes>),
+        (share, pss): (Option<Percent>, Option<Bytes>),
         (memory, now): (&SystemMemory, &Now),
     ) -> Self {
         let reason = match (verdict, victim) {
@@ -100,10 +100,11 @@ impl Row {
                 format!("over {breach}, memory is plentiful ({share:.0} available)")
             }
             (Verdict::Breach(breach), _) => {
-                let own = own.map_or(String::new(), |own| {
-                    format!("; {own} are its own, others share the rest")
+                let own = Own(process, breach);
+                let pss = pss.map_or(String::new(), |pss| {
+                    format!("; by pss it has {pss}: others share the rest")
                 });
-                format!("over {breach}{own}")
+                format!("over {breach}{own}{pss}")
             }
             (Verdict::Protected(protection), _) => policy.shown(protection).to_string(),
             // What would protect it if it grew is worth knowing before it does.
@@ -123,9 +124,9 @@ impl Row {
     }
 }
 
-/// What a process has of its own, where it is over its threshold by RSS, and by that alone is not: its anonymous memory
-/// or, where `measure` can tell, its PSS.
-pub(super) fn own_share(
+/// The PSS of a process that is over its threshold by RSS, where that is not over it and `measure` can tell; None where
+/// its anonymous memory says already that others share the rest.
+pub(super) fn pss_within(
     process: &Process,
     verdict: &Verdict,
     measure: impl FnOnce(&Process) -> Option<Bytes>,
@@ -134,14 +135,12 @@ pub(super) fn own_share(
         return None;
     };
     let own = process.own_share(breach.metric, breach.threshold_bytes);
-    own.or_else(|| {
-        if breach.metric != Metric::Rss {
-            return None;
-        }
-        let huge = process.details.huge.unwrap_or_default();
-        let pss = measure(process)?.saturating_add(huge);
-        (pss <= breach.threshold_bytes).then_some(pss)
-    })
+    if breach.metric != Metric::Rss || own.is_some() {
+        return None;
+    }
+    let huge = process.details.huge.unwrap_or_default();
+    let pss = measure(process)?.saturating_add(huge);
+    (pss <= breach.threshold_bytes).then_some(pss)
 }
 
 fn measured(process: &Process) -> Metric {

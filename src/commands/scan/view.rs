@@ -1,7 +1,7 @@
 //! One scan of the machine, for people as a table and for programs as JSON.
 
 use super::peaks::MEASURED;
-use super::row::{Row, Word, own_share, share_of_threshold};
+use super::row::{Row, Word, pss_within, share_of_threshold};
 use crate::commands::config_line::file_of;
 use crate::commands::group_row::{GroupRow, GroupWord};
 use crate::commands::groups::{self, GroupsNow};
@@ -189,13 +189,13 @@ impl ScanReport {
             .into_iter()
             .map(|(process, (verdict, victim), share)| {
                 let record = ProcessRecord::shown(process, users, view.spelling);
-                let own = own_share(process, &verdict, |process| {
+                let pss = pss_within(process, &verdict, |process| {
                     measured += 1;
                     let key = process.key().filter(|_| measured <= MEASURED)?;
                     sampler.pss(key)
                 });
                 let verdict = (&verdict, victim);
-                let figures = (share, own);
+                let figures = (share, pss);
                 Row::new(policy, (process, record), verdict, figures, (memory, now))
             });
         Self {
