@@ -102,10 +102,7 @@ impl Config {
         list: UserList<'_>,
     ) -> Result<Loaded, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let missing = texts.lost(self.origin.is_file(), &self.drop_ins);
-        if !missing.is_empty() {
-            return Err(Error::new(missing));
-        }
+        texts.check_lost(&self.origin, &self.drop_ins)?;
         Ok(texts.load(lookup, list)?.with_files())
     }
 
@@ -115,23 +112,14 @@ impl Config {
     /// # Errors
     /// What is lost.
     pub fn check_reload(&self, warnings: &[Warning], in_force: &[LoadedFile]) -> Result<(), Error> {
-        let had_content = |path: &Path| {
-            let path = files::absolute(path);
-            in_force.iter().any(|file| file.path == path)
-        };
-        let main = Some(self.origin.path()).filter(|path| had_content(path));
-        let main = main.and_then(|_| lost_main(&self.origin));
         let empty = warnings.iter().filter_map(|warning| match &warning.kind {
-            WarningKind::EmptyDropIn(file) => Some(file),
+            WarningKind::EmptyDropIn(file) => Some(file.as_path()),
             _ => None,
         });
-        let empty = empty.filter(|file| had_content(file)).map(lost_drop_in);
-        let lost: Vec<_> = main.into_iter().chain(empty).collect();
-        if lost.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::new(lost))
-        }
+        check_lost(&self.origin, empty, |path| {
+            let path = files::absolute(path);
+            in_force.iter().any(|file| file.path == path)
+        })
     }
 
     /// Reads a text on top of the built-in defaults; `lookup` finds the uid of a user's name.
@@ -180,10 +168,7 @@ impl NotifierConfig {
     /// As [`Config::reload`].
     pub fn reload(&self, file: Option<&Path>) -> Result<Self, Error> {
         let texts = Texts::read(file, Streams::Reject)?;
-        let lost = texts.lost(self.origin.is_file(), &self.drop_ins);
-        if !lost.is_empty() {
-            return Err(Error::new(lost));
-        }
+        texts.check_lost(&self.origin, &self.drop_ins)?;
         let mut new = Self::of(texts);
         new.rejected.take().map_or(Ok(new), Err)
     }
@@ -283,9 +268,8 @@ impl Texts {
         if let Origin::Empty(file) = &self.origin {
             kinds.push(WarningKind::EmptyFile(file.clone()));
         }
-        let drop_ins = self.drop_ins.files.iter();
-        let empty = drop_ins.filter(|drop_in| files::is_blank(&drop_in.text));
-        kinds.extend(empty.map(|drop_in| WarningKind::EmptyDropIn(drop_in.file.clone())));
+        let empty = self.empty_drop_ins().map(Path::to_owned);
+        kinds.extend(empty.map(WarningKind::EmptyDropIn));
         let ignored = self.drop_ins.ignored.iter().cloned();
         kinds.extend(ignored.map(WarningKind::IgnoredFile));
         let kinds = kinds.into_iter();
@@ -309,37 +293,44 @@ impl Texts {
             .collect()
     }
 
-    /// The files that had content in an earlier configuration, the main file if `had_main`, and these drop-ins, and
-    /// have none now.
-    fn lost(&self, had_main: bool, drop_ins: &[PathBuf]) -> Vec<Cause> {
-        let mut lost = Vec::new();
-        if had_main {
-            lost.extend(lost_main(&self.origin));
-        }
-        for drop_in in &self.drop_ins.files {
-            let had_content = || {
-                drop_ins.contains(&drop_in.file)
-                    || drop_ins.contains(&files::absolute(&drop_in.file))
-            };
-            if files::is_blank(&drop_in.text) && had_content() {
-                lost.push(lost_drop_in(&drop_in.file));
-            }
-        }
-        lost
+    fn empty_drop_ins(&self) -> impl Iterator<Item = &Path> {
+        let drop_ins = self.drop_ins.files.iter();
+        let empty = drop_ins.filter(|drop_in| files::is_blank(&drop_in.text));
+        empty.map(|drop_in| drop_in.file.as_path())
+    }
+
+    /// Fails where a file has lost its content since an earlier configuration was loaded: the main file, which was in
+    /// `before`, or one of these drop-ins, which had content.
+    fn check_lost(&self, before: &Origin, drop_ins: &[PathBuf]) -> Result<(), Error> {
+        let main = before.is_file().then(|| self.origin.path());
+        check_lost(&self.origin, self.empty_drop_ins(), |path| {
+            let has = |path: &Path| drop_ins.iter().any(|file| file == path);
+            main == Some(path) || has(path) || has(&files::absolute(path))
+        })
     }
 }
 
-/// The main file, where it has no content now.
-fn lost_main(origin: &Origin) -> Option<Cause> {
-    match origin {
+/// Fails where files that had content have none now, of the main file and the drop-ins that are empty.
+fn check_lost<'e>(
+    main: &Origin,
+    empty_drop_ins: impl Iterator<Item = &'e Path>,
+    had_content: impl Fn(&Path) -> bool,
+) -> Result<(), Error> {
+    let cause = match main {
         Origin::File(_) => None,
-        Origin::BuiltIn(file) => Some(Cause::Lost(file.clone(), "does not exist any more")),
-        Origin::Empty(file) => Some(Cause::Lost(file.clone(), "is empty now")),
+        Origin::BuiltIn(_) => Some("does not exist any more"),
+        Origin::Empty(_) => Some("is empty now"),
+    };
+    let cause = cause.filter(|_| had_content(main.path()));
+    let main = cause.map(|cause| Cause::Lost(main.path().to_owned(), cause));
+    let drop_ins = empty_drop_ins.filter(|file| had_content(file));
+    let drop_ins = drop_ins.map(|file| Cause::EmptiedDropIn(file.to_owned()));
+    let lost: Vec<_> = main.into_iter().chain(drop_ins).collect();
+    if lost.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::new(lost))
     }
-}
-
-fn lost_drop_in(file: impl AsRef<Path>) -> Cause {
-    Cause::EmptiedDropIn(file.as_ref().to_owned())
 }
 
 impl Draft {
