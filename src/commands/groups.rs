@@ -1,7 +1,7 @@
 //! The groups of processes as they are now, for the commands that show them. Sends no signal.
 
 use super::group_row::GroupRow;
-use crate::daemon::group_reader::{Reader, sum_up};
+use crate::daemon::group_reader::Reader;
 use crate::policy::groups::{Members, Sums};
 use crate::policy::{Policy, Verdict};
 use crate::proc::{Process, Sampler, Snapshot, SystemMemory};
@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// So long a command reads for groups; then it shows what it knows.
+/// So long a command reads for groups in all, their sums and what would be killed for them; then it shows what it knows.
 const TIME: Duration = Duration::from_secs(2);
 
 /// The groups of a scan, and the processes that would be killed for them.
@@ -102,8 +102,8 @@ pub(crate) fn read(
     let mut sums = Sums::thorough();
     let memory = snapshot.memory;
     let mut sizes = std::mem::take(&mut snapshot.sizes);
-    sum_up(&mut sums, policy, sampler, &mut sizes, &memory, TIME);
     let mut reader = Reader::new(sampler, policy, TIME);
+    sums.sum(policy, &mut sizes, &memory, &mut reader);
     let mut near = Near::of(policy, &snapshot.near, memory, now);
     let over = near.over();
     let outlooks = sums.outlooks(policy, &mut sizes, &memory, &mut reader, &mut near, over);

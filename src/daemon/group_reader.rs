@@ -1,8 +1,8 @@
 //! Reads the members of groups by the sampler, for the sums of the policy. Touches /proc.
 
 use crate::policy::Policy;
-use crate::policy::groups::{MemberReader, Sums};
-use crate::proc::{Member, MemberFiles, Pss, Sampler, Sizes, SystemMemory};
+use crate::policy::groups::MemberReader;
+use crate::proc::{Member, MemberFiles, Pss, Sampler};
 use crate::quantities::Pid;
 use std::time::{Duration, Instant};
 
@@ -43,17 +43,4 @@ impl MemberReader for Reader<'_> {
     fn is_time_over(&mut self) -> bool {
         Instant::now() >= self.until
     }
-}
-
-/// Sums up the groups of the processes that a scan has kept the sizes of; `time` is for what has to be read.
-pub(crate) fn sum_up(
-    sums: &mut Sums,
-    policy: &Policy,
-    sampler: &Sampler,
-    sizes: &mut Sizes,
-    memory: &SystemMemory,
-    time: Duration,
-) {
-    let mut reader = Reader::new(sampler, policy, time);
-    sums.sum(policy, sizes, memory, &mut reader);
 }

@@ -1,7 +1,7 @@
 //! Groups at a regular scan: sums up their memory, and does what the policy says of those over their thresholds.
 //! Touches /proc; reports nothing, so that no log keeps a signal waiting.
 
-use super::group_reader::sum_up;
+use super::group_reader::Reader;
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
@@ -132,14 +132,8 @@ impl Groups {
 
     fn judge(&mut self, machine: &mut Machine, sizes: &mut Sizes, context: &mut Context<'_>) {
         let (policy, memory) = (context.policy, machine.snapshot.memory);
-        sum_up(
-            &mut self.sums,
-            policy,
-            &machine.sampler,
-            sizes,
-            &memory,
-            self.budget,
-        );
+        let mut reader = Reader::new(&machine.sampler, policy, self.budget);
+        self.sums.sum(policy, sizes, &memory, &mut reader);
         for index in 0..self.sums.all().len() {
             let Some(sum) = self.sums.all().get(index).copied() else {
                 return;
