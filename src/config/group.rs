@@ -17,6 +17,8 @@ pub struct Group {
     /// Where it begins.
     pub location: Option<Location>,
     /// For log and metrics; None for the word of `by`.
+    pub(super) given_label: Option<String>,
+    /// What it is called by one of the two; None where that can't be read, which is an error of its own.
     pub(super) label: Option<String>,
     /// What its members have in common; always given in a loaded configuration.
     pub(super) by: Option<GroupBy>,
@@ -40,6 +42,7 @@ impl Default for Group {
     fn default() -> Self {
         Self {
             location: None,
+            given_label: None,
             label: None,
             by: None,
             matcher: Matcher::default(),
@@ -133,12 +136,7 @@ impl Group {
 
     /// Its name in log and metrics: letters, digits, `-`, `_` and `.`.
     pub fn label(&self) -> &str {
-        self.label.as_deref().unwrap_or(self.by().name())
-    }
-
-    /// Notes that what it is called can't be read: nothing else is said of its label.
-    pub(super) fn forget_label(&mut self) {
-        self.label = Some(String::new());
+        self.label.as_deref().unwrap_or_default()
     }
 
     /// What is wrong with it, and how to correct it; None where nothing is.
@@ -190,9 +188,8 @@ pub(super) fn faults(groups: &[Group]) -> Vec<Cause> {
     let files = groups.chunk_by(|one, next| file(one) == file(next));
     let as_read: Vec<&Group> = files.rev().flatten().collect();
     for (index, group) in as_read.iter().enumerate() {
-        let label = group.label();
         let mut earlier = as_read.iter().take(index);
-        let other = earlier.find(|other| other.label() == label && !label.is_empty());
+        let other = earlier.find(|other| group.label.is_some() && other.label == group.label);
         if index == MOST {
             let message = format!(
                 "there are more than {MOST} groups, of which each is judged alone: join some by a pattern"
@@ -202,7 +199,8 @@ pub(super) fn faults(groups: &[Group]) -> Vec<Cause> {
             let other = other.location.as_ref();
             let other = other.map_or(String::new(), |at| format!(", as the group at {at} has"));
             let message = format!(
-                "[[group]] has the label {label:?}{other}: give one of the two another label"
+                "[[group]] has the label {:?}{other}: give one of the two another label",
+                group.label()
             );
             fault(&group.location, message);
         }

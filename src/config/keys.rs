@@ -132,7 +132,7 @@ pub(super) static RULE: [Key<Rule>; 13] = [
 /// The keys of `[[group]]`.
 #[rustfmt::skip]
 pub(super) static GROUP: [Key<Group>; 13] = [
-    key("label", "", Slot::Label(|g| &mut g.label),
+    key("label", "", Slot::Label(|g| &mut g.given_label),
         "Its name in log and metrics; without it, the word of by"),
     key("by", "", Slot::GroupBy(|g| &mut g.by),
         "What its members have in common"),

@@ -228,12 +228,11 @@ impl<'t> Layer<'t> {
                 self.reject(given, message);
             }
         }
-        // What a group is called that has an error here is not known, and no other has the same label.
-        let is_given = |key| given.count(&[key]) > 0;
-        let called_by = if is_given("label") { "label" } else { "by" };
-        if !is_read(&&called_by.to_owned()) {
-            group.forget_label();
-        }
+        group.label = if given.count(&["label"]) > 0 {
+            group.given_label.clone()
+        } else {
+            group.by.map(|by| by.name().to_owned())
+        };
         self.warnings
             .extend(no_effect::in_group(group, &given.read));
     }

@@ -12,6 +12,7 @@ use crate::sys::process;
 use serde::Serialize;
 use std::fmt::Write;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 
 #[derive(Debug, Serialize)]
@@ -24,8 +25,8 @@ pub(super) struct Listed {
     /// Whether it protects what it matches.
     protects: bool,
     /// How many of them have a name that is cut at 15 bytes, which this entry may complete.
-    #[serde(skip_serializing_if = "is_none")]
-    cut: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<NonZeroUsize>,
     /// With `verify_names`: how many processes have the name, which their executables do not verify.
     refuted: usize,
     /// Whether the process with this PID is not among those that were read: it has no memory, or hidepid hides it.
@@ -65,7 +66,7 @@ pub(super) fn list(
             from: from(item.and_then(|item| item.location.as_ref())),
             matches,
             protects,
-            cut: 0,
+            cut: None,
             refuted: 0,
             unseen: false,
             thread_of: None,
@@ -111,7 +112,7 @@ pub(super) fn list(
         entries.push(Listed {
             by_executable,
             perhaps_meant,
-            cut: matching(processes, spelling, is_cut).len(),
+            cut: NonZeroUsize::new(matching(processes, spelling, is_cut).len()),
             refuted,
             ..entry("names", index, matches, true)
         });
@@ -159,14 +160,13 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                     pids.join(", ")
                 )
             }
-            _ if entry.cut > 0 => format!(
-                ", protected as a name of 15 bytes may be the beginning of this one ({} of them)",
-                entry.cut
-            ),
-            _ => {
-                let meant = entry.perhaps_meant.as_ref();
-                meant.map_or(String::new(), |meant| format!(", {meant}"))
-            }
+            _ => match (entry.cut, &entry.perhaps_meant) {
+                (Some(cut), _) => format!(
+                    ", protected as a name of 15 bytes may be the beginning of this one ({cut} of them)"
+                ),
+                (None, Some(meant)) => format!(", {meant}"),
+                (None, None) => String::new(),
+            },
         };
         writeln!(
             out,
@@ -175,14 +175,6 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
         )?;
     }
     Ok(())
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands in a reference"
-)]
-fn is_none(count: &usize) -> bool {
-    *count == 0
 }
 
 /// The names of the executables, where they can be read.
