@@ -99,7 +99,8 @@ fn examples_mean_what_they_say() {
     assert!(server.rules.len() == 3 && server.rules.iter().all(bound));
 
     let login = example("login-node.toml");
-    // A server with all its windows, whose name is not that of its executable.
+    // A server with all its windows, whose name is not that of its executable: it may have more, but is not exempt, as
+    // with LD_PRELOAD it is any program of its user.
     assert!(login.whitelist.verify_names);
     for (name, exe) in [
         (&b"tmux: server"[..], &b"/usr/bin/tmux"[..]),
@@ -115,9 +116,16 @@ fn examples_mean_what_they_say() {
             else {
                 return false;
             };
-            rule.action == Action::Protect && named.matches(name) && file.matches(exe)
+            rule.action == Action::Kill
+                && rule.thresholds.and_then(|thresholds| thresholds.amount())
+                    > login.thresholds.amount()
+                && rule.when_short == Some(WhenShort::Last)
+                && named.matches(name)
+                && file.matches(exe)
         }));
     }
+    let exempt = |rule: &Rule| rule.action == Action::Protect;
+    assert!(!login.rules.iter().any(exempt));
     let everybody = login.rules.last().unwrap().matcher.unit.as_ref().unwrap();
     assert!(everybody.matches_unit(b"/user.slice/user-1000.slice/session-3.scope"));
     assert!(!everybody.matches_unit(b"/system.slice/sshd.service"));
