@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
-/// Small enough for any machine and for the limits of the unit, much larger than a memory-monitor with its 3 MiB.
+/// Small enough for any machine and for the limits of the unit, much larger than a memory-monitor with its 4 MiB.
 pub(super) const SIZE: Bytes = Bytes::new(32 << 20);
 
 /// A running hog. Dropping it makes it exit and waits for that.
