@@ -2,7 +2,8 @@
 //! Also tells whether there is a directory for the files that it names.
 
 use super::configuration::Config;
-use super::error::{Cause, Error, Warning, WarningKind};
+use super::error::{Cause, Error};
+use super::warning::{Warning, WarningKind};
 use super::written::Written;
 use crate::paths;
 use crate::quantities::Digest;

@@ -3,7 +3,7 @@
 
 use super::configuration::Config;
 use super::document::Document;
-use super::error::{Cause, Location, Warning};
+use super::error::{Cause, Location};
 use super::group::Group;
 use super::keys::{GROUP, KeyRow, RULE, SCHEDULE, TABLES, Table, rows};
 use super::no_effect;
@@ -13,6 +13,7 @@ use super::shown::shown;
 use super::slot::{Key, Merge, Slot};
 use super::thresholds::Thresholds;
 use super::value::found;
+use super::warning::Warning;
 use super::written::{Entry, Item, Written};
 use crate::nearest::nearest;
 use std::path::Path;

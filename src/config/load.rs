@@ -3,7 +3,7 @@
 
 use super::configuration::{Config, LogSettings, Notify, Origin};
 use super::document;
-use super::error::{Cause, Error, Warning, WarningKind};
+use super::error::{Cause, Error};
 use super::files::{self, DropIns, LoadedFile, Streams};
 use super::group;
 use super::keys;
@@ -11,6 +11,7 @@ use super::layer::{self, Source};
 use super::no_effect;
 use super::this_machine;
 use super::users::{self, UserList, UserLookup};
+use super::warning::{Warning, WarningKind};
 use super::written::Written;
 use crate::paths;
 use crate::quantities::Uid;

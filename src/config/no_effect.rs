@@ -2,7 +2,6 @@
 //! same ones, with the fix. Pure: what files are is handed in.
 
 use super::configuration::Config;
-use super::error::{Effect, Warning, WarningKind};
 use super::group::{Group, GroupAction};
 use super::keys::RULE;
 use super::rule::{Action, Matcher, Rule};
@@ -10,6 +9,7 @@ use super::schedule;
 use super::shown::shown;
 use super::slot::Slot;
 use super::suspect::{Compared, Suspicion, Within};
+use super::warning::{Effect, Warning, WarningKind};
 use super::written::Written;
 use crate::quantities::Metric;
 

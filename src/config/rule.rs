@@ -1,10 +1,11 @@
 //! Rules: thresholds of their own, or none at all, for the processes that they match. Matching allocates nothing.
 //! Pure.
 
-use super::error::{Location, Warning, WarningKind};
+use super::error::Location;
 use super::pattern::NamePattern;
 use super::system::WhenShort;
 use super::thresholds::Thresholds;
+use super::warning::{Warning, WarningKind};
 use crate::quantities::{Metric, Percent, Uid};
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Schedules: other values at some times of the week. Pure: local time is handed in.
 
-use super::error::{Effect, Location};
+use super::error::Location;
 use super::thresholds::Thresholds;
+use super::warning::Effect;
 use std::fmt;
 use std::time::Duration;
 

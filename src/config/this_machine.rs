@@ -3,8 +3,9 @@
 //! Touches the paths of executables.
 
 use super::configuration::{Config, Origin};
-use super::error::{Location, Warning, WarningKind};
+use super::error::Location;
 use super::pattern::NamePattern;
+use super::warning::{Warning, WarningKind};
 use super::written::Written;
 use crate::quantities::{Bytes, Metric};
 use std::path::{Path, PathBuf};

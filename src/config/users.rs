@@ -1,9 +1,10 @@
 //! The users that a configuration names: their uids, and what is doubtful about them. May ask the user database.
 
 use super::configuration::Config;
-use super::error::{Location, Warning, WarningKind};
+use super::error::Location;
 use super::rule::{self, Action, UserMatcher};
 use super::value;
+use super::warning::{Warning, WarningKind};
 use super::written::Written;
 use crate::quantities::Uid;
 use std::ffi::CStr;
