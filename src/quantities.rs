@@ -213,8 +213,8 @@ impl Uid {
         self.0
     }
 
-    /// Whether it is root or a system account: on every distribution since 2012 the uids of people begin at 1000, and so
-    /// do their gids (login.defs(5)).
+    /// Whether it is root or a system account: on every distribution since 2012 the uids of people begin at 1000, and
+    /// so do their gids (login.defs(5)).
     pub const fn is_of_system(self) -> bool {
         self.0 < 1000
     }

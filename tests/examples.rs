@@ -9,7 +9,8 @@
 )]
 
 use memory_monitor::config::{
-    Action, Config, GroupBy, GroupKill, Loaded, Matcher, Origin, Rule, SystemAction, WhenShort,
+    Action, Config, GroupBy, GroupKill, Loaded, Matcher, Origin, Rule, SystemAction, Thresholds,
+    WhenShort,
 };
 use memory_monitor::quantities::{Metric, Percent, Uid};
 use std::io;
@@ -117,8 +118,7 @@ fn examples_mean_what_they_say() {
                 return false;
             };
             rule.action == Action::Kill
-                && rule.thresholds.and_then(|thresholds| thresholds.amount())
-                    > login.thresholds.amount()
+                && rule.thresholds.and_then(Thresholds::amount) > login.thresholds.amount()
                 && rule.when_short == Some(WhenShort::Last)
                 && named.matches(name)
                 && file.matches(exe)

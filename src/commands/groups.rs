@@ -12,7 +12,8 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// So long a command reads for groups in all, their sums and what would be killed for them; then it shows what it knows.
+/// So long a command reads for groups in all, their sums and what would be killed for them; then it shows what it
+/// knows.
 const TIME: Duration = Duration::from_secs(2);
 
 /// The groups of a scan, and the processes that would be killed for them.

@@ -45,8 +45,8 @@ pub(super) struct Evidence<'e> {
 }
 
 impl Evidence<'_> {
-    /// Why it would be killed for a group, where it is over no threshold of its own, or stays for plenty of memory; None
-    /// where it would not.
+    /// Why it would be killed for a group, where it is over no threshold of its own, or stays for plenty of memory;
+    /// None where it would not.
     pub(super) fn group_victim(&self) -> Option<&GroupVictim> {
         let victim = self.groups.as_ref()?.victim.as_ref()?;
         let verdict = self.policy.judge(self.process, &self.memory, &self.now);

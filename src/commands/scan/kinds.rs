@@ -9,7 +9,8 @@ use crate::quantities::Bytes;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-/// So many kinds are told apart, those that have most: users choose the names, and each kind is compared with each path.
+/// So many kinds are told apart, those that have most: users choose the names, and each kind is compared with each
+/// path.
 const KINDS: usize = 64;
 
 /// A kind, and the unit of it that had most.

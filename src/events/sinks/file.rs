@@ -137,8 +137,8 @@ impl Output for LogFile {
     }
 }
 
-/// They are left out of a file that every user can read, and of what is no file: who reads at the other end of a pipe or
-/// a terminal, and keeps it where, is not known.
+/// They are left out of a file that every user can read, and of what is no file: who reads at the other end of a pipe
+/// or a terminal, and keeps it where, is not known.
 fn arguments_in(metadata: &Metadata) -> Arguments {
     if metadata.is_file() && metadata.mode() & 0o004 == 0 {
         Arguments::Shown
