@@ -38,7 +38,7 @@ pub(crate) fn peers(sampler: &Sampler, processes: &[Process]) -> Vec<Peer> {
             let (process, _) = sampler.hold(&ByName, process.pid)?;
             let facts = process.facts.as_ref().ok()?;
             let name = known(facts).filter(|_| is_verified(&process, facts.uid))?;
-            let unit = process.details.service.and(process.details.unit);
+            let unit = process.details.system_service();
             Some(Peer {
                 name,
                 pid: process.pid.get(),

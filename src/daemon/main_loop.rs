@@ -184,8 +184,8 @@ impl Daemon<'_> {
         }
         for victim in ended.iter().filter(|victim| !victim.is_sharer) {
             let after = now.monotonic.duration_since(victim.terminated);
-            let (unit, service) = (victim.process.details.unit, victim.process.details.service);
-            let group = service.as_ref().map(Name::as_bytes);
+            let details = &victim.process.details;
+            let group = details.service.as_ref().map(Name::as_bytes);
             let is_empty = group.and_then(proc::cgroup::is_populated) == Some(false);
             let ended = Event::Ended(victim, after, is_empty);
             let total = self.machine.snapshot.memory.total;
@@ -194,8 +194,10 @@ impl Daemon<'_> {
                 Some(group) => self.reporter.emit(&Event::InGroup(group, &ended)),
                 None => self.reporter.emit(&ended),
             }
-            if let Some(unit) = unit.filter(|_| is_empty) {
-                self.reporter.emit(&Event::UnitEmpty(&unit));
+            if let Some(unit) = details.unit.filter(|_| is_empty) {
+                let uid = victim.process.facts.as_ref().ok().map(|facts| facts.uid);
+                let uid = uid.filter(|_| details.system_service().is_none());
+                self.reporter.emit(&Event::UnitEmpty(&unit, uid));
             }
         }
         if !self.options.once {

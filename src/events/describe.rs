@@ -3,7 +3,7 @@
 
 use super::description::{Counter, Description, Failure, debug, error, info, warning};
 use super::event::Event;
-use super::text::{Exempt, Files, MemoryInUse, Optional, Own, Shown, Thresholds};
+use super::text::{Exempt, Files, MemoryInUse, Optional, Own, Owner, Shown, Thresholds};
 use crate::escape::Escaped;
 use crate::policy::{Delay, Protection, Times, Victim};
 use crate::quantities::Rounded;
@@ -225,12 +225,13 @@ impl Event<'_> {
                     Escaped(workers.name.as_bytes())
                 ),
             ),
-            Self::UnitEmpty(unit) => tell(
+            Self::UnitEmpty(unit, uid) => tell(
                 &info("unit_empty", 0x6dc6752b805749e78bf09cd5c4dab891)
                     .with(|data| data.unit = Some(unit)),
                 format_args!(
-                    "Unit has no process left: Unit={}",
-                    Escaped(unit.as_bytes())
+                    "Unit has no process left: Unit={}{}",
+                    Escaped(unit.as_bytes()),
+                    Optional(", User=", uid.map(|uid| Owner(uid, users)))
                 ),
             ),
             Self::RestartLoop(found, wait) => tell(

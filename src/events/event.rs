@@ -6,7 +6,7 @@ use super::system::SystemEvent;
 use crate::config::{Change, Config, DryRun, Warning};
 use crate::policy::{Breach, Delay, Exemption, RestartLoop, ShownProtection, Victim, Workers};
 use crate::proc::{self, Name, Process, SystemMemory};
-use crate::quantities::{Percent, Pid};
+use crate::quantities::{Percent, Pid, Uid};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
 use std::io;
@@ -100,8 +100,8 @@ pub enum Event<'e> {
     Survives(&'e Victim, Duration),
     /// A victim has ended, so long after SIGTERM; and whether its unit has no process left.
     Ended(&'e Victim, Duration, bool),
-    /// This unit has no process left after a kill.
-    UnitEmpty(&'e Name),
+    /// This unit has no process left after a kill; the user, where that is one of a user's service manager.
+    UnitEmpty(&'e Name, Option<Uid>),
     /// So many further processes are what this says; they are not listed.
     More {
         /// How many.

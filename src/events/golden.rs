@@ -219,7 +219,8 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
             name: Name::new(HOSTILE),
             kills: 2,
         }),
-        Event::UnitEmpty(&Name::new(HOSTILE)),
+        Event::UnitEmpty(&Name::new(HOSTILE), None),
+        Event::UnitEmpty(&Name::new(HOSTILE), Some(Uid::ROOT)),
         Event::More {
             count: 7,
             what: "near",

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::escape::{Escaped, write_one_line};
 use crate::policy::{Breach, Exemption};
 use crate::proc::{Process, SystemMemory};
-use crate::quantities::{Bytes, Metric, Percent};
+use crate::quantities::{Bytes, Metric, Percent, Uid};
 use crate::users::UserNames;
 use std::cell::RefCell;
 use std::fmt::{self, Display, Formatter, Write};
@@ -143,7 +143,7 @@ impl Display for Shown<'_> {
         if let Ok(facts) = &self.process.facts {
             write!(f, ", Name={}", Escaped(facts.name.as_bytes()))?;
             if let Some(users) = self.users {
-                write!(f, ", User={}", Escaped(users.borrow_mut().name(facts.uid)))?;
+                write!(f, ", User={}", Owner(facts.uid, users))?;
             }
         }
         if let Some((memory, share)) = self.memory {
@@ -154,6 +154,15 @@ impl Display for Shown<'_> {
             Some((Metric::Anon, memory)) => write!(f, ", Anon={memory}"),
             Some((Metric::Rss, _)) | None => Ok(()),
         }
+    }
+}
+
+/// The name of a user.
+pub(super) struct Owner<'a>(pub(super) Uid, pub(super) &'a RefCell<UserNames>);
+
+impl Display for Owner<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Escaped(self.1.borrow_mut().name(self.0)).fmt(f)
     }
 }
 

@@ -62,7 +62,7 @@ impl Lineage {
             terminated,
             from: now.ticks,
             until: None,
-            is_in_service: process.details.service.is_some(),
+            is_in_service: process.details.system_service().is_some(),
         });
     }
 

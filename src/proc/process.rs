@@ -8,7 +8,7 @@ use super::name::Name;
 use super::parse::Status;
 use super::procfile::{self, Failure, Unreadable};
 use super::questions::RuleMatch;
-use super::{exe_link, executable, facts_reader, relatives, rule_inputs};
+use super::{exe_link, executable, facts_reader, relatives, rule_inputs, unit};
 use crate::quantities::{Bytes, Metric, Pid, ProcessKey};
 use crate::sys::process::ProcessDirectory;
 
@@ -34,7 +34,8 @@ pub struct Details {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
     pub unit: Option<Name>,
-    /// Where that is a system service, the path of its control group, if that has 255 bytes at most.
+    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that has
+    /// 255 bytes at most.
     pub service: Option<Name>,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
@@ -66,6 +67,15 @@ impl Details {
             Some((Metric::Pss, memory)) => memory.ok(),
             _ => None,
         }
+    }
+}
+
+impl Details {
+    /// The unit, where that is a system service.
+    pub fn system_service(&self) -> Option<Name> {
+        let service = self.service?;
+        self.unit
+            .filter(|_| unit::is_system_service(service.as_bytes()))
     }
 }
 
@@ -134,10 +144,7 @@ impl Process {
     /// that comes back was not started by the service manager, and waiting would shelter it.
     pub fn restarted_unit(&self) -> Option<Name> {
         let parent = self.facts.as_ref().ok()?.parent;
-        let unit = self
-            .details
-            .unit
-            .filter(|_| self.details.service.is_some())?;
+        let unit = self.details.system_service()?;
         (parent == Some(Pid::INIT)).then_some(unit)
     }
 

@@ -48,12 +48,12 @@ pub(super) fn match_rule(
     Ok(context.questions.match_rule(&input))
 }
 
-/// The systemd unit, or else the control group; and where it is a system service, the path of that one's control group.
+/// The systemd unit, or else the control group; and where it is a service, the path of that one's control group.
 pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, Option<Name>)> {
     let mut buffer = [0; BUFFER];
     let path = read_cgroup(directory, &mut buffer).ok()?;
     let unit = unit::of_cgroup(path)?;
-    let is_service = unit::is_system_service(path) && path.len() <= LONGEST;
+    let is_service = unit::is_service(path) && path.len() <= LONGEST;
     Some((Name::new(unit), is_service.then(|| Name::new(path))))
 }
 

@@ -18,11 +18,25 @@ pub fn of_cgroup(path: &[u8]) -> Option<&[u8]> {
 /// Whether this is the control group of a system service itself: below slices there is only that. A user's service
 /// manager is one as well, but what runs below it is the user's.
 pub fn is_system_service(path: &[u8]) -> bool {
+    is_service(path) && manager(path).is_none()
+}
+
+/// Whether this is the control group of a service itself, of the system or of a user's service manager. A user gives
+/// the latter what name they like.
+pub fn is_service(path: &[u8]) -> bool {
+    let parts = path.split(|&byte| byte == b'/');
+    let parts = parts.filter(|part| !part.is_empty() && !part.ends_with(b".slice"));
+    let mut parts = parts.skip(usize::from(manager(path).is_some()));
+    let service = parts.next();
+    service.is_some_and(|service| service.ends_with(b".service")) && parts.next().is_none()
+}
+
+/// The first unit below slices, where that is a user's service manager.
+fn manager(path: &[u8]) -> Option<&[u8]> {
     let parts = path.split(|&byte| byte == b'/');
     let mut parts = parts.filter(|part| !part.is_empty() && !part.ends_with(b".slice"));
-    let service = parts.next().filter(|part| part.ends_with(b".service"));
-    let is_manager = |service: &[u8]| service.starts_with(b"user@");
-    service.is_some_and(|service| !is_manager(service)) && parts.next().is_none()
+    let is_manager = |unit: &&[u8]| unit.starts_with(b"user@") && unit.ends_with(b".service");
+    parts.next().filter(is_manager)
 }
 
 #[cfg(test)]
@@ -30,24 +44,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_system_service_is_the_only_one_below_slices() {
-        for (path, expected) in [
-            ("/system.slice/cron.service", true),
+    fn a_service_is_the_only_one_below_slices_or_below_a_user_s_manager() {
+        for (path, service, of_system) in [
+            ("/system.slice/cron.service", true, true),
             (
                 "/system.slice/system-postgresql.slice/postgresql@15-main.service",
                 true,
+                true,
             ),
-            ("/system.slice/box.service/fake.service", false),
-            ("/user.slice/user-1000.slice/user@1000.service", false),
+            ("/system.slice/box.service/fake.service", false, false),
             (
-                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.service",
+                "/user.slice/user-1000.slice/user@1000.service",
+                false,
                 false,
             ),
-            ("/user.slice/user-1000.slice/session-3.scope", false),
-            ("/docker/0123", false),
-            ("/", false),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.service",
+                true,
+                false,
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.service/b.service",
+                false,
+                false,
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/a.scope",
+                false,
+                false,
+            ),
+            ("/user.slice/user-1000.slice/session-3.scope", false, false),
+            ("/docker/0123", false, false),
+            ("/", false, false),
         ] {
-            assert_eq!(is_system_service(path.as_bytes()), expected, "{path}");
+            let found = (
+                is_service(path.as_bytes()),
+                is_system_service(path.as_bytes()),
+            );
+            assert_eq!(found, (service, of_system), "{path}");
         }
     }
 

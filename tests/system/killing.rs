@@ -1,8 +1,9 @@
 //! How processes are killed: SIGTERM, SIGKILL after the grace period, and which processes get neither.
 
 use crate::harness::confine::{Case, cases};
+use crate::harness::files;
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Machine, said};
+use crate::harness::machine::{Machine, run, said};
 
 pub(crate) const CASES: &[Case] = cases![
     obeys_sigterm,
@@ -18,6 +19,7 @@ pub(crate) const CASES: &[Case] = cases![
     dry_run_signals_no_process,
     once,
     kill_limit,
+    the_last_process_of_a_service,
 ];
 
 /// `Killing process: ` and its siblings for a hog of root's.
@@ -288,4 +290,42 @@ fn kill_limit() {
         log.wait_for_words(&["Limit of 2 kills", &format!("PID={},", hog.pid())]);
     }
     daemon.stop();
+}
+
+/// A service of a user's own manager is one as well, and its name is that user's.
+fn the_last_process_of_a_service() {
+    let services = [
+        ("system.slice/a.service", "a.service", ""),
+        (
+            "user.slice/user-1000.slice/user@1000.service/app.slice/b.service",
+            "b.service",
+            ", User=54321",
+        ),
+        ("user.slice/user-1000.slice/session-3.scope", "", ""),
+    ];
+    for (group, unit, user) in services {
+        let machine = Machine::new();
+        let mut hog = Hog::new().user(54321).start();
+        files::be_of_unit(&machine, hog.pid(), group);
+        let mut daemon = machine.start();
+        assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+        let log = machine.log();
+        log.wait_for("INFO", "Scan complete. Scanned: *, Killed: 1");
+        daemon.stop();
+        let left = format!("Unit has no process left: Unit={unit}{user}");
+        let is_told = log.records().iter().any(|record| record.message == left);
+        assert_eq!(is_told, !unit.is_empty(), "{group}: {:#?}", log.records());
+    }
+    let history = run(&["history"]).out;
+    for unit in ["a.service", "b.service"] {
+        assert!(
+            history.contains(&format!(" {unit} has no process left")),
+            "{history}"
+        );
+    }
+    assert_eq!(
+        history.matches("has no process left").count(),
+        2,
+        "{history}"
+    );
 }

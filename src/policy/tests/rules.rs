@@ -365,6 +365,10 @@ fn what_a_user_starts_again_is_not_sheltered_by_a_restart_loop() {
     process.details.unit = Some(Name::new(b"a.service"));
     process.details.service = Some(Name::new(b"/system.slice/a.service"));
     assert!(process.restarted_unit().is_some());
+    let of_user = b"/user.slice/user-1000.slice/user@1000.service/app.slice/a.service";
+    process.details.service = Some(Name::new(of_user));
+    assert_eq!(process.restarted_unit(), None);
+    process.details.service = Some(Name::new(b"/system.slice/a.service"));
     // A worker that its service starts again itself.
     process.facts.as_mut().unwrap().parent = Pid::new(40);
     assert_eq!(process.restarted_unit(), None);

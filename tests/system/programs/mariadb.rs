@@ -2,11 +2,12 @@
 
 use super::{MYSQL, SERVERS, install_servers, is_only_reported, killed, shipped};
 use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::files;
 use crate::harness::machine::{Daemon, Machine, program, run, said, until};
-use crate::harness::{os, trusted};
+use crate::harness::trusted;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -39,7 +40,7 @@ fn stops_cleanly_and_its_unit_is_empty() {
     let mut mariadb = MariaDb::start(&machine);
     mariadb.fill();
     let pid = mariadb.process.pid();
-    be_of_unit(&machine, pid);
+    files::be_of_unit(&machine, pid, "system.slice/mariadb.service");
     let mut explain = machine.given(program(&["explain", &pid.to_string()]));
     explain.env("PATH", systemctl());
     let explain = said(explain).out;
@@ -58,19 +59,6 @@ fn stops_cleanly_and_its_unit_is_empty() {
     let history = run(&["history"]).out;
     let line = "mariadb.service has no process left";
     assert!(history.contains(line), "{history}");
-}
-
-/// Lets this process be of mariadb.service, whose control group systemd removes when it is empty.
-fn be_of_unit(machine: &Machine, pid: u32) {
-    let cgroup = machine.path("cgroup");
-    fs::write(&cgroup, "0::/system.slice/mariadb.service\n").expect("a directory of ours");
-    let shown = PathBuf::from(format!("/proc/{pid}/cgroup"));
-    os::mount(&cgroup, &shown, "", libc::MS_BIND, "");
-    let groups = Path::new("/sys/fs/cgroup");
-    os::mount(Path::new("none"), groups, "tmpfs", 0, "mode=755");
-    let slice = groups.join("system.slice");
-    fs::create_dir(&slice).expect("a directory of ours");
-    fs::write(slice.join("cgroup.events"), "populated 1\nfrozen 0\n").expect("ours");
 }
 
 /// A directory with a `systemctl` that has what Debian's mariadb.service says.
