@@ -2,6 +2,7 @@
 //! that file, for a person to read before it is committed; tests/log_schema validates the JSON in it.
 
 mod group;
+mod process;
 mod system;
 
 use super::description::{Description, LOG};
@@ -13,11 +14,12 @@ use crate::policy::{
     Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold,
     Victim, Workers,
 };
-use crate::proc::{self, Details, Facts, Name, Process, State, SystemMemory, Unreadable};
-use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, StartTime, Uid};
+use crate::proc::{self, Name, SystemMemory, Unreadable};
+use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, Uid};
 use crate::sys::clock::LocalTime;
 use crate::sys::process::Signal;
 use crate::users::UserNames;
+use process::{HOSTILE, facts, process};
 use serde_json::Value;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -30,44 +32,6 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const GOLDEN: &str = "tests/golden/events.txt";
 pub(super) const CATALOG: &str = include_str!("../../etc/systemd/memory-monitor.catalog");
 const SCHEMA: &str = include_str!("../../etc/examples/log.schema.json");
-
-const HOSTILE: &[u8] = b"a\xff\n\"\\\x1b[2J\xe2\x80\xae{";
-
-fn process(facts: &Result<Facts, Unreadable>) -> Process {
-    let name = Some(Name::new(HOSTILE));
-    Process {
-        pid: Pid::new(123).unwrap(),
-        rss: Bytes::new(u64::MAX),
-        facts: *facts,
-        details: Details {
-            exe: name,
-            cmdline: name,
-            unit: name,
-            anon: Some(Bytes::new(1)),
-            swap: Some(Bytes::ZERO),
-            memory: Some((Metric::Pss, Ok(Bytes::new(7)))),
-            share: Some(Bytes::new(1)),
-            own: Some(Bytes::new(1)),
-            ..Details::default()
-        },
-    }
-}
-
-fn facts() -> Facts {
-    Facts {
-        start_time: StartTime(99),
-        name: Name::new(HOSTILE),
-        uid: Uid::new(0),
-        state: State(b'S'),
-        session: None,
-        is_kernel_thread: false,
-        oom_score_adj: 0,
-        is_package_manager: false,
-        is_name_cut: false,
-        alias: None,
-        parent: Pid::new(3),
-    }
-}
 
 /// Hands each event to `take`.
 #[allow(clippy::too_many_lines, reason = "every event")]

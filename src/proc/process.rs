@@ -34,8 +34,8 @@ pub struct Details {
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
     /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
     pub unit: Option<Name>,
-    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that has
-    /// 255 bytes at most.
+    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that
+    /// has 255 bytes at most.
     pub service: Option<Name>,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,

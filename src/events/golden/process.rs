@@ -1,0 +1,42 @@
+//! A process whose name is as bad as one can be.
+
+use crate::proc::{Details, Facts, Name, Process, State, Unreadable};
+use crate::quantities::{Bytes, Metric, Pid, StartTime, Uid};
+
+pub(super) const HOSTILE: &[u8] = b"a\xff\n\"\\\x1b[2J\xe2\x80\xae{";
+
+pub(super) fn process(facts: &Result<Facts, Unreadable>) -> Process {
+    let name = Some(Name::new(HOSTILE));
+    Process {
+        pid: Pid::new(123).unwrap(),
+        rss: Bytes::new(u64::MAX),
+        facts: *facts,
+        details: Details {
+            exe: name,
+            cmdline: name,
+            unit: name,
+            anon: Some(Bytes::new(1)),
+            swap: Some(Bytes::ZERO),
+            memory: Some((Metric::Pss, Ok(Bytes::new(7)))),
+            share: Some(Bytes::new(1)),
+            own: Some(Bytes::new(1)),
+            ..Details::default()
+        },
+    }
+}
+
+pub(super) fn facts() -> Facts {
+    Facts {
+        start_time: StartTime(99),
+        name: Name::new(HOSTILE),
+        uid: Uid::new(0),
+        state: State(b'S'),
+        session: None,
+        is_kernel_thread: false,
+        oom_score_adj: 0,
+        is_package_manager: false,
+        is_name_cut: false,
+        alias: None,
+        parent: Pid::new(3),
+    }
+}
