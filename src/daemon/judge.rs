@@ -206,6 +206,7 @@ impl Machine {
             let outcome = signaller.terminate(&handle, facts.state, &is_same);
             if matches!(outcome, SignalOutcome::Sent) {
                 self.tally.sharers += 1;
+                self.tally.sharers_now += 1;
                 victims.ledger.over.forget(key);
                 // Of those that are not held the next scan finds what is left.
                 if victims.has_capacity_for_sharers() {
@@ -216,9 +217,12 @@ impl Machine {
         }
     }
 
-    /// What a victim has forked after its SIGTERM may have its memory: then it is not known what came back. Looks at
-    /// processes of at least half the size.
+    /// What shares the memory of a victim, or what it has forked after its SIGTERM, may have its memory: then it is not
+    /// known what came back. Looks at processes of at least half the size.
     pub(super) fn doubt_freed(&mut self, ended: &mut [Victim], context: &Context<'_>) {
+        for victim in ended.iter_mut().filter(|victim| victim.has_sharers) {
+            victim.process.forget_freed();
+        }
         let freed = ended.iter().filter_map(|victim| victim.process.freed());
         let Some(least) = freed.min().map(|freed| Bytes::new(freed.get() / 2)) else {
             return;

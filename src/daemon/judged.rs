@@ -97,6 +97,8 @@ pub(super) struct Tally {
     pub(super) unlisted: usize,
     /// Sent SIGTERM because they share their memory with one that is killed.
     pub(super) sharers: usize,
+    /// The same in this scan alone, be it one of a few processes.
+    pub(super) sharers_now: usize,
 }
 
 /// The largest by anonymous memory of the processes over their thresholds, where the limit of kills protects it.

@@ -233,8 +233,10 @@ impl Reports<'_> {
             "will be killed when the victims before them have ended",
             "share their memory with one that is killed, and are killed with it",
         ];
+        // What is killed in a scan is reported each time.
+        let before = [Some(before[0]), Some(before[1]), None];
         for ((count, before), what) in more.into_iter().zip(before).zip(whats) {
-            if count > 0 && count != before {
+            if count > 0 && Some(count) != before {
                 self.reporter.emit(&Event::More { count, what });
             }
         }

@@ -78,9 +78,9 @@ impl Machine {
         self.only.is_some()
     }
 
-    /// How many processes were sent SIGTERM because they share their memory with one that is killed.
+    /// How many processes this scan sent SIGTERM because they share their memory with one that is killed.
     pub(super) fn sharers(&self) -> usize {
-        self.tally.sharers
+        self.tally.sharers_now
     }
 
     /// Forgets the processes of the last scan.
@@ -122,7 +122,7 @@ impl Machine {
     /// Finds the processes near their thresholds, and forgets what was decided about them before.
     fn list(&mut self, extent: Extent, policy: &Policy, now: &Now) -> Result<(), Error> {
         self.is_incomplete = false;
-        self.tally.killed = 0;
+        (self.tally.killed, self.tally.sharers_now) = (0, 0);
         if extent == Extent::All {
             self.listed = Some(now.monotonic);
             self.forget();
@@ -162,7 +162,8 @@ impl Machine {
                 let is_killed = judged.is_killed();
                 at_limit.look_at(&process, &judged);
                 self.keep(&process, judged);
-                if is_killed {
+                if let Some(key) = process.key().filter(|_| is_killed && sharers > 0) {
+                    context.victims.ledger.record_sharers_of(key);
                     self.terminate_sharers(index + 1..=index + sharers, context);
                 }
             }

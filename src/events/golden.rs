@@ -65,6 +65,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
         terminated: now,
         not_before: now,
         is_sharer: false,
+        has_sharers: false,
         stage,
     };
     let found = RestartLoop {

@@ -164,7 +164,15 @@ impl Ledger {
             stage: Stage::Terminating,
             not_before: terminated,
             is_sharer,
+            has_sharers: is_sharer,
         });
+    }
+
+    /// Other processes share the memory of this victim.
+    pub fn record_sharers_of(&mut self, key: ProcessKey) {
+        if let Some(victim) = self.victim_mut(key) {
+            victim.has_sharers = true;
+        }
     }
 
     /// Whether this process can descend from a victim; then its unit decides.

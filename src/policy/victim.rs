@@ -28,6 +28,8 @@ pub struct Victim {
     pub not_before: Instant,
     /// Whether it was sent SIGTERM because it shares its memory with one that is killed, which is reported for all.
     pub is_sharer: bool,
+    /// Whether other processes share its memory, which comes back when the last of them has ended.
+    pub has_sharers: bool,
 }
 
 /// How far the kill of a process has come.

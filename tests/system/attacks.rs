@@ -5,7 +5,7 @@ use crate::harness::hog::Hog;
 use crate::harness::hostile::{self, DECOY, FORKS, HANGS, Hostile, LOSES, SHARES};
 use crate::harness::machine::{Daemon, Machine, until};
 use crate::harness::os;
-use crate::harness::processes::{self, figure};
+use crate::harness::processes::{self, highest_memory};
 use std::fs::{self, Permissions};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -293,9 +293,4 @@ fn many_processes_with_one_memory() {
     assert_eq!(log.count_of("Process ended:"), kills, "{records:#?}");
     let more = format!("And {COUNT} more processes: share their memory");
     assert_eq!(log.count_of(&more), 1, "{records:#?}");
-}
-
-/// The most memory that it ever had, in KiB.
-fn highest_memory(pid: u32) -> u64 {
-    figure(pid, "status", "VmHWM").expect("a child of ours") >> 10
 }

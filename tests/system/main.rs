@@ -34,6 +34,7 @@ mod harness;
 mod history_and_status;
 mod identity;
 mod killing;
+mod limited;
 mod log_file;
 mod lost_files;
 mod metrics;
@@ -94,6 +95,7 @@ fn main() {
         history_and_status::CASES,
         identity::CASES,
         log_file::CASES,
+        limited::CASES,
         lost_files::CASES,
         metrics::CASES,
         names::CASES,

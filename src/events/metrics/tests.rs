@@ -55,6 +55,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
         terminated: Instant::now(),
         not_before: Instant::now(),
         is_sharer: false,
+        has_sharers: false,
         stage,
     }
 }

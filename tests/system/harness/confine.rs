@@ -1,5 +1,6 @@
 //! Runs each test as pid 1 of a pid namespace of its own, by starting this executable again.
 
+use crate::harness::group::Group;
 use crate::harness::os;
 use libtest_mimic::{Completion, Failed, Trial};
 use std::ffi::OsStr;
@@ -43,6 +44,8 @@ pub(crate) enum Needs {
     Cached(&'static str),
     /// FUSE, by a device that root makes.
     Device,
+    /// A control group of the test's own, with limits.
+    Group,
 }
 
 /// Why a test can't run on this machine.
@@ -50,7 +53,7 @@ pub(crate) enum Needs {
 enum Obstacle {
     /// Something that it should have.
     Missing(String),
-    /// Something that it need not have: a test of another kind runs the case where it is there.
+    /// Something that it need not have: the case runs where it is there.
     Elsewhere(String),
 }
 
@@ -140,12 +143,27 @@ fn obstacle(needs: &[Needs]) -> Option<Obstacle> {
         )),
         _ => None,
     };
-    let has_device = || needs.iter().any(|need| matches!(need, Needs::Device));
+    let elsewhere = |needs: &Needs| match needs {
+        Needs::Device => no_device(),
+        Needs::Group => no_group(),
+        _ => None,
+    };
     namespaces
         .clone()
         .or_else(|| needs.iter().find_map(missing))
         .map(Obstacle::Missing)
-        .or_else(|| has_device().then(no_device).flatten())
+        .or_else(|| needs.iter().find_map(elsewhere))
+}
+
+fn no_group() -> Option<Obstacle> {
+    static GROUP: OnceLock<Option<Obstacle>> = OnceLock::new();
+    let group = GROUP.get_or_init(|| {
+        let error = Group::new().err()?;
+        Some(Obstacle::Elsewhere(format!(
+            "no control group with limits can be made here: {error}"
+        )))
+    });
+    group.clone()
 }
 
 fn no_device() -> Option<Obstacle> {
@@ -176,6 +194,8 @@ fn run_inside(name: &str) -> Result<(), Failed> {
         .env("RUNTIME_DIRECTORY", directory.path());
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
+        // What it has measured.
+        print!("{}", String::from_utf8_lossy(&output.stdout));
         return Ok(());
     }
     let text = [output.stdout, output.stderr].concat();

@@ -4,6 +4,7 @@
 pub(crate) mod clock;
 pub(crate) mod confine;
 pub(crate) mod files;
+pub(crate) mod group;
 pub(crate) mod hog;
 pub(crate) mod hostile;
 pub(crate) mod installed;

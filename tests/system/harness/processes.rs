@@ -21,3 +21,8 @@ pub(crate) fn figure(pid: u32, file: &str, key: &str) -> Option<u64> {
     let kib = line.trim_start_matches(':').trim().strip_suffix(" kB")?;
     kib.parse::<u64>().ok().map(|kib| kib << 10)
 }
+
+/// The most memory that it ever had, in KiB.
+pub(crate) fn highest_memory(pid: u32) -> u64 {
+    figure(pid, "status", "VmHWM").expect("a child of ours") >> 10
+}

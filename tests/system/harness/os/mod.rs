@@ -184,6 +184,21 @@ pub(crate) fn with_descriptors(command: &mut Command, count: u64) {
     }
 }
 
+/// Lets `command` write these bytes to this file before it becomes its program.
+pub(crate) fn write_at_start(command: &mut Command, file: File, bytes: &'static [u8]) {
+    // SAFETY: between fork and exec only one system call is made, which reads bytes that live for ever.
+    unsafe {
+        command.pre_exec(move || (&file).write_all(bytes));
+    }
+}
+
+/// Locks a file, or fails at once where another holds its lock; it ends with the last copy of the descriptor.
+pub(crate) fn lock(file: &File) -> io::Result<()> {
+    // SAFETY: takes a descriptor that is open, and flags.
+    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    check(result.into()).map(drop)
+}
+
 /// Gives this process a session of its own, which competes with others of the machine as a whole (sched(7), autogroup),
 /// with the highest priority, where that is permitted: what is tested waits for events, and not for other programs.
 pub(crate) fn compete_as_session() {
