@@ -225,7 +225,7 @@ impl Reports<'_> {
         let more = [
             machine.unlisted() + self.lines.left_out,
             machine.postponed(),
-            machine.sharers(),
+            machine.sharers_now(),
         ];
         let before = std::mem::replace(&mut machine.more, more);
         let whats = [

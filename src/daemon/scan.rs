@@ -79,7 +79,7 @@ impl Machine {
     }
 
     /// How many processes this scan sent SIGTERM because they share their memory with one that is killed.
-    pub(super) fn sharers(&self) -> usize {
+    pub(super) fn sharers_now(&self) -> usize {
         self.tally.sharers_now
     }
 

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How long the log waits for a name, where nothing else is asked for: once, until what does not answer is given up. An
 /// answer from files takes 0.1 ms, and over 50 ms on processors with three times more to do than they can.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// In so long it waits for no longer than that, however many names there are: a server that is slow, and not away, would
+/// keep the daemon waiting for each user of a user namespace.
+const SPAN: Duration = Duration::from_secs(10);
 /// A helper that has not answered for so long is killed: NSS itself gives up after at most 30 s, as a rule.
 const HUNG: Duration = Duration::from_secs(30);
 /// So many names are asked for at once; further ones are asked for when they are shown the next time.
@@ -50,6 +53,8 @@ pub struct Directory {
     asked: VecDeque<Uid>,
     /// When it began with the oldest.
     since: Option<Instant>,
+    /// How long it was waited for since the beginning of a [`SPAN`].
+    waited: Option<(Instant, Duration)>,
 }
 
 impl Directory {
@@ -68,8 +73,14 @@ impl Directory {
         if !self.ask(uid) || !is_free {
             return None;
         }
+        let now = Instant::now();
+        let current = self
+            .waited
+            .filter(|(begin, _)| now.duration_since(*begin) < SPAN);
+        let (begin, waited) = current.unwrap_or((now, Duration::ZERO));
         let helper = self.helper.as_ref()?.as_fd();
-        let is_there = helper::wait(helper, PATIENCE).unwrap_or(false);
+        let is_there = helper::wait(helper, PATIENCE.saturating_sub(waited)).unwrap_or(false);
+        self.waited = Some((begin, waited + now.elapsed()));
         let mut name = None;
         if is_there {
             self.take(&mut |answer| match answer {
@@ -325,6 +336,20 @@ mod tests {
         directory.take(&mut |answer| unanswered += usize::from(matches!(answer, Answer::None(_))));
         assert!(unanswered > 0 && directory.helper.is_none());
         while directory.helper().is_none() {}
+    }
+
+    #[test]
+    fn one_that_answers_slowly_is_not_waited_for_again_and_again() {
+        let mut directory = Directory::start();
+        directory.name_of(Uid::ROOT);
+        directory.helper.as_ref().unwrap().pause();
+        let began = Instant::now();
+        for uid in 1..20 {
+            // As if it had answered right after that.
+            directory.asked.clear();
+            assert_eq!(directory.name_of(Uid::new(uid)), None);
+        }
+        assert!(began.elapsed() < PATIENCE * 10);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::quantities::Bytes;
 use crate::sys::process::Signal;
 use std::fmt::{self, Display};
 
-/// So many names have a series of their own: any user can choose names.
+/// So many names have a series of their own: any user can choose names. The next one has that of the name with the
+/// fewest kills, which are counted as those of others, so that no user can keep a name out.
 const NAMES: usize = 50;
 /// The series of all other names.
 const OTHER: &str = "other";
@@ -96,12 +97,24 @@ impl Counts {
 
     fn count_name(&mut self, name: &[u8]) {
         // A second series of the name "other" would make the whole file invalid.
-        let is_free = self.names.len() < NAMES && name != OTHER.as_bytes();
-        match self.names.iter_mut().find(|(known, _)| **known == *name) {
-            Some((_, count)) => *count += 1,
-            None if is_free => self.names.push((name.into(), 1)),
-            None => self.other_names += 1,
+        if name == OTHER.as_bytes() {
+            self.other_names += 1;
+            return;
         }
+        let mut names = self.names.iter_mut();
+        if let Some((_, count)) = names.find(|(known, _)| **known == *name) {
+            *count += 1;
+            return;
+        }
+        if self.names.len() >= NAMES {
+            // The oldest of them.
+            let all = self.names.iter().enumerate();
+            let least = all.min_by_key(|(_, (_, count))| *count);
+            if let Some((index, _)) = least {
+                self.other_names += self.names.remove(index).1;
+            }
+        }
+        self.names.push((name.into(), 1));
     }
 
     fn at(&mut self, breach: Option<&Breach>, count: impl FnOnce(&mut Kills)) {
@@ -139,7 +152,7 @@ impl Counts {
         }
         page.counter(
             "ended_by_name_total",
-            "The same by name: the first 50 names, and all others as one.",
+            "The same by name: 50 names, and all others as one. A new name replaces the one with the fewest.",
         );
         for (name, count) in &self.names {
             page.sample(&[("name", &Unquoted(name))], count);
