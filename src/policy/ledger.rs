@@ -8,7 +8,7 @@ use super::sustained::OverSince;
 use super::verdict::Breach;
 use super::victim::{Due, Kill, Repeated, Stage, Victim};
 use super::workers::Pools;
-use crate::proc::{Name, Process};
+use crate::proc::{Process, Unit};
 use crate::quantities::{Now, ProcessKey};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -123,7 +123,7 @@ impl Ledger {
         (is_joined, now): (bool, &Now),
     ) -> Option<Repeated> {
         self.over.forget(key);
-        let inherited = self.inherited(process, process.details.unit.as_ref(), now);
+        let inherited = self.inherited(process, process.unit().as_ref(), now);
         let terminated = inherited.unwrap_or(now.monotonic);
         self.lineage.add(key, process, terminated, now);
         let is_old = |kill: &Kill| now.monotonic.duration_since(kill.at) >= MINUTE;
@@ -181,7 +181,7 @@ impl Ledger {
     }
 
     /// When the victim that this process of this unit descends from was sent SIGTERM; None where it descends from none.
-    pub fn inherited(&self, process: &Process, unit: Option<&Name>, now: &Now) -> Option<Instant> {
+    pub fn inherited(&self, process: &Process, unit: Option<&Unit>, now: &Now) -> Option<Instant> {
         self.lineage.inherited(process, unit, now)
     }
 

@@ -1,8 +1,8 @@
 //! The descendants of victims: a process that forks before its grace period is over, and exits, would never be sent
 //! SIGKILL. What it has forked inherits its deadline. Pure: times are handed in.
 
-use crate::proc::{Name, Process};
-use crate::quantities::{Now, Pid, ProcessKey, StartTime, Uid};
+use crate::proc::{Name, Process, Unit};
+use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime, Uid};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,10 @@ struct Ancestor {
     key: ProcessKey,
     uid: Uid,
     name: Name,
-    /// Its unit or control group: no user can leave that without being permitted to.
+    /// Its unit or control group: no user can leave that for another but within what is the user's.
     unit: Option<Name>,
+    is_of_user: bool,
+    rss: Bytes,
     /// When the first of its line was sent SIGTERM.
     terminated: Instant,
     from: StartTime,
@@ -59,6 +61,8 @@ impl Lineage {
             uid: facts.uid,
             name: facts.name,
             unit: process.details.unit,
+            is_of_user: process.details.is_of_user,
+            rss: process.rss,
             terminated,
             from: now.ticks,
             until: None,
@@ -96,7 +100,7 @@ impl Lineage {
     pub(super) fn inherited(
         &self,
         process: &Process,
-        unit: Option<&Name>,
+        unit: Option<&Unit>,
         now: &Now,
     ) -> Option<Instant> {
         let parent = process.facts.as_ref().ok()?.parent;
@@ -133,7 +137,7 @@ impl Ancestor {
         &self,
         process: &Process,
         parent: Option<Pid>,
-        unit: Option<&Name>,
+        unit: Option<&Unit>,
         now: &Now,
     ) -> bool {
         let Ok(facts) = &process.facts else {
@@ -144,7 +148,14 @@ impl Ancestor {
         // with it.
         let is_within = self.until.is_none_or(|until| facts.start_time <= until);
         let is_sure = (unit.is_some() && is_within) || facts.name == self.name;
-        self.may_be_ancestor(process, now) && (is_child || (unit == self.unit.as_ref() && is_sure))
+        let is_same = unit.map(|unit| &unit.name) == self.unit.as_ref() && is_sure;
+        // A user's service manager lets a process move to another unit of that user. What continues a victim has its
+        // memory, which is not so for what the user has started meanwhile.
+        let is_moved = self.is_of_user
+            && unit.is_some_and(|unit| unit.is_of_user)
+            && is_within
+            && process.rss.get() >= self.rss.get() / 2;
+        self.may_be_ancestor(process, now) && (is_child || is_same || is_moved)
     }
 }
 
@@ -171,7 +182,7 @@ mod tests {
         // The clock of start times is at 10.
         lineage.add(victim.key().unwrap(), &victim, start, &at(start));
         let inherited = |lineage: &Lineage, process: Process| {
-            lineage.inherited(&process, process.details.unit.as_ref(), &at(start))
+            lineage.inherited(&process, process.unit().as_ref(), &at(start))
         };
         assert_eq!(inherited(&lineage, started(6, 10, 5)), Some(start));
         assert_eq!(
@@ -203,5 +214,27 @@ mod tests {
         lineage.end(victim.key().unwrap(), &now);
         assert_eq!(inherited(&lineage, started(6, 21, 1)), Some(start));
         assert_eq!(inherited(&lineage, started(6, 20 + GAP + 1, 1)), None);
+    }
+
+    #[test]
+    fn one_that_moves_to_another_unit_of_its_user_inherits_with_the_memory_alone() {
+        let start = Instant::now();
+        let mut lineage = Lineage::default();
+        let of_user = |pid, unit: &[u8], mib: u64, is_of_user| {
+            let mut process = started(pid, 10, 1);
+            process.facts.as_mut().unwrap().name = Name::new(unit);
+            process.details.unit = Some(Name::new(unit));
+            process.details.is_of_user = is_of_user;
+            process.rss = Bytes::new(mib << 20);
+            process
+        };
+        let victim = of_user(5, b"session-1.scope", 200, true);
+        lineage.add(victim.key().unwrap(), &victim, start, &at(start));
+        let inherited =
+            |process: Process| lineage.inherited(&process, process.unit().as_ref(), &at(start));
+        let moved = of_user(6, b"run-r7.scope", 190, true);
+        assert_eq!(inherited(moved), Some(start));
+        assert_eq!(inherited(of_user(6, b"run-r7.scope", 90, true)), None);
+        assert_eq!(inherited(of_user(6, b"cron.service", 190, false)), None);
     }
 }

@@ -62,6 +62,7 @@ pub use seen::Seen;
 pub use sizes::{ProcessSize, Pss, Sizes};
 pub use snapshot::{Snapshot, UnreadableProcesses};
 pub use system_files::{KernelKills, OtherMemory, SystemFiles, SystemReading};
+pub use unit::Unit;
 pub use watch::{Ceiling, Watch, WatchedNow};
 
 pub mod parsers {

@@ -8,7 +8,8 @@ use super::name::Name;
 use super::parse::Status;
 use super::procfile::{self, Failure, Unreadable};
 use super::questions::RuleMatch;
-use super::{exe_link, executable, facts_reader, relatives, rule_inputs, unit};
+use super::unit::{self, Unit};
+use super::{exe_link, executable, facts_reader, relatives, rule_inputs};
 use crate::quantities::{Bytes, Metric, Pid, ProcessKey};
 use crate::sys::process::ProcessDirectory;
 
@@ -32,11 +33,13 @@ pub struct Details {
     pub rule_match: Option<RuleMatch>,
     /// Its memory by another metric than RSS, where its rule has one and RSS alone does not decide.
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
-    /// Its systemd unit or control group; read only of a process that is held to be killed, as the next two are.
+    /// Its systemd unit or control group; read only of a process that is held to be killed, as the next three are.
     pub unit: Option<Name>,
     /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that
     /// has 255 bytes at most.
     pub service: Option<Name>,
+    /// Whether its unit is one of a user.
+    pub is_of_user: bool,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
     /// Its arguments with spaces between them, cut at 255 bytes; read after the signals.
@@ -116,6 +119,17 @@ impl Process {
         }
         let anon = anon.filter(|_| is_alone);
         anon.map(|anon| anon.saturating_add(swap.unwrap_or_default()))
+    }
+
+    /// Where it belongs to; None where that was not read, or can't be.
+    pub fn unit(&self) -> Option<Unit> {
+        let (name, service) = (self.details.unit?, self.details.service);
+        let is_of_user = self.details.is_of_user;
+        Some(Unit {
+            name,
+            service,
+            is_of_user,
+        })
     }
 
     /// It is no longer known what comes back.
@@ -249,8 +263,9 @@ fn read_details(
     Ok(Details {
         rule_match: Some(rule_match),
         memory,
-        unit: unit.map(|(unit, _)| unit),
-        service: unit.and_then(|(_, service)| service),
+        unit: unit.map(|unit| unit.name),
+        service: unit.and_then(|unit| unit.service),
+        is_of_user: unit.is_some_and(|unit| unit.is_of_user),
         exe: is_held.then(|| exe_link::exe(directory)).flatten(),
         cmdline: None,
         anon: status.anonymous,

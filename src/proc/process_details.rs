@@ -52,7 +52,7 @@ impl ProcessDetails {
             .and_then(|status| u32::try_from(status.tgid).ok());
         Some(Self {
             exe: exe(directory),
-            unit: rule_inputs::read_unit(directory).map(|(unit, _)| unit.as_bytes().to_vec()),
+            unit: rule_inputs::read_unit(directory).map(|unit| unit.name.as_bytes().to_vec()),
             pss: match read(directory, c"smaps_rollup", "smaps_rollup") {
                 Some(Ok(text)) => pss(&text),
                 Some(Err(unreadable)) => Some(Err(unreadable)),

@@ -4,12 +4,13 @@
 use super::blocking::Arguments;
 use super::context::Context;
 use super::exe_link::read_exe;
+use super::executable;
 use super::facts::Facts;
 use super::name::{LONGEST, Name};
 use super::parse::{self, CgroupPath};
 use super::procfile::{self, BUFFER, Failure, Unreadable};
 use super::questions::{RuleFiles, RuleInput, RuleMatch};
-use super::{executable, unit};
+use super::unit::{self, Unit};
 use crate::sys::process::ProcessDirectory;
 use std::os::fd::AsFd;
 
@@ -48,13 +49,17 @@ pub(super) fn match_rule(
     Ok(context.questions.match_rule(&input))
 }
 
-/// The systemd unit, or else the control group; and where it is a service, the path of that one's control group.
-pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<(Name, Option<Name>)> {
+/// The systemd unit, or else the control group.
+pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<Unit> {
     let mut buffer = [0; BUFFER];
     let path = read_cgroup(directory, &mut buffer).ok()?;
-    let unit = unit::of_cgroup(path)?;
+    let name = unit::of_cgroup(path)?;
     let is_service = unit::is_service(path) && path.len() <= LONGEST;
-    Some((Name::new(unit), is_service.then(|| Name::new(path))))
+    Some(Unit {
+        name: Name::new(name),
+        service: is_service.then(|| Name::new(path)),
+        is_of_user: unit::is_of_user(path),
+    })
 }
 
 /// The path of the control group in the unified hierarchy or, where that is the root, in systemd's own.

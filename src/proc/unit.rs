@@ -1,5 +1,19 @@
 //! The systemd unit that a process belongs to, by the path of its control group. Pure.
 
+use super::name::Name;
+
+/// Where a process belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Of the systemd unit or control group.
+    pub name: Name,
+    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that has
+    /// 255 bytes at most.
+    pub service: Option<Name>,
+    /// Whether it is one of a user, who may move processes from one of them to another.
+    pub is_of_user: bool,
+}
+
 /// The innermost systemd unit, or else the last part of the path, which names a control group that systemd does not
 /// manage. None in the root and where a slice is all there is: a slice holds units of all kinds and is none itself.
 pub fn of_cgroup(path: &[u8]) -> Option<&[u8]> {
@@ -39,9 +53,36 @@ fn manager(path: &[u8]) -> Option<&[u8]> {
     parts.next().filter(is_manager)
 }
 
+/// Whether this is a control group of a user: a session, or what is below the user's service manager, which moves a
+/// process of the user wherever the user wants it.
+pub fn is_of_user(path: &[u8]) -> bool {
+    let mut parts = path.split(|&byte| byte == b'/').skip(1);
+    parts.next() == Some(b"user.slice")
+        && parts
+            .next()
+            .is_some_and(|part| part.starts_with(b"user-") && part.ends_with(b".slice"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_groups_of_a_user_are_below_its_slice() {
+        for (path, expected) in [
+            ("/user.slice/user-1000.slice/session-3.scope", true),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope",
+                true,
+            ),
+            ("/user.slice", false),
+            ("/system.slice/user.slice/user-1000.slice/x", false),
+            ("/system.slice/cron.service", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_of_user(path.as_bytes()), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_service_is_the_only_one_below_slices_or_below_a_user_s_manager() {

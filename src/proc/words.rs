@@ -6,6 +6,7 @@ use super::name::{FULL_COMM, Name, base_name};
 use super::process::Process;
 use super::procfile::BUFFER;
 use super::scan::Sampler;
+use super::unit::Unit;
 use super::{package_manager, relatives, rule_inputs};
 use crate::quantities::ProcessKey;
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
@@ -100,9 +101,9 @@ impl Sampler {
     }
 
     /// The unit of a process that is not held; None where it has none, or has ended.
-    pub fn unit(&self, process: &Process) -> Option<Name> {
+    pub fn unit(&self, process: &Process) -> Option<Unit> {
         let directory = ProcessDirectory::open(self.root.as_fd(), process.pid).ok()?;
-        rule_inputs::read_unit(&directory).map(|(unit, _)| unit)
+        rule_inputs::read_unit(&directory)
     }
 
     /// Frees the memory of a process that was sent SIGKILL, where the kernel can (Linux 5.15).

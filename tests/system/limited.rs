@@ -38,7 +38,10 @@ fn beside_all_processes_that_share_a_memory() {
     while processes::count("shares") > 0 {
         log.wait_for_scans(1);
     }
-    let (took, used) = (start.elapsed(), processor_time(daemon.pid()) - before);
+    let (took, used) = (
+        start.elapsed(),
+        processor_time(daemon.pid()).saturating_sub(before),
+    );
     let highest = highest_memory(daemon.pid());
     let files = figure(daemon.pid(), "status", "RssFile").expect("a child of ours") >> 10;
     daemon.stop();
