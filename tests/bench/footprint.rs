@@ -16,15 +16,18 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 /// Adds the figures of memory and size to the report.
 pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
-    let idle = |name: &str, settings: &str| -> Result<Quantity> {
+    let idle = |name: &str, settings: &str| -> Result<(Quantity, Quantity)> {
         let mut daemon = Daemon::start(run, name, "check_interval = 0.2", settings)?;
         daemon.wait_for_scans(SCANS)?;
-        daemon.program.resident()
+        Ok((
+            daemon.program.resident()?,
+            daemon.program.share_with_children()?,
+        ))
     };
-    let resident = idle("idle", "dry_run = true")?;
+    let (resident, share) = idle("idle", "dry_run = true")?;
     let metrics = run.scratch.path().join("metrics.prom");
     let metrics = format!("dry_run = true\nmetrics_file = '{}'", metrics.display());
-    let with_metrics = idle("metrics", &metrics)?;
+    let (with_metrics, _) = idle("metrics", &metrics)?;
 
     let (mut residents, mut sizes) = (Vec::new(), Vec::new());
     for (name, file, arguments) in [
@@ -55,7 +58,13 @@ pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
         beside: residents,
     });
     report.add(Figure {
-        name: "the same with metrics_file".to_owned(),
+        name: "PSS of it with its helpers".to_owned(),
+        measured: Some(share),
+        limit: Some(Quantity::Size(7 << 19)),
+        beside: Vec::new(),
+    });
+    report.add(Figure {
+        name: "VmRSS with metrics_file".to_owned(),
         measured: Some(with_metrics),
         limit: Some(Quantity::Size(3 << 20)),
         beside: Vec::new(),

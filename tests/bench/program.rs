@@ -39,6 +39,26 @@ impl Program {
             .ok_or("no VmRSS: it has ended")?;
         Ok(Quantity::Size(kib.parse::<u64>()? * 1024))
     }
+
+    /// The memory of it and its children, what they share divided among all that share it: PSS.
+    pub(crate) fn share_with_children(&self) -> Result<Quantity> {
+        let own = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
+        let mut sum = 0;
+        for pid in children
+            .split_whitespace()
+            .chain([own.to_string().as_str()])
+        {
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+            let kib = rollup
+                .lines()
+                .find_map(|line| line.strip_prefix("Pss:"))
+                .and_then(|value| value.trim().strip_suffix(" kB"))
+                .ok_or("no PSS")?;
+            sum += kib.parse::<u64>()? * 1024;
+        }
+        Ok(Quantity::Size(sum))
+    }
 }
 
 impl Drop for Program {
