@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     without_a_signal: [NEEDS],
     without_a_new_file: [NEEDS],
     compressed_later: [NEEDS],
+    a_large_log_is_rotated_before_its_day_is_over: [NEEDS],
 ];
 
 fn with_a_signal() {
@@ -32,6 +33,34 @@ fn without_a_new_file() {
 
 fn compressed_later() {
     rotates("create\ncompress\ndelaycompress\nSIGNAL");
+}
+
+/// As it is shipped, but for the service of the machine.
+fn a_large_log_is_rotated_before_its_day_is_over() {
+    const SHIPPED: &str = include_str!("../../etc/logrotate.d/memory-monitor");
+    let machine = Machine::new();
+    let (log, rotated) = (
+        machine.path("memory_monitor.log"),
+        machine.path("memory_monitor.log.1"),
+    );
+    let text = SHIPPED.replace("/var/log/memory_monitor.log", &quoted(&log));
+    let text = text.replace("[ ! -d /run/systemd/system ]", "true");
+    let path = machine.path("logrotate.conf");
+    fs::write(&path, text).expect("a directory of ours");
+    let rotate = |size| {
+        let file = fs::File::create(&log).expect("a directory of ours");
+        file.set_len(size).expect("a sparse file");
+        let mut command = Command::new(LOGROTATE);
+        command.arg("--state").arg(machine.path("state")).arg(&path);
+        let output = said(command);
+        assert!(
+            output.status == Some(0) && output.err.is_empty(),
+            "{output:?}"
+        );
+        rotated.exists()
+    };
+    assert!(!rotate(99 << 20));
+    assert!(rotate(101 << 20));
 }
 
 const ROTATIONS: usize = 20;
