@@ -9,6 +9,7 @@ use crate::proc::{Process, Seen, SystemMemory};
 use crate::quantities::{Bytes, Percent, Pid, ProcessKey, Uid};
 use crate::sys::ticks_per_second;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Of a larger process its share of its memory is not read when it is killed: the kernel frees nothing of it meanwhile,
 /// and visits 100,000 pages in a millisecond.
@@ -42,7 +43,12 @@ impl Machine {
         ledger.record_seen(key, now);
         match judged.decision {
             Decision::Delay(_, _, until) => ledger.over.record(key, now, Some(until)),
-            Decision::Terminate(_) | Decision::KillLimitReached(_) | Decision::Plentiful(..) => {
+            // Since when it has been over counts only where it must be so for a time: of thousands nothing is kept.
+            Decision::Terminate(breach)
+            | Decision::KillLimitReached(breach)
+            | Decision::Plentiful(breach, _)
+                if breach.sustained > Duration::ZERO =>
+            {
                 ledger.over.record(key, now, None);
             }
             _ => ledger.over.forget(key),

@@ -127,7 +127,7 @@ impl Daemon<'_> {
 
     /// Reads the processes whose kill is delayed, where that is due.
     fn read_delayed(&mut self, now: &Now) {
-        if self.victims.ledger.over.due(now.monotonic).is_none() {
+        if self.victims.ledger.over.due(now.monotonic).next().is_none() {
             return;
         }
         self.exemptions

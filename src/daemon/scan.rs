@@ -17,6 +17,11 @@ const KEPT: usize = 64;
 /// The same for those that are to be watched or killed.
 const KEPT_AT_MOST: usize = 4 * KEPT;
 
+/// So many processes whose kill is delayed are read before the clock is looked at.
+const BATCH: usize = 64;
+/// For so long they are read in one turn of the loop: thousands take longer.
+const BUDGET_FOR_DELAYED: Duration = Duration::from_millis(50);
+
 /// What decisions need beside the machine, and what they change.
 pub(super) struct Context<'c> {
     pub(super) policy: &'c Policy,
@@ -243,22 +248,41 @@ impl Machine {
         if let Ok(memory) = self.sampler.memory() {
             self.snapshot.memory = memory;
         }
-        let now = context.now.monotonic;
-        while let Some(key) = context.victims.ledger.over.due(now) {
-            let is_it = |(process, _): (&Process, &Judged)| process.key() == Some(key);
-            let index = self.judged().position(is_it);
-            if let Some(index) = index {
-                self.snapshot.near.remove(index);
-                self.judged.remove(index);
+        let (now, began) = (context.now.monotonic, Instant::now());
+        let mut keys = [None; BATCH];
+        loop {
+            keys.fill(None);
+            for (to, key) in keys.iter_mut().zip(context.victims.ledger.over.due(now)) {
+                *to = Some(key);
             }
-            let process = self.sampler.read(context.policy, key.pid);
-            if let Some(mut process) = process.filter(|process| process.key() == Some(key)) {
-                let judged = self.judge(&mut process, &mut context);
-                self.snapshot.near.push(process);
-                self.judged.push(judged);
-            } else {
-                context.victims.ledger.over.forget(key);
+            for key in keys.iter().flatten() {
+                self.read_one_delayed(*key, &mut context);
             }
+            // The others are due at the next turn, after what is due for victims.
+            let is_last = keys.last().is_none_or(Option::is_none);
+            if is_last || began.elapsed() >= BUDGET_FOR_DELAYED {
+                return;
+            }
+        }
+    }
+
+    fn read_one_delayed(&mut self, key: ProcessKey, context: &mut Context<'_>) {
+        let is_it = |(process, _): (&Process, &Judged)| process.key() == Some(key);
+        let index = self.judged().position(is_it);
+        if let Some(index) = index {
+            self.snapshot.near.remove(index);
+            self.judged.remove(index);
+        }
+        let process = self.sampler.read(context.policy, key.pid);
+        let Some(mut process) = process.filter(|process| process.key() == Some(key)) else {
+            context.victims.ledger.over.forget(key);
+            return;
+        };
+        let judged = self.judge(&mut process, context);
+        let is_signalled = matches!(judged.report, Some(Report::Signal(..)));
+        if is_signalled || index.is_some() || self.snapshot.near.len() < KEPT_AT_MOST {
+            self.snapshot.near.push(process);
+            self.judged.push(judged);
         }
     }
 

@@ -69,11 +69,12 @@ impl OverSince {
         self.over.values().filter_map(Over::next_read).min()
     }
 
-    /// One that is due to be read now.
-    pub fn due(&self, now: Instant) -> Option<ProcessKey> {
-        let is_due = |over: &Over| over.next_read().is_some_and(|then| then <= now);
-        let mut all = self.over.iter();
-        all.find(|(_, over)| is_due(over)).map(|(&key, _)| key)
+    /// Those that are due to be read now.
+    pub fn due(&self, now: Instant) -> impl Iterator<Item = ProcessKey> {
+        let is_due = move |over: &Over| over.next_read().is_some_and(|then| then <= now);
+        let all = self.over.iter();
+        all.filter(move |(_, over)| is_due(over))
+            .map(|(&key, _)| key)
     }
 }
 
@@ -132,10 +133,10 @@ mod tests {
         assert_eq!(over.next_read(), None);
         over.record(key(6, 1), at(0), Some(at(1500)));
         assert_eq!(over.next_read(), Some(at(1000)));
-        assert_eq!(over.due(at(999)), None);
-        assert_eq!(over.due(at(1000)), Some(key(6, 1)));
+        assert_eq!(over.due(at(999)).next(), None);
+        assert_eq!(over.due(at(1000)).next(), Some(key(6, 1)));
         over.record(key(6, 1), at(1000), Some(at(1500)));
-        assert_eq!(over.due(at(1000)), None);
+        assert_eq!(over.due(at(1000)).next(), None);
         assert_eq!(over.next_read(), Some(at(1500)));
         over.forget(key(6, 1));
         assert_eq!(over.next_read(), None);

@@ -247,6 +247,7 @@ fn a_user_database_that_never_answers() {
 
 fn a_start_beside_many_processes_with_one_memory() {
     const COUNT: usize = 2000;
+    let _alone = processes::be_alone_with_thousands();
     let machine = Machine::new().with("whitelist.users", "[\"root\"]");
     let mut daemon = machine.start();
     let alone = highest_memory(daemon.pid());
@@ -264,6 +265,7 @@ fn a_start_beside_many_processes_with_one_memory() {
 
 fn many_processes_with_one_memory() {
     const COUNT: usize = 2000;
+    let _alone = processes::be_alone_with_thousands();
     let machine = Machine::new().with("whitelist.users", "[\"root\"]");
     let mut daemon = machine.start();
     let before = highest_memory(daemon.pid());

@@ -2,14 +2,16 @@
 
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::group::Group;
-use crate::harness::hostile::{self, SHARES};
-use crate::harness::machine::Machine;
+use crate::harness::hostile::{self, COPIES, SHARES};
+use crate::harness::machine::{Daemon, Machine};
 use crate::harness::processes::{self, figure, highest_memory};
 use std::fs;
 use std::time::{Duration, Instant};
 
 pub(crate) const CASES: &[Case] = cases![
     beside_all_processes_that_share_a_memory: [Needs::Users, Needs::Group],
+    ten_thousand_over_their_thresholds: [Needs::Users],
+    thousands_that_are_over_for_a_time: [Needs::Users],
 ];
 
 const THEY: u32 = 4711;
@@ -21,7 +23,8 @@ const EACH: u64 = 64 << 10;
 const OTHERS: usize = 4096;
 
 fn beside_all_processes_that_share_a_memory() {
-    let count = count();
+    let _alone = processes::be_alone_with_thousands();
+    let count = count(MOST, EACH);
     let machine = Machine::new().with("whitelist.users", "[\"root\"]");
     let group = Group::new().expect("the case runs where it can be made");
     let mut command = machine.command();
@@ -42,8 +45,7 @@ fn beside_all_processes_that_share_a_memory() {
         start.elapsed(),
         processor_time(daemon.pid()).saturating_sub(before),
     );
-    let highest = highest_memory(daemon.pid());
-    let files = figure(daemon.pid(), "status", "RssFile").expect("a child of ours") >> 10;
+    let highest = Highest::of(&daemon);
     daemon.stop();
     let records = log.records();
     let scans: Vec<_> = records
@@ -52,14 +54,14 @@ fn beside_all_processes_that_share_a_memory() {
     let longest = scans.iter().max_by_key(|scan| scan.len()).expect("scans");
     println!(
         "{count} processes that share a memory, 10% of a core: all have ended after {took:.1?}, {used:.1?} of processor \
-         time; {highest} KiB, with helpers {:?} KiB; {} lines in {} scans, at most {} in one",
+         time; {} KiB, with helpers {:?} KiB; {} lines in {} scans, at most {} in one",
+        highest.all,
         group.highest_memory(),
         records.len(),
         scans.len(),
         longest.len()
     );
-    // 8 MiB with the 2 that an optimized program has of its files.
-    assert!(highest - files < 6 << 10, "{highest} KiB, {files} of files");
+    highest.is_bounded();
     let more = records.iter().filter_map(|record| {
         let (number, what) = record.message.strip_prefix("And ")?.split_once(' ')?;
         let is_killed = what.starts_with("more processes: share their memory");
@@ -84,8 +86,8 @@ fn beside_all_processes_that_share_a_memory() {
     drop(first);
 }
 
-/// As many as the machine has space for.
-fn count() -> usize {
+/// As many as the machine has space for, if `each` needs so much of it.
+fn count(most: usize, each: u64) -> usize {
     let read = |path| fs::read_to_string(path).expect("the kernel has it");
     let available = read("/proc/meminfo");
     let available = available
@@ -106,9 +108,9 @@ fn count() -> usize {
         .expect("proc(5)");
     // It may be unlimited.
     let own = own.parse().unwrap_or(usize::MAX);
-    let space = usize::try_from((available << 10) / EACH).unwrap_or(usize::MAX);
+    let space = usize::try_from((available << 10) / each).unwrap_or(usize::MAX);
     let permitted = own.min(threads_max).saturating_sub(OTHERS);
-    MOST.min(space).min(permitted)
+    most.min(space).min(permitted)
 }
 
 /// How long this process has run on a processor, without its children.
@@ -116,4 +118,71 @@ fn processor_time(pid: u32) -> Duration {
     let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("a child of ours");
     let nanoseconds = text.split(' ').next().and_then(|text| text.parse().ok());
     Duration::from_nanos(nanoseconds.expect("a number"))
+}
+
+/// What the daemon of this test has had, in KiB.
+struct Highest {
+    all: u64,
+    /// Of its files: an optimized program has 2 MiB of them.
+    files: u64,
+}
+
+impl Highest {
+    fn of(daemon: &Daemon) -> Self {
+        let files = figure(daemon.pid(), "status", "RssFile").expect("a child of ours");
+        Self {
+            all: highest_memory(daemon.pid()),
+            files: files >> 10,
+        }
+    }
+
+    /// 8 MiB, with the 2 of an optimized program.
+    fn is_bounded(&self) {
+        let Self { all, files } = self;
+        assert!(all - files < 6 << 10, "{all} KiB, {files} of files");
+    }
+}
+
+fn ten_thousand_over_their_thresholds() {
+    let _alone = processes::be_alone_with_thousands();
+    let count = count(10_000, 256 << 10);
+    let machine = Machine::new().with("whitelist.users", "[\"root\"]");
+    let mut daemon = machine.start();
+    daemon.pause();
+    let count = count.to_string();
+    let _first = hostile::start(THEY, &[COPIES, "copies", "24", &count]);
+    let (start, before) = (Instant::now(), processor_time(daemon.pid()));
+    daemon.resume();
+    let log = machine.log();
+    while processes::count("copies") > 0 {
+        log.wait_for_scans(1);
+    }
+    let used = processor_time(daemon.pid()).saturating_sub(before);
+    let highest = Highest::of(&daemon);
+    daemon.stop();
+    println!(
+        "{count} processes over their thresholds: all have ended after {:.1?}, {used:.1?} of processor time; {} KiB, {} \
+         scans",
+        start.elapsed(),
+        highest.all,
+        log.scans()
+    );
+    highest.is_bounded();
+}
+
+fn thousands_that_are_over_for_a_time() {
+    let _alone = processes::be_alone_with_thousands();
+    let count = count(5000, 256 << 10).to_string();
+    let machine = Machine::new()
+        .with("whitelist.users", "[\"root\"]")
+        .with("thresholds.early_scan", "false")
+        .with("thresholds.check_interval", "4")
+        .with("thresholds.sustained", "300");
+    let mut daemon = machine.start();
+    let _first = hostile::start(THEY, &[COPIES, "copies", "24", &count]);
+    // Between two scans all of them are read several times.
+    machine.log().wait_for_scans(3);
+    let highest = Highest::of(&daemon);
+    daemon.stop();
+    highest.is_bounded();
 }

@@ -1,7 +1,10 @@
 //! What /proc says of the test's processes.
 
-use std::fs;
+use crate::harness::os;
+use std::fs::{self, File};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 /// How many processes have this name, and memory: one that has ended and was not reaped has none.
 pub(crate) fn count(name: &str) -> usize {
@@ -25,4 +28,14 @@ pub(crate) fn figure(pid: u32, file: &str, key: &str) -> Option<u64> {
 /// The most memory that it ever had, in KiB.
 pub(crate) fn highest_memory(pid: u32) -> u64 {
     figure(pid, "status", "VmHWM").expect("a child of ours") >> 10
+}
+
+/// Waits for the other cases with thousands of processes, which together are more than the kernel has PIDs; they wait for
+/// the end of what this returns.
+pub(crate) fn be_alone_with_thousands() -> File {
+    let this = File::open("/proc/self/exe").expect("this program");
+    while os::lock(&this).is_err() {
+        thread::sleep(Duration::from_millis(100));
+    }
+    this
 }
