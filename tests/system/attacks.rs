@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) const CASES: &[Case] = cases![
     a_held_lock_of_a_name_that_may_be_longer: [Needs::Users, Needs::Device],
     a_held_lock_of_a_plain_name: [Needs::Users, Needs::Device],
+    a_held_lock_and_rules_by_arguments: [Needs::Users, Needs::Device],
+    a_held_lock_and_the_share_of_memory: [Needs::Users, Needs::Device],
     arguments_that_never_come: [Needs::Users],
     decoys_do_not_shelter_the_largest: [Needs::Users],
     what_a_victim_forks_ends_with_it: [Needs::Users],
@@ -123,6 +125,39 @@ fn a_held_lock_of_a_plain_name() {
     is_well(&machine, daemon);
     os::signal(hanging.server, libc::SIGKILL);
     until("the process is over", || !hanging.hog.is_alive());
+}
+
+/// What can't be read may be what a rule protects, and is nothing by which a rule gives it more.
+fn a_held_lock_and_rules_by_arguments() {
+    let machine = Machine::new();
+    machine.drop_in(
+        "10.toml",
+        "[[rule]]\ncmdline = \"*precious*\"\naction = \"protect\"\n",
+    );
+    let hanging = hang(&machine, "hog");
+    let daemon = machine.launch(machine.command());
+    let pid = format!("PID={},", hanging.hog.pid());
+    machine
+        .log()
+        .wait_for_words(&["cmdline", &pid, "no answer in time"]);
+    is_well(&machine, daemon);
+    assert!(hanging.hog.is_alive());
+    machine.drop_in(
+        "10.toml",
+        "[[rule]]\ncmdline = \"*precious*\"\nram_gb_threshold = 100.0\n",
+    );
+    let daemon = machine.launch(machine.command());
+    machine.log().wait_for_words(&["Killing process:", &pid]);
+    is_well(&machine, daemon);
+}
+
+fn a_held_lock_and_the_share_of_memory() {
+    let machine = Machine::new().with("thresholds.metric", "\"pss\"");
+    let hanging = hang(&machine, "hog");
+    let daemon = machine.launch(machine.command());
+    let pid = format!("PID={},", hanging.hog.pid());
+    machine.log().wait_for_words(&["Killing process:", &pid]);
+    is_well(&machine, daemon);
 }
 
 fn arguments_that_never_come() {
