@@ -11,7 +11,7 @@ use super::process::{Details, Process};
 use super::procfile::{self, BUFFER, Failure};
 use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
-use super::{ProcRoot, memory, rule_inputs, unit};
+use super::{ProcRoot, executable, memory, rule_inputs, unit};
 use crate::quantities::{Bytes, Digest, Pid};
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::os::fd::AsFd;
@@ -145,7 +145,10 @@ fn try_read(
     let input = RuleInput {
         facts: &facts,
         exe: files.exe.then_some(exe),
-        is_exe_forgeable: false,
+        // What can't be found out is doubt, as for a process that is read in full.
+        is_exe_forgeable: files.exe
+            && executable::is_in_namespace_of_user(root.as_fd(), directory.as_fd())
+                .unwrap_or(false),
         cmdline: None,
         cgroup: files.cgroup.then_some(group),
     };

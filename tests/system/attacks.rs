@@ -1,9 +1,10 @@
 //! What other users do to stop the daemon, to keep a process alive, or to make the daemon lie.
 
 use crate::harness::confine::{Case, Needs, cases};
-use crate::harness::hog::Hog;
+use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::hostile::{self, DECOY, FORKS, HANGS, Hostile, LOSES, SHARES};
 use crate::harness::machine::{Daemon, Machine, until};
+use crate::harness::memory::Memory;
 use crate::harness::os;
 use crate::harness::processes::{self, highest_memory};
 use std::fs::{self, Permissions};
@@ -23,6 +24,8 @@ pub(crate) const CASES: &[Case] = cases![
     arguments_that_never_come: [Needs::Users],
     decoys_do_not_shelter_the_largest: [Needs::Users],
     what_a_victim_forks_ends_with_it: [Needs::Users],
+    a_forged_executable: [Needs::Users],
+    a_forged_executable_in_a_shortage: [Needs::Users],
     stubborn_ones_and_few_descriptors,
     a_user_database_that_never_answers: [Needs::Users],
     many_processes_with_one_memory: [Needs::Users],
@@ -215,6 +218,54 @@ fn what_a_victim_forks_ends_with_it() {
         let claims: Vec<_> = claims.collect();
         assert!(claims.len() <= 2, "{milliseconds} ms: {claims:#?}");
     }
+}
+
+/// Protected by its executable, which any user may start.
+const PROGRAM: &str = "/usr/bin/env";
+
+fn machine_that_protects_a_program() -> Machine {
+    let machine = Machine::new();
+    let rule = format!("[[rule]]\nexe = \"{PROGRAM}\"\naction = \"protect\"\n");
+    machine.drop_in("10.toml", &rule);
+    machine
+}
+
+/// One that a user shows as that program in namespaces of its own.
+fn forge(machine: &Machine) -> RunningHog {
+    let copy = machine.path("program");
+    fs::copy("/proc/self/exe", &copy).expect("a directory of ours");
+    let script = format!("mount --bind {} {PROGRAM} && exec \"$@\"", copy.display());
+    let namespaces = ["unshare", "--user", "--map-root-user", "--mount"];
+    let words = namespaces
+        .into_iter()
+        .chain(["sh", "-c", &script, "sh", PROGRAM]);
+    let hog = Hog::new().mib(80).user(THEY).by(words).start();
+    let link = fs::read_link(format!("/proc/{}/exe", hog.pid())).expect("a child of ours");
+    assert_eq!(link, Path::new(PROGRAM));
+    hog
+}
+
+fn a_forged_executable() {
+    let machine = machine_that_protects_a_program();
+    let mut hog = forge(&machine);
+    let mut daemon = machine.start();
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+fn a_forged_executable_in_a_shortage() {
+    let memory = Memory::available(700);
+    let machine = machine_that_protects_a_program()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("thresholds.check_interval", "3600")
+        .with("system.action", "\"kill\"");
+    let mut daemon = machine.start();
+    // No scan has seen it.
+    let mut hog = forge(&machine);
+    memory.set_available(30);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(700);
+    daemon.stop();
 }
 
 fn stubborn_ones_and_few_descriptors() {
