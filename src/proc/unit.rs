@@ -7,8 +7,8 @@ use super::name::Name;
 pub struct Unit {
     /// Of the systemd unit or control group.
     pub name: Name,
-    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that has
-    /// 255 bytes at most.
+    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that
+    /// has 255 bytes at most.
     pub service: Option<Name>,
     /// Whether it is one of a user, who may move processes from one of them to another.
     pub is_of_user: bool,

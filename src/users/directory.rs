@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// How long the log waits for a name, where nothing else is asked for: once, until what does not answer is given up. An
 /// answer from files takes 0.1 ms, and over 50 ms on processors with three times more to do than they can.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// In so long it waits for no longer than that, however many names there are: a server that is slow, and not away, would
-/// keep the daemon waiting for each user of a user namespace.
+/// In so long it waits for no longer than that, however many names there are: a server that is slow, and not away,
+/// would keep the daemon waiting for each user of a user namespace.
 const SPAN: Duration = Duration::from_secs(10);
 /// A helper that has not answered for so long is killed: NSS itself gives up after at most 30 s, as a rule.
 const HUNG: Duration = Duration::from_secs(30);

@@ -217,3 +217,28 @@ impl Display for Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_user_do_not_keep_out_those_of_others() {
+        let mut counts = Counts::default();
+        for name in ["database", "database", "decoy"] {
+            counts.count_name(name.as_bytes());
+        }
+        for number in 0..100 {
+            counts.count_name(format!("n{number}").as_bytes());
+        }
+        counts.count_name(b"late");
+        let count = |name: &[u8]| {
+            let mut names = counts.names.iter();
+            names.find(|(known, _)| **known == *name).map(|own| own.1)
+        };
+        assert_eq!(count(b"database"), Some(2));
+        assert_eq!(count(b"late"), Some(1));
+        assert_eq!(count(b"decoy"), None);
+        assert_eq!((counts.names.len(), counts.other_names), (NAMES, 53));
+    }
+}

@@ -30,8 +30,8 @@ pub(crate) fn highest_memory(pid: u32) -> u64 {
     figure(pid, "status", "VmHWM").expect("a child of ours") >> 10
 }
 
-/// Waits for the other cases with thousands of processes, which together are more than the kernel has PIDs; they wait for
-/// the end of what this returns.
+/// Waits for the other cases with thousands of processes, which together are more than the kernel has PIDs; they wait
+/// for the end of what this returns.
 pub(crate) fn be_alone_with_thousands() -> File {
     let this = File::open("/proc/self/exe").expect("this program");
     while os::lock(&this).is_err() {
