@@ -17,9 +17,10 @@ boot() {
 	done
 }
 
-# phase NAME: the file machine-NAME there. A phase that fails shows the console; the next ones go on.
+# phase NAME [COMMAND]: the file machine-NAME there, or what COMMAND prints of it. A phase that fails shows the console;
+# the next ones go on.
 phase() {
-	local line last='' bad_before=$bad begin=$SECONDS
+	local line last='' bad_before=$bad begin=$SECONDS command=${2:-"bash /srv/tests/machine-$1 2>&1"}
 	while IFS= read -r line; do
 		case $line in
 		'ok: '*) ok=$((ok + 1)) && echo "$line" ;;
@@ -27,7 +28,7 @@ phase() {
 		*) [ "$line" = finished ] || echo "$line" ;;
 		esac
 		last=$line
-	done < <(scripts/boot run "$name" 900 "bash /srv/tests/machine-$1 2>&1" || echo "exit status $?")
+	done < <(scripts/boot run "$name" 900 "$command" || echo "exit status $?")
 	if [ "$last" != finished ]; then
 		bad=$((bad + 1))
 		case $last in
