@@ -34,7 +34,26 @@ fn trace(machine: &Machine, scans: usize, options: &[&str]) -> Vec<String> {
     until("strace has written everything", || {
         text().contains("exit_group(0)")
     });
-    text().lines().map(str::to_owned).collect()
+    whole(&text())
+}
+
+/// The calls, one a line: strace writes one in two lines where another process makes a call meanwhile.
+fn whole(text: &str) -> Vec<String> {
+    let mut first_halves: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in text.lines() {
+        let (pid, call) = line.split_once(' ').unwrap_or_default();
+        if let Some(half) = call.strip_suffix(" <unfinished ...>") {
+            first_halves.insert(pid, half);
+            continue;
+        }
+        let end = call.split_once(" resumed>").map(|(_, end)| end);
+        calls.push(match (first_halves.remove(pid), end) {
+            (Some(half), Some(end)) => format!("{pid} {half}{end}"),
+            _ => line.to_owned(),
+        });
+    }
+    calls
 }
 
 fn one_wake_up_an_interval() {
