@@ -7,7 +7,7 @@ use crate::escape::OneLine;
 use crate::events::Spelling;
 use crate::proc::{
     Facts, Name, NoQuestions, Process, Questions, RuleFiles, RuleInput, RuleMatch, Sampler,
-    Snapshot, Standing, SystemMemory,
+    Snapshot, Standing, SystemMemory, Unit,
 };
 use crate::quantities::{Bytes, Metric, Uid};
 use crate::sys::effective_uid;
@@ -38,11 +38,11 @@ pub(crate) fn peers(sampler: &Sampler, processes: &[Process]) -> Vec<Peer> {
             let (process, _) = sampler.hold(&ByName, process.pid)?;
             let facts = process.facts.as_ref().ok()?;
             let name = known(facts).filter(|_| is_verified(&process, facts.uid))?;
-            let unit = process.details.system_service();
+            let unit = process.details.unit.filter(Unit::is_system_service);
             Some(Peer {
                 name,
                 pid: process.pid.get(),
-                unit: unit.map(|unit| Spelling::Plain.text(unit.as_bytes())),
+                unit: unit.map(|unit| Spelling::Plain.text(unit.name.as_bytes())),
             })
         })
         .collect()

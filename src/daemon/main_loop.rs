@@ -16,7 +16,8 @@ use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, GroupMemory, Reporter};
 use crate::policy::{Extent, Policy};
-use crate::proc::{self, KernelKills, Name, Unreadable};
+use crate::proc::cgroup::is_populated;
+use crate::proc::{KernelKills, Unreadable};
 use crate::quantities::Now;
 use crate::state::daemon_lock::DaemonLock;
 use crate::sys;
@@ -184,9 +185,9 @@ impl Daemon<'_> {
         }
         for victim in ended.iter().filter(|victim| !victim.is_sharer) {
             let after = now.monotonic.duration_since(victim.terminated);
-            let details = &victim.process.details;
-            let group = details.service.as_ref().map(Name::as_bytes);
-            let is_empty = group.and_then(proc::cgroup::is_populated) == Some(false);
+            let unit = victim.process.details.unit;
+            let service = unit.and_then(|unit| unit.service);
+            let is_empty = service.and_then(|path| is_populated(path.as_bytes())) == Some(false);
             let ended = Event::Ended(victim, after, is_empty);
             let total = self.machine.snapshot.memory.total;
             let group = self.groups.watch.group_of(victim.key);
@@ -194,10 +195,10 @@ impl Daemon<'_> {
                 Some(group) => self.reporter.emit(&Event::InGroup(group, &ended)),
                 None => self.reporter.emit(&ended),
             }
-            if let Some(unit) = details.unit.filter(|_| is_empty) {
+            if let Some(unit) = unit.filter(|_| is_empty) {
                 let uid = victim.process.facts.as_ref().ok().map(|facts| facts.uid);
-                let uid = uid.filter(|_| details.system_service().is_none());
-                self.reporter.emit(&Event::UnitEmpty(&unit, uid));
+                let uid = uid.filter(|_| !unit.is_system_service());
+                self.reporter.emit(&Event::UnitEmpty(&unit.name, uid));
             }
         }
         if !self.options.once {

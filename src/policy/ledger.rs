@@ -123,7 +123,7 @@ impl Ledger {
         (is_joined, now): (bool, &Now),
     ) -> Option<Repeated> {
         self.over.forget(key);
-        let inherited = self.inherited(process, process.unit().as_ref(), now);
+        let inherited = self.inherited(process, process.details.unit.as_ref(), now);
         let terminated = inherited.unwrap_or(now.monotonic);
         self.lineage.add(key, process, terminated, now);
         let is_old = |kill: &Kill| now.monotonic.duration_since(kill.at) >= MINUTE;

@@ -22,16 +22,13 @@ struct Ancestor {
     uid: Uid,
     name: Name,
     /// Its unit or control group: no user can leave that for another but within what is the user's.
-    unit: Option<Name>,
-    is_of_user: bool,
+    unit: Option<Unit>,
     rss: Bytes,
     /// When the first of its line was sent SIGTERM.
     terminated: Instant,
     from: StartTime,
     /// None while it lives.
     until: Option<StartTime>,
-    /// Whether it was a process of a system service, of which a later one may have been started by the service manager.
-    is_in_service: bool,
 }
 
 /// The victims of the last minutes.
@@ -61,12 +58,10 @@ impl Lineage {
             uid: facts.uid,
             name: facts.name,
             unit: process.details.unit,
-            is_of_user: process.details.is_of_user,
             rss: process.rss,
             terminated,
             from: now.ticks,
             until: None,
-            is_in_service: process.details.system_service().is_some(),
         });
     }
 
@@ -112,10 +107,10 @@ impl Lineage {
 
 impl Ancestor {
     /// What it forked may have forked again and ended before it was seen. A copy has its size from the beginning; what
-    /// is started anew needs time to grow.
-    const fn gap(&self, started: StartTime, now: &Now) -> u64 {
+    /// is started anew needs time to grow. In a system service the service manager may have started it.
+    fn gap(&self, started: StartTime, now: &Now) -> u64 {
         let is_young = now.ticks.0.saturating_sub(started.0) <= 2 * GAP;
-        if is_young && !self.is_in_service {
+        if is_young && !self.unit.is_some_and(|unit| unit.is_system_service()) {
             GAP
         } else {
             0
@@ -148,10 +143,11 @@ impl Ancestor {
         // with it.
         let is_within = self.until.is_none_or(|until| facts.start_time <= until);
         let is_sure = (unit.is_some() && is_within) || facts.name == self.name;
-        let is_same = unit.map(|unit| &unit.name) == self.unit.as_ref() && is_sure;
+        let own = self.unit.as_ref();
+        let is_same = unit.map(|unit| unit.name) == own.map(|own| own.name) && is_sure;
         // A user's service manager lets a process move to another unit of that user. What continues a victim has its
         // memory, which is not so for what the user has started meanwhile.
-        let is_moved = self.is_of_user
+        let is_moved = own.is_some_and(|own| own.is_of_user)
             && unit.is_some_and(|unit| unit.is_of_user)
             && is_within
             && process.rss.get() >= self.rss.get() / 2;
@@ -169,7 +165,7 @@ mod tests {
         let facts = process.facts.as_mut().unwrap();
         facts.start_time = StartTime(ticks);
         facts.parent = Pid::new(parent);
-        process.details.unit = Some(Name::new(b"session-1.scope"));
+        process.details.unit = Unit::of_cgroup(b"/system.slice/a.service");
         process
     }
 
@@ -178,11 +174,10 @@ mod tests {
         let start = Instant::now();
         let mut lineage = Lineage::default();
         let mut victim = started(5, 1, 1);
-        victim.details.service = Some(Name::new(b"/system.slice/a.service"));
         // The clock of start times is at 10.
         lineage.add(victim.key().unwrap(), &victim, start, &at(start));
         let inherited = |lineage: &Lineage, process: Process| {
-            lineage.inherited(&process, process.unit().as_ref(), &at(start))
+            lineage.inherited(&process, process.details.unit.as_ref(), &at(start))
         };
         assert_eq!(inherited(&lineage, started(6, 10, 5)), Some(start));
         assert_eq!(
@@ -192,7 +187,7 @@ mod tests {
         );
         assert_eq!(inherited(&lineage, started(6, 9, 5)), None, "forked before");
         let mut other = started(6, 10, 1);
-        other.details.unit = Some(Name::new(b"session-2.scope"));
+        other.details.unit = Unit::of_cgroup(b"/lxc/session-2.scope");
         assert_eq!(inherited(&lineage, other), None);
         let mut now = at(start);
         now.ticks = StartTime(20);
@@ -209,7 +204,7 @@ mod tests {
         assert!(!lineage.may_be_heir(&started(6, 21, 1), &at(start)));
         // Outside of services nothing starts it again, and what it forked may have forked and ended meanwhile.
         let mut lineage = Lineage::default();
-        victim.details.service = None;
+        victim.details.unit = Unit::of_cgroup(b"/lxc/a.service");
         lineage.add(victim.key().unwrap(), &victim, start, &at(start));
         lineage.end(victim.key().unwrap(), &now);
         assert_eq!(inherited(&lineage, started(6, 21, 1)), Some(start));
@@ -220,21 +215,25 @@ mod tests {
     fn one_that_moves_to_another_unit_of_its_user_inherits_with_the_memory_alone() {
         let start = Instant::now();
         let mut lineage = Lineage::default();
-        let of_user = |pid, unit: &[u8], mib: u64, is_of_user| {
+        let started = |pid, path: &[u8], mib: u64| {
             let mut process = started(pid, 10, 1);
-            process.facts.as_mut().unwrap().name = Name::new(unit);
-            process.details.unit = Some(Name::new(unit));
-            process.details.is_of_user = is_of_user;
+            process.facts.as_mut().unwrap().name = Name::new(path);
+            process.details.unit = Unit::of_cgroup(path);
             process.rss = Bytes::new(mib << 20);
             process
         };
-        let victim = of_user(5, b"session-1.scope", 200, true);
+        let session = b"/user.slice/user-1000.slice/session-1.scope";
+        let victim = started(5, session, 200);
         lineage.add(victim.key().unwrap(), &victim, start, &at(start));
-        let inherited =
-            |process: Process| lineage.inherited(&process, process.unit().as_ref(), &at(start));
-        let moved = of_user(6, b"run-r7.scope", 190, true);
-        assert_eq!(inherited(moved), Some(start));
-        assert_eq!(inherited(of_user(6, b"run-r7.scope", 90, true)), None);
-        assert_eq!(inherited(of_user(6, b"cron.service", 190, false)), None);
+        let inherited = |process: Process| {
+            lineage.inherited(&process, process.details.unit.as_ref(), &at(start))
+        };
+        let other = b"/user.slice/user-1000.slice/user@1000.service/app.slice/run-r7.scope";
+        assert_eq!(inherited(started(6, other, 190)), Some(start));
+        assert_eq!(inherited(started(6, other, 90)), None);
+        assert_eq!(
+            inherited(started(6, b"/system.slice/cron.service", 190)),
+            None
+        );
     }
 }

@@ -11,7 +11,8 @@ use super::process::{Details, Process};
 use super::procfile::{self, BUFFER, Failure};
 use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
-use super::{ProcRoot, executable, memory, rule_inputs, unit};
+use super::unit::Unit;
+use super::{ProcRoot, executable, memory, rule_inputs};
 use crate::quantities::{Bytes, Digest, Pid};
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::os::fd::AsFd;
@@ -154,7 +155,11 @@ fn try_read(
     };
     let details = Details {
         rule_match: Some(questions.match_rule(&input)),
-        unit: unit::of_cgroup(own).map(Name::new),
+        unit: Unit::of_cgroup(own).map(|unit| Unit {
+            service: None,
+            is_of_user: false,
+            ..unit
+        }),
         anon: status.anonymous,
         swap: status.swapped,
         huge: status.huge.filter(|&huge| huge > Bytes::ZERO),

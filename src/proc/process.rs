@@ -8,7 +8,7 @@ use super::name::Name;
 use super::parse::Status;
 use super::procfile::{self, Failure, Unreadable};
 use super::questions::RuleMatch;
-use super::unit::{self, Unit};
+use super::unit::Unit;
 use super::{exe_link, executable, facts_reader, relatives, rule_inputs};
 use crate::quantities::{Bytes, Metric, Pid, ProcessKey};
 use crate::sys::process::ProcessDirectory;
@@ -33,13 +33,8 @@ pub struct Details {
     pub rule_match: Option<RuleMatch>,
     /// Its memory by another metric than RSS, where its rule has one and RSS alone does not decide.
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
-    /// Its systemd unit or control group; read only of a process that is held to be killed, as the next three are.
-    pub unit: Option<Name>,
-    /// Where that is a service, of the system or of a user's service manager, the path of its control group, if that
-    /// has 255 bytes at most.
-    pub service: Option<Name>,
-    /// Whether its unit is one of a user.
-    pub is_of_user: bool,
+    /// Its systemd unit or control group; read only of a process that is held to be killed, as `exe` is.
+    pub unit: Option<Unit>,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,
     /// Its arguments with spaces between them, cut at 255 bytes; read after the signals.
@@ -70,15 +65,6 @@ impl Details {
             Some((Metric::Pss, memory)) => memory.ok(),
             _ => None,
         }
-    }
-}
-
-impl Details {
-    /// The unit, where that is a system service.
-    pub fn system_service(&self) -> Option<Name> {
-        let service = self.service?;
-        self.unit
-            .filter(|_| unit::is_system_service(service.as_bytes()))
     }
 }
 
@@ -121,17 +107,6 @@ impl Process {
         anon.map(|anon| anon.saturating_add(swap.unwrap_or_default()))
     }
 
-    /// Where it belongs to; None where that was not read, or can't be.
-    pub fn unit(&self) -> Option<Unit> {
-        let (name, service) = (self.details.unit?, self.details.service);
-        let is_of_user = self.details.is_of_user;
-        Some(Unit {
-            name,
-            service,
-            is_of_user,
-        })
-    }
-
     /// It is no longer known what comes back.
     pub fn forget_freed(&mut self) {
         (self.details.share, self.details.is_alone) = (None, false);
@@ -158,8 +133,8 @@ impl Process {
     /// that comes back was not started by the service manager, and waiting would shelter it.
     pub fn restarted_unit(&self) -> Option<Name> {
         let parent = self.facts.as_ref().ok()?.parent;
-        let unit = self.details.system_service()?;
-        (parent == Some(Pid::INIT)).then_some(unit)
+        let unit = self.details.unit.filter(Unit::is_system_service)?;
+        (parent == Some(Pid::INIT)).then_some(unit.name)
     }
 
     /// Its PSS as a share of its RSS; None where that was not needed or can't be read.
@@ -259,13 +234,10 @@ fn read_details(
         .protecting_name(facts)
         .map(|name| executable::read(context.root, directory, name, questions, arguments));
     let is_held = context.is_held;
-    let unit = is_held.then(|| rule_inputs::read_unit(directory)).flatten();
     Ok(Details {
         rule_match: Some(rule_match),
         memory,
-        unit: unit.map(|unit| unit.name),
-        service: unit.and_then(|unit| unit.service),
-        is_of_user: unit.is_some_and(|unit| unit.is_of_user),
+        unit: is_held.then(|| rule_inputs::read_unit(directory)).flatten(),
         exe: is_held.then(|| exe_link::exe(directory)).flatten(),
         cmdline: None,
         anon: status.anonymous,

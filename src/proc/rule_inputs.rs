@@ -6,11 +6,10 @@ use super::context::Context;
 use super::exe_link::read_exe;
 use super::executable;
 use super::facts::Facts;
-use super::name::{LONGEST, Name};
 use super::parse::{self, CgroupPath};
 use super::procfile::{self, BUFFER, Failure, Unreadable};
 use super::questions::{RuleFiles, RuleInput, RuleMatch};
-use super::unit::{self, Unit};
+use super::unit::Unit;
 use crate::sys::process::ProcessDirectory;
 use std::os::fd::AsFd;
 
@@ -52,14 +51,7 @@ pub(super) fn match_rule(
 /// The systemd unit, or else the control group.
 pub(super) fn read_unit(directory: &ProcessDirectory) -> Option<Unit> {
     let mut buffer = [0; BUFFER];
-    let path = read_cgroup(directory, &mut buffer).ok()?;
-    let name = unit::of_cgroup(path)?;
-    let is_service = unit::is_service(path) && path.len() <= LONGEST;
-    Some(Unit {
-        name: Name::new(name),
-        service: is_service.then(|| Name::new(path)),
-        is_of_user: unit::is_of_user(path),
-    })
+    Unit::of_cgroup(read_cgroup(directory, &mut buffer).ok()?)
 }
 
 /// The path of the control group in the unified hierarchy or, where that is the root, in systemd's own.

@@ -1,6 +1,6 @@
 //! The systemd unit that a process belongs to, by the path of its control group. Pure.
 
-use super::name::Name;
+use super::name::{LONGEST, Name};
 
 /// Where a process belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,27 @@ pub struct Unit {
     pub is_of_user: bool,
 }
 
+impl Unit {
+    /// That of a process in this control group; None in the root and where a slice is all there is.
+    pub fn of_cgroup(path: &[u8]) -> Option<Self> {
+        let is_service = is_service(path) && path.len() <= LONGEST;
+        Some(Self {
+            name: Name::new(name(path)?),
+            service: is_service.then(|| Name::new(path)),
+            is_of_user: is_of_user(path),
+        })
+    }
+
+    /// Whether it is a system service. A user's service manager is one as well, but what runs below it is the user's.
+    pub fn is_system_service(&self) -> bool {
+        let path = self.service.as_ref().map(Name::as_bytes);
+        path.is_some_and(|path| manager(path).is_none())
+    }
+}
+
 /// The innermost systemd unit, or else the last part of the path, which names a control group that systemd does not
 /// manage. None in the root and where a slice is all there is: a slice holds units of all kinds and is none itself.
-pub fn of_cgroup(path: &[u8]) -> Option<&[u8]> {
+fn name(path: &[u8]) -> Option<&[u8]> {
     const UNITS: [&[u8]; 5] = [b".service", b".scope", b".socket", b".mount", b".swap"];
     let parts = || {
         let parts = path.split(|&byte| byte == b'/');
@@ -29,15 +47,9 @@ pub fn of_cgroup(path: &[u8]) -> Option<&[u8]> {
     parts().rfind(is_unit).or(last)
 }
 
-/// Whether this is the control group of a system service itself: below slices there is only that. A user's service
-/// manager is one as well, but what runs below it is the user's.
-pub fn is_system_service(path: &[u8]) -> bool {
-    is_service(path) && manager(path).is_none()
-}
-
-/// Whether this is the control group of a service itself, of the system or of a user's service manager. A user gives
-/// the latter what name they like.
-pub fn is_service(path: &[u8]) -> bool {
+/// Whether this is the control group of a service itself, of the system or of a user's service manager: below slices
+/// there is only that. A user gives the latter what name they like.
+fn is_service(path: &[u8]) -> bool {
     let parts = path.split(|&byte| byte == b'/');
     let parts = parts.filter(|part| !part.is_empty() && !part.ends_with(b".slice"));
     let mut parts = parts.skip(usize::from(manager(path).is_some()));
@@ -55,7 +67,7 @@ fn manager(path: &[u8]) -> Option<&[u8]> {
 
 /// Whether this is a control group of a user: a session, or what is below the user's service manager, which moves a
 /// process of the user wherever the user wants it.
-pub fn is_of_user(path: &[u8]) -> bool {
+fn is_of_user(path: &[u8]) -> bool {
     let mut parts = path.split(|&byte| byte == b'/').skip(1);
     parts.next() == Some(b"user.slice")
         && parts
@@ -118,9 +130,10 @@ mod tests {
             ("/docker/0123", false, false),
             ("/", false, false),
         ] {
+            let unit = Unit::of_cgroup(path.as_bytes());
             let found = (
-                is_service(path.as_bytes()),
-                is_system_service(path.as_bytes()),
+                unit.is_some_and(|unit| unit.service.is_some()),
+                unit.is_some_and(|unit| unit.is_system_service()),
             );
             assert_eq!(found, (service, of_system), "{path}");
         }
@@ -145,11 +158,7 @@ mod tests {
             ("/", None),
             ("", None),
         ] {
-            assert_eq!(
-                of_cgroup(text.as_bytes()),
-                expected.map(str::as_bytes),
-                "{text}"
-            );
+            assert_eq!(name(text.as_bytes()), expected.map(str::as_bytes), "{text}");
         }
     }
 }

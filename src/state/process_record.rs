@@ -107,7 +107,7 @@ impl ProcessRecord {
             user: facts.map(|facts| spelling.text(users.name(facts.uid))),
             uid: facts.map(|facts| facts.uid.get()),
             parent: facts.and_then(|facts| facts.parent).map(Pid::get),
-            unit: name(&details.unit),
+            unit: name(&details.unit.map(|unit| unit.name)),
             rss_bytes: facts.map(|_| process.rss.get()),
             pss_bytes: details.pss().map(Bytes::get),
             anon_bytes: details.anon.map(Bytes::get),

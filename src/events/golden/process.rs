@@ -1,6 +1,6 @@
 //! A process whose name is as bad as one can be.
 
-use crate::proc::{Details, Facts, Name, Process, State, Unreadable};
+use crate::proc::{Details, Facts, Name, Process, State, Unit, Unreadable};
 use crate::quantities::{Bytes, Metric, Pid, StartTime, Uid};
 
 pub(super) const HOSTILE: &[u8] = b"a\xff\n\"\\\x1b[2J\xe2\x80\xae{";
@@ -14,7 +14,11 @@ pub(super) fn process(facts: &Result<Facts, Unreadable>) -> Process {
         details: Details {
             exe: name,
             cmdline: name,
-            unit: name,
+            unit: name.map(|name| Unit {
+                name,
+                service: None,
+                is_of_user: false,
+            }),
             anon: Some(Bytes::new(1)),
             swap: Some(Bytes::ZERO),
             memory: Some((Metric::Pss, Ok(Bytes::new(7)))),

@@ -1,7 +1,7 @@
 //! Rules, metrics, times and warnings as tables of cases.
 
 use super::*;
-use crate::proc::{Questions, RuleInput, RuleMatch};
+use crate::proc::{Questions, RuleInput, RuleMatch, Unit};
 use crate::quantities::Metric;
 
 /// What a process is beside its facts.
@@ -313,8 +313,7 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
     let policy = policy("");
     let start = Instant::now();
     let mut process = classified(&policy, process(42), CHROME, 0);
-    process.details.unit = Some(Name::new(b"a.service"));
-    process.details.service = Some(Name::new(b"/system.slice/a.service"));
+    process.details.unit = Unit::of_cgroup(b"/system.slice/a.service");
     process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
     let mut ledger = Ledger::default();
     let Decision::Terminate(breach) = policy.decide(&process, &memory(), &ledger, &at(start))
@@ -359,16 +358,15 @@ fn a_restart_loop_delays_unless_memory_runs_out() {
 #[test]
 fn what_a_user_starts_again_is_not_sheltered_by_a_restart_loop() {
     let mut process = process(42);
-    process.details.unit = Some(Name::new(b"session-3.scope"));
+    process.details.unit = Unit::of_cgroup(b"/user.slice/user-1000.slice/session-3.scope");
     process.facts.as_mut().unwrap().parent = Some(Pid::INIT);
     assert_eq!(process.restarted_unit(), None);
-    process.details.unit = Some(Name::new(b"a.service"));
-    process.details.service = Some(Name::new(b"/system.slice/a.service"));
+    process.details.unit = Unit::of_cgroup(b"/system.slice/a.service");
     assert!(process.restarted_unit().is_some());
     let of_user = b"/user.slice/user-1000.slice/user@1000.service/app.slice/a.service";
-    process.details.service = Some(Name::new(of_user));
+    process.details.unit = Unit::of_cgroup(of_user);
     assert_eq!(process.restarted_unit(), None);
-    process.details.service = Some(Name::new(b"/system.slice/a.service"));
+    process.details.unit = Unit::of_cgroup(b"/system.slice/a.service");
     // A worker that its service starts again itself.
     process.facts.as_mut().unwrap().parent = Pid::new(40);
     assert_eq!(process.restarted_unit(), None);
