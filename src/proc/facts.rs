@@ -31,6 +31,26 @@ pub struct Facts {
     pub is_package_manager: bool,
 }
 
+#[cfg(test)]
+impl Facts {
+    /// Those of a process of root's that nothing else protects.
+    pub(crate) fn named(name: &[u8]) -> Self {
+        Self {
+            start_time: StartTime(1),
+            name: Name::new(name),
+            is_name_cut: false,
+            alias: None,
+            uid: Uid::ROOT,
+            parent: None,
+            session: None,
+            state: State(b'S'),
+            is_kernel_thread: false,
+            oom_score_adj: 0,
+            is_package_manager: false,
+        }
+    }
+}
+
 /// The kernel's letter for the state of a process: field 3 of /proc/PID/stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State(pub u8);

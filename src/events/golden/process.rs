@@ -1,7 +1,7 @@
 //! A process whose name is as bad as one can be.
 
-use crate::proc::{Details, Facts, Name, Process, State, Unit, Unreadable};
-use crate::quantities::{Bytes, Metric, Pid, StartTime, Uid};
+use crate::proc::{Details, Facts, Name, Process, Unit, Unreadable};
+use crate::quantities::{Bytes, Metric, Pid, StartTime};
 
 pub(super) const HOSTILE: &[u8] = b"a\xff\n\"\\\x1b[2J\xe2\x80\xae{";
 
@@ -32,15 +32,7 @@ pub(super) fn process(facts: &Result<Facts, Unreadable>) -> Process {
 pub(super) fn facts() -> Facts {
     Facts {
         start_time: StartTime(99),
-        name: Name::new(HOSTILE),
-        uid: Uid::new(0),
-        state: State(b'S'),
-        session: None,
-        is_kernel_thread: false,
-        oom_score_adj: 0,
-        is_package_manager: false,
-        is_name_cut: false,
-        alias: None,
         parent: Pid::new(3),
+        ..Facts::named(HOSTILE)
     }
 }

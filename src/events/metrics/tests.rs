@@ -4,8 +4,8 @@ use super::*;
 use crate::config::Origin;
 use crate::events::{Event, SystemEvent};
 use crate::policy::{Breach, OverGroup, Stage, Threshold, Victim};
-use crate::proc::{Details, Facts, Name, Process, State};
-use crate::quantities::{Bytes, Metric, Percent, Pid, StartTime, Uid};
+use crate::proc::{Details, Facts, Process};
+use crate::quantities::{Bytes, Metric, Percent, Pid};
 use crate::sys::counting::ALLOCATIONS;
 use std::cell::RefCell;
 use std::fs;
@@ -17,19 +17,7 @@ fn victim(name: &[u8], rule: Option<usize>, stage: Stage) -> Victim {
     let process = Process {
         pid: Pid::new(7).unwrap(),
         rss: Bytes::new(100),
-        facts: Ok(Facts {
-            start_time: StartTime(1),
-            name: Name::new(name),
-            uid: Uid::ROOT,
-            state: State(b'S'),
-            session: None,
-            is_kernel_thread: false,
-            oom_score_adj: 0,
-            is_package_manager: false,
-            is_name_cut: false,
-            alias: None,
-            parent: None,
-        }),
+        facts: Ok(Facts::named(name)),
         details: Details {
             share: Some(Bytes::new(100)),
             own: Some(Bytes::new(100)),

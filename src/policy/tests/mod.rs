@@ -6,7 +6,7 @@ mod rules;
 
 use super::*;
 use crate::config::{Config, Origin};
-use crate::proc::{Details, Facts, Name, Process, Program, State, SystemMemory, Unreadable};
+use crate::proc::{Details, Facts, Name, Process, Program, SystemMemory, Unreadable};
 use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime, Uid};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,17 +16,8 @@ const USER: Uid = Uid::new(1000);
 /// A process that nothing protects, of 3 GB.
 pub(super) fn process(pid: u32) -> Process {
     let facts = Facts {
-        start_time: StartTime(1),
-        name: Name::new(b"hog"),
         uid: USER,
-        state: State(b'S'),
-        session: None,
-        is_kernel_thread: false,
-        oom_score_adj: 0,
-        is_package_manager: false,
-        is_name_cut: false,
-        alias: None,
-        parent: None,
+        ..Facts::named(b"hog")
     };
     Process {
         pid: Pid::new(pid).unwrap(),
