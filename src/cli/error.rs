@@ -19,8 +19,8 @@ pub enum Error {
     Value(&'static str, String, String),
     /// The name of a command, and the options and operands of which it needs one.
     Missing(&'static str, Vec<&'static str>),
-    /// An option without its value, and what that is called.
-    NoValue(&'static str, &'static str),
+    /// An option without its value, what that is called, and an example.
+    NoValue(&'static str, &'static str, Option<&'static str>),
     /// An unexpected value.
     Syntax(lexopt::Error),
 }
@@ -56,7 +56,13 @@ impl fmt::Display for Error {
                 write!(f, "\"{name}\" needs {}", words.join(" or "))?;
                 see_help(f, name)
             }
-            Self::NoValue(option, value) => write!(f, "\"{option}\" needs {value}"),
+            Self::NoValue(option, value, None) => write!(f, "\"{option}\" needs {value}"),
+            Self::NoValue(option, value, Some(example)) => {
+                write!(
+                    f,
+                    "\"{option}\" needs {value}, for example {option} {example}"
+                )
+            }
             Self::Syntax(error) => error.fmt(f),
         }
     }

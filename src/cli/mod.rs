@@ -57,7 +57,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             // An option that comes next is not meant as the value of this one.
             Some(value) => match parser.value() {
                 Ok(word) if !lookup::is_option(&word) => word,
-                _ => return Err(Error::NoValue(option.long, value.name)),
+                _ => return Err(Error::NoValue(option.long, value.name, value.example())),
             },
             None => OsString::new(),
         };

@@ -84,6 +84,16 @@ const fn value(name: &'static str, offer: Offer) -> Value {
     Value { name, offer }
 }
 
+impl Value {
+    /// The first of the examples that the completions offer; None where they offer none.
+    pub(super) fn example(&self) -> Option<&'static str> {
+        match self.offer {
+            Offer::Words(words) => words.first().copied(),
+            _ => None,
+        }
+    }
+}
+
 impl Opt {
     const fn short(mut self, letter: char) -> Self {
         self.short = Some(letter);

@@ -177,8 +177,15 @@ fn mistakes_are_named_with_their_fix() {
             "\"PID\" must be a number from 1 to 2147483647, found \"-12\"",
         ),
         ("explain 1 -2", "unexpected argument \"-2\""),
-        ("scan --suggest -c file", "\"--suggest\" needs TIME"),
-        ("scan --suggest --json", "\"--suggest\" needs TIME"),
+        (
+            "scan --suggest -c file",
+            "\"--suggest\" needs TIME, for example --suggest 1m",
+        ),
+        (
+            "exempt 1 --for --json",
+            "\"--for\" needs TIME, for example --for 30m",
+        ),
+        ("scan --user --json", "\"--user\" needs USER"),
         (
             "scan -1",
             "unknown option \"-1\", see memory-monitor scan --help",

@@ -249,12 +249,12 @@ pub fn perhaps_meant(name: &str) -> Option<String> {
         let is_title = first.ends_with(':');
         let words: Vec<_> = words.iter().map(|word| shown(word)).collect();
         return (!is_title)
-            .then(|| format!("it is one name, for several write {}", words.join(", ")));
+            .then(|| format!("it is one name; for several write {}", words.join(", ")));
     }
     let start = name.strip_suffix('+')?;
     (!start.is_empty() && !start.ends_with('+')).then(|| {
         let pattern = shown(&format!("{start}*"));
-        format!("the + stands for itself, for any text after it write {pattern}")
+        format!("the + stands for itself; for any text after it write {pattern}")
     })
 }
 
@@ -267,11 +267,11 @@ mod tests {
         for (text, meant) in [
             (
                 "sshd bash",
-                Some("it is one name, for several write \"sshd\", \"bash\""),
+                Some("it is one name; for several write \"sshd\", \"bash\""),
             ),
             (
                 "foo+",
-                Some("the + stands for itself, for any text after it write \"foo*\""),
+                Some("the + stands for itself; for any text after it write \"foo*\""),
             ),
             ("sshd, bash", None),
             ("tmux: server", None),

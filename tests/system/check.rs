@@ -36,7 +36,7 @@ fn shows_each_value_and_what_it_means_now() {
         ),
         format!("\"no-such-name\"  nothing now  ({file}:4)\n"),
         format!(
-            "\"two names\"     nothing now, it is one name, for several write \"two\", \"names\"  ({file}:4)\n"
+            "\"two names\"     nothing now: it is one name; for several write \"two\", \"names\"  ({file}:4)\n"
         ),
         "user \"no-such-user\" does not exist; the entry has no effect until it does\n".to_owned(),
         "ram_gb_threshold = 0.00GB is low: ".to_owned(),

@@ -164,7 +164,7 @@ pub(super) fn write(out: &mut String, entries: &[Listed]) -> std::fmt::Result {
                 (Some(cut), _) => format!(
                     ", protected as a name of 15 bytes may be the beginning of this one ({cut} of them)"
                 ),
-                (None, Some(meant)) => format!(", {meant}"),
+                (None, Some(meant)) => format!(": {meant}"),
                 (None, None) => String::new(),
             },
         };
