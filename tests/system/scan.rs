@@ -257,6 +257,8 @@ fn watch_sorts_filters_and_explains() {
         for order in ["threshold", "memory", "growth", "name"] {
             has(&format!("s sort: {order}"));
         }
+        // What is cut at 80 columns is the key of the threshold.
+        has("System: action \"kill\", ");
         has("filter by name or user: SLEEPER-w_");
         let filtered = has("/ filter \"SLEEPER-w\", Esc clear");
         for name in ["sleeper-w1", "sleeper-w2"] {

@@ -123,7 +123,7 @@ impl SystemReport {
         let action = config.action.name();
         let short = trigger.is_some();
         let line = format!(
-            "System: {left} left, memory is short{} below {floor} ({}), action \"{action}\"",
+            "System: action \"{action}\", {left} left, memory is short{} below {floor} ({})",
             if short { ", as it is" } else { "" },
             floor_threshold(config, total),
         );
