@@ -155,11 +155,7 @@ fn try_read(
     };
     let details = Details {
         rule_match: Some(questions.match_rule(&input)),
-        unit: Unit::of_cgroup(own).map(|unit| Unit {
-            service: None,
-            is_of_user: false,
-            ..unit
-        }),
+        unit: Unit::of_cgroup(own),
         anon: status.anonymous,
         swap: status.swapped,
         huge: status.huge.filter(|&huge| huge > Bytes::ZERO),

@@ -33,7 +33,7 @@ pub struct Details {
     pub rule_match: Option<RuleMatch>,
     /// Its memory by another metric than RSS, where its rule has one and RSS alone does not decide.
     pub memory: Option<(Metric, Result<Bytes, Unreadable>)>,
-    /// Its systemd unit or control group; read only of a process that is held to be killed, as `exe` is.
+    /// Its systemd unit or control group; read only of a process that is held to be killed, or when memory is short.
     pub unit: Option<Unit>,
     /// The path of its executable, cut at 255 bytes.
     pub exe: Option<Name>,

@@ -4,6 +4,7 @@
 pub(crate) mod reports;
 
 use crate::harness::confine::{Case, cases};
+use crate::harness::files;
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Daemon, Machine, run, until};
 use crate::harness::memory::Memory;
@@ -60,12 +61,14 @@ fn the_largest_is_killed_and_no_other() {
     let machine = machine();
     let others = [Hog::new().mib(60).start(), Hog::new().mib(40).start()];
     let mut largest = Hog::new().mib(120).start();
+    files::be_of_unit(&machine, largest.pid(), "system.slice/a.service");
     let mut daemon = machine.start();
     let freed = memory.is_freed_by(&largest, PLENTY);
     memory.set_available(SHORT);
     assert_eq!(largest.ended_by(), Some(libc::SIGTERM));
     freed.join().expect("memory is written");
     let log = machine.log();
+    log.wait_for("INFO", "Unit has no process left: Unit=a.service");
     let over = log.wait_for_words(&["Memory is no longer short: 0.68GB left", "Killed: 1"]);
     assert_eq!(over.level, "INFO");
     let pid = largest.pid();
