@@ -48,11 +48,6 @@ impl Whitelist {
             .find(|user| user.uid == Some(uid))
             .map(UserMatch::Listed)
     }
-
-    /// The first entry of `names` that matches a full name.
-    pub fn protects_name(&self, name: &[u8]) -> Option<&NamePattern> {
-        self.names.iter().find(|pattern| pattern.matches(name))
-    }
 }
 
 #[cfg(test)]
@@ -62,9 +57,7 @@ mod tests {
     fn whitelist(users: &[(&str, Option<u32>)], protect_root: bool) -> Whitelist {
         Whitelist {
             pids: vec![Pid::INIT],
-            names: ["sshd", "systemd-*"]
-                .map(|name| NamePattern::new(name).unwrap())
-                .to_vec(),
+            names: Vec::new(),
             users: users
                 .iter()
                 .map(|(text, uid)| User {
@@ -75,15 +68,6 @@ mod tests {
             protect_root,
             verify_names: false,
         }
-    }
-
-    #[test]
-    fn the_first_name_that_matches_protects() {
-        let whitelist = whitelist(&[], false);
-        let by = |name: &[u8]| whitelist.protects_name(name).map(NamePattern::text);
-        assert_eq!(by(b"sshd"), Some("sshd"));
-        assert_eq!(by(b"systemd-journald"), Some("systemd-*"));
-        assert_eq!(by(b"chrome"), None);
     }
 
     #[test]
