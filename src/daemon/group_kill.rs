@@ -237,10 +237,7 @@ impl Groups {
             now,
         } = context;
         let (sampler, is_first) = (&machine.sampler, order.pids.is_empty());
-        let Ok(handle) = sampler.open(pid) else {
-            return;
-        };
-        let Some(process) = sampler.read_held(*policy, &handle) else {
+        let Some((process, handle)) = sampler.hold(*policy, pid) else {
             return;
         };
         let Some(key) = process.key() else { return };
@@ -284,11 +281,7 @@ impl Groups {
                 // What can't be held is found by the next scan, if it is still there.
                 if victims.has_capacity() {
                     let ledger = &mut victims.ledger;
-                    repeated = if is_first {
-                        ledger.record_kill(key, process, breach, now)
-                    } else {
-                        ledger.record_joined_kill(key, process, breach, now)
-                    };
+                    repeated = ledger.record_ordered_kill(key, &process, breach, (is_first, now));
                     victims.hold(key, handle);
                     self.watch.record_kill(&sum, key);
                 }

@@ -190,14 +190,11 @@ impl Machine {
         } = context;
         for index in indices.take(SHARERS) {
             let pid = self.sampler.candidate_pid(index);
-            let handle = pid.and_then(|pid| self.sampler.open(pid).ok());
-            let held = handle.and_then(|handle| {
-                let process = self.sampler.read_held(*policy, &handle)?;
-                Some((process.key()?, process, handle))
-            });
-            let Some((key, process, handle)) = held else {
+            let held = pid.and_then(|pid| self.sampler.hold(*policy, pid));
+            let Some((process, handle)) = held else {
                 continue;
             };
+            let Some(key) = process.key() else { continue };
             let memory = &self.snapshot.memory;
             let (Decision::Terminate(breach)
             | Decision::KillLimitReached(breach)

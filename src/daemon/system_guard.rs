@@ -279,11 +279,8 @@ impl SystemGuard {
         let outcome = signaller.terminate(&handle, facts.state, &is_same);
         if matches!(outcome, SignalOutcome::Sent) {
             // A unit that is started again is no reason to wait in a shortage.
-            let _ = if is_first {
-                victims.ledger.record_kill(key, process, breach, now)
-            } else {
-                victims.ledger.record_joined_kill(key, process, breach, now)
-            };
+            let ledger = &mut victims.ledger;
+            let _ = ledger.record_ordered_kill(key, &process, breach, (is_first, now));
             victims.hold(key, handle);
             self.victims.push(key);
         }

@@ -101,26 +101,16 @@ impl Ledger {
         breach: Breach,
         now: &Now,
     ) -> Option<Repeated> {
-        self.record(key, &process, breach, (false, now))
+        self.record_ordered_kill(key, &process, breach, (true, now))
     }
 
-    /// The same of one that is killed with another one by one order, which counts once for the limit of kills.
-    pub fn record_joined_kill(
-        &mut self,
-        key: ProcessKey,
-        process: Process,
-        breach: Breach,
-        now: &Now,
-    ) -> Option<Repeated> {
-        self.record(key, &process, breach, (true, now))
-    }
-
-    fn record(
+    /// The same of a process that is killed by an order, of which the first one alone counts for the limit of kills.
+    pub fn record_ordered_kill(
         &mut self,
         key: ProcessKey,
         process: &Process,
         breach: Breach,
-        (is_joined, now): (bool, &Now),
+        (is_first, now): (bool, &Now),
     ) -> Option<Repeated> {
         self.over.forget(key);
         let inherited = self.inherited(process, process.details.unit.as_ref(), now);
@@ -131,7 +121,7 @@ impl Ledger {
             self.kills.pop_front();
         }
         // A victim and what it forks count once.
-        if let (None, false, Ok(facts)) = (inherited, is_joined, &process.facts) {
+        if let (None, true, Ok(facts)) = (inherited, is_first, &process.facts) {
             self.kills.push_back(Kill {
                 at: now.monotonic,
                 uid: facts.uid,
