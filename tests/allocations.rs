@@ -9,7 +9,7 @@ mod counting;
 
 use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Decision, Exemptions, Ledger, Policy};
+use memory_monitor::policy::{Decision, Ledger, Policy};
 use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::quantities::Pid;
 use memory_monitor::sys;
@@ -18,12 +18,7 @@ use memory_monitor::sys;
 fn a_steady_scan_and_its_decisions_allocate_nothing() {
     let text = b"[thresholds]\nram_gb_threshold = 0.1\n[whitelist]\nnames = []\nusers = []\n";
     let loaded = Config::parse(text, Origin::File("test".into()), &|_| Ok(None)).unwrap();
-    let policy = Policy {
-        config: loaded.config,
-        pinned: Vec::new(),
-        own: Pid::INIT,
-        exemptions: Exemptions::default(),
-    };
+    let policy = Policy::new(loaded.config, Pid::INIT);
     let ledger = Ledger::default();
     // This process is the one over its threshold; nothing is carried out.
     let own = Pid::new(std::process::id()).unwrap();

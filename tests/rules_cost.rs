@@ -14,7 +14,7 @@ mod counting;
 
 use counting::ALLOCATIONS;
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Exemptions, Policy};
+use memory_monitor::policy::Policy;
 use memory_monitor::proc::{
     Facts, Name, ProcRoot, Questions, RuleFiles, RuleInput, RuleMatch, Sampler, Snapshot,
     SystemMemory,
@@ -48,12 +48,7 @@ fn policy(rules: usize) -> Policy {
     }
     let origin = Origin::File("test.toml".into());
     let loaded = Config::parse(text.as_bytes(), origin, &|_| Ok(None)).unwrap();
-    Policy {
-        config: loaded.config,
-        pinned: Vec::new(),
-        own: Pid::new(std::process::id()).unwrap(),
-        exemptions: Exemptions::default(),
-    }
+    Policy::new(loaded.config, Pid::new(std::process::id()).unwrap())
 }
 
 fn scanner() -> Sampler {

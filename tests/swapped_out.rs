@@ -9,7 +9,7 @@
 )]
 
 use memory_monitor::config::{Config, Origin};
-use memory_monitor::policy::{Exemptions, Policy, Verdict};
+use memory_monitor::policy::{Policy, Verdict};
 use memory_monitor::proc::{ProcRoot, Sampler, Snapshot};
 use memory_monitor::quantities::Pid;
 use memory_monitor::sys;
@@ -48,14 +48,12 @@ fn over(proc: &Path, config: &str, swap_used: u64) -> Vec<u32> {
     fs::write(proc.join("meminfo"), meminfo).unwrap();
     let text = format!("[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = 1\n{config}");
     let origin = Origin::File("test.toml".into());
-    let policy = Policy {
-        config: Config::parse(text.as_bytes(), origin, &|_| Ok(None))
+    let policy = Policy::new(
+        Config::parse(text.as_bytes(), origin, &|_| Ok(None))
             .unwrap()
             .config,
-        pinned: Vec::new(),
-        own: Pid::new(999).unwrap(),
-        exemptions: Exemptions::default(),
-    };
+        Pid::new(999).unwrap(),
+    );
     let mut sampler = Sampler::new(ProcRoot::open(proc, 4096).unwrap());
     let mut snapshot = Snapshot::default();
     sampler.scan(&policy, &mut snapshot).unwrap();

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, Reporter};
-use crate::policy::{Exemptions, Policy};
+use crate::policy::Policy;
 use crate::proc::{KernelKills, ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
 use crate::state::daemon_lock::DaemonLock;
@@ -52,12 +52,7 @@ impl<'o> Daemon<'o> {
         }
         let reporter = Reporter::install(log, stderr, status, status_file, users)?;
         let kernel_kills = KernelKills::new(sampler.root());
-        let policy = Policy {
-            config: loaded.config.clone(),
-            pinned: Vec::new(),
-            own,
-            exemptions: Exemptions::default(),
-        };
+        let policy = Policy::new(loaded.config.clone(), own);
         let mut daemon = Self {
             options,
             policy,

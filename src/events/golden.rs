@@ -11,8 +11,7 @@ use super::record::{Emitted, Record, Spelling};
 use super::sinks::each_field;
 use crate::config::{Config, DryRun, Origin};
 use crate::policy::{
-    Breach, Delay, Exemption, Exemptions, Policy, Protection, RestartLoop, Stage, Threshold,
-    Victim, Workers,
+    Breach, Delay, Exemption, Policy, Protection, RestartLoop, Stage, Threshold, Victim, Workers,
 };
 use crate::proc::{self, Name, SystemMemory, Unreadable};
 use crate::quantities::{Bytes, Metric, Percent, Pid, ProcessKey, Uid};
@@ -113,12 +112,7 @@ pub(super) fn each(take: &mut dyn FnMut(&Event<'_>)) {
     };
     let text = "[[rule]]\nname = \"a\"\naction = \"warn\"\n";
     let ruled = parse(text).config;
-    let policy = Policy {
-        config: ruled,
-        pinned: Vec::new(),
-        own: Pid::INIT,
-        exemptions: Exemptions::default(),
-    };
+    let policy = Policy::new(ruled, Pid::INIT);
     let (unread, only_reported) = (Protection::Unreadable(unreadable), Protection::WarnOnly(1));
     let restarting = Delay::Restart(found);
     let used = SystemMemory {

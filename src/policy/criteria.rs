@@ -67,6 +67,16 @@ impl Criteria {
 }
 
 impl Policy {
+    /// One in which no PID is pinned and nothing is exempt.
+    pub fn new(config: Config, own: Pid) -> Self {
+        Self {
+            config,
+            pinned: Vec::new(),
+            own,
+            exemptions: Exemptions::default(),
+        }
+    }
+
     /// The criteria for this process: its rule's, or the general ones.
     pub fn criteria(&self, process: &Process) -> Criteria {
         self.general()

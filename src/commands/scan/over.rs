@@ -150,19 +150,13 @@ fn gb(bytes: Bytes) -> String {
 mod tests {
     use super::*;
     use crate::config::Origin;
-    use crate::policy::Exemptions;
     use crate::quantities::Pid;
 
     fn limit_of(text: &str, gb: f64) -> String {
         let origin = Origin::File("c.toml".into());
         let uid_of = |name: &str| Ok((name == "root").then_some(Uid::ROOT));
         let loaded = Config::parse(text.as_bytes(), origin, &uid_of).unwrap();
-        let policy = Policy {
-            config: loaded.config,
-            pinned: Vec::new(),
-            own: Pid::INIT,
-            exemptions: Exemptions::default(),
-        };
+        let policy = Policy::new(loaded.config, Pid::INIT);
         limit(&policy, Bytes::from_gb(gb).unwrap())
     }
 

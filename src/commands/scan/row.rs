@@ -169,7 +169,7 @@ fn outlook(policy: &Policy, process: &Process, memory: &SystemMemory, now: &Now)
 mod tests {
     use super::*;
     use crate::config::{Config, Origin};
-    use crate::policy::{Exemptions, Protection};
+    use crate::policy::Protection;
     use crate::proc::{Details, Unreadable};
     use crate::quantities::{Pid, StartTime};
     use std::time::{Duration, Instant, SystemTime};
@@ -181,12 +181,7 @@ mod tests {
             errno: None,
         };
         let loaded = Config::parse(b"", Origin::File("c.toml".into()), &|_| Ok(None)).unwrap();
-        let policy = Policy {
-            config: loaded.config,
-            pinned: Vec::new(),
-            own: Pid::INIT,
-            exemptions: Exemptions::default(),
-        };
+        let policy = Policy::new(loaded.config, Pid::INIT);
         let memory = SystemMemory {
             total: Bytes::new(1 << 30),
             available: None,

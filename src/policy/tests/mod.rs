@@ -69,12 +69,7 @@ fn policy(text: &str) -> Policy {
     let config = Config::parse(text.as_bytes(), origin, &lookup)
         .unwrap()
         .config;
-    Policy {
-        config,
-        pinned: Vec::new(),
-        own: Pid::new(7).unwrap(),
-        exemptions: Exemptions::default(),
-    }
+    Policy::new(config, Pid::new(7).unwrap())
 }
 
 /// 100 GB, so that a percent is a GB.
