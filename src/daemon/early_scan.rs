@@ -174,6 +174,7 @@ impl EarlyScan {
             tick.add_pressure();
         }
         self.calls = tick.calls();
+        self.budget.note(self.calls, now);
         self.next_tick = now + tick.wait();
         if let Some(due) = self.budget.next(self.calls) {
             self.next_tick = self.next_tick.min(due.max(now));
@@ -208,13 +209,14 @@ impl EarlyScan {
         match cost {
             Some(cost) => self.budget.spend(extent, cost, scanned),
             // The speculation was right.
-            None => self.budget = Budget::new(scanned),
+            None => self.budget.renew(scanned),
         }
         (self.ticked, self.used) = (scanned, sys::cpu_time());
         let is_called = self.tick(machine, false, None, now.monotonic).is_some();
         if cost.is_some() {
-            // The process that made it necessary may be watched only now: a tick shows how fast it grows.
-            self.next_tick = self.next_tick.min(scanned + early_scan::SOONEST);
+            // The process that made it necessary may be watched only now: a tick shows how fast it grows. It shows
+            // nothing at once, however long the scan took.
+            self.next_tick = self.next_tick.min(now.monotonic + early_scan::SOONEST);
         }
         if is_called {
             self.next_tick = scanned;

@@ -45,6 +45,10 @@ pub const SOONEST: Duration = Duration::from_millis(10);
 /// The same where little memory is available: 0.5% of a core, and only while something grows.
 const SOONEST_IN_NEED: Duration = Duration::from_millis(2);
 
+/// What grows by more bytes a second has the next tick when it is expected to cross: within [`SOONEST`] it would take
+/// further megabytes.
+const FAST: u64 = 256 << 20;
+
 /// Ticks take no more than one part in so many of a core, be it a slow one or an emulated one, where they cost a
 /// hundred times as much. It keeps the quota of the unit for the scan that they call for.
 const SHARE: u32 = 50;
@@ -79,6 +83,8 @@ pub struct Tick {
     elapsed: Duration,
     shortest: Duration,
     soonest: Duration,
+    /// The same for what grows fast and is about to cross.
+    soonest_of_fast: Duration,
     /// In which the fastest growth takes a part of what is available; None where that is not known.
     part: Option<Duration>,
     calls: Calls,
@@ -99,6 +105,7 @@ impl Tick {
             elapsed,
             shortest: within(SHORTEST_IN_NEED, SHORTEST),
             soonest: within(SOONEST_IN_NEED, SOONEST),
+            soonest_of_fast: SOONEST_IN_NEED.max(affordable),
             part,
             calls: Calls::default(),
             wait: LONGEST,
@@ -164,12 +171,23 @@ impl Tick {
         self.wait = self.wait.min(unseen.max(self.shortest));
         if risen > Bytes::ZERO {
             let elapsed = self.elapsed.as_micros();
-            let microseconds = elapsed.saturating_mul(headroom.get().into());
+            let microseconds =
+                elapsed.saturating_mul(headroom.get().into()) / u128::from(risen.get());
+            let to_time = |time| u64::try_from(time).map_or(LONGEST, Duration::from_micros);
             // It may get more CPU time from now on: at twice the speed.
-            let microseconds = microseconds / u128::from(risen.get()) / 2;
-            let at_this_speed = u64::try_from(microseconds).map_or(LONGEST, Duration::from_micros);
-            self.wait = self.wait.min(at_this_speed.max(self.soonest));
+            let at_twice = to_time(microseconds / 2);
+            let wait = if at_twice < self.soonest && self.is_fast(risen) {
+                to_time(microseconds).clamp(self.soonest_of_fast, self.soonest)
+            } else {
+                at_twice.max(self.soonest)
+            };
+            self.wait = self.wait.min(wait);
         }
+    }
+
+    /// Whether so much since the tick before is fast.
+    fn is_fast(&self, risen: Bytes) -> bool {
+        self.elapsed < at(FAST, risen)
     }
 
     /// What calls for a scan.

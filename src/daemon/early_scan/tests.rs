@@ -266,3 +266,22 @@ fn a_jump_of_the_clock_neither_floods_nor_stops_the_ticks() {
     assert!(!context.calls());
     assert!(context.early.next_tick() <= context.now + Duration::from_secs(1));
 }
+
+#[test]
+fn the_first_tick_after_a_long_scan_in_vain_has_time_to_see_growth() {
+    let mut context = Context::new("", 500, 0);
+    let began = context.now;
+    // The scan took longer than the shortest wait.
+    let ended = began + Duration::from_millis(27);
+    let now = Now {
+        monotonic: ended,
+        ..sys::now()
+    };
+    let cost = Some(Duration::from_millis(27));
+    let over = OverSince::default();
+    let (policy, machine) = (&context.policy, &mut context.machine);
+    context
+        .early
+        .renew(policy, &over, machine, (Extent::All, cost), (began, &now));
+    assert_eq!(context.early.next_tick(), ended + early_scan::SOONEST);
+}

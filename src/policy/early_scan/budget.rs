@@ -25,6 +25,10 @@ pub struct Budget {
     used_until: Instant,
     few_from: Instant,
     all_from: Instant,
+    /// Since when there has been doubt.
+    doubtful_since: Option<Instant>,
+    /// How long doubt waits for a scan of all, by the cost of the last one.
+    rest_of_all: Duration,
 }
 
 impl Budget {
@@ -34,7 +38,24 @@ impl Budget {
             used_until: now,
             few_from: now,
             all_from: now,
+            doubtful_since: None,
+            rest_of_all: Duration::ZERO,
         }
+    }
+
+    /// The suspicion was right: as new, but for what a scan of all is known to cost.
+    pub fn renew(&mut self, now: Instant) {
+        *self = Self {
+            rest_of_all: self.rest_of_all,
+            ..Self::new(now)
+        };
+    }
+
+    /// What a tick calls for: from now on, where it is doubt.
+    pub fn note(&mut self, calls: Calls, now: Instant) {
+        self.doubtful_since = calls
+            .doubtful
+            .then(|| self.doubtful_since.map_or(now, |since| since.min(now)));
     }
 
     /// A scan that took so much CPU time was in vain.
@@ -42,10 +63,10 @@ impl Budget {
         let used_until =
             self.used_until.max(now) + cost.saturating_mul(REST_FACTOR).min(CREDIT * 2);
         self.used_until = used_until.min(now + CREDIT + LONGEST_REST);
-        let rest = now + cost.saturating_mul(URGENT_REST_FACTOR).min(LONGEST_REST);
+        let rest = cost.saturating_mul(URGENT_REST_FACTOR).min(LONGEST_REST);
         match extent {
-            Extent::Few => self.few_from = rest,
-            Extent::All => self.all_from = rest,
+            Extent::Few => self.few_from = now + rest,
+            Extent::All => (self.all_from, self.rest_of_all) = (now + rest, rest),
         }
     }
 
@@ -60,9 +81,12 @@ impl Budget {
         is_due.then_some(Extent::Few)
     }
 
-    /// Whether after a scan of a few in vain all are to be read.
+    /// Whether after a scan of a few in vain all are to be read. For doubt they are not at once: mostly it is the one
+    /// process that explains it that crosses its threshold meanwhile, and the daemon would be busy with the others
+    /// (5,000 take 27 ms).
     pub fn wants_all(&self, calls: Calls, now: Instant) -> bool {
-        (calls.old && now >= self.all_from) || (calls.doubtful && now >= self.doubtful_from())
+        (calls.old && now >= self.all_from)
+            || (calls.doubtful && now >= self.credit_from().max(self.lasted_from()))
     }
 
     /// Until when what is called for waits at the longest; None where nothing is.
@@ -73,7 +97,19 @@ impl Budget {
         [young, old, doubtful].into_iter().flatten().min()
     }
 
+    /// When doubt calls for a scan of a few.
     fn doubtful_from(&self) -> Instant {
+        self.credit_from()
+            .max(self.few_from.min(self.lasted_from()))
+    }
+
+    /// When there has been doubt for so long that all are to be read.
+    fn lasted_from(&self) -> Instant {
+        self.doubtful_since
+            .map_or(self.all_from, |since| since + self.rest_of_all)
+    }
+
+    fn credit_from(&self) -> Instant {
         self.used_until
             .checked_sub(CREDIT)
             .unwrap_or(self.used_until)

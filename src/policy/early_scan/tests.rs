@@ -118,8 +118,12 @@ fn ticks_when_something_crosses_at_the_speed_that_was_seen() {
         (200, 100, 100),
         (100, 100, 50),
         (50, 100, 25),
-        (1, 100, 10),
-        (0, 100, 10),
+        // What is fast is met when it is expected to cross.
+        (18, 100, 10),
+        (8, 100, 8),
+        (1, 100, 2),
+        (0, 100, 2),
+        (1, 25, 10),
         // Slower than the shortest time.
         (50, 2, 100),
         (3_072, 100, 500),
@@ -133,12 +137,11 @@ fn ticks_when_something_crosses_at_the_speed_that_was_seen() {
         assert_eq!(watched.next(), tick(next), "{headroom} {risen}");
         let mut unwatched = Tick::after(SHORTEST, Duration::ZERO, None);
         unwatched.add_young(mib(4_000), &taken(3_999 - headroom), mib(risen));
-        let expected = if headroom == 0 { 10 } else { next };
         let Next::Tick(wait) = unwatched.next() else {
             panic!("{headroom} {risen}");
         };
         assert!(
-            wait.as_millis().abs_diff(u128::from(expected)) <= 1,
+            wait.as_millis().abs_diff(u128::from(next)) <= 1,
             "{headroom} {risen}"
         );
     }
@@ -191,7 +194,7 @@ fn ticks_more_often_where_little_memory_is_available() {
         near.add_watched(certain(100), mib(99), mib(99));
         assert_eq!(microseconds(near.next()), calm, "{left:?}");
         let mut growing = start();
-        growing.add_watched(certain(100), mib(99), Bytes::ZERO);
+        growing.add_watched(certain(100), mib(99), mib(74));
         assert_eq!(microseconds(growing.next()), in_growth, "{left:?}");
         // Not before a threshold can be crossed at all.
         let mut far = start();
@@ -302,6 +305,7 @@ proptest! {
         prop_assert_eq!(budget.next(Calls::default()), None);
         let later = now + Duration::from_secs(1);
         for calls in [OLD, YOUNG, DOUBTFUL] {
+            budget.note(calls, now);
             prop_assert_eq!(budget.extent(calls, later), Some(Extent::Few));
             prop_assert_eq!(budget.wants_all(calls, later), true);
             prop_assert!(budget.next(calls).unwrap() <= later);
@@ -332,6 +336,33 @@ fn what_is_unexplained_rests_shorter_than_doubt() {
     budget.spend(Extent::All, Duration::from_micros(2_500), start);
     assert_eq!(budget.extent(DOUBTFUL, start), Some(Extent::Few));
     assert_eq!(budget.next(DOUBTFUL).map(|next| next <= start), Some(true));
+}
+
+#[test]
+fn doubt_reads_a_few_at_once_and_all_when_it_has_lasted() {
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    let mut budget = Budget::new(start);
+    budget.spend(Extent::All, Duration::from_millis(5), start);
+    budget.renew(start);
+    budget.note(DOUBTFUL, at(10));
+    assert_eq!(budget.extent(DOUBTFUL, at(10)), Some(Extent::Few));
+    assert!(!budget.wants_all(DOUBTFUL, at(10)));
+    // The scan of a few was in vain.
+    budget.spend(Extent::Few, Duration::from_millis(1), at(10));
+    budget.note(DOUBTFUL, at(11));
+    assert_eq!(budget.extent(DOUBTFUL, at(29)), None);
+    assert_eq!(budget.extent(DOUBTFUL, at(30)), Some(Extent::Few));
+    // All take 5 ms, and wait for 20 times as long from the beginning of the doubt.
+    assert!(!budget.wants_all(DOUBTFUL, at(109)));
+    assert!(budget.wants_all(DOUBTFUL, at(110)));
+    // However long a scan of a few has to wait.
+    budget.spend(Extent::Few, Duration::from_millis(10), at(31));
+    assert_eq!(budget.next(DOUBTFUL), Some(at(110)));
+    // It is over, and begins again.
+    budget.note(Calls::default(), at(120));
+    budget.note(DOUBTFUL, at(130));
+    assert!(!budget.wants_all(DOUBTFUL, at(200)));
 }
 
 #[test]
