@@ -42,6 +42,9 @@ pub(super) fn set(
     }
 }
 
+/// How often it is noted which PIDs were given: the kernel does not give all of them in so short a time.
+const PIDS_LAST: Duration = Duration::from_millis(500);
+
 /// What is known since the last scan.
 #[derive(Debug)]
 pub(super) struct EarlyScan {
@@ -64,6 +67,8 @@ pub(super) struct EarlyScan {
     /// The processes that could be watched; the memory is kept.
     candidates: Vec<Candidate>,
     ticked: Instant,
+    /// When it was noted last which PIDs were given.
+    pid_noted: Instant,
     /// The daemon's CPU time then: what it has used since is what a tick costs, with all that comes with
     /// being awake.
     used: Duration,
@@ -96,6 +101,7 @@ impl EarlyScan {
             killed_below: None,
             candidates: Vec::with_capacity(2 * Watch::CAPACITY),
             ticked: now,
+            pid_noted: now,
             used: sys::cpu_time(),
             next_tick: now + early_scan::SHORTEST,
             budget: Budget::new(now),
@@ -136,7 +142,10 @@ impl EarlyScan {
         levels: Option<&Levels>,
         now: Instant,
     ) -> Option<Extent> {
-        machine.sampler.note_last_pid();
+        if now.saturating_duration_since(self.pid_noted) >= PIDS_LAST {
+            machine.sampler.note_last_pid();
+            self.pid_noted = now;
+        }
         let Levels {
             occupied,
             available,

@@ -105,7 +105,7 @@ impl Daemon<'_> {
             self.reporter.metrics().write(interval);
             self.service.watchdog();
             now = self.next_turn(signals, Some(next_scan), &now);
-            while let Some(request) = signals.next() {
+            while let Some(request) = self.victims.next_request(signals) {
                 match request {
                     Request::Stop(signal) => {
                         self.service.stopping();

@@ -106,7 +106,11 @@ impl SystemGuard {
         now: &Now,
     ) -> (SystemReading, Step) {
         let began = sys::cpu_time();
-        let read = self.files.read();
+        let read = if self.shortage.is_stall_due(now.monotonic) {
+            self.files.read()
+        } else {
+            self.files.read_levels()
+        };
         let cost = sys::cpu_time().saturating_sub(began);
         let Some(reading) = Reading::of(&read) else {
             return (read, Step::Rest);
@@ -200,7 +204,7 @@ impl SystemGuard {
             ..
         } = *self.level();
         let is_stalled = matches!(trigger, Some(Threshold::Stall(_)));
-        let left = self.files.read().left;
+        let left = self.files.read_levels().left;
         is_stalled || left.is_none_or(|left| left < grown_floor)
     }
 

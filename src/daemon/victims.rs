@@ -7,6 +7,7 @@ use crate::policy::{Due, Ledger, Policy, Protection, Stage, Victim};
 use crate::proc::{Details, Facts, Process, Sampler, SystemMemory};
 use crate::quantities::{Bytes, Now, ProcessKey, Signal};
 use crate::sys::process::ProcessHandle;
+use crate::sys::signals::{Request, Signals};
 use crate::sys::{memory, poll::Poll};
 use std::io;
 use std::iter;
@@ -126,6 +127,12 @@ impl Victims {
         let pidfds = self.held.iter().filter_map(|held| held.handle.pidfd());
         let descriptors = iter::once(signals).chain(pidfds);
         self.poll.wait_until(descriptors, pressure, deadline)
+    }
+
+    /// The next request since the last sleep, where it was ended by one; None when there is none.
+    pub(super) fn next_request(&self, signals: &Signals) -> Option<Request> {
+        // Index 0 is theirs.
+        self.poll.is_ready(0).then(|| signals.next()).flatten()
     }
 
     /// Whether PSI notified of pressure during the last sleep.

@@ -33,6 +33,8 @@ const DEVICES: usize = 8;
 pub struct SystemFiles {
     meminfo: OwnedFd,
     pressure: Result<OwnedFd, io::Error>,
+    /// What it said when it was read last.
+    stalled: Option<Duration>,
     swaps: Option<OwnedFd>,
     arc: Option<OwnedFd>,
     block: Option<OwnedFd>,
@@ -86,6 +88,7 @@ impl SystemFiles {
         Ok(Self {
             meminfo,
             pressure,
+            stalled: None,
             swaps: open(c"swaps").ok(),
             arc: open(ARC).ok(),
             block,
@@ -100,12 +103,18 @@ impl SystemFiles {
 
     /// Reads all of them.
     pub fn read(&mut self) -> SystemReading {
+        let text = self.pressure.as_ref().ok();
+        let mut buffer = [0; 256];
+        let text = text.and_then(|file| read_whole(file, &mut buffer));
+        self.stalled = text.and_then(system_parse::full_stall);
+        self.read_levels()
+    }
+
+    /// The same with the stall time as it was read last.
+    pub fn read_levels(&mut self) -> SystemReading {
         let mut buffer = [0; 8192];
         let levels = read_whole(&self.meminfo, &mut buffer);
         let levels = levels.map_or_else(Levels::default, parse::levels);
-        let stalled = self.pressure.as_ref().ok();
-        let stalled = stalled.and_then(|file| read_whole(file, &mut buffer));
-        let stalled = stalled.and_then(system_parse::full_stall);
         let arc = self.arc_excess(&mut buffer);
         let swap = match levels.swap_free {
             Some(free) if free > Bytes::ZERO => self.swap_gain(free, &mut buffer),
@@ -118,7 +127,7 @@ impl SystemFiles {
             levels,
             available,
             left: available.map(|available| available.saturating_add(swap)),
-            stalled,
+            stalled: self.stalled,
         }
     }
 

@@ -101,6 +101,12 @@ impl Shortage {
         self.next_tick
     }
 
+    /// Whether the stall time is to be read now: always while memory is short or work waits for it, else now and then.
+    pub fn is_stall_due(&mut self, now: Instant) -> bool {
+        let is_quiet = self.level.stall == Some(Duration::ZERO) && !self.is_short();
+        self.stall.is_due(is_quiet, now)
+    }
+
     /// The level at the last reading.
     pub fn level(&self) -> &Level {
         &self.level

@@ -14,6 +14,10 @@ const BUCKET: Duration = Duration::from_millis(100);
 /// So many of them, and one, are in the window.
 const BUCKETS: usize = 101;
 
+/// Where no work has waited within the window, the total is read so often: it gains no more than that meanwhile, which
+/// is the smallest stall_seconds, and a tick mostly is one read.
+const QUIET_WAIT: Duration = Duration::from_millis(500);
+
 /// After a resume everything is read back, and all work waits for it, with no shortage at all.
 const RESUMING: Duration = Duration::from_secs(30);
 
@@ -27,6 +31,8 @@ pub struct Stall {
     /// Both clocks at the last reading.
     clocks: Option<(Instant, Duration)>,
     ignored_until: Option<Instant>,
+    /// When the total was read last.
+    read: Option<Instant>,
 }
 
 impl Default for Stall {
@@ -35,11 +41,22 @@ impl Default for Stall {
             totals: VecDeque::with_capacity(BUCKETS + 1),
             clocks: None,
             ignored_until: None,
+            read: None,
         }
     }
 }
 
 impl Stall {
+    /// Whether the total is to be read now; `is_quiet` where none was gained within the window.
+    pub(super) fn is_due(&mut self, is_quiet: bool, now: Instant) -> bool {
+        let was_now = |then| now.saturating_duration_since(then) < QUIET_WAIT;
+        let is_due = !is_quiet || !self.read.is_some_and(was_now);
+        if is_due {
+            self.read = Some(now);
+        }
+        is_due
+    }
+
     /// Takes a reading of the total; what it has gained within the window, and zero after a resume. None where the
     /// kernel has no total.
     pub fn note(&mut self, total: Option<Duration>, now: &Now) -> Option<Duration> {

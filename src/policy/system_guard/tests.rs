@@ -79,6 +79,27 @@ impl Replay {
 }
 
 #[test]
+fn the_stall_time_is_read_twice_a_second_where_nothing_waits() {
+    let mut replay = Replay::new();
+    // What is left, the stall time since boot, and whether that is read.
+    for (millis, left, stalled, is_due) in [
+        (0, 3000, 1_000, true),
+        (10, 3000, 1_000, false),
+        (499, 3000, 1_000, false),
+        (500, 3000, 1_100, true),
+        (510, 3000, 1_100, true),
+        (20_000, 3000, 1_100, true),
+        (20_100, 630, 1_100, false),
+        (20_200, 630, 1_100, false),
+        (20_300, 630, 1_100, true),
+    ] {
+        let now = replay.now(millis).monotonic;
+        assert_eq!(replay.shortage.is_stall_due(now), is_due, "{millis}");
+        replay.read(millis, &reading(left, stalled));
+    }
+}
+
+#[test]
 fn two_readings_below_the_floor_are_a_shortage() {
     let mut replay = Replay::new();
     assert_eq!(replay.read(0, &reading(3000, 0)), Step::Rest);
