@@ -18,6 +18,9 @@ use crate::quantities::{Bytes, Now, ProcessKey};
 use crate::sys;
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+mod tests;
+
 /// So many processes that can't be killed are left alone in the rest of a shortage.
 const SET_ASIDE: usize = 32;
 
@@ -112,8 +115,20 @@ impl SystemGuard {
             self.files.read_levels()
         };
         let cost = sys::cpu_time().saturating_sub(began);
-        let Some(reading) = Reading::of(&read) else {
-            return (read, Step::Rest);
+        let step = self.step(config, victims, (&read, cost), now);
+        (read, step)
+    }
+
+    /// What is due after what was read, which took so much CPU time.
+    fn step(
+        &mut self,
+        config: &Config,
+        victims: &Victims,
+        (read, cost): (&SystemReading, Duration),
+        now: &Now,
+    ) -> Step {
+        let Some(reading) = Reading::of(read) else {
+            return Step::Rest;
         };
         let progress = self.progress(victims);
         let step = self
@@ -124,7 +139,7 @@ impl SystemGuard {
             Step::Over { .. } => self.set_aside.clear(),
             _ => {}
         }
-        (read, step)
+        step
     }
 
     fn progress(&mut self, victims: &Victims) -> Progress {

@@ -74,7 +74,8 @@ impl SystemFiles {
         Self::with_block(root, block)
     }
 
-    fn with_block(root: &ProcRoot, block: Option<OwnedFd>) -> Result<Self, Error> {
+    /// The same with the block devices in another directory.
+    pub(crate) fn with_block(root: &ProcRoot, block: Option<OwnedFd>) -> Result<Self, Error> {
         let open = |name| fs::open_file_at(root.as_fd(), name);
         let meminfo = open(c"meminfo").map_err(|source| Error::Read {
             path: root.path_of("meminfo"),
