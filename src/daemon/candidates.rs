@@ -134,7 +134,7 @@ impl Candidates {
         let Some(mut glance) = machine.sampler.glance(*policy, pid) else {
             return;
         };
-        let Some(key) = glance.process.key() else {
+        let Some(key) = glance.process.key().filter(|key| machine.may_signal(*key)) else {
             return;
         };
         let ratio = self.recall(&mut glance);

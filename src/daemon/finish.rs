@@ -2,17 +2,22 @@
 
 use super::judged::ScanKind;
 use super::main_loop::Daemon;
+use super::system_guard::SystemGuard;
 use crate::Error;
 use crate::events::Event;
 use crate::policy::{Extent, OverSince, Stage, Victim};
+use crate::proc::{ProcRoot, SystemFiles};
 use crate::sys;
 use crate::sys::signals::{Request, Signals};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the daemon stays for its victims when it is stopped: the service has 10 s (TimeoutStopSec=).
 const AFTER_STOP: Duration = Duration::from_secs(8);
 /// How long `--once` waits for its victims after the last of them was sent SIGKILL.
 const AFTER_KILL: Duration = Duration::from_secs(10);
+/// How long the daemon of a selftest waits for a shortage and its end.
+const LONGEST_SHORTAGE: Duration = Duration::from_secs(50);
 
 impl Daemon<'_> {
     pub(super) fn run_once(&mut self, signals: &Signals) -> Result<(), Error> {
@@ -36,6 +41,39 @@ impl Daemon<'_> {
                 self.reporter.emit(&Event::Stopping(signal));
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Until memory has been short and no longer is, by what is in this directory: not for ever, so that none is left of
+    /// a selftest that was killed.
+    pub(super) fn run_in_shortage(
+        &mut self,
+        memory: &Path,
+        signals: &Signals,
+    ) -> Result<(), Error> {
+        let mut now = sys::now();
+        let end = now.monotonic + LONGEST_SHORTAGE;
+        let root = ProcRoot::open(memory, sys::page_size())?;
+        self.guard = Some(SystemGuard::new(SystemFiles::open(&root)?, &now));
+        self.guard(&now);
+        self.scan_and_report(ScanKind::Regular, Extent::All, &now)?;
+        self.note_scan(&now);
+        let mut was_short = false;
+        while now.monotonic < end {
+            now = self.next_turn(signals, Some(end), &now);
+            if let Some(Request::Stop(signal)) = signals.next() {
+                self.reporter.emit(&Event::Stopping(signal));
+                break;
+            }
+            self.guard(&now);
+            self.escalate(&now);
+            let guard = self.guard.as_ref();
+            let is_short = guard.is_some_and(|guard| guard.shortage.is_short());
+            if was_short && !is_short {
+                break;
+            }
+            was_short |= is_short;
         }
         Ok(())
     }

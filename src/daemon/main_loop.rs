@@ -43,7 +43,7 @@ pub(super) struct Daemon<'o> {
     pub(super) groups: Groups,
     /// None where early scan is off.
     pub(super) early: Option<EarlyScan>,
-    /// None where the guard is off, and where only one scan is made or only one process may be signalled.
+    /// None where the guard is off, and where only one scan is made.
     pub(super) guard: Option<SystemGuard>,
     pub(super) kernel_kills: KernelKills,
     pub(super) exemptions: ExemptionReader,

@@ -35,20 +35,29 @@ use crate::sys::memory;
 use crate::sys::signals::Signals;
 use crate::users::{Directory, UserNames};
 use main_loop::Daemon;
+use std::path::Path;
 
 /// Runs until a signal or, with `--once`, until one scan and its kills are over. Fails where the configuration is
 /// rejected, or /proc, the log or the signals can't be set up.
 pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
-    start(options, None)
+    start(options, None, None)
 }
 
-/// The same, for the selftest: whatever is read and decided, no process but `only` is ever signalled. Fails as [`run`]
-/// does.
-pub(crate) fn run_confined(options: &RunOptions, only: ProcessKey) -> Result<(), Error> {
-    start(options, Some(only))
+/// The same, for the selftest: whatever is read and decided, no process but `only` is ever signalled. With `memory` until
+/// the machine was short of memory, whose meminfo is in this directory. Fails as [`run`] does.
+pub(crate) fn run_confined(
+    options: &RunOptions,
+    only: ProcessKey,
+    memory: Option<&Path>,
+) -> Result<(), Error> {
+    start(options, Some(only), memory)
 }
 
-fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
+fn start(
+    options: &RunOptions,
+    only: Option<ProcessKey>,
+    memory: Option<&Path>,
+) -> Result<(), Error> {
     let reader = Reader::start();
     let users = UserNames::of(Directory::start());
     // Before anything is allocated, so that all of it comes from what was touched.
@@ -58,7 +67,9 @@ fn start(options: &RunOptions, only: Option<ProcessKey>) -> Result<(), Error> {
     let loaded = Config::load(options.config.as_deref())?;
     let signals = Signals::block().map_err(|error| Error::System("signalfd", error))?;
     let mut daemon = Daemon::start(options, only, loaded, reader, users)?;
-    if options.once {
+    if let Some(memory) = memory {
+        daemon.run_in_shortage(memory, &signals)
+    } else if options.once {
         daemon.run_once(&signals)
     } else {
         daemon.run_until_stopped(&signals)

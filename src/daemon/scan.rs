@@ -83,6 +83,11 @@ impl Machine {
         self.only.is_some()
     }
 
+    /// Whether this process may be signalled, whatever is decided.
+    pub(super) fn may_signal(&self, key: ProcessKey) -> bool {
+        self.only.is_none_or(|only| only == key)
+    }
+
     /// How many processes this scan sent SIGTERM because they share their memory with one that is killed.
     pub(super) fn sharers_now(&self) -> usize {
         self.tally.sharers_now

@@ -84,7 +84,7 @@ pub(super) fn set(
 }
 
 impl SystemGuard {
-    fn new(files: SystemFiles, now: &Now) -> Self {
+    pub(super) fn new(files: SystemFiles, now: &Now) -> Self {
         Self {
             files,
             shortage: Shortage::new(now.monotonic),
@@ -275,6 +275,9 @@ impl SystemGuard {
             now,
         } = context;
         let key = candidate.key;
+        if !machine.may_signal(key) {
+            return None;
+        }
         let held = machine.sampler.hold_at_a_glance(*policy, key.pid);
         let (mut glance, handle) = held.filter(|(held, _)| held.process.key() == Some(key))?;
         let ratio = self.candidates.recall(&mut glance);

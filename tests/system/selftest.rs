@@ -1,6 +1,7 @@
 //! `memory-monitor selftest`, while a process is over the threshold that is none of its own.
 
 use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::group;
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Machine, Said, binary, program, said};
 use std::fs;
@@ -10,6 +11,8 @@ use std::process::Command;
 
 pub(crate) const CASES: &[Case] = cases![
     kills_its_own_processes_and_no_other,
+    makes_a_shortage_in_a_memory_group: [Needs::Group],
+    without_memory_groups_it_makes_no_shortage,
     says_what_a_normal_user_lacks: [Needs::Users],
     fails_for_root_without_the_right_to_signal: [Needs::Users],
     without_memory_it_fails_with_words,
@@ -78,6 +81,53 @@ fn kills_its_own_processes_and_no_other() {
     assert_eq!(left.count(), 0, "it leaves nothing behind");
 }
 
+/// By the figures of its group everything is short, and the bystander has more memory than the group.
+fn makes_a_shortage_in_a_memory_group() {
+    let machine = Machine::new();
+    let bystander = bystander();
+    let mut command = program(&["selftest", "--json"]);
+    command.env("TMPDIR", directory(&machine));
+    let said = said(command);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let steps = steps(&said);
+    for (name, detail) in [
+        ("start a process in a memory group", "0.05GB of 0.06GB"),
+        (
+            "see that its memory is short and send SIGTERM",
+            "Name=memory-monitor",
+        ),
+        (
+            "see that its memory is no longer short",
+            "0.06GB left, After=",
+        ),
+    ] {
+        assert!(has(&steps, "ok", name, detail), "{name}: {said:?}");
+    }
+    assert!(bystander.is_alive());
+    for base in ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"] {
+        let entries = fs::read_dir(base).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().into_encoded_bytes());
+        assert!(!names.any(|name| name.starts_with(b"memory-monitor-selftest-")));
+    }
+}
+
+fn without_memory_groups_it_makes_no_shortage() {
+    group::hide();
+    let machine = Machine::new();
+    let selftest = |words: &[&str]| {
+        let mut command = program(&["selftest"]);
+        command.args(words).env("TMPDIR", directory(&machine));
+        said(command)
+    };
+    let said = selftest(&["--json"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let (what, why) = ("start a process in a memory group", "/sys/fs/cgroup");
+    assert!(has(&steps(&said), "skipped", what, why), "{said:?}");
+    fs::remove_dir(machine.path("tmp")).expect("it leaves nothing behind");
+    let said = selftest(&[]).out;
+    assert!(said.contains(" missing, 1 skipped, 0 failed. "), "{said}");
+}
+
 fn says_what_a_normal_user_lacks() {
     const NOBODY: u32 = 65534;
     let machine = Machine::new();
@@ -88,6 +138,11 @@ fn says_what_a_normal_user_lacks() {
     let said = said(command);
     assert_eq!(said.status, Some(0), "{said:?}");
     let steps = steps(&said);
+    let group = "start a process in a memory group";
+    assert!(
+        has(&steps, "skipped", group, "Permission denied"),
+        "{said:?}"
+    );
     let lacks = "signal other users' processes";
     assert!(has(&steps, "missing", lacks, ""), "{said:?}");
     assert!(
@@ -118,6 +173,7 @@ fn fails_for_root_without_the_right_to_signal() {
 
 /// Less address space than its processes use.
 fn without_memory_it_fails_with_words() {
+    group::hide();
     let machine = Machine::new();
     for size in [12_000_000, 20_000_000, 40_000_000] {
         let mut command = Command::new("prlimit");

@@ -9,9 +9,21 @@ use crate::sys::signals;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// Small enough for any machine and for the limits of the unit, much larger than a memory-monitor with its 4 MiB.
 pub(super) const SIZE: Bytes = Bytes::new(32 << 20);
+
+/// What one that grows has in the end.
+pub(super) const FULL: Bytes = Bytes::new(56 << 20);
+/// So much more it takes at once, every few milliseconds: a reading or two of the guard.
+const STEP: usize = 1 << 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
+pub(super) const OBEYS: &str = "hog that obeys";
+pub(super) const IGNORES: &str = "hog that ignores SIGTERM";
+pub(super) const GROWS: &str = "hog that grows";
 
 /// A running hog. Dropping it makes it exit and waits for that.
 pub(super) struct Hog {
@@ -25,12 +37,7 @@ impl Hog {
     ///
     /// # Errors
     /// When it can't be started, or exits before it is ready.
-    pub(super) fn start(ignores: bool, sampler: &Sampler) -> io::Result<Self> {
-        let role = if ignores {
-            "hog that ignores SIGTERM"
-        } else {
-            "hog that obeys"
-        };
+    pub(super) fn start(role: &str, sampler: &Sampler) -> io::Result<Self> {
         let mut child = in_role(role)?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -55,6 +62,12 @@ impl Hog {
         }
     }
 
+    /// Lets one that grows begin.
+    pub(super) fn grow(&mut self) -> io::Result<()> {
+        let stdin = self.child.stdin.as_mut();
+        stdin.map_or(Ok(()), |stdin| stdin.write_all(b"\n"))
+    }
+
     /// Sends it SIGKILL, without waiting for it.
     pub(super) fn kill(&mut self) -> io::Result<()> {
         self.child.kill()
@@ -67,6 +80,28 @@ impl Drop for Hog {
         // How it exited was the subject of the test.
         let _ = self.child.wait();
     }
+}
+
+/// One that grows when it is told to.
+pub(super) fn run_growing() -> Result<(), Error> {
+    let _ = fs::write("/proc/self/oom_score_adj", "0");
+    let failed = |error| Error::System("running a hog", error);
+    let mut stdin = io::stdin().lock();
+    let mut line = String::new();
+    println!("ready");
+    stdin.read_line(&mut line).map_err(failed)?;
+    let mut memory = Vec::new();
+    let size = usize::try_from(FULL.get()).unwrap_or(0);
+    // Where the standard input was closed there is no test any more.
+    if !line.is_empty() && memory.try_reserve_exact(size).is_ok() {
+        while memory.len() < size {
+            memory.resize(memory.len() + STEP, 1_u8);
+            thread::sleep(PAUSE);
+        }
+    }
+    let result = stdin.read_to_end(&mut Vec::new());
+    std::hint::black_box(&memory);
+    result.map(drop).map_err(failed)
 }
 
 /// The hog itself.

@@ -2,11 +2,13 @@
 //! memory-monitor that kills them is confined to them by PID and start time ([`crate::daemon::run_confined`]): it can't
 //! signal anything else, whatever it reads or decides.
 
+mod group;
 mod hog;
 mod monitor;
 mod notify;
 mod probe;
 mod role;
+mod shortage;
 mod view;
 
 use crate::Error;
@@ -28,8 +30,9 @@ use view::{Outcome, SelftestReport, Step};
 pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
     match env::var(ROLE).as_deref() {
         Ok(role) if role.starts_with("monitor ") => return monitor::run(role),
-        Ok("hog that obeys") => return hog::run(false),
-        Ok("hog that ignores SIGTERM") => return hog::run(true),
+        Ok(hog::OBEYS) => return hog::run(false),
+        Ok(hog::IGNORES) => return hog::run(true),
+        Ok(hog::GROWS) => return hog::run_growing(),
         _ => {}
     }
     if options.sandbox {
@@ -59,13 +62,13 @@ fn steps() -> Result<Vec<Step>, Error> {
         .map_err(|error| Error::System("making a directory for the test", error))?;
     for ignores in [false, true] {
         let begun = Instant::now();
-        let kind = if ignores {
-            "that ignores SIGTERM"
+        let (role, kind) = if ignores {
+            (hog::IGNORES, "that ignores SIGTERM")
         } else {
-            "that obeys SIGTERM"
+            (hog::OBEYS, "that obeys SIGTERM")
         };
         let what = format!("start a process {kind}");
-        match Hog::start(ignores, &sampler) {
+        match Hog::start(role, &sampler) {
             Ok(hog) => {
                 let detail = format!("PID {}, {} of memory", hog.key.pid, hog::SIZE);
                 steps.push(Step::new(what, Outcome::Ok, begun.elapsed(), detail));
@@ -79,6 +82,7 @@ fn steps() -> Result<Vec<Step>, Error> {
             )),
         }
     }
+    steps.extend(shortage::steps(&sampler, &directory.0));
     steps.push(probe::reclaim(&sampler));
     steps.extend(probe::sinks());
     Ok(steps)

@@ -13,12 +13,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::iter;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// A test that takes longer has failed.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Beside its configuration: the directory with the meminfo of a machine that it takes for this one.
+pub(super) const MEMORY: &str = "memory";
 
 /// How often its log is read.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -35,53 +38,65 @@ pub(super) fn run(role: &str) -> Result<(), Error> {
         let start_time = StartTime(number()?);
         Some(ProcessKey { pid, start_time })
     };
+    let config = std::env::var_os(CONFIG).map(PathBuf::from);
+    let directory = config.as_deref().and_then(Path::parent);
+    let memory = directory.map(|directory| directory.join(MEMORY));
     let Some(only) = key() else {
         return Err(Error::System(
             "confining the test",
             io::ErrorKind::InvalidInput.into(),
         ));
     };
-    let config = std::env::var_os(CONFIG).map(Into::into);
+    let memory = memory.filter(|_| words.next() == Some("short"));
     let options = RunOptions {
         config,
         once: true,
         console: Verbosity::Normal,
         ..RunOptions::default()
     };
-    daemon::run_confined(&options, only)
+    daemon::run_confined(&options, only, memory.as_deref())
 }
 
 /// Lets a second memory-monitor kill the hog; the steps of that.
 pub(super) fn watch(hog: &Hog, ignores: bool, directory: &Path) -> Vec<Step> {
     let begun = Instant::now();
-    let listen = |child| listen(child, &directory.join("log"), begun);
-    match start(hog, ignores, directory).and_then(listen) {
-        Ok(log) => steps(hog, ignores, directory, &log, begun.elapsed()),
-        Err(error) => vec![Step::new(
-            "run a second memory-monitor".to_owned(),
-            Outcome::Failed,
-            begun.elapsed(),
-            error.to_string(),
-        )],
-    }
-}
-
-fn start(hog: &Hog, ignores: bool, directory: &Path) -> io::Result<Child> {
-    let config = directory.join("config.toml");
-    let half = SIZE.gb() / 2.0;
     // A hog that obeys may be slow to exit; one that ignores SIGTERM is not waited for.
     let grace = if ignores { 1 } else { LIMIT.as_secs() };
+    let threshold = format!("ram_gb_threshold = {}", SIZE.gb() / 2.0);
+    let started = start(hog, "", (&threshold, grace), directory);
+    let log =
+        started.and_then(|child| listen(child, &directory.join("log"), begun, &mut |_| Ok(())));
+    let is_heard = log.is_ok();
+    let mut steps = judge(log, hog, expected(ignores), begun.elapsed());
+    if is_heard {
+        steps.extend(files(hog.key.pid.get(), directory));
+    }
+    steps
+}
+
+/// Starts a second memory-monitor for this hog, with these thresholds, and what follows them, and this grace period.
+///
+/// # Errors
+/// Where it can't be started, or its configuration not be written.
+pub(super) fn start(
+    hog: &Hog,
+    kind: &str,
+    (thresholds, grace): (&str, u64),
+    directory: &Path,
+) -> io::Result<Child> {
+    let config = directory.join("config.toml");
     let log = directory.join("log");
     // A new log for each hog.
     let _ = fs::remove_file(&log);
     let text = format!(
-        "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = {half}\n\
+        "[thresholds]\nram_percent_threshold = 100\n{thresholds}\n\
          [whitelist]\npids = []\nnames = []\nusers = []\nprotect_root = false\n\
          [settings]\nlog_file = {:?}\nlog_format = \"json\"\nenable_syslog = false\nterm_timeout = {grace}\n",
         log.to_string_lossy()
     );
     fs::write(&config, text)?;
-    in_role(&format!("monitor {} {}", hog.key.pid, hog.key.start_time.0))?
+    let ProcessKey { pid, start_time } = hog.key;
+    in_role(&format!("monitor {pid} {}{kind}", start_time.0))?
         .env(CONFIG, config)
         .env("STATE_DIRECTORY", directory)
         .env("RUNTIME_DIRECTORY", directory)
@@ -102,7 +117,7 @@ struct Record {
 }
 
 /// What the second memory-monitor logged.
-struct Log {
+pub(super) struct Log {
     file: Option<File>,
     /// The beginning of a record that is not complete yet.
     rest: Vec<u8>,
@@ -130,6 +145,12 @@ impl Log {
         Ok(())
     }
 
+    /// Whether there is a record of this event.
+    pub(super) fn has(&self, event: &str) -> bool {
+        let mut records = self.records.iter();
+        records.any(|(_, record)| record.event.as_deref() == Some(event))
+    }
+
     /// Why something is not in the log: the last record that is not of level info, or what went to standard error.
     fn complaint(&self) -> String {
         let mut records = self.records.iter().rev();
@@ -143,8 +164,16 @@ impl Log {
     }
 }
 
-/// Reads the log while the second memory-monitor runs.
-fn listen(mut child: Child, path: &Path, begun: Instant) -> io::Result<Log> {
+/// Reads the log while the second memory-monitor runs, and does this each time.
+///
+/// # Errors
+/// Where the log can't be read, the test takes too long, or `each` fails.
+pub(super) fn listen(
+    mut child: Child,
+    path: &Path,
+    begun: Instant,
+    each: &mut dyn FnMut(&Log) -> io::Result<()>,
+) -> io::Result<Log> {
     let mut log = Log {
         file: None,
         rest: Vec::new(),
@@ -171,54 +200,90 @@ fn listen(mut child: Child, path: &Path, begun: Instant) -> io::Result<Log> {
         if has_exited {
             return Ok(log);
         }
-        if begun.elapsed() > LIMIT {
+        let is_late = begun.elapsed() > LIMIT;
+        let done = if is_late {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            each(&log)
+        };
+        if done.is_err() {
             child.kill()?;
             child.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
+            done?;
         }
     }
 }
 
-/// The steps that the log shows.
-fn steps(hog: &Hog, ignores: bool, directory: &Path, log: &Log, took: Duration) -> Vec<Step> {
-    let pid = hog.key.pid.get();
+/// A record that must be in the log.
+pub(super) struct Expected {
+    /// The step that it shows.
+    pub(super) name: &'static str,
+    pub(super) event: &'static str,
+    /// None for any.
+    pub(super) signal: Option<&'static str>,
+}
+
+/// What must be logged of a hog.
+fn expected(ignores: bool) -> impl Iterator<Item = Expected> {
+    let record = |name, event, signal| Expected {
+        name,
+        event,
+        signal,
+    };
+    let killing = record("read it, decide and send SIGTERM", "killing", None);
+    let escalating = record("send SIGKILL after the grace period", "escalating", None);
     let signal = if ignores { "SIGKILL" } else { "SIGTERM" };
-    let mut expected = vec![("read it, decide and send SIGTERM", "killing", None)];
-    if ignores {
-        expected.push(("send SIGKILL after the grace period", "escalating", None));
-    }
-    expected.push(("notice that it has ended", "ended", Some(signal)));
-    let mut steps: Vec<Step> = expected
-        .into_iter()
-        .map(|(name, event, signal)| {
-            let found = log.records.iter().find(|(_, record)| {
-                record.pid == Some(pid)
-                    && record.event.as_deref() == Some(event)
-                    && signal.is_none_or(|signal| record.signal.as_deref() == Some(signal))
-            });
-            let (outcome, after, detail) = match found {
-                Some((after, record)) => (Outcome::Ok, *after, record.message.clone()),
-                None => (Outcome::Failed, took, log.complaint()),
-            };
-            Step::new(name.to_owned(), outcome, after, detail)
-        })
-        .collect();
+    let ended = record("notice that it has ended", "ended", Some(signal));
+    let all = [Some(killing), ignores.then_some(escalating), Some(ended)];
+    all.into_iter().flatten()
+}
+
+/// The steps that the log shows, or why there is none.
+pub(super) fn judge(
+    log: io::Result<Log>,
+    hog: &Hog,
+    expected: impl Iterator<Item = Expected>,
+    took: Duration,
+) -> Vec<Step> {
+    let log = match log {
+        Ok(log) => log,
+        Err(error) => {
+            let name = "run a second memory-monitor".to_owned();
+            return vec![Step::new(name, Outcome::Failed, took, error.to_string())];
+        }
+    };
+    let pid = hog.key.pid.get();
+    let step = |expected: Expected| {
+        let found = log.records.iter().find(|(_, record)| {
+            let signal = expected.signal;
+            record.pid.is_none_or(|own| own == pid)
+                && record.event.as_deref() == Some(expected.event)
+                && signal.is_none_or(|signal| record.signal.as_deref() == Some(signal))
+        });
+        let (outcome, after, detail) = match found {
+            Some((after, record)) => (Outcome::Ok, *after, record.message.clone()),
+            None => (Outcome::Failed, took, log.complaint()),
+        };
+        Step::new(expected.name.to_owned(), outcome, after, detail)
+    };
+    expected.map(step).collect()
+}
+
+/// The files that the second memory-monitor must have written.
+fn files(pid: u32, directory: &Path) -> impl Iterator<Item = Step> {
     let files = [
         ("write a log file", "log"),
         ("keep a history", "history.jsonl"),
     ];
-    for (name, file) in files {
+    files.into_iter().map(move |(name, file)| {
         let (outcome, detail) = if has_record_of(pid, &directory.join(file)) {
             (Outcome::Ok, String::new())
         } else {
-            (
-                Outcome::Failed,
-                "it has no record of the process".to_owned(),
-            )
+            let detail = "it has no record of the process";
+            (Outcome::Failed, detail.to_owned())
         };
-        steps.push(Step::new(name.to_owned(), outcome, Duration::ZERO, detail));
-    }
-    steps
+        Step::new(name.to_owned(), outcome, Duration::ZERO, detail)
+    })
 }
 
 /// Whether a line of this file is a JSON object about this process.

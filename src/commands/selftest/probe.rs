@@ -1,6 +1,6 @@
 //! What is available on this machine: processes, signals, system calls, the outputs of the log.
 
-use super::hog::Hog;
+use super::hog::{Hog, IGNORES};
 use super::view::{Outcome, Step};
 use crate::Error;
 use crate::config::Config;
@@ -106,7 +106,7 @@ pub(super) fn access(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
 pub(super) fn reclaim(sampler: &Sampler) -> Step {
     let what = "reclaim the memory of a killed process".to_owned();
     let begun = Instant::now();
-    let mut hog = match Hog::start(true, sampler) {
+    let mut hog = match Hog::start(IGNORES, sampler) {
         Ok(hog) => hog,
         Err(error) => return Step::new(what, Outcome::Failed, begun.elapsed(), error.to_string()),
     };

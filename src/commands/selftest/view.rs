@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Ok,
     /// Something is not available; memory-monitor works without it, but less well.
     Missing,
+    /// It can't be tried here, which says nothing of the daemon.
+    Skipped,
     /// It did not work, and must.
     Failed,
 }
@@ -22,6 +24,7 @@ impl Outcome {
         match self {
             Self::Ok => "ok",
             Self::Missing => "missing",
+            Self::Skipped => "skipped",
             Self::Failed => "FAILED",
         }
     }
@@ -29,7 +32,7 @@ impl Outcome {
     fn colour(self) -> u8 {
         match self {
             Self::Ok => 32,
-            Self::Missing => 33,
+            Self::Missing | Self::Skipped => 33,
             Self::Failed => 31,
         }
     }
@@ -101,10 +104,14 @@ impl SelftestReport {
             text.push_str(line.trim_end());
             text.push('\n');
         }
+        let skipped = match self.count(Outcome::Skipped) {
+            0 => String::new(),
+            count => format!("{count} skipped, "),
+        };
         // A String takes any text.
         let _ = writeln!(
             text,
-            "\n{} steps ok, {} missing, {} failed. No process but those of this test was sent a signal.",
+            "\n{} steps ok, {} missing, {skipped}{} failed. No process but those of this test was sent a signal.",
             self.count(Outcome::Ok),
             self.count(Outcome::Missing),
             self.failures()

@@ -7,6 +7,7 @@ mod transcript;
 mod world;
 
 use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::group;
 use crate::harness::hog::GROUP;
 use crate::harness::machine::hide_processes;
 use std::fs;
@@ -283,6 +284,7 @@ fn exempt() {
 /// The steps, their outcomes and the keys of the first, which are all that is the same on each machine.
 fn selftest() {
     let _world = World::with(&[]);
+    group::hide();
     let mut transcript = Transcript::new();
     transcript.steps(&["selftest", "--json"]);
     transcript.agrees();

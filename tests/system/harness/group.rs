@@ -109,6 +109,11 @@ impl Drop for Group {
     }
 }
 
+/// Lets this test have none, and make none.
+pub(crate) fn hide() {
+    os::mount("none".as_ref(), BASE.as_ref(), "tmpfs", libc::MS_RDONLY, "");
+}
+
 /// Removes those of tests that were killed.
 fn remove_unlocked(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)?.flatten() {
