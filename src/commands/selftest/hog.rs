@@ -82,51 +82,44 @@ impl Drop for Hog {
     }
 }
 
-/// One that grows when it is told to.
-pub(super) fn run_growing() -> Result<(), Error> {
-    let _ = fs::write("/proc/self/oom_score_adj", "0");
-    let failed = |error| Error::System("running a hog", error);
-    let mut stdin = io::stdin().lock();
-    let mut line = String::new();
-    println!("ready");
-    stdin.read_line(&mut line).map_err(failed)?;
-    let mut memory = Vec::new();
-    let size = usize::try_from(FULL.get()).unwrap_or(0);
-    // Where the standard input was closed there is no test any more.
-    if !line.is_empty() && memory.try_reserve_exact(size).is_ok() {
-        while memory.len() < size {
-            memory.resize(memory.len() + STEP, 1_u8);
-            thread::sleep(PAUSE);
-        }
-    }
-    let result = stdin.read_to_end(&mut Vec::new());
-    std::hint::black_box(&memory);
-    result.map(drop).map_err(failed)
-}
-
 /// The hog itself.
-pub(super) fn run(ignores: bool) -> Result<(), Error> {
-    if ignores {
+pub(super) fn run(role: &str) -> Result<(), Error> {
+    let grows = role == GROWS;
+    let full = if grows { FULL } else { SIZE };
+    if role == IGNORES {
         signals::ignore_terminate();
     }
     // The unit may have set -1000, which protects; raising it is always permitted, and if it fails the test shows that.
     let _ = fs::write("/proc/self/oom_score_adj", "0");
     let mut memory = Vec::new();
-    let size = usize::try_from(SIZE.get()).unwrap_or(0);
+    let size = usize::try_from(full.get()).unwrap_or(0);
     let ready = match memory.try_reserve_exact(size) {
         Ok(()) => {
-            // Each page is written to, so that it is resident.
-            memory.resize(size, 1_u8);
+            if !grows {
+                // Each page is written to, so that it is resident.
+                memory.resize(size, 1_u8);
+            }
             "ready\n".to_owned()
         }
         Err(_) => {
-            format!("it got no {SIZE} of memory, see ulimit -v and the limits of its cgroup\n")
+            format!("it got no {full} of memory, see ulimit -v and the limits of its cgroup\n")
         }
     };
+    let mut stdin = io::stdin().lock();
     let result = io::stdout()
         .write_all(ready.as_bytes())
         .and_then(|()| io::stdout().flush())
-        .and_then(|()| io::stdin().read_to_end(&mut Vec::new()));
+        .and_then(|()| {
+            let mut line = String::new();
+            // Where standard input was closed there is no test any more.
+            let is_told = grows && stdin.read_line(&mut line)? > 0;
+            while is_told && memory.len() < memory.capacity() {
+                let more = memory.len().saturating_add(STEP);
+                memory.resize(more.min(memory.capacity()), 1_u8);
+                thread::sleep(PAUSE);
+            }
+            stdin.read_to_end(&mut Vec::new())
+        });
     std::hint::black_box(&memory);
     result
         .map(drop)

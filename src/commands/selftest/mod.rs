@@ -30,9 +30,7 @@ use view::{Outcome, SelftestReport, Step};
 pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
     match env::var(ROLE).as_deref() {
         Ok(role) if role.starts_with("monitor ") => return monitor::run(role),
-        Ok(hog::OBEYS) => return hog::run(false),
-        Ok(hog::IGNORES) => return hog::run(true),
-        Ok(hog::GROWS) => return hog::run_growing(),
+        Ok(role @ (hog::OBEYS | hog::IGNORES | hog::GROWS)) => return hog::run(role),
         _ => {}
     }
     if options.sandbox {

@@ -49,12 +49,13 @@ pub(super) fn steps(sampler: &Sampler, directory: &Path) -> Vec<Step> {
         Ok(group) => group,
         Err(error) => return vec![step(Outcome::Skipped, error.to_string())],
     };
-    let hog = Hog::start(GROWS, sampler);
-    let hog = hog.and_then(|hog| group.add(hog.key.pid).map(|()| hog));
-    let mut hog = match hog {
+    let mut hog = match Hog::start(GROWS, sampler) {
         Ok(hog) => hog,
         Err(error) => return vec![step(Outcome::Failed, error.to_string())],
     };
+    if let Err(error) = group.add(hog.key.pid) {
+        return vec![step(Outcome::Skipped, error.to_string())];
+    }
     let detail = format!(
         "PID {}, {FULL} of {LIMIT}; only this group is short",
         hog.key.pid

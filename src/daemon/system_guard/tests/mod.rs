@@ -13,7 +13,7 @@ use crate::quantities::{Pid, StartTime, Uid};
 use recording::{Recorded, Recording, Sample};
 use std::path::Path;
 use std::time::SystemTime;
-use world::{World, Zram, number_of};
+use world::{World, Zram, number_of, pid_of};
 
 /// How long the machine had been up at the start, in seconds.
 const BOOT: u64 = 10_000;
@@ -383,4 +383,21 @@ fn the_same_samples_give_the_same_orders() {
         );
         assert_eq!(outcome.orders.len(), 1, "{name}");
     }
+}
+
+/// As for a selftest, which the hog is no part of.
+#[test]
+fn confined_to_one_process_it_signals_no_other() {
+    let recording = Recording::read("copy");
+    let extra = Extra {
+        hog_from: Some(10_000),
+        ..Extra::default()
+    };
+    let mut replay = Replay::new(&recording, config(SHIPPED), extra);
+    let own = Pid::new(pid_of(1)).unwrap();
+    let key = replay.machine.sampler.identify(own).unwrap();
+    replay.machine.only = key;
+    let outcome = replay.run();
+    let victims: Vec<_> = outcome.orders.iter().map(|order| &order.victims).collect();
+    assert_eq!(victims, [&["python3"]], "{outcome:?}");
 }

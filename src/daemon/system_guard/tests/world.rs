@@ -162,6 +162,10 @@ fn directory_of(number: u32) -> String {
     format!("proc/{}", FIRST_PID + number)
 }
 
+pub(super) fn pid_of(number: u32) -> u32 {
+    FIRST_PID + number
+}
+
 /// The number of the process with this PID.
 pub(super) fn number_of(pid: u32) -> u32 {
     pid - FIRST_PID
