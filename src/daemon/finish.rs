@@ -45,8 +45,8 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// Until memory has been short and no longer is, by what is in this directory: not for ever, so that none is left of
-    /// a selftest that was killed.
+    /// Until memory has been short and no longer is, by what is in this directory: not for ever, so that no such daemon
+    /// is left by a selftest that was killed.
     pub(super) fn run_in_shortage(
         &mut self,
         memory: &Path,

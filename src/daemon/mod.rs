@@ -43,8 +43,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Error> {
     start(options, None, None)
 }
 
-/// The same, for the selftest: whatever is read and decided, no process but `only` is ever signalled. With `memory` until
-/// the machine was short of memory, whose meminfo is in this directory. Fails as [`run`] does.
+/// The same, for the selftest: whatever is read and decided, no process but `only` is ever signalled. With `memory`,
+/// the directory with a meminfo, until the machine that it shows has been short of memory. Fails as [`run`] does.
 pub(crate) fn run_confined(
     options: &RunOptions,
     only: ProcessKey,
