@@ -5,7 +5,7 @@
 use super::candidates::{Candidates, Context, standing};
 use super::scan::Machine;
 use super::victims::{self, Victims};
-use crate::config::{Config, SystemAction};
+use crate::config::{Config, System, SystemAction};
 use crate::events::{Event, Reporter};
 use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::system_guard::{
@@ -109,20 +109,24 @@ impl SystemGuard {
         now: &Now,
     ) -> (SystemReading, Step) {
         let began = sys::cpu_time();
-        let read = if self.shortage.is_stall_due(now.monotonic) {
+        let read = self.read(now);
+        let cost = sys::cpu_time().saturating_sub(began);
+        let step = self.step(&config.system, victims, (&read, cost), now);
+        (read, step)
+    }
+
+    fn read(&mut self, now: &Now) -> SystemReading {
+        if self.shortage.is_stall_due(now.monotonic) {
             self.files.read()
         } else {
             self.files.read_levels()
-        };
-        let cost = sys::cpu_time().saturating_sub(began);
-        let step = self.step(config, victims, (&read, cost), now);
-        (read, step)
+        }
     }
 
     /// What is due after what was read, which took so much CPU time.
     fn step(
         &mut self,
-        config: &Config,
+        config: &System,
         victims: &Victims,
         (read, cost): (&SystemReading, Duration),
         now: &Now,
@@ -131,9 +135,8 @@ impl SystemGuard {
             return Step::Rest;
         };
         let progress = self.progress(victims);
-        let step = self
-            .shortage
-            .tick(&config.system, &reading, progress, cost, now);
+        let shortage = &mut self.shortage;
+        let step = shortage.tick(config, &reading, progress, cost, now);
         match step {
             Step::SetAside => self.set_aside(),
             Step::Over { .. } => self.set_aside.clear(),
@@ -275,9 +278,7 @@ impl SystemGuard {
             now,
         } = context;
         let key = candidate.key;
-        if !machine.may_signal(key) {
-            return None;
-        }
+        machine.may_signal(key).then_some(())?;
         let held = machine.sampler.hold_at_a_glance(*policy, key.pid);
         let (mut glance, handle) = held.filter(|(held, _)| held.process.key() == Some(key))?;
         let ratio = self.candidates.recall(&mut glance);

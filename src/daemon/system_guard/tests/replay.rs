@@ -189,8 +189,8 @@ impl<'r> Replay<'r> {
     /// What the daemon does at each turn of its loop, but for signals and reports.
     fn turn(&mut self, millis: u64, now: &Now) {
         self.outcome.readings += 1;
-        let read = self.guard.files.read();
-        let config = &self.policy.config;
+        let read = self.guard.read(now);
+        let config = &self.policy.config.system;
         let step = self.guard.step(config, &self.victims, (&read, COST), now);
         self.victims.ledger.is_short = self.guard.shortage.is_short();
         match step {
