@@ -111,8 +111,7 @@ impl SystemGuard {
         let began = sys::cpu_time();
         let read = self.read(now);
         let cost = sys::cpu_time().saturating_sub(began);
-        let step = self.step(&config.system, victims, (&read, cost), now);
-        (read, step)
+        (read, self.step(&config.system, victims, (&read, cost), now))
     }
 
     fn read(&mut self, now: &Now) -> SystemReading {
