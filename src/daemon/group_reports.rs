@@ -133,7 +133,7 @@ pub(super) fn note(
     let over = groups.sums.all().iter().filter(is_over).take(LISTED);
     let over = over.filter_map(|sum| {
         let group = policy.group(sum)?;
-        let memory = sum.bounds.known;
+        let memory = sum.bounds.likely();
         let (threshold, threshold_bytes) = policy.group_threshold(group, memory, total)?;
         let (state, until) = state(groups, sum, now);
         Some(GroupOver {

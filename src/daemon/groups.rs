@@ -5,10 +5,11 @@ use super::group_reader::Reader;
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
-use crate::policy::groups::{GroupStep, GroupSum, GroupWatch, SaidOfGroup, Sums};
+use crate::policy::groups::{GroupStanding, GroupStep, GroupSum, GroupWatch, SaidOfGroup, Sums};
 use crate::policy::{Breach, Policy, Repeated};
 use crate::proc::{Process, Sizes};
-use std::time::Duration;
+use crate::quantities::Bytes;
+use std::time::{Duration, Instant};
 
 /// So long groups are summed up in a scan; the rest is read in the next one. Most scans need a small part of it.
 const BUDGET: Duration = Duration::from_millis(40);
@@ -55,6 +56,8 @@ pub(super) struct Groups {
     pub(super) reports: Vec<GroupReport>,
     /// How many members the last scan has sent SIGTERM.
     pub(super) killed: usize,
+    /// What all processes have resident, shared memory once, as it was before this scan.
+    occupied: Option<Bytes>,
     /// How long the next scan may sum up.
     budget: Duration,
     /// How many scans in a row could not tell of each group.
@@ -68,6 +71,7 @@ impl Default for Groups {
             watch: GroupWatch::default(),
             reports: Vec::new(),
             killed: 0,
+            occupied: None,
             budget: BUDGET,
             incomplete: 0,
         }
@@ -84,10 +88,11 @@ impl Groups {
 
     /// Before a scan: whether it is to keep the sizes of all processes. Without a group nothing is read for that, and
     /// in a shortage nothing that waits for another process: the guard acts then.
-    pub(super) fn prepare(machine: &mut Machine, policy: &Policy, is_wanted: bool) {
+    pub(super) fn prepare(&mut self, machine: &mut Machine, policy: &Policy, is_wanted: bool) {
         let is_wanted = is_wanted && !policy.config.groups.is_empty() && !machine.is_confined();
         let is_wanted = is_wanted && {
             let (levels, memory) = (machine.sampler.levels(), machine.sampler.memory());
+            self.occupied = levels.occupied;
             memory.is_ok_and(|memory| policy.may_groups_be_over(&memory, levels.occupied, None))
         };
         machine.snapshot.sizes.want(is_wanted);
@@ -132,22 +137,54 @@ impl Groups {
 
     fn judge(&mut self, machine: &mut Machine, sizes: &mut Sizes, context: &mut Context<'_>) {
         let (policy, memory) = (context.policy, machine.snapshot.memory);
-        let mut reader = Reader::new(&machine.sampler, policy, self.budget);
+        let until = Instant::now() + self.budget;
+        let mut reader = Reader::until(&machine.sampler, policy, until);
+        self.sums.note_occupied(self.occupied);
         self.sums.sum(policy, sizes, &memory, &mut reader);
         for index in 0..self.sums.all().len() {
-            let Some(sum) = self.sums.all().get(index).copied() else {
+            let Some(mut sum) = self.sums.all().get(index).copied() else {
                 return;
             };
-            let ledger = &context.victims.ledger;
-            let step = self.watch.step(&sum, policy, &memory, ledger, context.now);
+            let mut step = self.step(&sum, machine, context);
+            if self.needs_proof(&sum, step, policy) {
+                let mut reader = Reader::until(&machine.sampler, policy, until);
+                self.sums.prove(index, policy, sizes, &mut reader);
+                sum = self.sums.all().get(index).copied().unwrap_or(sum);
+                step = self.step(&sum, machine, context);
+            }
             let Some(step) = step else { continue };
             if self.watch.is_first(&sum, SaidOfGroup::Over) {
                 self.reports.push(GroupReport::Over(sum, step));
             }
-            if step == GroupStep::Kill {
+            if step == GroupStep::Kill && sum.is_proven {
                 self.kill(index, &sum, machine, sizes, context);
             }
         }
+    }
+
+    fn step(
+        &mut self,
+        sum: &GroupSum,
+        machine: &Machine,
+        context: &Context<'_>,
+    ) -> Option<GroupStep> {
+        let (memory, ledger) = (&machine.snapshot.memory, &context.victims.ledger);
+        // What is not proven is not the beginning of anything.
+        let is_new = !self.watch.is_said(sum, SaidOfGroup::Over);
+        if is_new && sum.standing == GroupStanding::Over && !sum.is_proven {
+            return None;
+        }
+        self.watch
+            .step(sum, context.policy, memory, ledger, context.now)
+    }
+
+    /// Whether it matters that this group likely is over its threshold: it was not before, or members are killed now.
+    fn needs_proof(&self, sum: &GroupSum, step: Option<GroupStep>, policy: &Policy) -> bool {
+        let is_likely = sum.standing == GroupStanding::Over && !sum.is_proven;
+        let is_known = self.watch.is_said(sum, SaidOfGroup::Over);
+        // What would be killed is said once.
+        let is_over = policy.config.dry_run && self.watch.is_said(sum, SaidOfGroup::DryRun);
+        is_likely && (!is_known || (step == Some(GroupStep::Kill) && !is_over))
     }
 
     /// The signals are sent: adds what the log says of the processes.

@@ -1,7 +1,6 @@
 //! The scans in the daemon's loop: which one is made, its signals, and its reports after them. Touches what the daemon
 //! has; decides nothing.
 
-use super::groups::Groups;
 use super::judged::ScanKind;
 use super::main_loop::Daemon;
 use super::report::{Lines, Reports};
@@ -53,7 +52,8 @@ impl Daemon<'_> {
     ) -> Result<(), proc::Error> {
         let is_regular = kind == ScanKind::Regular && extent == Extent::All;
         let is_calm = is_regular && !self.victims.ledger.is_short;
-        Groups::prepare(&mut self.machine, &self.policy, is_calm);
+        self.groups
+            .prepare(&mut self.machine, &self.policy, is_calm);
         self.scan_and_signal(extent, now)?;
         if is_regular {
             let mut context = scan::Context {

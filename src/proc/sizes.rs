@@ -29,8 +29,13 @@ impl ProcessSize {
             (Metric::Anon, _) => Some(self.anonymous),
             (Metric::Pss, Pss::Known(pss)) => Some(pss),
             (Metric::Pss, Pss::Ended) => Some(Bytes::ZERO),
-            (Metric::Pss, Pss::Unread | Pss::Unreadable | Pss::NoTime) => None,
+            (Metric::Pss, Pss::Unread | Pss::Kept(_) | Pss::Unreadable | Pss::NoTime) => None,
         }
+    }
+
+    /// Whether its PSS was not read since it was seen.
+    pub fn is_unread(&self) -> bool {
+        matches!(self.pss, Pss::Unread | Pss::Kept(_))
     }
 }
 
@@ -40,6 +45,9 @@ pub enum Pss {
     /// It was not read.
     #[default]
     Unread,
+    /// It was not read now. It was so much at an earlier scan, and what the process has resident is as it was then; but
+    /// others may share less or more of it by now.
+    Kept(Bytes),
     /// It is so much; or so much is anonymous, where the process can keep it from being read.
     Known(Bytes),
     /// It can't be read.

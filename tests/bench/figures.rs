@@ -9,6 +9,7 @@ mod cost;
 mod crowd;
 mod footprint;
 mod grace;
+mod groups;
 mod kernel;
 mod multitude;
 mod peers;
@@ -140,12 +141,15 @@ fn measure(arguments: &[OsString], own_namespace: bool) -> Result<ExitCode> {
                 ("reaction-5000", reaction::measure_many),
                 ("reaction-30000", reaction::measure_very_many),
                 ("multitude", multitude::measure),
+                ("groups", groups::measure),
+                ("groups-28000", groups::measure_many),
             ],
         ),
     ];
     let names: Vec<_> = arguments.iter().filter_map(|name| name.to_str()).collect();
     let names: Vec<_> = names.iter().filter(|name| !name.starts_with('-')).collect();
-    let is_slow = |name: &str| run.quick && name.starts_with("reaction-");
+    let is_slow =
+        |name: &str| run.quick && (name.starts_with("reaction-") || name == "groups-28000");
     let is_wanted = |name: &str| {
         let is_named = names.iter().any(|wanted| **wanted == name);
         is_named || (names.is_empty() && !is_slow(name))

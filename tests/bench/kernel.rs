@@ -6,9 +6,12 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use libc::{c_int, clockid_t, pid_t};
+
+const PAGE: usize = 4096;
 
 fn check(result: c_int) -> io::Result<c_int> {
     if result == -1 {
@@ -112,6 +115,100 @@ pub(crate) fn fork_sleeper() -> io::Result<pid_t> {
             }
         }
         child => Ok(child),
+    }
+}
+
+/// Memory that forked processes share, and count themselves in.
+pub(crate) struct SharedMemory {
+    pages: *mut u8,
+    size: usize,
+}
+
+impl SharedMemory {
+    pub(crate) fn create(size: usize) -> io::Result<Self> {
+        let pages = map(size, libc::MAP_SHARED)?;
+        Ok(Self { pages, size })
+    }
+
+    /// How many processes have touched all of it.
+    pub(crate) fn users(&self) -> usize {
+        self.counter().load(Ordering::SeqCst)
+    }
+
+    fn counter(&self) -> &AtomicUsize {
+        // SAFETY: the mapping is aligned to a page, lives as long as this, and its first word is used as a counter
+        // alone.
+        unsafe { AtomicUsize::from_ptr(self.pages.cast()) }
+    }
+}
+
+/// Zeroed memory, which lasts until this process ends.
+fn map(size: usize, kind: c_int) -> io::Result<*mut u8> {
+    // SAFETY: a new mapping, at an address of the kernel's choice.
+    let pages = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            kind | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if pages == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(pages.cast())
+}
+
+/// A process of a user that has some memory and sleeps; it is killed and waited for when this is dropped.
+pub(crate) struct Member(pid_t);
+
+impl Member {
+    /// Forks it, with so many bytes of its own. It ends with this one at the latest.
+    pub(crate) fn fork(uid: u32, private: usize, shared: &SharedMemory) -> io::Result<Self> {
+        // SAFETY: no arguments.
+        let parent = unsafe { libc::getpid() };
+        // SAFETY: the benchmark has one thread, and the child makes async-signal-safe calls only.
+        let child = check(unsafe { libc::fork() })?;
+        if child == 0 {
+            // SAFETY: integers only, and pages of live mappings; a change of the user makes the process belong to
+            // root until it is dumpable again, and takes its wish to die with its parent.
+            unsafe {
+                let is_ready = libc::setuid(uid) == 0
+                    && libc::prctl(libc::PR_SET_DUMPABLE, 1) == 0
+                    && ask_to_die_with(parent).is_ok();
+                if let Some(own) = map(private, libc::MAP_PRIVATE).ok().filter(|_| is_ready) {
+                    for at in (0..private).step_by(PAGE) {
+                        own.add(at).write_volatile(1);
+                    }
+                    for at in (PAGE..shared.size).step_by(PAGE) {
+                        shared.pages.add(at).write_volatile(1);
+                    }
+                    shared.counter().fetch_add(1, Ordering::SeqCst);
+                    loop {
+                        libc::pause();
+                    }
+                }
+                libc::_exit(1)
+            }
+        }
+        Ok(Self(child))
+    }
+
+    pub(crate) fn pid(&self) -> pid_t {
+        self.0
+    }
+
+    pub(crate) fn kill(&self) {
+        // SAFETY: integers only.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        end_child(self.0);
     }
 }
 

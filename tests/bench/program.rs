@@ -40,15 +40,28 @@ impl Program {
         Ok(Quantity::Size(kib.parse::<u64>()? * 1024))
     }
 
-    /// The memory of it and its children, what they share divided among all that share it: PSS.
-    pub(crate) fn share_with_children(&self) -> Result<Quantity> {
+    /// The CPU time that it and its children have used, as far as they live.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        let mut time = Duration::ZERO;
+        for pid in self.with_children()? {
+            time += kernel::cpu_time_of(pid)?;
+        }
+        Ok(time)
+    }
+
+    fn with_children(&self) -> Result<Vec<u32>> {
         let own = self.0.id();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
+        let children = children.split_whitespace().map(str::parse);
+        let all: std::result::Result<Vec<u32>, _> =
+            std::iter::once(Ok(own)).chain(children).collect();
+        Ok(all?)
+    }
+
+    /// The memory of it and its children, what they share divided among all that share it: PSS.
+    pub(crate) fn share_with_children(&self) -> Result<Quantity> {
         let mut sum = 0;
-        for pid in children
-            .split_whitespace()
-            .chain([own.to_string().as_str()])
-        {
+        for pid in self.with_children()? {
             let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
             let kib = rollup
                 .lines()
@@ -100,14 +113,17 @@ impl Daemon {
             log.display()
         );
         fs::write(&configuration, text)?;
+        // Of its own: a second daemon with the same one does not start.
+        let state = in_scratch("state");
+        fs::create_dir_all(&state)?;
         let terminal = fs::File::create(in_scratch("terminal"))?;
         let file = std::env::var_os("MEMORY_MONITOR").unwrap_or(Self::FILE.into());
         let program = Program::start(
             kernel::with_priority(&mut Command::new(file))
                 .arg("--config")
                 .arg(configuration)
-                .env("STATE_DIRECTORY", run.scratch.path())
-                .env("RUNTIME_DIRECTORY", run.scratch.path())
+                .env("STATE_DIRECTORY", &state)
+                .env("RUNTIME_DIRECTORY", &state)
                 .stdin(Stdio::null())
                 .stdout(terminal.try_clone()?)
                 .stderr(terminal),
@@ -115,12 +131,17 @@ impl Daemon {
         Ok(Self { program, log })
     }
 
+    /// How many scans it has logged.
+    pub(crate) fn scans(&self) -> usize {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.matches("Scan complete").count()
+    }
+
     /// Waits until it has logged so many scans.
     pub(crate) fn wait_for_scans(&mut self, scans: usize) -> Result<()> {
         let limit = Duration::from_secs(60);
         let scanned = wait_until(limit, || {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
-            Ok(log.matches("Scan complete").count() >= scans || self.program.has_ended()?)
+            Ok(self.scans() >= scans || self.program.has_ended()?)
         })?;
         if !scanned || self.program.has_ended()? {
             let said = fs::read_to_string(self.log.with_extension("terminal"))?;

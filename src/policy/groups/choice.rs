@@ -109,12 +109,12 @@ impl Sums {
             let Some(size) = size.filter(|_| usize::from(link.sum) == sum) else {
                 continue;
             };
-            let is_wanted = metric == Metric::Pss && size.pss == Pss::Unread;
+            let is_wanted = metric == Metric::Pss && size.is_unread();
             if is_wanted && size.rss > most(&best) {
                 match reader.pss(size.pid) {
                     Pss::NoTime => {
                         // What was read until now need not be read again.
-                        self.keep(sizes);
+                        self.go_on_later(sizes);
                         return Choice::Later;
                     }
                     pss => size.pss = pss,

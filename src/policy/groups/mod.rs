@@ -3,9 +3,11 @@
 
 mod bounds;
 mod choice;
+mod kept;
 mod membership;
 mod order;
 mod outlook;
+mod proof;
 mod sums;
 #[cfg(test)]
 mod tests;

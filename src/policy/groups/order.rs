@@ -98,7 +98,6 @@ mod tests {
     use super::*;
     use crate::policy::groups::{Bounds, GroupStanding};
     use crate::policy::tests::{at, process};
-    use crate::quantities::Bytes;
     use std::time::Instant;
 
     fn forked(pid: u32, parent: u32, session: u32) -> Process {
@@ -119,12 +118,9 @@ mod tests {
             key: GroupKey::Tree(root),
             unit: Name::new(b""),
             members: 1,
-            bounds: Bounds {
-                known: Bytes::ZERO,
-                unread: Bytes::ZERO,
-                rest: Bytes::ZERO,
-            },
+            bounds: Bounds::NONE,
             standing: GroupStanding::Over,
+            is_proven: true,
             cursor: 0,
         };
         let mut order = Order::of(&sum, &at(Instant::now()));

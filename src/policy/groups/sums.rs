@@ -2,10 +2,11 @@
 //! processes neither the group nor the PSS is read. Pure but for what the given reader reads.
 
 use super::bounds::{Bounds, GroupStanding, GroupSum};
+use super::kept::Kept;
 use super::membership::{Found, GroupKey, MemberReader, Tree};
 use crate::policy::Policy;
 use crate::proc::{ProcessSize, Pss, Sizes, SystemMemory};
-use crate::quantities::{Bytes, Metric, Pid};
+use crate::quantities::{Bytes, Metric};
 use std::collections::HashMap;
 
 /// So many groups have a sum, divided evenly among the `[[group]]`s, so that one can't leave none to the others; of
@@ -15,22 +16,30 @@ const SUMS: usize = 512;
 const LINKS: usize = 131_072;
 /// The groups of so many processes are found out before it is looked at what that has decided.
 const BATCH: usize = 16;
-/// So many values that could not be used yet are kept for the next time.
-const KEPT: usize = 8192;
 
 /// That a process is a member of a group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub(super) sum: u16,
-    /// Whether its PSS is in the sum as not read.
-    is_open: bool,
+    pub(super) known: Known,
     pub(super) member: u32,
+}
+
+/// What is in a sum of the memory of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// What it has resident, as its memory was not read.
+    No,
+    /// Its PSS of an earlier scan.
+    Kept,
+    /// Its memory.
+    Now,
 }
 
 /// What a group of the configuration is summed up by.
 #[derive(Clone, Copy, Debug)]
-struct Traits {
-    threshold: Bytes,
+pub(super) struct Traits {
+    pub(super) threshold: Bytes,
     metric: Metric,
     /// Whether there may be groups of it without a sum.
     has_unseen: bool,
@@ -44,19 +53,20 @@ pub struct Sums {
     /// Whether all members are read, whatever that decides.
     is_thorough: bool,
     /// Whether something was left to the next time.
-    is_incomplete: bool,
-    all: Vec<GroupSum>,
+    pub(super) is_incomplete: bool,
+    pub(super) all: Vec<GroupSum>,
     index: HashMap<(usize, GroupKey), u16>,
     pub(super) links: Vec<Link>,
-    traits: Vec<Traits>,
+    pub(super) traits: Vec<Traits>,
     pub(super) tree: Tree,
     pub(super) found: Vec<Found>,
     /// How many of the processes have their groups found out, the largest first.
     pub(super) next: usize,
     rest: Bytes,
     rest_swapped: Bytes,
-    /// What was read of processes for groups that it could not be told of yet: their RSS and PSS.
-    kept: HashMap<Pid, (Bytes, Bytes)>,
+    /// What was read of processes at earlier scans.
+    pub(super) kept: Kept,
+    pub(super) occupied: Option<Bytes>,
 }
 
 /// What is to be read next.
@@ -122,9 +132,12 @@ impl Sums {
             }
             is_late |= reader.is_time_over();
         }
-        self.judge();
-        self.kept.clear();
+        for sum in 0..self.all.len() {
+            self.judge_one(sum);
+        }
         if is_late {
+            self.go_on_later(sizes);
+        } else if !self.is_thorough {
             self.keep(sizes);
         }
         self.is_incomplete |= is_late;
@@ -143,6 +156,12 @@ impl Sums {
             has_unseen: true,
             sums: 0,
         }));
+        let by_pss = self
+            .traits
+            .iter()
+            .filter(|traits| traits.metric == Metric::Pss);
+        let lowest = by_pss.map(|traits| traits.threshold).min();
+        self.kept.begin(sizes.total(), self.occupied.take(), lowest);
         sizes.sort();
         (self.next, self.rest, self.rest_swapped) = (0, sizes.total(), memory.swap_used());
     }
@@ -208,11 +227,8 @@ impl Sums {
             size.anonymous = member.anonymous;
             self.rest_swapped = self.rest_swapped.saturating_sub(member.swapped);
         }
-        if let Some((rss, pss)) = self.kept.get(&size.pid) {
-            // One that has changed since is read again.
-            if *rss == size.rss && size.pss == Pss::Unread {
-                size.pss = Pss::Known(*pss);
-            }
+        if size.pss == Pss::Unread {
+            size.pss = self.kept.of(size);
         }
         let size = *size;
         for at in 0..self.found.len() {
@@ -251,12 +267,9 @@ impl Sums {
                 key: found.key,
                 unit: found.unit,
                 members: 0,
-                bounds: Bounds {
-                    known: Bytes::ZERO,
-                    unread: Bytes::ZERO,
-                    rest: Bytes::ZERO,
-                },
+                bounds: Bounds::NONE,
                 standing: GroupStanding::Open,
+                is_proven: false,
                 cursor: 0,
             });
             next
@@ -268,15 +281,24 @@ impl Sums {
             return;
         };
         sum.members += 1;
-        let known = size.by(metric);
         let bounds = &mut sum.bounds;
-        match known {
-            Some(known) => bounds.known = bounds.known.saturating_add(known),
-            None => bounds.unread = bounds.unread.saturating_add(size.rss),
-        }
+        let known = match (size.by(metric), size.pss) {
+            (Some(memory), _) => {
+                bounds.known = bounds.known.saturating_add(memory);
+                Known::Now
+            }
+            (None, Pss::Kept(pss)) => {
+                bounds.kept = bounds.kept.saturating_add(pss);
+                Known::Kept
+            }
+            (None, _) => {
+                bounds.unread = bounds.unread.saturating_add(size.rss);
+                Known::No
+            }
+        };
         self.links.push(Link {
             sum: at,
-            is_open: known.is_none(),
+            known,
             member,
         });
     }
@@ -290,14 +312,14 @@ impl Sums {
             let Some(link) = self.links.get_mut(own.cursor) else {
                 return true;
             };
-            if usize::from(link.sum) != sum || !link.is_open {
+            if usize::from(link.sum) != sum || link.known != Known::No {
                 own.cursor += 1;
                 continue;
             }
             let Some(size) = sizes.get_mut(link.member as usize) else {
                 return true;
             };
-            if size.pss == Pss::Unread {
+            if size.is_unread() {
                 match reader.pss(size.pid) {
                     Pss::NoTime => return false,
                     pss => size.pss = pss,
@@ -309,14 +331,14 @@ impl Sums {
             let Some(known) = size.by(Metric::Pss) else {
                 return true;
             };
-            link.is_open = false;
+            link.known = Known::Now;
             bounds.unread = bounds.unread.saturating_sub(size.rss);
             bounds.known = bounds.known.saturating_add(known);
             return true;
         }
     }
 
-    /// Reads on until this group is over its threshold without so much as well, or all of it is known.
+    /// Reads on until this group certainly is over its threshold without so much as well, or can't be.
     pub fn read_on(
         &mut self,
         sum: usize,
@@ -327,8 +349,15 @@ impl Sums {
     ) {
         while let Some(own) = self.all.get(sum) {
             let threshold = self.traits.get(own.group).map(|traits| traits.threshold);
-            let is_over = |threshold| own.bounds.known.saturating_sub(without) > threshold;
-            if threshold.is_none_or(is_over) || reader.is_time_over() {
+            let bounds = Bounds {
+                rest: self.rest_of_sum(own),
+                ..own.bounds
+            };
+            let is_decided = |threshold| {
+                bounds.known.saturating_sub(without) > threshold
+                    || bounds.most().saturating_sub(without) <= threshold
+            };
+            if threshold.is_none_or(is_decided) || reader.is_time_over() {
                 return;
             }
             let has_unread = own.bounds.unread > Bytes::ZERO && own.cursor < self.links.len();
@@ -343,30 +372,9 @@ impl Sums {
         }
     }
 
-    fn judge(&mut self) {
-        for at in 0..self.all.len() {
-            let Some(sum) = self.all.get(at) else { return };
-            let Some(traits) = self.traits.get(sum.group) else {
-                return;
-            };
-            let bounds = Bounds {
-                rest: self.rest_of(traits),
-                ..sum.bounds
-            };
-            let standing = bounds.standing(traits.threshold);
-            if let Some(sum) = self.all.get_mut(at) {
-                (sum.bounds, sum.standing) = (bounds, standing);
-            }
-        }
-    }
-
-    /// Keeps what was read, as it has to go on the next time.
-    pub(super) fn keep(&mut self, sizes: &Sizes) {
-        let known = sizes.all().iter().filter_map(|size| match size.pss {
-            Pss::Known(pss) => Some((size.pid, (size.rss, pss))),
-            _ => None,
-        });
-        self.kept.extend(known.take(KEPT));
+    pub(super) fn rest_of_sum(&self, sum: &GroupSum) -> Bytes {
+        let traits = self.traits.get(sum.group);
+        traits.map_or(self.rest, |traits| self.rest_of(traits))
     }
 
     /// There is nothing to be summed up: the memory for it is given back.

@@ -169,6 +169,13 @@ impl GroupWatch {
         })
     }
 
+    /// Whether this was said of a group since it is over its threshold.
+    pub fn is_said(&self, sum: &GroupSum, what: SaidOfGroup) -> bool {
+        let mut groups = self.groups.iter();
+        let own = groups.find(|watched| watched.is_of(sum));
+        own.is_some_and(|watched| watched.said & (1 << what as u8) != 0)
+    }
+
     /// A member was sent SIGTERM: nothing more is done before it has ended, or has survived SIGKILL.
     pub fn record_kill(&mut self, sum: &GroupSum, key: ProcessKey) {
         if let Some(watched) = self.find(sum) {

@@ -1,5 +1,6 @@
 //! What the bounds say is what the whole sum says, and what is done about a group over its threshold.
 
+mod kept;
 mod outlook;
 mod properties;
 mod watch;
