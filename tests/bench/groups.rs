@@ -57,6 +57,8 @@ fn measure_size(run: &Run, report: &mut Report, (processes, interval): (usize, u
         );
         let name = format!("groups-{processes}-{name}");
         daemons.push(Daemon::start(run, &name, &thresholds, &settings)?);
+        // Apart from each other: who scans right after another one finds what it needs in the caches.
+        std::thread::sleep(Duration::from_secs(interval.into()) / 4);
     }
     let mut before = Vec::new();
     for daemon in &mut daemons {

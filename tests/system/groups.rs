@@ -6,11 +6,14 @@ use crate::harness::hostile::{self, COPIES, STORM};
 use crate::harness::machine::{Machine, until};
 use crate::harness::memory::Memory;
 use crate::harness::processes::count;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 pub(crate) const CASES: &[Case] = cases![
     users_are_summed_up_apart: [Needs::Users],
     forks_count_once_by_pss: [Needs::Users],
     forks_count_each_by_rss: [Needs::Users],
+    forks_of_what_was_read_before_count_once: [Needs::Users],
     a_fork_storm_ends_with_all_of_its_tree: [Needs::Users],
     nothing_more_is_killed_while_a_victim_ignores_sigterm: [Needs::Users],
     one_over_a_threshold_of_its_own_is_waited_for: [Needs::Users],
@@ -102,6 +105,28 @@ fn forks_count_each_by_rss() {
             .count_of("Group over its threshold: Group=all,"),
         1
     );
+}
+
+fn forks_of_what_was_read_before_count_once() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let signal = directory.path().join("fork");
+    let path = signal.to_str().unwrap();
+    // What they have by RSS is over the threshold, so that their PSS is read: 192 MiB.
+    let _pair = hostile::start(ANN, &[COPIES, "pair", "96", "1"]);
+    let _parent = hostile::start(ANN, &[COPIES, "parent", "96", "8", path]);
+    let machine = machine("[[group]]\nby = \"user\"\nuser = \"4711\"\nram_gb_threshold = 0.2\n");
+    let mut daemon = machine.launch(machine.command());
+    machine.log().wait_for_scans(3);
+    fs::write(&signal, "").unwrap();
+    until("they all are there", || count("parent") == 9);
+    // The parent has resident what it had, and a ninth of it by PSS.
+    let scans = machine.log().count_of("Scan complete");
+    machine.log().wait_for_scans(scans + 5);
+    daemon.stop();
+    assert_eq!(machine.log().count_of("Group over its threshold"), 0);
+    assert_eq!(machine.log().count_of("Killing process:"), 0);
+    assert_eq!((count("pair"), count("parent")), (2, 9));
 }
 
 fn a_fork_storm_ends_with_all_of_its_tree() {

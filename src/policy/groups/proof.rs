@@ -17,10 +17,9 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
     ) {
-        self.put_aside(sum, sizes);
         self.read_on(sum, Bytes::ZERO, policy, sizes, reader);
         self.judge_one(sum);
-        if reader.is_time_over() && self.is_undecided(sum) {
+        if self.is_undecided(sum, sizes) {
             self.is_incomplete = true;
             self.go_on_later(sizes);
         } else {
@@ -29,7 +28,7 @@ impl Sums {
     }
 
     /// Takes what was kept of the members for unread.
-    fn put_aside(&mut self, sum: usize, sizes: &Sizes) {
+    pub(super) fn put_aside(&mut self, sum: usize, sizes: &Sizes) {
         let Some(own) = self.all.get_mut(sum) else {
             return;
         };
@@ -65,9 +64,12 @@ impl Sums {
         }
     }
 
-    /// Whether it can't be told yet whether this group is over its threshold.
-    fn is_undecided(&self, sum: usize) -> bool {
+    /// Whether it can't be told yet whether this group is over its threshold, and something was not read.
+    fn is_undecided(&self, sum: usize, sizes: &Sizes) -> bool {
         let own = self.all.get(sum);
-        own.is_some_and(|own| own.standing == GroupStanding::Open)
+        own.is_some_and(|own| {
+            let has_more = own.cursor < self.links.len() || self.next < sizes.all().len();
+            own.standing == GroupStanding::Open && has_more
+        })
     }
 }

@@ -338,7 +338,8 @@ impl Sums {
         }
     }
 
-    /// Reads on until this group certainly is over its threshold without so much as well, or can't be.
+    /// Reads on, also what was kept, until this group certainly is over its threshold without so much as well, or can't
+    /// be.
     pub fn read_on(
         &mut self,
         sum: usize,
@@ -347,6 +348,7 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
     ) {
+        self.put_aside(sum, sizes);
         while let Some(own) = self.all.get(sum) {
             let threshold = self.traits.get(own.group).map(|traits| traits.threshold);
             let bounds = Bounds {

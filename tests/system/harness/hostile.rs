@@ -59,7 +59,8 @@ pub(crate) const DECOY: &str = "decoy";
 pub(crate) const FORKS: &str = "forks";
 /// Has its memory together with so many other processes: `NAME MIB COUNT`.
 pub(crate) const SHARES: &str = "shares";
-/// Has its memory together with so many copies of it, which share it by fork(2): `NAME MIB COUNT`.
+/// Has its memory together with so many copies of it, which share it by fork(2): `NAME MIB COUNT`. Where a path follows
+/// it makes them as soon as there is a file.
 pub(crate) const COPIES: &str = "copies";
 /// Starts a copy of it every few milliseconds, each with memory of its own: `NAME MIB COUNT`.
 pub(crate) const STORM: &str = "storm";
@@ -114,7 +115,14 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
         }
         COPIES => {
             let memory = vec![b'm'; number(2) * MIB];
-            if os::fork_copies(number(3)) {
+            let signal = words.get(4).map(Path::new);
+            if let Some(signal) = signal {
+                ready();
+                while !signal.exists() {
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+            if os::fork_copies(number(3)) || signal.is_some() {
                 wait_for_ever(&memory);
             }
             ready_for_ever(&memory);

@@ -95,8 +95,11 @@ fn a_proof_goes_on_where_there_is_no_time() {
     assert!(proven.contains(&true), "{proven:?}");
 }
 
-/// A machine, and how it changes from scan to scan: of which process, its RSS, and its PSS in percent of that.
-fn any_history() -> impl Strategy<Value = (Vec<Made>, Vec<Vec<(usize, Option<u64>, u64)>>)> {
+/// Of which process, its RSS where that changes, and its PSS in percent of that.
+type Change = (usize, Option<u64>, u64);
+
+/// A machine, and how it changes from scan to scan.
+fn any_history() -> impl Strategy<Value = (Vec<Made>, Vec<Vec<Change>>)> {
     let one = (1_u32..4, 1_u64..30_000, 0_u64..=100);
     let one = one.prop_map(|(uid, rss, share)| made(uid, rss, rss * share / 100));
     let change = (0_usize..60, prop::option::of(1_u64..30_000), 0_u64..=100);
