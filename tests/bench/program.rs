@@ -137,6 +137,12 @@ impl Daemon {
         log.matches("Scan complete").count()
     }
 
+    /// Whether it has logged that a group is over its threshold.
+    pub(crate) fn has_told_of_group(&self) -> bool {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        log.contains("Group over its threshold")
+    }
+
     /// Waits until it has logged so many scans.
     pub(crate) fn wait_for_scans(&mut self, scans: usize) -> Result<()> {
         let limit = Duration::from_secs(60);

@@ -5,8 +5,8 @@ use crate::proc::Name;
 use crate::quantities::Bytes;
 
 /// What is known of a group's memory: it has at least `known`, and at most what its other members have resident more,
-/// and what the processes have whose group is not known. What was read of members at an earlier scan is likely still so,
-/// which tells of most groups; nothing is killed for it.
+/// and what the processes have whose group is not known. What was read of members at an earlier scan is likely still
+/// so, which tells of most groups; nothing is killed for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The memory of the members that it is known of.

@@ -1,12 +1,12 @@
-//! The PSS that was read of members, kept from scan to scan: to read it costs ten times what the walk over the processes
-//! does, and what a process has resident mostly stays as it is. Pure.
+//! The PSS that was read of members, kept from scan to scan: to read it costs ten times what the walk over the
+//! processes does, and what a process has resident mostly stays as it is. Pure.
 //!
-//! It is not proof. A fork shares a process's memory, and the end of one that shares it, or a write, takes that back: both
-//! change its PSS and not what it has resident. So nothing is killed for what was kept. And no group is taken for within its
-//! threshold for long because of it: each value is read anew after [`PERIOD`] scans, where it is still needed, and all are
-//! where the processes of the machine share less memory than they did.
+//! It is not proof. A fork shares a process's memory, and the end of one that shares it, or a write, takes that back:
+//! both change its PSS and not what it has resident. So nothing is killed for what was kept. And no group is taken for
+//! within its threshold for long because of it: each value is read anew after `PERIOD` scans, where it is still
+//! needed, and all are where the processes of the machine share less memory than they did.
 
-use crate::proc::{ProcessSize, Pss, Sizes};
+use crate::proc::{ProcessSize, Pss};
 use crate::quantities::{Bytes, Pid};
 
 /// Each scan takes one of so many values for too old.
@@ -117,24 +117,5 @@ impl Kept {
     /// The next scan goes on with what was read.
     pub(super) fn go_on(&mut self) {
         self.goes_on = true;
-    }
-}
-
-impl super::Sums {
-    /// What all processes have resident that is not the same, in the scan that is summed up next.
-    pub fn note_occupied(&mut self, occupied: Option<Bytes>) {
-        self.occupied = occupied;
-    }
-
-    /// There was no time for the rest: the next scan goes on with what was read.
-    pub(super) fn go_on_later(&mut self, sizes: &Sizes) {
-        self.keep(sizes);
-        self.kept.go_on();
-    }
-
-    /// Keeps what was read for the next scan.
-    pub(super) fn keep(&mut self, sizes: &Sizes) {
-        let known = sizes.all().get(..self.next).unwrap_or_default();
-        self.kept.keep(known);
     }
 }

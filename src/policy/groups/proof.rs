@@ -1,4 +1,5 @@
-//! The proof that a group is over its threshold, from what is read now alone. Pure but for what the given reader reads.
+//! What sums keep from scan to scan, and the proof that a group is over its threshold, from what is read now alone.
+//! Pure but for what the given reader reads.
 
 use super::bounds::GroupStanding;
 use super::membership::MemberReader;
@@ -71,5 +72,22 @@ impl Sums {
             let has_more = own.cursor < self.links.len() || self.next < sizes.all().len();
             own.standing == GroupStanding::Open && has_more
         })
+    }
+
+    /// What all processes have resident that is not the same, in the scan that is summed up next.
+    pub fn note_occupied(&mut self, occupied: Option<Bytes>) {
+        self.occupied = occupied;
+    }
+
+    /// There was no time for the rest: the next scan goes on with what was read.
+    pub(super) fn go_on_later(&mut self, sizes: &Sizes) {
+        self.keep(sizes);
+        self.kept.go_on();
+    }
+
+    /// Keeps what was read for the next scan.
+    pub(super) fn keep(&mut self, sizes: &Sizes) {
+        let known = sizes.all().get(..self.next).unwrap_or_default();
+        self.kept.keep(known);
     }
 }

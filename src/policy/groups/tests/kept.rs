@@ -1,4 +1,4 @@
-//! What was read at earlier scans spares reads, and neither kills nor hides anything.
+//! Where PSS is kept from scan to scan few are read, and what was kept neither kills nor hides anything.
 
 use super::super::kept::PERIOD;
 use super::*;
@@ -12,6 +12,11 @@ fn reads(world: &mut World, policy: &Policy, sums: &mut Sums) -> usize {
     let before = world.pss_read;
     world.sum(policy, sums);
     world.pss_read - before
+}
+
+/// So many of these values are too old for one scan, and one more was changed.
+fn few(values: usize) -> usize {
+    values.div_ceil(PERIOD as usize) + 1
 }
 
 #[test]
@@ -28,25 +33,26 @@ fn near_a_threshold_a_scan_reads_few() {
     assert!(all <= 10 * 600, "{all}");
     // One that has changed is read again, where that is needed.
     world.processes.get_mut(&2).unwrap().rss = 30_000;
-    assert!(reads(&mut world, &policy, &mut sums) <= 12);
+    assert!(reads(&mut world, &policy, &mut sums) <= few(600));
 }
 
 #[test]
 fn what_was_kept_is_no_proof() {
-    let mut world = World::of(&vec![made(1, 20_000, 11_000); 50]);
+    let mut world = World::of(&vec![made(1, 20_000, 9_500); 50]);
     let (policy, mut sums) = (policy(BY_USER), Sums::default());
     world.sum(&policy, &mut sums);
-    let sum = sums.all()[0];
-    assert!(sum.is_proven && sum.standing == GroupStanding::Over);
-    // They share more than they did, as after forks, and nobody reads them.
+    assert_eq!(sums.all()[0].standing, GroupStanding::Within);
+    // New ones share what those have: together they have 300,000, and it takes a read of each to know.
     for made in world.processes.values_mut() {
-        made.pss = Some(5_000);
+        made.pss = Some(4_000);
     }
+    let new = (52..77).map(|pid| (pid, made(1, 20_000, 4_000)));
+    world.processes.extend(new);
     let before = world.pss_read;
     let mut sizes = world.sum(&policy, &mut sums);
     let sum = sums.all()[0];
     assert_eq!(sum.standing, GroupStanding::Over);
-    assert!(!sum.is_proven && world.pss_read - before <= 1);
+    assert!(!sum.is_proven && world.pss_read - before < 40);
     assert_eq!(policy.group_breach(&sum, (&process(2), None), TOTAL), None);
     assert!(!policy.is_group_over_without(&sum, Bytes::ZERO, TOTAL));
     sums.prove(0, &policy, &mut sizes, &mut world);
@@ -55,7 +61,7 @@ fn what_was_kept_is_no_proof() {
     let before = world.pss_read;
     world.sum(&policy, &mut sums);
     assert_eq!(sums.all()[0].standing, GroupStanding::Within);
-    assert!(world.pss_read - before <= 1);
+    assert!(world.pss_read - before <= few(75));
 }
 
 #[test]
@@ -108,8 +114,8 @@ fn any_history() -> impl Strategy<Value = (Vec<Made>, Vec<Vec<Change>>)> {
 }
 
 proptest! {
-    /// Whatever changes unseen: what is proven over is over, and a proof says what the whole sum says. What is read anew
-    /// in time is found as well.
+    /// Whatever changes unseen: what is proven over is over, and a proof says what the whole sum says. What is read
+    /// anew in time is found as well.
     #[test]
     fn nothing_is_proven_that_the_whole_sum_does_not_say(
         (machine, history) in any_history(),
