@@ -17,7 +17,7 @@ const SHARED: usize = 512 << 10;
 
 /// So many processes, how long daemons wait between two scans of them, in seconds, which gives them time to read, and
 /// after how many scans they know what they keep from scan to scan.
-const SIZES: [(usize, u32, usize); 2] = [(2_000, 1, 18), (28_000, 5, 8)];
+const SIZES: [(usize, u32, usize); 2] = [(2_000, 1, 18), (28_000, 6, 10)];
 
 /// Adds the figures of 2,000 processes.
 pub(crate) fn measure(run: &Run, report: &mut Report) -> Result<()> {
@@ -68,7 +68,7 @@ fn measure_size(
         daemon.wait_for_scans(warm)?;
         before.push((daemon.scans(), daemon.program.cpu_time()?));
     }
-    let scans = if run.quick { 7 } else { 30 };
+    let scans = if run.quick { warm / 3 } else { 30 };
     let mut costs = Vec::new();
     for (daemon, (scanned, used)) in daemons.iter_mut().zip(before) {
         daemon.wait_for_scans(scanned + scans)?;
