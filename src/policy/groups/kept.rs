@@ -10,7 +10,7 @@ use crate::proc::{ProcessSize, Pss};
 use crate::quantities::{Bytes, Pid};
 
 /// Each scan takes one of so many values for too old.
-pub(super) const PERIOD: u32 = 64;
+pub(super) const PERIOD: u32 = 16;
 /// What was read in so many scans is taken together at most, where one of them had no time for all.
 const ROUND: u32 = 32;
 /// The values are too old where less memory is shared than before, by this part of the lowest threshold.
