@@ -348,7 +348,6 @@ fn doubt_reads_a_few_at_once_and_all_when_it_has_lasted() {
     budget.note(DOUBTFUL, at(10));
     assert_eq!(budget.extent(DOUBTFUL, at(10)), Some(Extent::Few));
     assert!(!budget.wants_all(DOUBTFUL, at(10)));
-    // The scan of a few was in vain.
     budget.spend(Extent::Few, Duration::from_millis(1), at(10));
     budget.note(DOUBTFUL, at(11));
     assert_eq!(budget.extent(DOUBTFUL, at(29)), None);
@@ -359,7 +358,6 @@ fn doubt_reads_a_few_at_once_and_all_when_it_has_lasted() {
     // However long a scan of a few has to wait.
     budget.spend(Extent::Few, Duration::from_millis(10), at(31));
     assert_eq!(budget.next(DOUBTFUL), Some(at(110)));
-    // It is over, and begins again.
     budget.note(Calls::default(), at(120));
     budget.note(DOUBTFUL, at(130));
     assert!(!budget.wants_all(DOUBTFUL, at(200)));
