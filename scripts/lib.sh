@@ -86,6 +86,8 @@ unpacked() {
 	return 1
 }
 unpack_debian() (
+	# Two at once would be refused the lists of apt.
+	exec 8>"$cache/.apt.lock" && flock 8
 	cd "${*: -1}" || exit
 	local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 -o APT::Sandbox::User=root)
 	"${apt[@]}" update || exit
