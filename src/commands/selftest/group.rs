@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 const BASE: &str = "/sys/fs/cgroup";
+/// So many names are tried.
+const MOST: u32 = 100;
 
 /// A group with a limit. Dropping it removes it.
 pub(super) struct Group {
@@ -31,8 +33,7 @@ impl Group {
             let files = ("memory.limit_in_bytes", "memory.usage_in_bytes");
             (base.join("memory"), files.0, files.1)
         };
-        let directory = parent.join(format!("memory-monitor-selftest-{}", std::process::id()));
-        fs::create_dir(&directory).map_err(|error| at(&parent, &error))?;
+        let directory = make_directory(&parent).map_err(|error| at(&parent, &error))?;
         let group = Self {
             usage: directory.join(usage),
             directory,
@@ -78,6 +79,21 @@ impl Group {
         Ok(format!(
             "MemTotal: {total} kB\nMemFree: {left} kB\nMemAvailable: {left} kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
         ))
+    }
+}
+
+/// A new directory with a name of its own: in another PID namespace a selftest may have the same PID.
+fn make_directory(parent: &Path) -> io::Result<PathBuf> {
+    let own = std::process::id();
+    let mut number = 0;
+    loop {
+        let directory = parent.join(format!("memory-monitor-selftest-{own}-{number}"));
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST => {
+                number += 1;
+            }
+            made => return made.map(|()| directory),
+        }
     }
 }
 
