@@ -2,6 +2,7 @@
 
 use super::{check_int, fs};
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -66,6 +67,18 @@ impl Helper {
         unsafe { libc::kill(self.pid, libc::SIGKILL) };
     }
 
+    /// What of the time in which it is waited for is its own, from its start on. None where the kernel does not say.
+    pub(crate) fn work(&self) -> Option<Work> {
+        let path = |file| format!("/proc/{}/{file}", self.pid);
+        let schedstat = File::open(path("schedstat")).ok()?;
+        Some(Work {
+            schedstat,
+            stat: path("stat"),
+            used: Duration::ZERO,
+            delayed: Duration::ZERO,
+        })
+    }
+
     /// Stops it where it stands.
     #[cfg(test)]
     pub(crate) fn pause(&self) {
@@ -79,6 +92,52 @@ impl Helper {
         // SAFETY: the integer is writable; the PID is a child's.
         let waited = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
         waited != 0
+    }
+}
+
+/// How much a helper has worked, and how long it was ready to and waited for a processor (CONFIG_SCHED_INFO).
+#[derive(Debug)]
+pub(crate) struct Work {
+    schedstat: File,
+    /// The path of its stat.
+    stat: String,
+    /// In all, at the last lap: nanoseconds of /proc/PID/schedstat.
+    used: Duration,
+    delayed: Duration,
+}
+
+impl Work {
+    /// What of the time `waited` since the last lap was work, or a wait for anything but a processor: that is caused by
+    /// what the helper was asked for, and the rest by others. `is_done` is whether it has answered. All of it where the
+    /// kernel does not say.
+    pub(crate) fn lap(&mut self, waited: Duration, is_done: bool) -> Duration {
+        let Some((used, delayed)) = self.read() else {
+            return waited;
+        };
+        let worked = used.saturating_sub(self.used);
+        let delay = delayed.saturating_sub(self.delayed);
+        (self.used, self.delayed) = (used, delayed);
+        if !is_done && self.is_ready() {
+            // The delay that goes on is not counted yet.
+            worked.min(waited)
+        } else {
+            waited.saturating_sub(delay)
+        }
+    }
+
+    fn read(&self) -> Option<(Duration, Duration)> {
+        let mut buffer = [0; 128];
+        let text = fs::read_again(self.schedstat.as_fd(), &mut buffer).ok()?;
+        let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
+        let mut next = || words.next()?.parse().ok().map(Duration::from_nanos);
+        Some((next()?, next()?))
+    }
+
+    /// Whether it runs, or would if it had a processor.
+    fn is_ready(&self) -> bool {
+        let text = std::fs::read(&self.stat).unwrap_or_default();
+        let state = text.rsplit(|&byte| byte == b')').next();
+        state.is_some_and(|state| state.starts_with(b" R"))
     }
 }
 
@@ -301,6 +360,31 @@ mod tests {
         assert!(wait(helper.as_fd(), Duration::from_secs(60)).unwrap());
         assert_eq!(receive(helper.as_fd(), &mut [0; 8]).unwrap().0, b"");
         while !helper.has_ended() {}
+    }
+
+    fn spin(_: BorrowedFd<'_>) {
+        loop {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn what_a_helper_waits_for_a_processor_is_not_its_own_time() {
+        let hour = Duration::from_secs(3600);
+        let helper = Helper::spawn(c"spin", spin).unwrap();
+        let mut work = helper.work().unwrap();
+        // It was ready all the time, and has worked for less.
+        while work.read().unwrap().0.is_zero() {
+            std::thread::yield_now();
+        }
+        assert!(work.lap(hour, false) < hour / 2);
+        // It waits, and for no processor.
+        helper.pause();
+        while work.is_ready() {
+            std::thread::yield_now();
+        }
+        assert!(work.lap(hour, false) > hour / 2);
+        assert!(work.lap(hour, true) > hour / 2);
     }
 
     #[test]

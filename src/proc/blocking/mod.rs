@@ -19,7 +19,7 @@ pub use words::Words;
 use super::name::Name;
 use super::procfile::{Failure, Unreadable};
 use crate::quantities::ProcessKey;
-use crate::sys::helper::{self, Helper};
+use crate::sys::helper::{self, Helper, Work};
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use reader::{HEADER, LARGEST, header_of};
 use std::cell::RefCell;
@@ -68,6 +68,8 @@ impl Default for Blocking {
 #[derive(Debug, Default)]
 struct State {
     helper: Option<Helper>,
+    /// What it works; None before it is waited for.
+    work: Option<Work>,
     /// Killed, and still there.
     lost: Vec<Helper>,
     number: u32,
@@ -77,7 +79,7 @@ struct State {
     left: Duration,
     /// What is left to wait for words before signals in this scan.
     moment: Duration,
-    /// Whose answer was waited for longest in this scan.
+    /// Whose answer has taken longest in this scan, without what the helper waited for a processor.
     longest: Option<(ProcessKey, Duration)>,
     turns: Turns,
     words: Vec<Asked>,
@@ -97,7 +99,8 @@ impl Blocking {
 
     /// Uses a helper that was started before.
     pub(super) fn adopt(&self, reader: Reader) {
-        self.0.borrow_mut().helper = Some(reader.0);
+        let mut state = self.0.borrow_mut();
+        (state.helper, state.work) = (Some(reader.0), None);
     }
 
     /// A turn of the loop begins, with at most one scan: its budget is whole again.
@@ -214,6 +217,7 @@ impl State {
 
     /// Kills the helper. What it was asked is not answered.
     fn replace(&mut self) {
+        self.work = None;
         if let Some(helper) = self.helper.take() {
             helper.kill();
             self.lost.push(helper);
@@ -276,16 +280,16 @@ impl State {
             let awaited = oldest.map_or(key, |asked| asked.key);
             let reserve = self.turns.reserve(key, self.budget);
             let mut left = self.left.saturating_sub(reserve);
-            let taken = self.take(&mut left);
+            let (taken, own) = self.take(&mut left);
             let time = self.left.saturating_sub(left.saturating_add(reserve));
             self.left = self.left.saturating_sub(time);
-            if self.longest.is_none_or(|(_, longest)| time > longest) {
-                self.longest = Some((awaited, time));
+            if self.longest.is_none_or(|(_, longest)| own > longest) {
+                self.longest = Some((awaited, own));
             }
             let Some((number, errno)) = taken else {
                 // What has used up most of the time of this scan is left alone for a while, and not what came last.
-                // Where many have used it up none of them is to blame.
-                let is_to_blame = |(_, time): &(ProcessKey, Duration)| *time >= self.budget / 4;
+                // Where many have used it up, or the helper had no processor, none of them is to blame.
+                let is_to_blame = |(_, own): &(ProcessKey, Duration)| *own >= self.budget / 4;
                 if let Some((longest, _)) = self.longest.filter(is_to_blame) {
                     self.turns.note_late(longest, Instant::now());
                 }
@@ -304,21 +308,32 @@ impl State {
     /// left.
     fn answer_words(&mut self, key: ProcessKey, mut left: Duration) -> Duration {
         let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
-        while self.words.iter().any(is_open) && self.take(&mut left).is_some() {}
+        while self.words.iter().any(is_open) && self.take(&mut left).0.is_some() {}
         left
     }
 
     /// Takes the next answer, and keeps it where it is to a request for words: the number of its request, and its error
-    /// number. None where there is none in this time.
-    fn take(&mut self, left: &mut Duration) -> Option<(u32, i32)> {
+    /// number. None where there is none in this time. And what of the time is its own.
+    fn take(&mut self, left: &mut Duration) -> (Option<(u32, i32)>, Duration) {
+        let Some(helper) = &self.helper else {
+            return (None, Duration::ZERO);
+        };
+        let began = Instant::now();
+        let is_there = helper::wait(helper.as_fd(), *left).unwrap_or(false);
+        let waited = began.elapsed();
+        *left = left.saturating_sub(waited);
+        if self.work.is_none() {
+            self.work = helper.work();
+        }
+        let work = self.work.as_mut();
+        let own = work.map_or(waited, |work| work.lap(waited, is_there));
+        let answer = is_there.then(|| self.take_answer()).flatten();
+        (answer, own)
+    }
+
+    fn take_answer(&mut self) -> Option<(u32, i32)> {
         self.packet.clear();
         let helper = self.helper.as_ref()?.as_fd();
-        let began = Instant::now();
-        let is_there = helper::wait(helper, *left).unwrap_or(false);
-        *left = left.saturating_sub(began.elapsed());
-        if !is_there {
-            return None;
-        }
         self.packet.resize(helper::next_length(helper), 0);
         if helper::receive(helper, &mut self.packet).is_err() {
             self.packet.clear();

@@ -76,6 +76,25 @@ impl Group {
         unreachable!("there are not so many")
     }
 
+    /// The same with less of a processor: two thousandths of a second in a tenth.
+    pub(crate) fn starved() -> io::Result<Self> {
+        let group = Self::new()?;
+        let limits = [
+            ("cpu.cfs_period_us", "100000"),
+            ("cpu.cfs_quota_us", "2000"),
+            ("cpu.max", "2000 100000"),
+        ];
+        for (directory, _) in &group.directories {
+            for (file, value) in limits {
+                let path = directory.join(file);
+                if path.exists() {
+                    fs::write(path, value)?;
+                }
+            }
+        }
+        Ok(group)
+    }
+
     /// Lets `command` start in it.
     pub(crate) fn hold(&self, command: &mut Command) {
         for (directory, _) in &self.directories {

@@ -3,6 +3,7 @@
 
 use super::{children, freed, is_gone, killed, wait_for_file};
 use crate::harness::confine::{Case, Needs, cases};
+use crate::harness::group::Group;
 use crate::harness::machine::{Daemon, Machine, until};
 use std::process::Command;
 
@@ -12,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     is_not_by_pss: [Needs::File(PYTHON)],
     is_not_by_pss_that_is_not_read_in_time: [Needs::File(PYTHON)],
     does_not_hide_one_that_is_over: [Needs::File(PYTHON)],
+    is_not_to_blame_for_a_busy_processor: [Needs::File(PYTHON), Needs::Group],
 ];
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -23,7 +25,7 @@ const TOO_MANY: usize = 120;
 const POOL: &str = "\
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)
-memory = bytearray(b'm') * (200 << 20)
+memory = bytearray(b'm') * (int(sys.argv[3]) << 20)
 for _ in range(int(sys.argv[2])):
     if os.fork() == 0:
         signal.pause()
@@ -76,6 +78,24 @@ fn does_not_hide_one_that_is_over() {
     assert!(parent.is_running());
 }
 
+/// What reads the PSS gets no answer in time, since it gets no processor: that is no fault of the process, which would
+/// count with its anonymous memory otherwise.
+fn is_not_to_blame_for_a_busy_processor() {
+    // To read one takes longer than the kernel lets anything run before it looks at the limit.
+    let (machine, mut parent) = start_with("pss", 12, 5 * MIB);
+    let group = Group::starved().expect("the case runs where it can be made");
+    let mut command = machine.command();
+    group.hold(&mut command);
+    let daemon = machine.launch(command);
+    let log = machine.log();
+    log.wait_for_words(&["Protected process", "smaps_rollup: no answer in time"]);
+    // Those that are left alone for a second are asked again.
+    log.wait_for_scans(40);
+    assert_eq!(killed(&log), 0);
+    assert!(parent.is_running());
+    drop(daemon);
+}
+
 fn none_is_killed(workers: usize) -> Machine {
     let (machine, mut parent) = start("pss", workers);
     let workers = children(parent.pid());
@@ -112,13 +132,18 @@ fn all_are_killed(metric: &str) {
 
 /// Starts it, and a daemon's configuration in which each of the pool is over the threshold by what it shares.
 fn start(metric: &str, workers: usize) -> (Machine, Daemon) {
+    start_with(metric, workers, MIB)
+}
+
+/// The same with so many MiB.
+fn start_with(metric: &str, workers: usize, mib: u64) -> (Machine, Daemon) {
     let machine = Machine::new()
         .with("thresholds.ram_gb_threshold", "0.1")
         .with("thresholds.metric", &format!("{metric:?}"));
     let ready = machine.path("ready");
     let mut command = Command::new(PYTHON);
     command.args(["-c", POOL]).arg(&ready);
-    command.arg(workers.to_string());
+    command.arg(workers.to_string()).arg(mib.to_string());
     let parent = Daemon::launch(command, &machine.path("pool"));
     wait_for_file(&ready);
     (machine, parent)
