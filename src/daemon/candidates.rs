@@ -134,7 +134,8 @@ impl Candidates {
         let Some(mut glance) = machine.sampler.glance(*policy, pid) else {
             return;
         };
-        let Some(key) = glance.process.key().filter(|key| machine.may_signal(*key)) else {
+        let key = glance.process.key();
+        let Some(key) = key.filter(|_| machine.may_signal(key)) else {
             return;
         };
         let ratio = self.recall(&mut glance);

@@ -43,7 +43,7 @@ pub(super) fn set(
 }
 
 /// How often it is noted which PIDs were given: the kernel does not give all of them in so short a time.
-const PIDS_LAST: Duration = Duration::from_millis(500);
+const NOTED_EVERY: Duration = Duration::from_millis(500);
 
 /// What is known since the last scan.
 #[derive(Debug)]
@@ -67,11 +67,11 @@ pub(super) struct EarlyScan {
     /// The processes that could be watched; the memory is kept.
     candidates: Vec<Candidate>,
     ticked: Instant,
-    /// When it was noted last which PIDs were given.
-    pid_noted: Instant,
     /// The daemon's CPU time then: what it has used since is what a tick costs, with all that comes with
     /// being awake.
     used: Duration,
+    /// When it was noted last which PIDs were given.
+    pids_noted: Instant,
     next_tick: Instant,
     budget: Budget,
     /// What the last tick called for.
@@ -101,8 +101,8 @@ impl EarlyScan {
             killed_below: None,
             candidates: Vec::with_capacity(2 * Watch::CAPACITY),
             ticked: now,
-            pid_noted: now,
             used: sys::cpu_time(),
+            pids_noted: now,
             next_tick: now + early_scan::SHORTEST,
             budget: Budget::new(now),
             calls: Calls::default(),
@@ -142,9 +142,9 @@ impl EarlyScan {
         levels: Option<&Levels>,
         now: Instant,
     ) -> Option<Extent> {
-        if now.saturating_duration_since(self.pid_noted) >= PIDS_LAST {
+        if now.saturating_duration_since(self.pids_noted) >= NOTED_EVERY {
             machine.sampler.note_last_pid();
-            self.pid_noted = now;
+            self.pids_noted = now;
         }
         let Levels {
             occupied,

@@ -143,7 +143,7 @@ impl Groups {
         self.sums.sum(policy, sizes, &memory, &mut reader);
         for index in 0..self.sums.all().len() {
             let Some(mut sum) = self.sums.all().get(index).copied() else {
-                return;
+                break;
             };
             let mut step = self.step(&sum, machine, context);
             if self.needs_proof(&sum, step, policy) {
@@ -160,6 +160,7 @@ impl Groups {
                 self.kill(index, &sum, machine, sizes, context);
             }
         }
+        self.sums.keep(sizes);
     }
 
     fn step(

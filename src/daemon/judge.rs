@@ -27,7 +27,7 @@ impl Machine {
             decision: Decision::Leave,
             report: None,
         };
-        if self.only.is_some() && self.only != process.key() {
+        if !self.may_signal(process.key()) {
             return judged;
         }
         judged.decision = self.decide(process, context);

@@ -84,8 +84,8 @@ impl Machine {
     }
 
     /// Whether this process may be signalled, whatever is decided.
-    pub(super) fn may_signal(&self, key: ProcessKey) -> bool {
-        self.only.is_none_or(|only| only == key)
+    pub(super) fn may_signal(&self, key: Option<ProcessKey>) -> bool {
+        !self.is_confined() || self.only == key
     }
 
     /// How many processes this scan sent SIGTERM because they share their memory with one that is killed.

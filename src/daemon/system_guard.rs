@@ -277,7 +277,7 @@ impl SystemGuard {
             now,
         } = context;
         let key = candidate.key;
-        machine.may_signal(key).then_some(())?;
+        machine.may_signal(Some(key)).then_some(())?;
         let held = machine.sampler.hold_at_a_glance(*policy, key.pid);
         let (mut glance, handle) = held.filter(|(held, _)| held.process.key() == Some(key))?;
         let ratio = self.candidates.recall(&mut glance);

@@ -114,7 +114,7 @@ impl Sums {
                 match reader.pss(size.pid) {
                     Pss::NoTime => {
                         // What was read until now need not be read again.
-                        self.go_on_later(sizes);
+                        self.kept.go_on();
                         return Choice::Later;
                     }
                     pss => size.pss = pss,

@@ -22,9 +22,7 @@ impl Sums {
         self.judge_one(sum);
         if self.is_undecided(sum, sizes) {
             self.is_incomplete = true;
-            self.go_on_later(sizes);
-        } else {
-            self.keep(sizes);
+            self.kept.go_on();
         }
     }
 
@@ -79,14 +77,8 @@ impl Sums {
         self.occupied = occupied;
     }
 
-    /// There was no time for the rest: the next scan goes on with what was read.
-    pub(super) fn go_on_later(&mut self, sizes: &Sizes) {
-        self.keep(sizes);
-        self.kept.go_on();
-    }
-
-    /// Keeps what was read for the next scan.
-    pub(super) fn keep(&mut self, sizes: &Sizes) {
+    /// Keeps what was read for the next scan, at the end of this one.
+    pub fn keep(&mut self, sizes: &Sizes) {
         let known = sizes.all().get(..self.next).unwrap_or_default();
         self.kept.keep(known);
     }

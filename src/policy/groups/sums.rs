@@ -135,12 +135,10 @@ impl Sums {
         for sum in 0..self.all.len() {
             self.judge_one(sum);
         }
-        if is_late {
-            self.go_on_later(sizes);
-        } else if !self.is_thorough {
-            self.keep(sizes);
-        }
         self.is_incomplete |= is_late;
+        if is_late {
+            self.kept.go_on();
+        }
     }
 
     fn begin(&mut self, policy: &Policy, sizes: &mut Sizes, memory: &SystemMemory) {

@@ -56,6 +56,7 @@ fn what_was_kept_is_no_proof() {
     assert_eq!(policy.group_breach(&sum, (&process(2), None), TOTAL), None);
     assert!(!policy.is_group_over_without(&sum, Bytes::ZERO, TOTAL));
     sums.prove(0, &policy, &mut sizes, &mut world);
+    sums.keep(&sizes);
     assert_eq!(sums.all()[0].standing, GroupStanding::Within);
     // And what the proof has read is kept.
     let before = world.pss_read;
@@ -93,6 +94,7 @@ fn a_proof_goes_on_where_there_is_no_time() {
         if !sums.all()[0].is_proven {
             world.patience = Some(world.members_read + world.pss_read + 15);
             sums.prove(0, &policy, &mut sizes, &mut world);
+            sums.keep(&sizes);
             world.patience = None;
         }
         proven.push(sums.all()[0].is_proven);
@@ -145,6 +147,7 @@ proptest! {
                     prop_assert_eq!(expected[&key], GroupStanding::Over);
                 } else if sums.all()[index].standing == GroupStanding::Over {
                     sums.prove(index, &policy, &mut sizes, &mut world);
+                    sums.keep(&sizes);
                     prop_assert_eq!(sums.all()[index].standing, expected[&key]);
                 }
             }
@@ -155,6 +158,7 @@ proptest! {
             for index in 0..sums.all().len() {
                 if sums.all()[index].standing == GroupStanding::Over {
                     sums.prove(index, &policy, &mut sizes, &mut world);
+                    sums.keep(&sizes);
                 }
             }
         }

@@ -68,6 +68,7 @@ impl World {
     fn sum(&mut self, policy: &Policy, sums: &mut Sums) -> Sizes {
         let mut sizes = self.sizes();
         sums.sum(policy, &mut sizes, &memory(), self);
+        sums.keep(&sizes);
         sizes
     }
 }
