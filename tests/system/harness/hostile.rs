@@ -117,12 +117,20 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) {
             let memory = vec![b'm'; number(2) * MIB];
             let signal = words.get(4).map(Path::new);
             if let Some(signal) = signal {
+                os::rehearse_fork();
                 ready();
-                while !signal.exists() {
+                let mut has_forked = false;
+                // It goes on as before, so that what it has resident stays as it is.
+                loop {
+                    let is_due = signal.exists() && !has_forked;
+                    has_forked |= is_due;
+                    if is_due && os::fork_copies(number(3)) {
+                        wait_for_ever(&memory);
+                    }
                     thread::sleep(Duration::from_millis(5));
                 }
             }
-            if os::fork_copies(number(3)) || signal.is_some() {
+            if os::fork_copies(number(3)) {
                 wait_for_ever(&memory);
             }
             ready_for_ever(&memory);

@@ -95,6 +95,18 @@ pub(crate) fn fork_copies(count: usize) -> bool {
     (0..count).any(|_| unsafe { libc::fork() } == 0)
 }
 
+/// A fork that is over: the next one touches no page that this process did not have before.
+pub(crate) fn rehearse_fork() {
+    let is_child = fork_copies(1);
+    // SAFETY: the child ends at once, and this process has no other one to wait for.
+    unsafe {
+        if is_child {
+            libc::_exit(0);
+        }
+        libc::wait(ptr::null_mut());
+    }
+}
+
 /// From now on this process is root of a user namespace with a mount namespace.
 pub(crate) fn own_user_namespace() {
     // SAFETY: take nothing, or flags.

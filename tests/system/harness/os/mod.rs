@@ -8,7 +8,7 @@ mod terminal;
 
 pub(crate) use hostile::{
     clone_with_memory, fault_on, fork_copies, go_on_as_child, lead_session, lose_arguments,
-    make_fuse, map_times, own_user_namespace, populate, serve_fuse,
+    make_fuse, map_times, own_user_namespace, populate, rehearse_fork, serve_fuse,
 };
 pub(crate) use seccomp::{Breakpoints, Stopped, with_breakpoints, without_syscalls};
 pub(crate) use terminal::{echoes_lines, hold_output, is_readable, open_terminal, with_terminal};
