@@ -68,6 +68,12 @@ unsafe fn open(directory: libc::c_int, name: &CStr, flags: libc::c_int) -> io::R
     }
 }
 
+/// Opens a file for reading.
+pub(crate) fn open_file(path: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: AT_FDCWD is always valid; the path is NUL-terminated.
+    unsafe { open(libc::AT_FDCWD, path, libc::O_NOCTTY) }
+}
+
 /// Opens the file `name` below `directory` for reading.
 pub(crate) fn open_file_at(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is borrowed for the call; the name is NUL-terminated.

@@ -2,8 +2,7 @@
 
 use super::{check_int, fs};
 use std::ffi::CStr;
-use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -69,11 +68,9 @@ impl Helper {
 
     /// What of the time in which it is waited for is its own, from its start on. None where the kernel does not say.
     pub(crate) fn work(&self) -> Option<Work> {
-        let path = |file| format!("/proc/{}/{file}", self.pid);
-        let schedstat = File::open(path("schedstat")).ok()?;
         Some(Work {
-            schedstat,
-            stat: path("stat"),
+            schedstat: open(self.pid, "schedstat").ok()?,
+            pid: self.pid,
             used: Duration::ZERO,
             delayed: Duration::ZERO,
         })
@@ -95,33 +92,35 @@ impl Helper {
     }
 }
 
-/// How much a helper has worked, and how long it was ready to and waited for a processor (CONFIG_SCHED_INFO).
+/// How much a helper has worked, and how long it was ready to and waited for a processor (CONFIG_SCHED_INFO). No heap
+/// allocation.
 #[derive(Debug)]
 pub(crate) struct Work {
-    schedstat: File,
-    /// The path of its stat.
-    stat: String,
-    /// In all, at the last lap: nanoseconds of /proc/PID/schedstat.
+    schedstat: OwnedFd,
+    pid: libc::pid_t,
+    /// In all, when it was waited for last: nanoseconds of /proc/PID/schedstat.
     used: Duration,
     delayed: Duration,
 }
 
 impl Work {
-    /// What of the time `waited` since the last lap was work, or a wait for anything but a processor: that is caused by
-    /// what the helper was asked for, and the rest by others. `is_done` is whether it has answered. All of it where the
-    /// kernel does not say.
-    pub(crate) fn lap(&mut self, waited: Duration, is_done: bool) -> Duration {
+    /// It is waited for from now on.
+    pub(crate) fn begin(&mut self) {
+        (self.used, self.delayed) = self.read().unwrap_or_default();
+    }
+
+    /// What of the time `waited` since then, in which it gave no answer, was work, or a wait for anything but a
+    /// processor: that is caused by what the helper was asked for, and the rest by others. All of it where the kernel
+    /// does not say.
+    pub(crate) fn own(&self, waited: Duration) -> Duration {
         let Some((used, delayed)) = self.read() else {
             return waited;
         };
-        let worked = used.saturating_sub(self.used);
-        let delay = delayed.saturating_sub(self.delayed);
-        (self.used, self.delayed) = (used, delayed);
-        if !is_done && self.is_ready() {
-            // The delay that goes on is not counted yet.
-            worked.min(waited)
+        if self.is_ready() {
+            // The delay that goes on is not counted yet, nor is that of a group over its quota (Linux 6.18).
+            used.saturating_sub(self.used).min(waited)
         } else {
-            waited.saturating_sub(delay)
+            waited.saturating_sub(delayed.saturating_sub(self.delayed))
         }
     }
 
@@ -135,10 +134,20 @@ impl Work {
 
     /// Whether it runs, or would if it had a processor.
     fn is_ready(&self) -> bool {
-        let text = std::fs::read(&self.stat).unwrap_or_default();
+        let mut buffer = [0; 512];
+        let read = open(self.pid, "stat").and_then(|stat| fs::read_on(stat.as_fd(), &mut buffer));
+        let text = buffer.get(..read.unwrap_or(0)).unwrap_or_default();
         let state = text.rsplit(|&byte| byte == b')').next();
         state.is_some_and(|state| state.starts_with(b" R"))
     }
+}
+
+/// Opens a file of this process.
+fn open(pid: libc::pid_t, file: &str) -> io::Result<OwnedFd> {
+    let mut path = [0; 40];
+    write!(path.as_mut_slice(), "/proc/{pid}/{file}\0")?;
+    let path = CStr::from_bytes_until_nul(&path).map_err(io::Error::other)?;
+    fs::open_file(path)
 }
 
 impl Drop for Helper {
@@ -373,18 +382,21 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let helper = Helper::spawn(c"spin", spin).unwrap();
         let mut work = helper.work().unwrap();
+        work.begin();
         // It was ready all the time, and has worked for less.
-        while work.read().unwrap().0.is_zero() {
+        while work.own(hour).is_zero() {
             std::thread::yield_now();
         }
-        assert!(work.lap(hour, false) < hour / 2);
+        assert!(work.own(hour) < hour / 2);
+        let before = work.read().unwrap().0;
+        work.begin();
+        assert!(work.used >= before);
         // It waits, and for no processor.
         helper.pause();
         while work.is_ready() {
             std::thread::yield_now();
         }
-        assert!(work.lap(hour, false) > hour / 2);
-        assert!(work.lap(hour, true) > hour / 2);
+        assert!(work.own(hour) > hour / 2);
     }
 
     #[test]

@@ -17,13 +17,14 @@ pub(crate) const CASES: &[Case] = cases![
     no_proc,
 ];
 
-/// Each victim needs two descriptors: where there are too few for all, the victims are killed one after the other.
+/// Each victim needs two descriptors, and the daemon itself 18: where there are too few for all, the victims are killed
+/// one after the other.
 fn few_descriptors() {
     let machine = Machine::new().with("settings.term_timeout", "0.3");
     let start = |_| Hog::new().mib(24).ignores_sigterm().start();
     let mut hogs: Vec<RunningHog> = (0..20).map(start).collect();
     let mut command = machine.command();
-    os::with_descriptors(&mut command, 20);
+    os::with_descriptors(&mut command, 24);
     let mut daemon = machine.launch(command);
     for hog in &mut hogs {
         assert_eq!(hog.ended_by(), Some(libc::SIGKILL));

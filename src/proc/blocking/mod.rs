@@ -3,8 +3,8 @@
 //! on a thrashing machine the reads took 11 s and 36 s without any attacker.
 //!
 //! The helper is forked from this program and gets the process's open directory, so that what it reads is of that very
-//! process. One that gives no answer within the budget is killed and replaced. The process that used up most of it is
-//! left alone for a while, and what there was no time for has its turn in the next scans. Touches those files only.
+//! process. One that is blocked is killed and replaced, and the process that blocks it left alone for a while. What there was
+//! no time for has its turn in the next scans. Touches those files only.
 
 mod arguments;
 mod reader;
@@ -31,6 +31,9 @@ use words::Asked;
 
 /// How long all answers of one scan may take together. An answer takes 30 us on an idle machine.
 const BUDGET: Duration = Duration::from_millis(100);
+/// A process that gives no answer in so much of it keeps its memory from being read. In one of two scans each has at
+/// least half of it, see `Turns`.
+const BLAMED: f64 = 0.4;
 /// The same for the words of the log, which come after the signals.
 const BUDGET_FOR_WORDS: Duration = Duration::from_millis(50);
 /// The same for a command, which nothing waits for.
@@ -79,10 +82,10 @@ struct State {
     left: Duration,
     /// What is left to wait for words before signals in this scan.
     moment: Duration,
-    /// Whose answer has taken longest in this scan, without what the helper waited for a processor.
-    longest: Option<(ProcessKey, Duration)>,
     turns: Turns,
     words: Vec<Asked>,
+    /// The number and the process of a request that was given up since the helper got no processor: it will answer.
+    given_up: Option<(u32, ProcessKey)>,
     /// For one packet.
     packet: Vec<u8>,
     /// Texts that were read, whose memory is kept.
@@ -106,7 +109,7 @@ impl Blocking {
     /// A turn of the loop begins, with at most one scan: its budget is whole again.
     pub(super) fn renew(&self) {
         let mut state = self.0.borrow_mut();
-        (state.left, state.moment, state.longest) = (state.budget, MOMENT, None);
+        (state.left, state.moment) = (state.budget, MOMENT);
     }
 
     /// A scan of all processes begins.
@@ -217,7 +220,7 @@ impl State {
 
     /// Kills the helper. What it was asked is not answered.
     fn replace(&mut self) {
-        self.work = None;
+        (self.work, self.given_up) = (None, None);
         if let Some(helper) = self.helper.take() {
             helper.kill();
             self.lost.push(helper);
@@ -257,6 +260,13 @@ impl State {
             self.turns.note_unread(key);
             return Err(late);
         }
+        if let Some(given_up) = self.given_up {
+            // Until it has answered that one, it answers none.
+            if let Err(Late) = self.receive(given_up) {
+                self.turns.note_unread(key);
+                return Err(late);
+            }
+        }
         let number = self.send(request, directory.as_fd());
         let number = number.map_err(|error| Failure::new(file, &error))?;
         match self.receive((number, key)) {
@@ -280,22 +290,23 @@ impl State {
             let awaited = oldest.map_or(key, |asked| asked.key);
             let reserve = self.turns.reserve(key, self.budget);
             let mut left = self.left.saturating_sub(reserve);
-            let (taken, own) = self.take(&mut left);
+            let taken = self.take(&mut left);
             let time = self.left.saturating_sub(left.saturating_add(reserve));
             self.left = self.left.saturating_sub(time);
-            if self.longest.is_none_or(|(_, longest)| own > longest) {
-                self.longest = Some((awaited, own));
-            }
-            let Some((number, errno)) = taken else {
-                // What has used up most of the time of this scan is left alone for a while, and not what came last.
-                // Where many have used it up, or the helper had no processor, none of them is to blame.
-                let is_to_blame = |(_, own): &(ProcessKey, Duration)| *own >= self.budget / 4;
-                if let Some((longest, _)) = self.longest.filter(is_to_blame) {
-                    self.turns.note_late(longest, Instant::now());
+            let (number, errno) = match taken {
+                Ok(taken) => taken,
+                Err(own) => {
+                    self.turns.note_unread(key);
+                    // Where others before it have used up the time, or the helper had no processor, it is not to blame.
+                    if own >= self.budget.mul_f64(BLAMED) {
+                        self.turns.note_late(awaited, Instant::now());
+                        self.replace();
+                    } else if self.helper.is_some() {
+                        // Another one would get no processor either, and a fork(2) takes memory.
+                        self.given_up = Some((wanted, key));
+                    }
+                    return Err(Late);
                 }
-                self.turns.note_unread(key);
-                self.replace();
-                return Err(Late);
             };
             if wanted == number {
                 self.turns.note_answer(key);
@@ -308,27 +319,41 @@ impl State {
     /// left.
     fn answer_words(&mut self, key: ProcessKey, mut left: Duration) -> Duration {
         let is_open = |asked: &Asked| asked.key == key && asked.words.is_none();
-        while self.words.iter().any(is_open) && self.take(&mut left).0.is_some() {}
+        while self.words.iter().any(is_open) && self.take(&mut left).is_ok() {}
         left
     }
 
     /// Takes the next answer, and keeps it where it is to a request for words: the number of its request, and its error
-    /// number. None where there is none in this time. And what of the time is its own.
-    fn take(&mut self, left: &mut Duration) -> (Option<(u32, i32)>, Duration) {
+    /// number. Where there is none in this time, what of it was the helper's own.
+    fn take(&mut self, left: &mut Duration) -> Result<(u32, i32), Duration> {
         let Some(helper) = &self.helper else {
-            return (None, Duration::ZERO);
+            return Err(Duration::ZERO);
         };
-        let began = Instant::now();
-        let is_there = helper::wait(helper.as_fd(), *left).unwrap_or(false);
-        let waited = began.elapsed();
-        *left = left.saturating_sub(waited);
         if self.work.is_none() {
             self.work = helper.work();
         }
-        let work = self.work.as_mut();
-        let own = work.map_or(waited, |work| work.lap(waited, is_there));
-        let answer = is_there.then(|| self.take_answer()).flatten();
-        (answer, own)
+        if let Some(work) = &mut self.work {
+            work.begin();
+        }
+        let wait = |time| helper::wait(helper.as_fd(), time).unwrap_or(false);
+        let began = Instant::now();
+        let mut is_there = wait(*left);
+        let waited = began.elapsed();
+        *left = left.saturating_sub(waited);
+        let mut own = Duration::ZERO;
+        if !is_there {
+            own = self.work.as_ref().map_or(waited, |work| work.own(waited));
+            // It may have come since then: this program may get no processor either.
+            is_there = wait(Duration::ZERO);
+        }
+        if !is_there {
+            return Err(own);
+        }
+        self.take_answer().ok_or_else(|| {
+            // It has ended.
+            self.replace();
+            Duration::ZERO
+        })
     }
 
     fn take_answer(&mut self) -> Option<(u32, i32)> {
@@ -339,6 +364,7 @@ impl State {
             self.packet.clear();
         }
         let (number, errno) = header_of(&self.packet)?;
+        self.given_up = self.given_up.filter(|(given_up, _)| *given_up != number);
         let text = self.packet.get(HEADER..).unwrap_or_default();
         let mut words = self.words.iter_mut();
         if let Some(asked) = words.find(|asked| asked.number == number) {

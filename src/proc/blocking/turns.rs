@@ -87,7 +87,7 @@ impl Turns {
         }
     }
 
-    /// This process gave no answer.
+    /// This process gave no answer, and nothing else is to blame for that.
     pub(super) fn note_late(&mut self, key: ProcessKey, now: Instant) {
         let is_new = |since| now.saturating_duration_since(since) < FORGOTTEN;
         let mut late = self.late.iter();
