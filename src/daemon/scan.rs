@@ -300,10 +300,6 @@ impl Machine {
         let few = 0..self.sampler.candidates().min(KEPT);
         let read = few.filter_map(|index| self.sampler.candidate(policy, index));
         self.snapshot.near.extend(read);
-        self.forget();
-        self.wanted.push(policy.own);
-        let _ = self.list(Extent::Few, policy, now);
-        self.wanted.clear();
         let Some((mut process, handle)) = self.sampler.hold(policy, policy.own) else {
             return;
         };
@@ -335,13 +331,19 @@ impl Machine {
             black_box(policy.is_limit_reached(&process, memory, ledger, now));
             victims.hold(key, handle);
             self.forget();
-            self.snapshot.near.push(process);
-            self.judged.push(Judged {
+            let judged = Judged {
                 decision: Decision::Terminate(breach),
                 report: Some(Report::Signal(outcome, None)),
-            });
+            };
+            LargestAtLimit::default().look_at(&process, &judged);
+            self.keep(&process, judged);
             self.add_words(victims);
         }
+        // What a scan of a few finds replaces what was kept before.
+        self.wanted.push(policy.own);
+        let _ = self.list(Extent::Few, policy, now);
+        self.wanted.clear();
+        self.tally = Tally::default();
     }
 
     /// The last scan in numbers.
