@@ -104,7 +104,7 @@ pub(crate) fn read(
     let memory = snapshot.memory;
     let mut sizes = std::mem::take(&mut snapshot.sizes);
     let mut reader = Reader::new(sampler, policy, TIME);
-    sums.sum(policy, &mut sizes, &memory, &mut reader);
+    sums.sum(policy, &mut sizes, &memory, None, &mut reader);
     let mut near = Near::of(policy, &snapshot.near, memory, now);
     let over = near.over();
     let outlooks = sums.outlooks(policy, &mut sizes, &memory, &mut reader, &mut near, over);

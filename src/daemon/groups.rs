@@ -139,8 +139,8 @@ impl Groups {
         let (policy, memory) = (context.policy, machine.snapshot.memory);
         let until = Instant::now() + self.budget;
         let mut reader = Reader::until(&machine.sampler, policy, until);
-        self.sums.note_occupied(self.occupied);
-        self.sums.sum(policy, sizes, &memory, &mut reader);
+        self.sums
+            .sum(policy, sizes, &memory, self.occupied, &mut reader);
         for index in 0..self.sums.all().len() {
             let Some(mut sum) = self.sums.all().get(index).copied() else {
                 break;

@@ -1,4 +1,4 @@
-//! What sums keep from scan to scan, and the proof that a group is over its threshold, from what is read now alone.
+//! The proof that a group is over its threshold, from what is read now alone.
 //! Pure but for what the given reader reads.
 
 use super::bounds::GroupStanding;
@@ -70,11 +70,6 @@ impl Sums {
             let has_more = own.cursor < self.links.len() || self.next < sizes.all().len();
             own.standing == GroupStanding::Open && has_more
         })
-    }
-
-    /// What all processes have resident that is not the same, in the scan that is summed up next.
-    pub fn note_occupied(&mut self, occupied: Option<Bytes>) {
-        self.occupied = occupied;
     }
 
     /// Keeps what was read for the next scan, at the end of this one.

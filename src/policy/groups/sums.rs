@@ -66,7 +66,6 @@ pub struct Sums {
     rest_swapped: Bytes,
     /// What was read of processes at earlier scans.
     pub(super) kept: Kept,
-    pub(super) occupied: Option<Bytes>,
 }
 
 /// What is to be read next.
@@ -101,15 +100,17 @@ impl Sums {
     }
 
     /// Sums up the processes of these sizes on a machine with this memory, until it can be told of each group whether
-    /// it is over its threshold, or the reader has no time left.
+    /// it is over its threshold, or the reader has no time left. What they have resident that is not the same is
+    /// `occupied`, where that is known.
     pub fn sum(
         &mut self,
         policy: &Policy,
         sizes: &mut Sizes,
         memory: &SystemMemory,
+        occupied: Option<Bytes>,
         reader: &mut dyn MemberReader,
     ) {
-        self.begin(policy, sizes, memory);
+        self.begin(policy, sizes, memory, occupied);
         let may_be_over = policy.may_groups_be_over(memory, None, Some(sizes.total()));
         self.is_incomplete = false;
         let mut is_late = false;
@@ -141,7 +142,13 @@ impl Sums {
         }
     }
 
-    fn begin(&mut self, policy: &Policy, sizes: &mut Sizes, memory: &SystemMemory) {
+    fn begin(
+        &mut self,
+        policy: &Policy,
+        sizes: &mut Sizes,
+        memory: &SystemMemory,
+        occupied: Option<Bytes>,
+    ) {
         self.all.clear();
         self.index.clear();
         self.links.clear();
@@ -159,7 +166,7 @@ impl Sums {
             .iter()
             .filter(|traits| traits.metric == Metric::Pss);
         let lowest = by_pss.map(|traits| traits.threshold).min();
-        self.kept.begin(sizes.total(), self.occupied.take(), lowest);
+        self.kept.begin(sizes.total(), occupied, lowest);
         sizes.sort();
         (self.next, self.rest, self.rest_swapped) = (0, sizes.total(), memory.swap_used());
     }

@@ -71,7 +71,7 @@ fn what_shares_less_is_read_at_once() {
     let mut world = World::of(&vec![made(1, 20_000, 9_000); 50]);
     let (policy, mut sums) = (policy(BY_USER), Sums::default());
     let scan = |world: &mut World, sums: &mut Sums, occupied| {
-        sums.note_occupied(Some(Bytes::new(occupied)));
+        world.occupied = Some(Bytes::new(occupied));
         world.sum(&policy, sums);
         sums.all()[0].standing
     };

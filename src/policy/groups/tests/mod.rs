@@ -46,6 +46,7 @@ struct World {
     pss_read: usize,
     /// After so many reads there is no time left.
     patience: Option<usize>,
+    occupied: Option<Bytes>,
 }
 
 impl World {
@@ -67,7 +68,7 @@ impl World {
 
     fn sum(&mut self, policy: &Policy, sums: &mut Sums) -> Sizes {
         let mut sizes = self.sizes();
-        sums.sum(policy, &mut sizes, &memory(), self);
+        sums.sum(policy, &mut sizes, &memory(), self.occupied, self);
         sums.keep(&sizes);
         sizes
     }
