@@ -37,7 +37,7 @@ impl Daemon<'_> {
         {
             self.escalate(&now);
             now = self.next_turn(signals, end, &now);
-            if let Some(Request::Stop(signal)) = signals.next() {
+            if let Some(Request::Stop(signal)) = self.victims.next_request(signals) {
                 self.reporter.emit(&Event::Stopping(signal));
                 break;
             }
@@ -62,7 +62,7 @@ impl Daemon<'_> {
         let mut was_short = false;
         while now.monotonic < end {
             now = self.next_turn(signals, Some(end), &now);
-            if let Some(Request::Stop(signal)) = signals.next() {
+            if let Some(Request::Stop(signal)) = self.victims.next_request(signals) {
                 self.reporter.emit(&Event::Stopping(signal));
                 break;
             }
@@ -90,7 +90,7 @@ impl Daemon<'_> {
         {
             self.escalate(&now);
             now = self.next_turn(signals, None, &now);
-            if let Some(Request::Stop(_)) = signals.next() {
+            if let Some(Request::Stop(_)) = self.victims.next_request(signals) {
                 break;
             }
         }
