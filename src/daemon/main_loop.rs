@@ -17,7 +17,6 @@ use crate::config::Loaded;
 use crate::events::{Event, GroupMemory, Reporter};
 use crate::policy::{Extent, Policy};
 use crate::proc::cgroup::is_populated;
-use crate::proc::{KernelKills, Unreadable};
 use crate::quantities::Now;
 use crate::state::daemon_lock::DaemonLock;
 use crate::sys;
@@ -45,7 +44,6 @@ pub(super) struct Daemon<'o> {
     pub(super) early: Option<EarlyScan>,
     /// None where the guard is off, and where only one scan is made.
     pub(super) guard: Option<SystemGuard>,
-    pub(super) kernel_kills: KernelKills,
     pub(super) exemptions: ExemptionReader,
     pub(super) schedules: Schedules,
     pub(super) reporter: Reporter,
@@ -56,8 +54,6 @@ pub(super) struct Daemon<'o> {
     pub(super) is_rescan_due: bool,
     /// Whether the next scan says that nothing is killed, and how many processes would be.
     pub(super) is_dry_run_new: bool,
-    /// Why a process could not be read, in the last scan.
-    pub(super) unreadable: Option<Unreadable>,
 }
 
 impl Daemon<'_> {

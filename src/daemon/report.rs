@@ -53,13 +53,11 @@ impl Lines {
 
 impl Reports<'_> {
     /// Reports a scan, and forgets what was reported of processes that are no longer near their thresholds.
-    /// `unreadable` is why a process could not be read in the scan before.
     pub(super) fn scan(
         &mut self,
         outcome: &ScanOutcome,
         machine: &mut Machine,
         exemptions: &mut ExemptionReader,
-        unreadable: &mut Option<Unreadable>,
         groups: &mut Groups,
     ) {
         self.reporter.metrics().note_scan(Scan {
@@ -81,8 +79,8 @@ impl Reports<'_> {
         if outcome.extent == Extent::All {
             let sampler = &machine.sampler;
             self.ledger.forget_unseen(now, |key| sampler.is_still(key));
-            self.unreadable(machine, unreadable);
-            exemptions.report(self.policy, sampler, self.reporter, self.now);
+            self.unreadable(machine);
+            exemptions.report(self.policy, &machine.sampler, self.reporter, self.now);
             self.ended_pids(machine);
         }
         if is_reported {
@@ -244,14 +242,14 @@ impl Reports<'_> {
 
     /// Reports processes that can't be read where the reason is new, not in each scan: hidepid makes every other user's
     /// process unreadable for ever.
-    fn unreadable(&mut self, machine: &Machine, before: &mut Option<Unreadable>) {
+    fn unreadable(&mut self, machine: &mut Machine) {
         let all = machine.snapshot.all_unreadable();
         let errno = |unreadable: &Option<Unreadable>| unreadable.map(|unreadable| unreadable.errno);
-        if let Some(first) = all.first.filter(|_| errno(&all.first) != errno(before)) {
+        let before = std::mem::replace(&mut machine.unreadable, all.first);
+        if let Some(first) = all.first.filter(|_| errno(&all.first) != errno(&before)) {
             let (count, errno) = (all.count, first.errno);
             self.reporter.emit(&Event::Unreadable { count, errno });
         }
-        *before = all.first;
     }
 
     /// A PID of `whitelist.pids` means one process; when that has ended it is reported, once.

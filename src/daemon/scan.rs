@@ -6,7 +6,7 @@ use super::judged::{Judged, LargestAtLimit, Report, ScanKind, ScanOutcome, Tally
 use super::victims::Victims;
 use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
-use crate::proc::{Error, Process, Sampler, Snapshot, Watch};
+use crate::proc::{Error, KernelKills, Process, Sampler, Snapshot, Unreadable, Watch};
 use crate::quantities::{Now, Percent, Pid, ProcessKey};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -47,6 +47,9 @@ pub(super) struct Machine {
     pub(super) tally: Tally,
     /// What was last reported of processes that are only counted.
     pub(super) more: [usize; 3],
+    /// Why a process could not be read in the last scan of all.
+    pub(super) unreadable: Option<Unreadable>,
+    pub(super) kernel_kills: KernelKills,
     /// The one process that may be signalled, and is judged; None for all.
     pub(super) only: Option<ProcessKey>,
 }
@@ -55,6 +58,7 @@ impl Machine {
     /// So many processes near their thresholds cost no heap allocation.
     pub(super) fn with_capacity(near: usize, sampler: Sampler, only: Option<ProcessKey>) -> Self {
         Self {
+            kernel_kills: KernelKills::new(sampler.root()),
             sampler,
             snapshot: Snapshot::with_capacity(near),
             few: Snapshot::default(),
@@ -64,6 +68,7 @@ impl Machine {
             judged: Vec::with_capacity(near),
             tally: Tally::default(),
             more: [0; 3],
+            unreadable: None,
             only,
         }
     }

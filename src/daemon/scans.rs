@@ -82,14 +82,7 @@ impl Daemon<'_> {
             lines: Lines::default(),
         };
         let (machine, exemptions) = (&mut self.machine, &mut self.exemptions);
-        let unreadable = &mut self.unreadable;
-        reports.scan(
-            &self.outcome,
-            machine,
-            exemptions,
-            unreadable,
-            &mut self.groups,
-        );
+        reports.scan(&self.outcome, machine, exemptions, &mut self.groups);
         Ok(())
     }
 

@@ -205,7 +205,7 @@ impl Daemon<'_> {
         if let Some(guard) = &mut self.guard {
             guard.note_scan(&self.policy, &mut self.machine, now);
         }
-        let count = self.kernel_kills.take();
+        let count = self.machine.kernel_kills.take();
         if count > 0 {
             let event = SystemEvent::KernelKills(count);
             self.reporter.emit(&Event::System(event));

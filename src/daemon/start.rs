@@ -13,7 +13,7 @@ use crate::cli::RunOptions;
 use crate::config::Loaded;
 use crate::events::{Event, Reporter};
 use crate::policy::Policy;
-use crate::proc::{KernelKills, ProcRoot, Reader, Sampler};
+use crate::proc::{ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
 use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
@@ -51,7 +51,6 @@ impl<'o> Daemon<'o> {
             status_file = status_file.of_another();
         }
         let reporter = Reporter::install(log, stderr, status, status_file, users)?;
-        let kernel_kills = KernelKills::new(sampler.root());
         let policy = Policy::new(loaded.config.clone(), own);
         let mut daemon = Self {
             options,
@@ -62,7 +61,6 @@ impl<'o> Daemon<'o> {
             groups: Groups::default(),
             early: None,
             guard: None,
-            kernel_kills,
             exemptions: ExemptionReader::new(),
             schedules: Schedules::default(),
             reporter,
@@ -70,7 +68,6 @@ impl<'o> Daemon<'o> {
             is_rescan_due: false,
             is_dry_run_new: false,
             _lock: lock,
-            unreadable: None,
         };
         daemon.enforce(loaded, false);
         if let Some(error) = unavailable {
