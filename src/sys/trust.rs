@@ -146,6 +146,26 @@ pub fn check_output(path: &Path) -> Result<(), Doubt> {
     check_system(&real, &status(&real)?)
 }
 
+/// The same for the daemon of this user: only root's could be made to write to a file of another user's choice.
+///
+/// # Errors
+/// The first doubt; where there is no such directory, the error of the system.
+pub fn check_own_output(path: &Path) -> io::Result<()> {
+    if super::effective_uid() != Uid::ROOT {
+        return Ok(());
+    }
+    check_output(path).map_err(|doubt| match doubt {
+        Doubt::Missing(_, error) => error,
+        doubt => io::Error::other(doubt.to_string()),
+    })
+}
+
+/// Whether a link at this path is the system's, as /dev/stderr is.
+pub fn is_link_of_system(path: &Path) -> bool {
+    let mut directories = ["/dev", "/proc/self/fd"].iter();
+    directories.any(|directory| path.starts_with(directory))
+}
+
 fn check_directories(program: &Path) -> Result<(), Doubt> {
     for directory in program.ancestors().skip(1) {
         let status = status(directory)?;

@@ -32,11 +32,7 @@ pub(super) fn notes(config: &Config, unit: &Result<Unit, Unknown>) -> Vec<String
 /// Why the daemon of root does not write to this file; None where it does.
 fn untrusted(file: &Path) -> Option<String> {
     let shown = Escaped(file.as_os_str().as_bytes());
-    if file.is_symlink()
-        && !["/dev", "/proc/self/fd"]
-            .iter()
-            .any(|start| file.starts_with(start))
-    {
+    if file.is_symlink() && !trust::is_link_of_system(file) {
         return Some(format!(
             "root's daemon does not write to {shown}: it is a symbolic link, name the file that it leads to"
         ));
