@@ -35,14 +35,14 @@ pub(crate) fn file_of(origin: &str) -> &str {
 
 /// The line of a threshold: that of the rule or, where it has none of its own, of the schedule in force, or of
 /// `[thresholds]`. None where no line sets it.
-pub(crate) fn of_limit(
-    limit: &Threshold,
+pub(crate) fn of_threshold(
+    threshold: &Threshold,
     rule: Option<&Rule>,
     schedule: Option<&Schedule>,
     written: &Written,
 ) -> Option<ConfigLine> {
-    if limit.is_of_system() {
-        return of_key("system", limit.key(), written);
+    if threshold.is_of_system() {
+        return of_key("system", threshold.key(), written);
     }
     if let Some(rule) = rule.filter(|rule| rule.thresholds.is_some()) {
         return Some(of_rule(rule));
@@ -53,7 +53,7 @@ pub(crate) fn of_limit(
             text: format!("[[schedule]] {schedule}"),
         });
     }
-    of_key("thresholds", limit.key(), written)
+    of_key("thresholds", threshold.key(), written)
 }
 
 /// The line of one key; None where there is no such key.
@@ -82,7 +82,7 @@ pub(crate) fn of_group(group: &Group) -> ConfigLine {
 }
 
 /// The line of what protects a process; None where no line of a configuration does.
-pub(crate) fn of_exemption(
+pub(crate) fn of_protection(
     protection: &Protection,
     config: &Config,
     written: &Written,

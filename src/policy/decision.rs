@@ -127,13 +127,7 @@ impl Policy {
         let memory = process.memory().ok()?;
         let is_over =
             |threshold: Bytes| memory > share.map_or(threshold, |share| share.of(threshold));
-        let percent = thresholds
-            .percent()
-            .map(|percent| (Threshold::Percent(percent), percent.of(total)));
-        let amount = thresholds
-            .amount()
-            .map(|amount| (Threshold::Amount(amount), amount));
-        let mut both = percent.into_iter().chain(amount);
+        let mut both = Threshold::both(thresholds, total);
         let (threshold, threshold_bytes) = both.find(|(_, bytes)| is_over(*bytes))?;
         Some(Breach {
             rss: process.rss,

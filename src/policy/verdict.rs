@@ -2,6 +2,7 @@
 
 use super::protections::Protection;
 use super::restart_loop::RestartLoop;
+use crate::config::Thresholds;
 use crate::escape::Escaped;
 use crate::quantities::{Bytes, Metric, Percent};
 use std::fmt;
@@ -158,6 +159,15 @@ pub enum Threshold {
 }
 
 impl Threshold {
+    /// The two of a process or a group that are on, each with what it is in bytes on a machine with so much memory.
+    pub fn both(thresholds: Thresholds, total: Bytes) -> impl Iterator<Item = (Self, Bytes)> {
+        let percent = thresholds.percent().zip(thresholds.percent_of(total));
+        let percent = percent.map(|(percent, bytes)| (Self::Percent(percent), bytes));
+        let amount = thresholds.amount();
+        let amount = amount.map(|bytes| (Self::Amount(bytes), bytes));
+        percent.into_iter().chain(amount)
+    }
+
     /// Its key in the configuration.
     pub const fn key(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use crate::config::Thresholds;
 use crate::escape::OneLine;
 use crate::events::Own;
 use crate::policy::{Protection, Threshold, Verdict};
-use crate::quantities::{Bytes, Span};
+use crate::quantities::Span;
 use std::fmt::Display;
 use std::num::NonZeroU32;
 
@@ -38,7 +38,7 @@ impl Conclusion {
                 let over = format!("it is over {breach}{}", Own(process, &breach));
                 let rule = policy.rule(process).map(|(_, rule)| rule);
                 let line =
-                    config_line::of_limit(&breach.threshold, rule, evidence.schedule, written);
+                    config_line::of_threshold(&breach.threshold, rule, evidence.schedule, written);
                 let own = |table, key| config_line::of_key(table, key, written);
                 let (sentence, line) = match (&evidence.permission, delay::of(evidence, &breach)) {
                     _ if config.dry_run => (
@@ -93,16 +93,18 @@ impl Conclusion {
                     }
                     _ => format!("it is protected, although it is over a threshold: {shown}"),
                 };
-                let line = config_line::of_exemption(&protection, config, written);
+                let line = config_line::of_protection(&protection, config, written);
                 ("protected", sentence, line)
             }
             Verdict::Within => {
                 let thresholds = policy.criteria(process).thresholds;
                 let sentence = within(thresholds, protection.map(|own| policy.shown(own)));
                 let rule = policy.rule(process).map(|(_, rule)| rule);
-                let lowest = nearest_limit(thresholds, memory.total);
-                let line = lowest.and_then(|limit| {
-                    config_line::of_limit(&limit, rule, evidence.schedule, written)
+                // The one that it would cross first.
+                let both = Threshold::both(thresholds, memory.total);
+                let line = both.min_by_key(|(_, bytes)| *bytes);
+                let line = line.and_then(|(threshold, _)| {
+                    config_line::of_threshold(&threshold, rule, evidence.schedule, written)
                 });
                 ("within", sentence, line)
             }
@@ -197,20 +199,4 @@ fn not_judged(evidence: &Evidence<'_>) -> Option<Conclusion> {
         sentence,
         line: None,
     })
-}
-
-/// The threshold that the process would cross first.
-fn nearest_limit(thresholds: Thresholds, total: Bytes) -> Option<Threshold> {
-    let percent = thresholds
-        .percent()
-        .zip(thresholds.percent_of(total))
-        .map(|(percent, bytes)| (bytes, Threshold::Percent(percent)));
-    let amount = thresholds
-        .amount()
-        .map(|bytes| (bytes, Threshold::Amount(bytes)));
-    [percent, amount]
-        .into_iter()
-        .flatten()
-        .min_by_key(|(bytes, _)| *bytes)
-        .map(|(_, limit)| limit)
 }

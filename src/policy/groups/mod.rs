@@ -54,13 +54,7 @@ impl Policy {
         memory: Bytes,
         total: Bytes,
     ) -> Option<(Threshold, Bytes)> {
-        let thresholds = group.thresholds;
-        let percent = thresholds.percent().zip(thresholds.percent_of(total));
-        let percent = percent.map(|(percent, bytes)| (Threshold::Percent(percent), bytes));
-        let amount = thresholds.amount();
-        let amount = amount.map(|bytes| (Threshold::Amount(bytes), bytes));
-        let mut both = percent.into_iter().chain(amount);
-        both.find(|(_, bytes)| memory > *bytes)
+        Threshold::both(group.thresholds, total).find(|(_, bytes)| memory > *bytes)
     }
 
     /// Why a member with so much memory by the group's metric, where that is known, is killed; None where the group is
