@@ -39,10 +39,7 @@ pub(super) fn read<'a>(
     let mut status = Status::default();
     procfile::each_line(directory, c"status", |line| status.take(line))?;
     let uid = status.uid.ok_or(Failure::unexpected("status"))?;
-    let text = procfile::read(directory, c"oom_score_adj", &mut buffer)?;
-    let oom_score_adj = parse::integer(text)
-        .and_then(|value| i16::try_from(value).ok())
-        .ok_or(Failure::unexpected("oom_score_adj"))?;
+    let oom_score_adj = oom_score_adj(directory, &mut buffer)?;
     let is_package_manager = !is_kernel_thread
         && package_manager::is_of_root(
             context.root,
@@ -65,6 +62,17 @@ pub(super) fn read<'a>(
         is_package_manager,
     };
     Ok((facts, status, arguments))
+}
+
+/// The OOM killer's adjustment of a process.
+pub(super) fn oom_score_adj(
+    directory: &ProcessDirectory,
+    buffer: &mut [u8],
+) -> Result<i16, Failure> {
+    let text = procfile::read(directory, c"oom_score_adj", buffer)?;
+    parse::integer(text)
+        .and_then(|value| i16::try_from(value).ok())
+        .ok_or(Failure::unexpected("oom_score_adj"))
 }
 
 /// The names of a process.

@@ -12,7 +12,7 @@ use super::procfile::{self, BUFFER, Failure};
 use super::questions::{Questions, RuleInput};
 use super::scan::Sampler;
 use super::unit::Unit;
-use super::{ProcRoot, executable, memory, rule_inputs};
+use super::{ProcRoot, executable, facts_reader, memory, rule_inputs};
 use crate::quantities::{Bytes, Digest, Pid};
 use crate::sys::process::{ProcessDirectory, ProcessHandle};
 use std::os::fd::AsFd;
@@ -107,10 +107,7 @@ fn try_read(
     let (name, is_name_cut) = (Name::new(stat.comm), stat.comm.len() >= FULL_COMM);
     let (state, start_time, session) = (State(stat.state), stat.start_time, stat.session);
     let is_kernel_thread = stat.is_kernel_thread;
-    let text = procfile::read(directory, c"oom_score_adj", &mut buffer)?;
-    let oom_score_adj = parse::integer(text)
-        .and_then(|value| i16::try_from(value).ok())
-        .ok_or(Failure::unexpected("oom_score_adj"))?;
+    let oom_score_adj = facts_reader::oom_score_adj(directory, &mut buffer)?;
     let mut status = Status::default();
     let mut shared = None;
     procfile::each_line(directory, c"status", |line| {

@@ -1,28 +1,14 @@
 //! The machine as a whole: its memory, and whether /proc shows all processes. Touches meminfo below the proc root and
 //! the mounts of this process.
 
+use super::parse::{self, SystemMemory};
 use super::procfile::BUFFER;
-use super::{Error, ProcRoot, parse};
+use super::{Error, ProcRoot};
 use crate::quantities::{Bytes, Percent};
 use crate::sys::fs;
 use procfs::FromRead;
 use procfs::process::MountInfos;
 use std::os::fd::AsFd;
-
-/// /proc/meminfo at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SystemMemory {
-    /// MemTotal.
-    pub total: Bytes,
-    /// MemAvailable; None before Linux 3.14, which does not say.
-    pub available: Option<Bytes>,
-    /// SwapTotal.
-    pub swap_total: Bytes,
-    /// SwapFree.
-    pub swap_free: Bytes,
-    /// Reserved huge pages of the default size that are in use.
-    pub huge_used: Bytes,
-}
 
 impl SystemMemory {
     /// Reads it, without heap allocation unless it fails.
@@ -33,25 +19,12 @@ impl SystemMemory {
                 path: root.path_of("meminfo"),
                 source,
             })?;
-        let parse::Meminfo {
-            total,
-            available,
-            swap_total,
-            swap_free,
-            huge_used,
-        } = Some(text)
+        Some(text)
             .filter(|text| text.len() < BUFFER)
             .and_then(parse::meminfo)
             .ok_or_else(|| Error::Format {
                 path: root.path_of("meminfo"),
-            })?;
-        Ok(Self {
-            total,
-            available,
-            swap_total,
-            swap_free,
-            huge_used,
-        })
+            })
     }
 
     /// What all processes together have at most by PSS, in RAM and in swap. None while reserved huge pages are in use,

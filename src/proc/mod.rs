@@ -49,9 +49,8 @@ pub use facts::{Facts, State};
 pub use glance::Glance;
 pub use largest::Largest;
 pub use member::{Member, MemberFiles, Wanted};
-pub use meminfo::SystemMemory;
 pub use name::Name;
-pub use parse::Levels;
+pub use parse::{Levels, SystemMemory};
 pub use process::{Details, Process};
 pub use process_details::ProcessDetails;
 pub use procfile::Unreadable;
@@ -67,5 +66,5 @@ pub use watch::{Ceiling, Watch, WatchedNow};
 
 pub mod parsers {
     //! The parsers of single files, for property tests and fuzzing: bytes in, values out.
-    pub use super::parse::{Meminfo, Stat, Status, levels, meminfo, stat, statm, status};
+    pub use super::parse::{Stat, Status, levels, meminfo, stat, statm, status};
 }

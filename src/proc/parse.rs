@@ -109,12 +109,12 @@ pub(super) fn amount(text: &[u8], name: &[u8]) -> Option<Bytes> {
     number(words(value).next()?).map(Bytes::from_kib)
 }
 
-/// What this program needs of /proc/meminfo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meminfo {
+/// /proc/meminfo at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SystemMemory {
     /// MemTotal.
     pub total: Bytes,
-    /// MemAvailable; missing before Linux 3.14.
+    /// MemAvailable; None before Linux 3.14, which does not say.
     pub available: Option<Bytes>,
     /// SwapTotal; zero where the kernel has no swap.
     pub swap_total: Bytes,
@@ -125,14 +125,14 @@ pub struct Meminfo {
 }
 
 /// /proc/meminfo.
-pub fn meminfo(text: &[u8]) -> Option<Meminfo> {
+pub fn meminfo(text: &[u8]) -> Option<SystemMemory> {
     let total = amount(text, b"MemTotal").filter(|&total| total > Bytes::ZERO)?;
     let swap_total = amount(text, b"SwapTotal").unwrap_or(Bytes::ZERO);
     // These are numbers of pages, the size of which is in kB.
     let pages = |name| amount(text, name).map_or(0, |pages| pages.get() / 1024);
     let used = pages(b"HugePages_Total").saturating_sub(pages(b"HugePages_Free"));
     let page = amount(text, b"Hugepagesize").unwrap_or(Bytes::ZERO);
-    Some(Meminfo {
+    Some(SystemMemory {
         huge_used: Bytes::new(page.get().saturating_mul(used)),
         total,
         available: amount(text, b"MemAvailable"),
@@ -322,7 +322,7 @@ mod tests {
             b"MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 2 kB\n\
               HugePages_Total: 5\nHugePages_Free: 2\nHugepagesize: 2048 kB\n",
         );
-        let expected = Meminfo {
+        let expected = SystemMemory {
             total: Bytes::new(2 << 20),
             available: Some(Bytes::new(1 << 20)),
             swap_total: Bytes::from_kib(9),

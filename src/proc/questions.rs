@@ -2,8 +2,8 @@
 //! with. Pure; knows nothing of how a rule is written.
 
 use super::facts::Facts;
-use super::meminfo::SystemMemory;
 use super::name::Name;
+use super::parse::SystemMemory;
 use super::procfile::Unreadable;
 use crate::quantities::{Bytes, Metric};
 

@@ -3,8 +3,8 @@
 
 use super::blocking::{Blocking, Reader};
 use super::context::Context;
-use super::meminfo::{self, SystemMemory};
-use super::parse::Status;
+use super::meminfo;
+use super::parse::{Status, SystemMemory};
 use super::process::{self, Process};
 use super::process_details::ProcessDetails;
 use super::procfile::{self, Unreadable};

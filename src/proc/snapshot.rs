@@ -1,7 +1,7 @@
 //! What one scan of all processes found. Pure.
 
 use super::largest::Largest;
-use super::meminfo::SystemMemory;
+use super::parse::SystemMemory;
 use super::process::Process;
 use super::procfile::Unreadable;
 use super::sizes::Sizes;
