@@ -1,5 +1,6 @@
 //! Why the program fails, and with which exit status.
 
+use crate::escape::quoted_path;
 use crate::quantities::Pid;
 use crate::{cli, config, proc, systemd};
 use std::fmt;
@@ -104,23 +105,17 @@ impl fmt::Display for Error {
             Self::Proc(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
             Self::Process(pid, reason) => write!(f, "process {pid} {reason}"),
-            Self::File(path, error) => {
-                write!(f, "can't read {:?}: {error}", path.to_string_lossy())
-            }
+            Self::File(path, error) => write!(f, "can't read {}: {error}", quoted_path(path)),
             Self::RootReads(path, command) => write!(
                 f,
-                "only root may read {:?}: sudo memory-monitor {command} ...",
-                path.to_string_lossy()
+                "only root may read {}: sudo memory-monitor {command} ...",
+                quoted_path(path)
             ),
-            Self::Write(path, error) => {
-                write!(f, "can't write {:?}: {error}", path.to_string_lossy())
-            }
+            Self::Write(path, error) => write!(f, "can't write {}: {error}", quoted_path(path)),
             Self::Listen(path, error) => {
-                write!(f, "can't listen on {:?}: {error}", path.to_string_lossy())
+                write!(f, "can't listen on {}: {error}", quoted_path(path))
             }
-            Self::Start(path, error) => {
-                write!(f, "can't start {:?}: {error}", path.to_string_lossy())
-            }
+            Self::Start(path, error) => write!(f, "can't start {}: {error}", quoted_path(path)),
             Self::AlreadyRunning(which) => write!(
                 f,
                 "a memory-monitor runs already ({which}): stop it first, or run with --dry-run, with --once, or with \

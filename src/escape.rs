@@ -2,6 +2,7 @@
 //! escape sequence to a terminal. Pure.
 
 use std::fmt::{self, Write};
+use std::path::Path;
 use std::str;
 
 /// A name of any bytes: plain as it is, anything else in double quotes with `\xNN` for the bytes that
@@ -128,6 +129,11 @@ impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_one_line(f, self.0)
     }
+}
+
+/// A path in quotes: what could write to a terminal or forge a line is escaped.
+pub fn quoted_path(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
 }
 
 /// JSON with each character that misleads as `\uNNNN`, which means the same: it may be printed on a terminal. Its lines

@@ -6,6 +6,7 @@ use super::keys::{GROUP, RULE, SCHEDULE, TABLES};
 use super::rule::Rule;
 use super::schedule::{DAYS, Schedule};
 use super::slot::{Key, Slot};
+use crate::escape::quoted_path;
 use std::fmt::{self, Write};
 
 /// One difference. Displayed as `KEY: OLD -> NEW`, `KEY: ENTRY added` and the like.
@@ -47,9 +48,7 @@ impl Config {
         let (mut values, mut lists) = (Vec::new(), Vec::new());
         let files = |config: &Self| {
             let files = config.drop_ins.iter();
-            files
-                .map(|file| format!("{:?}", file.to_string_lossy()))
-                .collect()
+            files.map(|file| quoted_path(file)).collect()
         };
         lists.extend(differences("drop-in", &files(&old), &files(&new)));
         for key in TABLES.iter().flat_map(|table| table.keys) {

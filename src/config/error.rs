@@ -1,5 +1,6 @@
 //! Why a configuration was rejected: every cause with its file, line and column. No I/O.
 
+use crate::escape::quoted_path;
 use crate::paths;
 use std::fmt;
 use std::io;
@@ -88,18 +89,20 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { file, error } => write!(f, "can't read {}: {error}", quoted(file)),
+            Self::Unreadable { file, error } => {
+                write!(f, "can't read {}: {error}", quoted_path(file))
+            }
             Self::Lost(file, what) => {
                 write!(
                     f,
                     "{} {what}, and only a restart takes that for the built-in defaults",
-                    quoted(file)
+                    quoted_path(file)
                 )
             }
             Self::EmptiedDropIn(file) => write!(
                 f,
                 "{} is empty now: remove the file to end what it set, and reload",
-                quoted(file)
+                quoted_path(file)
             ),
             Self::Invalid { location, message } => {
                 write_location(f, location.as_ref())?;
@@ -115,7 +118,7 @@ impl Location {
         if *self.file == *Path::new(paths::STDIN) {
             return "standard input".to_owned();
         }
-        let quoted = quoted(&self.file);
+        let quoted = quoted_path(&self.file);
         match quoted.strip_prefix('"').and_then(|p| p.strip_suffix('"')) {
             Some(plain) if !plain.contains('\\') => plain.to_owned(),
             _ => quoted,
@@ -127,11 +130,6 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.shown_file(), self.line, self.column)
     }
-}
-
-/// A path in quotes: what could write to a terminal or forge a line is escaped.
-pub(super) fn quoted(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
 }
 
 pub(super) fn write_location(

@@ -4,8 +4,9 @@ use super::pattern::NamePattern;
 use super::typed;
 use super::value::{self, found};
 use super::whitelist::User;
+use crate::escape::quoted_path;
 use crate::quantities::Pid;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use toml::de::DeValue;
 
 /// Where a value is stored: by this, a `T` is both written and read.
@@ -93,7 +94,10 @@ impl<T> Items<T> {
                 users.collect()
             }
             Self::Addresses(at) => at(owner).clone(),
-            Self::Programs(at) => at(owner).iter().map(|program| path(program)).collect(),
+            Self::Programs(at) => at(owner)
+                .iter()
+                .map(|program| quoted_path(program))
+                .collect(),
             Self::Days(_) => Vec::new(),
         }
     }
@@ -101,10 +105,6 @@ impl<T> Items<T> {
 
 pub(super) fn text(pattern: &NamePattern) -> String {
     format!("{:?}", pattern.text())
-}
-
-pub(super) fn path(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
 }
 
 /// The fix where a number or a boolean is in quotes.

@@ -3,12 +3,13 @@
 
 use super::configuration::LogFormat;
 use super::group::{GroupAction, GroupBy, GroupKill};
-use super::items::{In, Items, path, text, without_quotes};
+use super::items::{In, Items, text, without_quotes};
 use super::pattern::NamePattern;
 use super::rule::{Action, UserMatcher};
 use super::system::{SystemAction, WhenShort};
 use super::typed;
 use super::value::{self, Choice, found, words};
+use crate::escape::quoted_path;
 use crate::nearest::nearest;
 use crate::quantities::{Bytes, Metric, Percent};
 use log::LevelFilter;
@@ -276,7 +277,7 @@ impl<T> Slot<T> {
             Self::Percent(_, at) => at(owner).map(|share| share.get().to_string()),
             Self::Gb(at) => at(owner).map(|amount| amount.to_string()),
             Self::Count(at) => at(owner).map(|count| count.to_string()),
-            Self::File(at) => at(owner).as_deref().map(path),
+            Self::File(at) => at(owner).as_deref().map(quoted_path),
             Self::Level(at) => word(*at(owner)),
             Self::Format(at) => word(*at(owner)),
             Self::Metric(at) => at.get(owner).copied().and_then(word),

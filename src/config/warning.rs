@@ -1,7 +1,8 @@
 //! What is doubtful about a configuration that was accepted, with file, line and column. No I/O.
 
-use super::error::{Location, quoted, write_location};
+use super::error::{Location, write_location};
 use super::suspect::{Compared, Suspicion, Within};
+use crate::escape::quoted_path;
 use crate::quantities::Bytes;
 use std::fmt;
 use std::io;
@@ -188,28 +189,28 @@ impl fmt::Display for Warning {
             WarningKind::EmptyFile(file) => write!(
                 f,
                 "{} is empty: the built-in defaults are in force",
-                quoted(file)
+                quoted_path(file)
             ),
             WarningKind::EmptyDropIn(file) => {
-                write!(f, "{} is empty and has no effect", quoted(file))
+                write!(f, "{} is empty and has no effect", quoted_path(file))
             }
             WarningKind::IgnoredFile(file) => write!(
                 f,
                 "{} is not read: the name of a drop-in must end in .toml",
-                quoted(file)
+                quoted_path(file)
             ),
             WarningKind::IsDirectory(key, path) => write!(
                 f,
                 "{key} is {}, which is a directory: nothing is written there, name a file in it",
-                quoted(path)
+                quoted_path(path)
             ),
             WarningKind::NoDirectory(key, path) => {
-                let directory = quoted(path.parent().unwrap_or(path));
+                let directory = quoted_path(path.parent().unwrap_or(path));
                 write!(
                     f,
                     "{key} is {}, whose directory does not exist: nothing is written until \
                      mkdir -p {directory}",
-                    quoted(path)
+                    quoted_path(path)
                 )
             }
             WarningKind::NamesGone(names) => {

@@ -1,6 +1,7 @@
 //! How the configuration on disk differs from the one in force. Reads the files of a configuration.
 
 use crate::config::{Cause, Config, Error, LoadedFile};
+use crate::escape::quoted_path;
 use crate::state::status::DaemonStatus;
 use std::io;
 use std::path::Path;
@@ -58,7 +59,7 @@ pub(super) fn of_daemon(status: &DaemonStatus) -> Vec<String> {
 
 /// The same for another configuration, which a reload does not read.
 pub(super) fn of_another(status: &DaemonStatus, file: &Path) -> Vec<String> {
-    let shown = quoted(file);
+    let shown = quoted_path(file);
     let loaded = match Config::load(Some(file)) {
         Ok(loaded) => loaded.files,
         Err(error) => {
@@ -108,11 +109,11 @@ fn changes(in_force: &[LoadedFile], on_disk: &[LoadedFile]) -> Vec<String> {
             Some(_) => "has changed",
             None => "was removed",
         };
-        Some(format!("  {} {what}", quoted(path)))
+        Some(format!("  {} {what}", quoted_path(path)))
     });
     let added = on_disk.iter().filter_map(|file| {
         let is_new = find(in_force, &file.path).is_none();
-        is_new.then(|| format!("  {} is new", quoted(&file.path)))
+        is_new.then(|| format!("  {} is new", quoted_path(&file.path)))
     });
     let mut lines: Vec<_> = removed.chain(added).collect();
     if !lines.is_empty() {
@@ -120,8 +121,4 @@ fn changes(in_force: &[LoadedFile], on_disk: &[LoadedFile]) -> Vec<String> {
         lines.insert(0, heading.to_owned());
     }
     lines
-}
-
-fn quoted(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
 }
