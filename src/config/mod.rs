@@ -1,5 +1,6 @@
 //! Configuration text -> [`Config`], valid by construction. May read the files of a configuration, ask whether there is
-//! a directory for those that it names, and ask the user database; touches neither /proc nor signals nor the log.
+//! a directory for those that it names and where the paths of executables lead, and ask the user database; touches
+//! neither /proc nor signals nor the log.
 //!
 //! A configuration is made of layers: the built-in defaults, the file, then its drop-ins (`load`, `files`). Each is
 //! parsed as far as it can be (`document`, `hints`) and read key by key (`layer`) by the table of keys (`keys`), so
@@ -52,7 +53,7 @@ pub use rule::{Action, Matcher, Rule, UserMatcher};
 pub use schedule::Schedule;
 pub use suspect::perhaps_meant;
 pub use system::{System, SystemAction, WhenShort};
-pub use this_machine::idle_thresholds;
+pub use this_machine::{built_in, idle_thresholds};
 pub use thresholds::Thresholds;
 pub use users::{UserList, UserLookup};
 pub use warning::Warning;

@@ -11,7 +11,7 @@ use crate::quantities::{Bytes, Metric};
 use std::path::{Path, PathBuf};
 
 /// The configuration without any file.
-fn built_in() -> Option<Config> {
+pub fn built_in() -> Option<Config> {
     let origin = Origin::BuiltIn(PathBuf::new());
     Config::parse(b"", origin, &|_| Ok(None))
         .ok()

@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Bytes a second by which the fastest process can grow. Measured on two cores of a cloud machine:
 /// 1.1 GiB/s a core with pages of 4 KiB, 2.1 GiB/s with huge pages. This is six cores at the first
 /// rate, three at the second; earlyoom assumes the same.
-const FASTEST: u64 = 6 << 30;
+pub(super) const FASTEST: u64 = 6 << 30;
 
 /// The same of one thread, which is all that most programs use to take memory.
 const USUAL: u64 = 2 << 30;

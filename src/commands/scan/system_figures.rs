@@ -2,14 +2,10 @@
 //! lower ones where it did without harm.
 
 use super::peaks::Machine;
+use crate::config;
 use crate::quantities::{Bytes, Percent};
 use serde::Serialize;
 use std::fmt::Write;
-
-/// The shipped values.
-const PERCENT: f64 = 4.0;
-const GB: f64 = 1.0;
-const STALL: f64 = 4.0;
 
 /// The guard warns when so many times the threshold is left.
 const WARNS_AT: f64 = 2.5;
@@ -58,6 +54,8 @@ pub(super) struct SystemFigures {
     stall_seconds: f64,
     would_have: WouldHave,
     #[serde(skip)]
+    is_shipped: bool,
+    #[serde(skip)]
     total: Bytes,
 }
 
@@ -65,19 +63,21 @@ impl SystemFigures {
     /// None where the kernel does not say what is available.
     pub(super) fn new(machine: &Machine) -> Option<Self> {
         let (least, total) = (machine.least_left?, machine.total);
-        let shipped = Percent::new(PERCENT)?.of(total).min(Bytes::from_gb(GB)?);
+        let shipped = config::built_in()?.system;
+        let (shipped_percent, amount) = (shipped.available_percent, shipped.available?);
         let quiet = least.part(1.0 / WARNS_AT);
-        let percent = if quiet >= shipped {
-            PERCENT
+        let percent = if quiet >= shipped_percent.of(total).min(amount) {
+            shipped_percent.get()
         } else {
             let share = Percent::share(quiet, total).get();
-            ((share * 10.0).floor() / 10.0).clamp(LEAST_PERCENT, PERCENT)
+            ((share * 10.0).floor() / 10.0).clamp(LEAST_PERCENT, shipped_percent.get())
         };
         let longest = machine.longest_stall.map(|stall| stall.as_secs_f64());
         // Half of what was seen as reserve, in halves of a second.
         let stall = (longest.unwrap_or(0.0) * 3.0).ceil() / 2.0;
-        let stall = stall.clamp(STALL, LONGEST_STALL);
-        let floor = Percent::new(percent)?.of(total).min(Bytes::from_gb(GB)?);
+        let shipped_stall = shipped.stall.as_secs_f64();
+        let stall = stall.clamp(shipped_stall, LONGEST_STALL);
+        let floor = Percent::new(percent)?.of(total).min(amount);
         // A stall without a shortage is a disk that is slow to read files.
         let longest_counted = longest.filter(|_| least < total.part(0.25)).unwrap_or(0.0);
         let would_have = if least < floor || longest_counted >= stall {
@@ -91,9 +91,10 @@ impl SystemFigures {
             least_left_bytes: least,
             longest_stall_seconds: longest,
             available_percent_threshold: percent,
-            available_gb_threshold: GB,
+            available_gb_threshold: amount.gb(),
             stall_seconds: stall,
             would_have,
+            is_shipped: percent >= shipped_percent.get() && stall <= shipped_stall,
             total,
         })
     }
@@ -111,8 +112,7 @@ impl SystemFigures {
                 ", and all work waited for memory for {stall:.1} s of 10 at most"
             )?;
         }
-        let is_shipped = self.available_percent_threshold >= PERCENT && self.stall_seconds <= STALL;
-        let why = self.would_have.heading(is_shipped);
+        let why = self.would_have.heading(self.is_shipped);
         writeln!(
             out,
             ".\n{why}:\n\n[system]\naction = \"kill\"\navailable_percent_threshold = {:.1}\n\

@@ -5,6 +5,7 @@ use super::level::{Choosing, Level, Phase, Progress, Reading, Step, floor_thresh
 use super::speed::Speed;
 use super::stall::Stall;
 use crate::config::{System, SystemAction};
+use crate::policy::early_scan::FASTEST;
 use crate::policy::verdict::Threshold;
 use crate::quantities::{Bytes, Now};
 use std::time::{Duration, Instant};
@@ -33,9 +34,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where there was no candidate, all processes are read again after this time.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Bytes a second by which the fastest process can grow; see `early_scan`.
-const FASTEST: u64 = 6 << 30;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
