@@ -195,7 +195,7 @@ const fn key<T>(
     }
 }
 
-/// A row as the pages and the tests need it.
+/// A row as the messages about unknown keys, the pages and the tests need it.
 #[derive(Debug)]
 pub struct KeyRow {
     /// The name of its table, `[rule]` for `[[rule]]`.

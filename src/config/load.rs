@@ -260,9 +260,7 @@ impl Texts {
             files,
         })
     }
-}
 
-impl Texts {
     /// What is doubtful about the files as a whole.
     fn about_files(&self) -> Vec<Warning> {
         let mut kinds = Vec::new();

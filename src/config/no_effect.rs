@@ -1,5 +1,5 @@
 //! Entries of a configuration that have no effect, or not the one that was meant: `check` and the daemon report the
-//! same ones, with the fix. Pure: what files are is handed in.
+//! same ones, with the fix. Pure.
 
 use super::configuration::Config;
 use super::group::{Group, GroupAction};

@@ -16,7 +16,7 @@ pub type UserList<'a> = &'a dyn Fn(&mut dyn FnMut(&CStr) -> bool) -> io::Result<
 /// Finds the uid of a user's name; None where no source of the user database knows it.
 pub type UserLookup<'a> = &'a dyn Fn(&str) -> io::Result<Option<Uid>>;
 
-/// Looks up the users of the whitelist and of the rules; returns what is doubtful about them.
+/// Looks up the users of the whitelist, the rules and the groups; returns what is doubtful about them.
 pub(super) fn resolve(
     config: &mut Config,
     written: &Written,
@@ -156,7 +156,8 @@ pub(super) fn keep(config: &mut Config, warnings: &mut [Warning], before: &Confi
     }
 }
 
-/// The uids that this text, of the whitelist or of a rule, has in a loaded configuration; empty where it has none.
+/// The uids that this text, of the whitelist, a rule or a group, has in a loaded configuration; empty where there are
+/// none.
 fn known<'c>(config: &'c Config, text: &str) -> &'c [Uid] {
     let listed = config.whitelist.users.iter();
     let listed = listed.filter(|user| user.text == text);

@@ -1,6 +1,5 @@
 //! Early scan: a tick between two scans that costs a few system calls, and brings a scan forward exactly when some
-//! process could have crossed its threshold. Touches /proc/meminfo, the statm of a few processes, and
-//! PSI.
+//! process could have crossed its threshold. Touches /proc/meminfo, the statm of a few processes, and PSI.
 
 use super::scan::Machine;
 use crate::config::Config;

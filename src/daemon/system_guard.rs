@@ -100,8 +100,7 @@ impl SystemGuard {
         self.shortage.level()
     }
 
-    /// Reads the machine, and what is due then; None where the kernel does not say what is available. The levels of
-    /// meminfo are for early scans, which need them as well.
+    /// Reads the machine; what was read, which early scans need as well, and what is due then.
     pub(super) fn tick(
         &mut self,
         config: &Config,

@@ -94,7 +94,7 @@ pub enum Event<'e> {
     Escalating(&'e Victim),
     /// A victim is protected by now, for this reason, and is not sent SIGKILL.
     KillCancelled(&'e Victim, &'e str),
-    /// The same of a process that is killed for this group.
+    /// One of these events of a process that is killed for this group.
     InGroup(GroupMemory<'e>, &'e Event<'e>),
     /// A victim is there so long after SIGTERM and after SIGKILL.
     Survives(&'e Victim, Duration),

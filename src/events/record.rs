@@ -38,7 +38,7 @@ pub struct Record {
     /// The threshold that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold_bytes: Option<u64>,
-    /// `ram_percent_threshold` or `ram_gb_threshold`.
+    /// The key of the threshold in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold_key: Option<String>,
     /// The number of the rule that the threshold is from, from 1; None for the general thresholds.

@@ -2,7 +2,7 @@
 //! directory and, by stat(2), the files that its links and its arguments name. No heap allocation.
 //!
 //! The kernel names the executable. A directory is asked about only after all directories above it were found to
-//! be root's, so that a user can't lead the question into a file system of his own, which may never answer.
+//! be root's, so that a user can't lead the question into a file system of their own, which may never answer.
 
 use super::ProcRoot;
 use super::blocking::Arguments;

@@ -1,7 +1,6 @@
 //! What says whether the machine as a whole is short of memory, through files that stay open: /proc/meminfo (10 us a
-//! read), /proc/pressure/memory (3 us), /proc/swaps (1 us), the figures of ZFS and of zram; and how
-//! often the kernel has killed, by /proc/vmstat. Touches these files; no heap
-//! allocation once each swap was seen.
+//! read), /proc/pressure/memory (3 us), /proc/swaps (1 us), the figures of ZFS and of zram; and how often the kernel
+//! has killed, by /proc/vmstat. Touches these files; no heap allocation once each swap was seen.
 
 use super::parse::{self, Levels};
 use super::{Error, ProcRoot, system_parse};

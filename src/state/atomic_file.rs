@@ -1,5 +1,5 @@
-//! Files that are replaced as a whole, and the directories that the daemon keeps its files in. What can't be written is
-//! reported once and never stops anything.
+//! Files that are replaced as a whole, who may have written one that is read, and the directories that the daemon keeps
+//! its files in. What can't be written is reported once and never stops anything.
 
 use crate::escape::Escaped;
 use crate::quantities::Uid;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 /// In bytes; ten thousand exemptions fit.
 const LONGEST: u64 = 4 << 20;
+
 /// An exemption as it stands in the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {

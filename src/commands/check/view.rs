@@ -33,10 +33,10 @@ pub(super) struct Checked<'c> {
     pub warnings: &'c [Warning],
     /// All processes with memory.
     pub snapshot: &'c Snapshot,
-    /// Reads further ones.
-    pub sampler: &'c Sampler,
     /// How many of them would be killed now.
     pub over: usize,
+    /// Reads further processes.
+    pub sampler: &'c Sampler,
     /// The groups as they are now.
     pub groups: &'c [GroupRow],
     /// The unit of the service.

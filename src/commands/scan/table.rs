@@ -52,6 +52,9 @@ const BAR: usize = 10;
 const RAM_FROM: usize = 60;
 const BAR_FROM: usize = 80;
 
+/// From so many columns on `--watch` shows the share of RAM, and long names of users.
+const WIDE_FROM: usize = 100;
+
 impl ScanReport {
     /// As a table.
     pub fn table(&self, layout: Layout) -> String {
@@ -90,9 +93,7 @@ impl ScanReport {
         }
         text
     }
-}
 
-impl ScanReport {
     /// As a table that fits the terminal, with the minute of each process in place of a bar, a mark at the selected
     /// one, and the keys below.
     pub(super) fn watched(&self, layout: Layout, watched: &Watched<'_>) -> String {
@@ -134,9 +135,6 @@ impl ScanReport {
         text.join("\n")
     }
 }
-
-/// From so many columns on `--watch` shows the share of RAM, and long names of users.
-const WIDE_FROM: usize = 100;
 
 /// Which columns are shown, and the width of the user's.
 struct Shape {

@@ -192,9 +192,7 @@ impl Counts {
             page.sample(&[("kind", kind)], count);
         }
     }
-}
 
-impl Counts {
     /// All kills with their labels.
     fn by_cause(&self) -> impl Iterator<Item = (&'static str, Rule, Kills)> {
         let kills = self.kills.iter().enumerate();

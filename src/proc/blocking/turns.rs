@@ -15,6 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(60);
 /// What was that long ago tells nothing any more: it is the first time again.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
+
 /// A process that gave no answer in time.
 #[derive(Clone, Copy, Debug)]
 struct LateProcess {
