@@ -1,5 +1,5 @@
-//! Every path that the programs use by themselves. What a configuration names is not here. Pure but for the environment
-//! variables by which systemd and the tests name other directories.
+//! The paths of what is installed and kept, and of the journal. What a configuration names is not here, nor what one
+//! module alone reads of the system. Pure.
 
 /// The configuration file where no other one is named; its drop-ins are in `config.d` beside it.
 pub const CONFIG: &str = "/etc/memory-monitor/config.toml";
