@@ -1,6 +1,6 @@
 //! The decision about one process of a scan, and its SIGTERM. Touches /proc and sends signals.
 
-use super::judged::{Judged, Report};
+use super::judged::{Judged, Limits, Report};
 use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::kill::SignalOutcome;
@@ -78,22 +78,26 @@ impl Machine {
             }
             Decision::Terminate(_) => {
                 ledger.record_near(key, now);
-                self.terminate(key, process, &mut judged, context, is_heir);
+                let limits = if is_heir {
+                    Limits::Lifted
+                } else {
+                    Limits::Hold
+                };
+                self.terminate(key, process, &mut judged, context, limits);
             }
         }
         judged
     }
 
     /// Reads the process again once it is held, decides again, and signals that very process. Does nothing if it has
-    /// ended, and its PID may be another process's. `is_unlimited`: whatever the limit of kills in a minute says, and
-    /// however long it has been over its threshold.
+    /// ended, and its PID may be another process's.
     pub(super) fn terminate(
         &mut self,
         key: ProcessKey,
         process: &mut Process,
         judged: &mut Judged,
         context: &mut Context<'_>,
-        is_unlimited: bool,
+        limits: Limits,
     ) {
         if !context.victims.has_capacity() {
             self.tally.postponed += 1;
@@ -127,7 +131,7 @@ impl Machine {
         judged.decision = match decide(&memory, process, context) {
             Decision::KillLimitReached(breach)
             | Decision::Delay(breach, Delay::Sustained(_), _)
-                if is_unlimited =>
+                if limits == Limits::Lifted =>
             {
                 Decision::Terminate(breach)
             }

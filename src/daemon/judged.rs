@@ -28,6 +28,14 @@ impl Judged {
     }
 }
 
+/// Whether a kill waits for the limit of kills in a minute, and until the process has been over its threshold long
+/// enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limits {
+    Hold,
+    Lifted,
+}
+
 /// What is to be reported of a process.
 #[allow(
     clippy::large_enum_variant,

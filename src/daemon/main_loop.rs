@@ -5,6 +5,7 @@ use super::early_scan::{self, EarlyScan};
 use super::exemptions::{self, ExemptionReader};
 use super::groups::Groups;
 use super::judged::{ScanKind, ScanOutcome};
+use super::reload::Occasion;
 use super::report::{Lines, Reports};
 use super::scan::{self, Machine};
 use super::schedule::Schedules;
@@ -289,7 +290,7 @@ impl Daemon<'_> {
                 let log = &loaded.config.log;
                 let stderr = self.options.console.level(log.level);
                 self.reporter.apply(log, stderr);
-                self.enforce(loaded, true);
+                self.enforce(loaded, Occasion::Reload);
                 self.set_between_scans(now);
             }
             Err(rejected) => {
@@ -304,14 +305,14 @@ impl Daemon<'_> {
     }
 
     /// Puts a configuration into force and reports that.
-    pub(super) fn enforce(&mut self, loaded: Loaded, is_reload: bool) {
+    pub(super) fn enforce(&mut self, loaded: Loaded, occasion: Occasion) {
         let context = reload::Context {
             options: self.options,
             policy: &mut self.policy,
             sampler: &self.machine.sampler,
             reporter: &mut self.reporter,
         };
-        reload::enforce(context, loaded, is_reload);
+        reload::enforce(context, loaded, occasion);
         // What was decided is by the previous one.
         self.machine.forget();
         self.groups.forget();

@@ -19,7 +19,7 @@ pub(super) struct Context<'c> {
     pub(super) reporter: &'c mut Reporter,
 }
 
-/// Reads the configuration again. A user database that does not answer delays that by 3 s and no more: a user that is
+/// Reloads the configuration. A user database that does not answer delays that by 3 s and no more: a user that is
 /// not found then keeps the uid it had. Fails as [`Config::reload_by`].
 pub(super) fn load(before: &Config, file: Option<&Path>) -> Result<Loaded, Error> {
     let lookups = Lookups::begin();
@@ -27,8 +27,16 @@ pub(super) fn load(before: &Config, file: Option<&Path>) -> Result<Loaded, Error
     before.reload_by(file, &uid_of, &|is_meant| lookups.uids_of(is_meant))
 }
 
-/// Puts `loaded` into force: the first configuration or, with `is_reload`, another one.
-pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool) {
+/// When a configuration is put into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    Start,
+    Reload,
+}
+
+/// Puts `loaded` into force.
+pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, occasion: Occasion) {
+    let is_reload = occasion == Occasion::Reload;
     let Context {
         options,
         policy,
@@ -49,7 +57,7 @@ pub(super) fn enforce(context: Context<'_>, mut loaded: Loaded, is_reload: bool)
     }
     state::note_config(reporter.status(), &config, files);
     if is_reload {
-        // Who waits for the record of it finds the status, and `check` what is in force.
+        // What waits for the record of it finds the status, and `check` what is in force.
         reporter.write_status();
     }
     reporter.emit(&if is_reload {

@@ -2,7 +2,7 @@
 //! it, and SIGTERM is sent to the victims. Touches /proc and sends signals; reports nothing, so that no log and no user
 //! database keeps a signal waiting.
 
-use super::judged::{Judged, LargestAtLimit, Report, ScanKind, ScanOutcome, Tally};
+use super::judged::{Judged, LargestAtLimit, Limits, Report, ScanKind, ScanOutcome, Tally};
 use super::victims::Victims;
 use crate::kill::Signaller;
 use crate::policy::{Decision, Extent, Policy};
@@ -194,7 +194,7 @@ impl Machine {
                     // Another one may be larger.
                     self.is_incomplete = true;
                 } else {
-                    self.terminate(key, &mut process, &mut judged, context, true);
+                    self.terminate(key, &mut process, &mut judged, context, Limits::Lifted);
                     self.keep(&process, judged);
                 }
             }
@@ -317,7 +317,7 @@ impl Machine {
         let mut judged = self.judge(&mut process, &mut context);
         // This process is protected, so that it gets no signal.
         if let Some(key) = process.key() {
-            self.terminate(key, &mut process, &mut judged, &mut context, false);
+            self.terminate(key, &mut process, &mut judged, &mut context, Limits::Hold);
         }
         // Anything is over 0% of a threshold.
         let breach = policy.breach(&process, self.snapshot.memory.total, Percent::new(0.0));

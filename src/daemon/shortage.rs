@@ -29,9 +29,7 @@ impl Daemon<'_> {
         }
         let is_new = step != Step::Rest || was_short != is_short;
         let level = *guard.level();
-        self.reporter
-            .metrics()
-            .note_system(Some(&level), is_short, is_new);
+        self.reporter.metrics().note_system(level, is_short, is_new);
         self.guard = Some(guard);
         read.levels.total.map(|_| read.levels)
     }

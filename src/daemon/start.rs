@@ -4,6 +4,7 @@ use super::exemptions::ExemptionReader;
 use super::groups::Groups;
 use super::judged::ScanOutcome;
 use super::main_loop::Daemon;
+use super::reload::Occasion;
 use super::scan::Machine;
 use super::schedule::Schedules;
 use super::state;
@@ -17,7 +18,7 @@ use crate::proc::{ProcRoot, Reader, Sampler};
 use crate::quantities::ProcessKey;
 use crate::state::daemon_lock::DaemonLock;
 use crate::state::status::StatusFile;
-use crate::sys::process::{against_hidepid, may_signal_anybody};
+use crate::sys::process::{against_hidepid, may_signal_any};
 use crate::systemd::Service;
 use crate::users::UserNames;
 use std::io;
@@ -42,7 +43,11 @@ impl<'o> Daemon<'o> {
         let log = &loaded.config.log;
         let stderr = options.console.level(log.level);
         let status = state::at_start(options, &sampler, own);
-        let mut status_file = StatusFile::usual(sampler.is_hidepid());
+        let mut status_file = if sampler.is_hidepid() {
+            StatusFile::private()
+        } else {
+            StatusFile::usual()
+        };
         let lock = DaemonLock::take();
         if matches!(lock, DaemonLock::Taken) {
             if !options.once && !options.dry_run {
@@ -69,14 +74,14 @@ impl<'o> Daemon<'o> {
             is_dry_run_new: false,
             _lock: lock,
         };
-        daemon.enforce(loaded, false);
+        daemon.enforce(loaded, Occasion::Start);
         if let Some(error) = unavailable {
             let what = "arguments and PSS of processes";
             daemon
                 .reporter
                 .emit(&Event::FeatureUnavailable(what, &error));
         }
-        if !may_signal_anybody() {
+        if !may_signal_any() {
             daemon.reporter.emit(&Event::OnlyOwnProcesses);
         }
         if daemon.machine.sampler.hides_processes() {

@@ -69,7 +69,7 @@ pub(super) fn set(
 ) {
     if config.system.action == SystemAction::Off {
         *guard = None;
-        reporter.metrics().note_system(None, false, true);
+        reporter.metrics().forget_system();
     } else if guard.is_none() {
         match SystemFiles::open(sampler.root()) {
             Ok(files) => {

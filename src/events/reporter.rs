@@ -213,7 +213,7 @@ mod tests {
             metrics: Metrics::default(),
             history: History::at(directory.path().join("history")),
             status: DaemonStatus::default(),
-            status_file: StatusFile::usual(false),
+            status_file: StatusFile::usual(),
             users: RefCell::default(),
             scan_lines: ScanLines::default(),
         };

@@ -42,6 +42,17 @@ struct Channel {
     queue: Queue,
 }
 
+impl Channel {
+    fn for_ends(name: &str, queue: Queue) -> Self {
+        Self {
+            name: name.into(),
+            program: None,
+            is_for_all: false,
+            queue,
+        }
+    }
+}
+
 impl Channels {
     /// Fails where no thread or socket pair can be had.
     pub(crate) fn open(wanted: &Notify, host: &str) -> io::Result<Self> {
@@ -58,7 +69,12 @@ impl Channels {
             channels.start("mail", move || {
                 mail::run(&tasks, &addresses, mail::INTERVAL);
             })?;
-            channels.add(name, None, true, queue);
+            channels.all.push(Channel {
+                name: name.into(),
+                program: None,
+                is_for_all: true,
+                queue,
+            });
         }
         if !wanted.command.is_empty() {
             let (queue, tasks) = Queue::new();
@@ -73,21 +89,26 @@ impl Channels {
                 }
                 let name = format!("command {}", Escaped(program.as_os_str().as_bytes()));
                 let program = Some(program.as_path().into());
-                channels.add(name, program, true, queue.clone());
+                channels.all.push(Channel {
+                    name: name.into(),
+                    program,
+                    is_for_all: true,
+                    queue: queue.clone(),
+                });
             }
         }
         if wanted.tty {
             let terminals = Terminals::new(host);
             let (queue, tasks) = Queue::new();
             channels.start("terminals", move || messages::run(&tasks, terminals))?;
-            channels.add("terminals".to_owned(), None, false, queue);
+            channels.all.push(Channel::for_ends("terminals", queue));
         }
         if wanted.desktop {
             let (queue, tasks) = Queue::new();
             channels.start("desktops", move || {
                 messages::run(&tasks, Desktop::default());
             })?;
-            channels.add("desktops".to_owned(), None, false, queue);
+            channels.all.push(Channel::for_ends("desktops", queue));
         }
         Ok(channels)
     }
@@ -96,15 +117,6 @@ impl Channels {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(work)?;
         self.threads.push(thread);
         Ok(())
-    }
-
-    fn add(&mut self, name: String, program: Option<Arc<Path>>, is_for_all: bool, queue: Queue) {
-        self.all.push(Channel {
-            name: name.into(),
-            program,
-            is_for_all,
-            queue,
-        });
     }
 
     /// Never waits: [`Queue::put`].

@@ -234,11 +234,18 @@ pub struct StatusFile {
 }
 
 impl StatusFile {
-    /// In the runtime directory of the service, or where it would be. Where /proc hides other users' processes, so does
-    /// the file: `is_private`.
-    pub fn usual(is_private: bool) -> Self {
+    /// In the runtime directory of the service, or where it would be.
+    pub fn usual() -> Self {
+        Self::with_mode(0o644)
+    }
+
+    /// The same, hidden from other users, as where /proc hides their processes from each other.
+    pub fn private() -> Self {
+        Self::with_mode(0o640)
+    }
+
+    fn with_mode(mode: u32) -> Self {
         let directory = directory("RUNTIME_DIRECTORY", paths::RUNTIME_DIRECTORY);
-        let mode = if is_private { 0o640 } else { 0o644 };
         Self {
             file: AtomicFile::new(directory.join("status.json"), mode),
             errors: WriteErrors::default(),

@@ -243,7 +243,7 @@ pub fn against_hidepid() -> &'static str {
 }
 
 /// Whether this process may signal every user's processes.
-pub fn may_signal_anybody() -> bool {
+pub fn may_signal_any() -> bool {
     has_capability(Capability::Kill)
 }
 

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The journal takes a message within milliseconds; a machine may be slow.
-const JOURNAL_LOOKS: u32 = 20;
+const JOURNAL_READS: u32 = 20;
 
 /// No policy is asked.
 const QUESTIONS: NoQuestions = NoQuestions(Bytes::ZERO);
@@ -83,7 +83,7 @@ pub(super) fn access(sampler: &mut Sampler) -> Result<Vec<Step>, Error> {
             let detail = format!("PID {pid}: {error}, it needs CAP_KILL");
             step(what, lacking, &detail)
         }
-        None if sys::process::may_signal_anybody() => step(
+        None if sys::process::may_signal_any() => step(
             what,
             Outcome::Ok,
             "by CAP_KILL; no other user has a process now",
@@ -203,7 +203,7 @@ fn syslog() -> Vec<Step> {
         Outcome::Missing,
         "it did not arrive, or may not be read by this user".to_owned(),
     );
-    for _ in 0..JOURNAL_LOOKS {
+    for _ in 0..JOURNAL_READS {
         let found = Command::new("journalctl")
             .args([
                 "--quiet",

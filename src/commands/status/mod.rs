@@ -93,7 +93,7 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), Error> {
 
 /// The status of the running daemon, or why none runs.
 fn running() -> Result<Result<DaemonStatus, String>, Error> {
-    let file = StatusFile::usual(false);
+    let file = StatusFile::usual();
     let status = match file.read() {
         Ok(status) => status,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -118,7 +118,7 @@ fn running() -> Result<Result<DaemonStatus, String>, Error> {
 
 /// The PID and the status of the running daemon; None where none runs or its file can't be read.
 pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, DaemonStatus)> {
-    let status = StatusFile::usual(false).read().ok()?;
+    let status = StatusFile::usual().read().ok()?;
     let key = identity(&status)?;
     still_runs(sampler, key).then_some((key.pid, status))
 }
@@ -126,7 +126,7 @@ pub(crate) fn daemon(sampler: &Sampler) -> Option<(Pid, DaemonStatus)> {
 /// The files that the running daemon has in force, where this configuration is what it reads at a reload. None for
 /// another configuration, where no daemon runs, and where another user can have written its status.
 pub(crate) fn files_in_force(config: Option<&Path>) -> Option<Vec<LoadedFile>> {
-    let status = StatusFile::usual(false).read_trusted().ok()?;
+    let status = StatusFile::usual().read_trusted().ok()?;
     let sampler = Sampler::new(ProcRoot::system().ok()?);
     let is_running = sampler.is_still(identity(&status)?);
     let is_read = is_running && is_its_file(&status, config);

@@ -115,10 +115,16 @@ impl Metrics {
         self.last = Some((scan, SystemTime::now()));
     }
 
-    /// The guard has read the machine's memory; None where it is off. `is_new` where it is to be written soon.
-    pub fn note_system(&mut self, level: Option<&Level>, is_short: bool, is_new: bool) {
-        self.system = level.map(|level| (*level, is_short));
+    /// The guard has read the machine's memory, and whether it is short; `is_new` where that is to be written soon.
+    pub fn note_system(&mut self, level: Level, is_short: bool, is_new: bool) {
+        self.system = Some((level, is_short));
         self.is_due |= is_new;
+    }
+
+    /// The guard is off.
+    pub fn forget_system(&mut self) {
+        self.system = None;
+        self.is_due = true;
     }
 
     /// A regular scan has summed up the groups, of which these are the largest.

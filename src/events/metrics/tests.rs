@@ -66,7 +66,7 @@ fn note_system(metrics: &mut Metrics) {
         stall: Some(Duration::from_millis(1500)),
         trigger: None,
     };
-    metrics.note_system(Some(&level), true, true);
+    metrics.note_system(level, true, true);
     metrics.note_groups(vec![GroupGauge {
         group: "users/\"a b\"".to_owned(),
         bytes: Bytes::new(7),
