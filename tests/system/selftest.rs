@@ -91,7 +91,7 @@ fn makes_a_shortage_in_a_memory_group() {
     assert_eq!(said.status, Some(0), "{said:?}");
     let steps = steps(&said);
     for (name, detail) in [
-        ("start a process in a memory group", "0.05GB of 0.06GB"),
+        ("start a process in a control group", "0.05GB of 0.06GB"),
         (
             "see that its memory is short and send SIGTERM",
             "Name=memory-monitor",
@@ -125,7 +125,7 @@ fn without_memory_groups_it_makes_no_shortage() {
     };
     let said = selftest(&["--json"]);
     assert_eq!(said.status, Some(0), "{said:?}");
-    let (what, why) = ("start a process in a memory group", "/sys/fs/cgroup");
+    let (what, why) = ("start a process in a control group", "/sys/fs/cgroup");
     assert!(has(&steps(&said), "skipped", what, why), "{said:?}");
     fs::remove_dir(machine.path("tmp")).expect("it leaves nothing behind");
     let said = selftest(&[]).out;
@@ -142,7 +142,7 @@ fn says_what_a_normal_user_lacks() {
     let said = said(command);
     assert_eq!(said.status, Some(0), "{said:?}");
     let steps = steps(&said);
-    let group = "start a process in a memory group";
+    let group = "start a process in a control group";
     assert!(
         has(&steps, "skipped", group, "Permission denied"),
         "{said:?}"

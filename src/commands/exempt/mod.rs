@@ -81,10 +81,10 @@ fn exemption(
         Some((pid, _)) => pid,
         None => sampler.root().own_pid()?,
     };
-    if let Some(exemption) = built_in(&process, own) {
+    if let Some(protection) = built_in(&process, own) {
         return Err(Error::Process(
             pid,
-            format!("needs no exemption: {exemption}"),
+            format!("needs no exemption: {protection}"),
         ));
     }
     let exemption = Exemption {

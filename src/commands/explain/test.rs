@@ -193,13 +193,13 @@ pub(super) fn availability(evidence: &Evidence<'_>) -> Test {
 
 pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let process = evidence.process;
-    let limits = evidence.policy.criteria(process);
-    let thresholds = limits.thresholds;
+    let criteria = evidence.policy.criteria(process);
+    let thresholds = criteria.thresholds;
     let memory = process.memory().unwrap_or(process.rss);
     let total = evidence.memory.total;
     let share = Percent::share(memory, total);
     let measured = process.details.memory.map(|(metric, _)| metric);
-    let by = match (measured, limits.metric) {
+    let by = match (measured, criteria.metric) {
         (_, Metric::Rss) => String::new(),
         (None | Some(Metric::Rss), Metric::Pss) => " by rss, and pss is never more".to_owned(),
         (None | Some(Metric::Rss), metric) => format!(" by rss, as {metric} can't be read"),
@@ -209,14 +209,14 @@ pub(super) fn thresholds(evidence: &Evidence<'_>) -> [Test; 2] {
     let is_rss = matches!(measured, None | Some(Metric::Rss));
     let anonymous = process.details.anon.filter(|_| is_rss);
     let anonymous = anonymous.map_or(String::new(), |own| format!(", {own} of it anonymous"));
-    let test = |test, limit: Option<(Bytes, String)>| match limit {
+    let test = |test, threshold: Option<(Bytes, String)>| match threshold {
         None => Test {
             name: test,
             answer: Answer::Off,
             detail: String::new(),
         },
-        Some((limit, shown)) => {
-            let is_over = memory > limit;
+        Some((threshold, shown)) => {
+            let is_over = memory > threshold;
             let relation = if is_over { "over" } else { "not over" };
             Test {
                 name: test,

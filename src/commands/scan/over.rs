@@ -11,7 +11,7 @@ use std::fmt::Write;
 impl ScanReport {
     /// The lines, the largest process first.
     pub(super) fn over(&self, policy: &Policy) -> String {
-        let mut text = limit(policy, self.total());
+        let mut text = what_is_killed(policy, self.total());
         text.push('\n');
         if let Some(dry_run) = self.dry_run() {
             text.push_str(&dry_run);
@@ -42,7 +42,7 @@ impl ScanReport {
 
 /// `any process over 0.07 GB (10% of 0.69 GB), root's too, but none that is protected; 1 rule has a threshold of its
 /// own`.
-fn limit(policy: &Policy, total: Bytes) -> String {
+fn what_is_killed(policy: &Policy, total: Bytes) -> String {
     let config = &policy.config;
     let mut text = "any process over ".to_owned();
     if config.thresholds.are_off() {
@@ -152,12 +152,12 @@ mod tests {
     use crate::config::Origin;
     use crate::quantities::Pid;
 
-    fn limit_of(text: &str, gb: f64) -> String {
+    fn killed_by(text: &str, gb: f64) -> String {
         let origin = Origin::File("c.toml".into());
         let uid_of = |name: &str| Ok((name == "root").then_some(Uid::ROOT));
         let loaded = Config::parse(text.as_bytes(), origin, &uid_of).unwrap();
         let policy = Policy::new(loaded.config, Pid::INIT);
-        limit(&policy, Bytes::from_gb(gb).unwrap())
+        what_is_killed(&policy, Bytes::from_gb(gb).unwrap())
     }
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
                 "any process over 2.00 GB by pss for 60 s while less than 20% of the memory is available, but none of root and none that is protected",
             ),
         ] {
-            assert_eq!(limit_of(text, gb), expected);
+            assert_eq!(killed_by(text, gb), expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! memory-monitor that kills them is confined to them by PID and start time ([`crate::daemon::run_confined`]): it can't
 //! signal anything else, whatever it reads or decides.
 
-mod group;
+mod cgroup;
 mod hog;
 mod monitor;
 mod notify;

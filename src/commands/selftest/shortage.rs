@@ -1,7 +1,7 @@
-//! A shortage of memory in a group of the test's own: the guard of the second memory-monitor takes the group for the
-//! machine, and kills what takes its memory.
+//! A shortage of memory in a control group of the test's own: the guard of the second memory-monitor takes the group
+//! for the machine, and kills what takes its memory.
 
-use super::group::Group;
+use super::cgroup::Cgroup;
 use super::hog::{FULL, GROWS, Hog};
 use super::monitor::{self, Expected, Log, MEMORY};
 use super::view::{Outcome, Step};
@@ -42,18 +42,18 @@ const EXPECTED: [Expected; 3] = [
 pub(super) fn steps(sampler: &Sampler, directory: &Path) -> Vec<Step> {
     let begun = Instant::now();
     let step = |outcome, detail| {
-        let name = "start a process in a memory group".to_owned();
+        let name = "start a process in a control group".to_owned();
         Step::new(name, outcome, begun.elapsed(), detail)
     };
-    let group = match Group::make(LIMIT) {
-        Ok(group) => group,
+    let cgroup = match Cgroup::make(LIMIT) {
+        Ok(cgroup) => cgroup,
         Err(error) => return vec![step(Outcome::Skipped, error.to_string())],
     };
     let mut hog = match Hog::start(GROWS, sampler) {
         Ok(hog) => hog,
         Err(error) => return vec![step(Outcome::Failed, error.to_string())],
     };
-    if let Err(error) = group.add(hog.key.pid) {
+    if let Err(error) = cgroup.add(hog.key.pid) {
         return vec![step(Outcome::Skipped, error.to_string())];
     }
     let detail = format!(
@@ -61,21 +61,21 @@ pub(super) fn steps(sampler: &Sampler, directory: &Path) -> Vec<Step> {
         hog.key.pid
     );
     let mut steps = vec![step(Outcome::Ok, detail)];
-    steps.extend(watch(&mut hog, &group, directory));
+    steps.extend(watch(&mut hog, &cgroup, directory));
     steps
 }
 
-fn watch(hog: &mut Hog, group: &Group, directory: &Path) -> Vec<Step> {
+fn watch(hog: &mut Hog, cgroup: &Cgroup, directory: &Path) -> Vec<Step> {
     let begun = Instant::now();
-    let log = listen(hog, group, directory, begun);
+    let log = listen(hog, cgroup, directory, begun);
     monitor::judge(log, hog, EXPECTED.into_iter(), begun.elapsed())
 }
 
-fn listen(hog: &mut Hog, group: &Group, directory: &Path, begun: Instant) -> io::Result<Log> {
+fn listen(hog: &mut Hog, cgroup: &Cgroup, directory: &Path, begun: Instant) -> io::Result<Log> {
     let memory = directory.join(MEMORY);
     let meminfo = memory.join("meminfo");
     fs::create_dir_all(&memory)?;
-    fs::write(&meminfo, group.meminfo()?)?;
+    fs::write(&meminfo, cgroup.meminfo()?)?;
     let child = monitor::start(hog, " short", (THRESHOLDS, GRACE), directory)?;
     let mut is_growing = false;
     monitor::listen(child, &directory.join("log"), begun, &mut |log| {
@@ -84,6 +84,6 @@ fn listen(hog: &mut Hog, group: &Group, directory: &Path, begun: Instant) -> io:
             is_growing = true;
             hog.grow()?;
         }
-        fs::write(&meminfo, group.meminfo()?)
+        fs::write(&meminfo, cgroup.meminfo()?)
     })
 }

@@ -1,4 +1,4 @@
-//! A memory group: a limit without swap, and what the kernel reports about it. Version 2 of the control groups, or 1.
+//! A control group: a limit without swap, and what the kernel reports about it. Version 2 of the control groups, or 1.
 
 use std::fs;
 use std::io;

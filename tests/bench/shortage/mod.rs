@@ -1,4 +1,4 @@
-//! Who acts first when memory runs out, on small machines: memory groups of 512 MiB and 1 GiB, each with the
+//! Who acts first when memory runs out, on small machines: control groups of 512 MiB and 1 GiB, each with the
 //! /proc/meminfo of a machine of that size (lxcfs). Every contestant has a group of its own, in which it runs from the
 //! first round to the last; the rounds of the contestants alternate. `scripts/bench-race` starts it.
 //!
@@ -43,7 +43,7 @@ struct Lane {
 }
 
 impl Lane {
-    /// Starts it. Fails where there are no memory groups or namespaces, or where the contestant does not start.
+    /// Starts it. Fails where there are no control groups or namespaces, or where the contestant does not start.
     fn start(contestant: Contestant, size: u64, peers: &Path, lxcfs: &Path) -> Result<Self> {
         let group = Group::create(
             &format!(

@@ -1,4 +1,4 @@
-//! What `tests/replays/record` has written: a memory group as if it were a machine, for a minute.
+//! What `tests/replays/record` has written: a control group as if it were a machine, for a minute.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A memory group of the test's own, and its figures as those of a machine. Touches /sys/fs/cgroup.
+//! A control group of the test's own, and its figures as those of a machine. Touches /sys/fs/cgroup.
 
 use crate::quantities::{Bytes, Pid};
 use std::fs::{self, File};
@@ -12,18 +12,18 @@ const BASE: &str = "/sys/fs/cgroup";
 const MOST: u32 = 100;
 
 /// A group with a limit. Dropping it removes it.
-pub(super) struct Group {
+pub(super) struct Cgroup {
     directory: PathBuf,
     limit: Bytes,
     /// The file with its memory in use.
     usage: PathBuf,
 }
 
-impl Group {
+impl Cgroup {
     /// A new one, at the top: below that of a service it belongs to the service manager.
     ///
     /// # Errors
-    /// Where there are no memory groups, or this process may not make one; with the path.
+    /// Where there are no control groups, or this process may not make one; with the path.
     pub(super) fn make(limit: Bytes) -> io::Result<Self> {
         let base = Path::new(BASE);
         let is_unified = base.join("cgroup.controllers").exists();
@@ -34,14 +34,14 @@ impl Group {
             (base.join("memory"), files.0, files.1)
         };
         let directory = make_directory(&parent).map_err(|error| at(&parent, &error))?;
-        let group = Self {
+        let cgroup = Self {
             usage: directory.join(usage),
             directory,
             limit,
         };
-        group.set(maximum, limit.get())?;
+        cgroup.set(maximum, limit.get())?;
         // Nothing of it is to be swapped out; without swap there is no such file.
-        let _ = group.set(
+        let _ = cgroup.set(
             if is_unified {
                 "memory.swap.max"
             } else {
@@ -49,7 +49,7 @@ impl Group {
             },
             0,
         );
-        Ok(group)
+        Ok(cgroup)
     }
 
     fn set(&self, name: &str, value: u64) -> io::Result<()> {
@@ -101,7 +101,7 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-impl Drop for Group {
+impl Drop for Cgroup {
     fn drop(&mut self) {
         // A process that has ended is in it for a moment longer.
         for _ in 0..100 {
