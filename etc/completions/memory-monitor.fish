@@ -19,7 +19,7 @@ complete -c memory-monitor -f
 complete -c memory-monitor -n $none -a scan -d 'Show what is closest to a threshold, and what would be killed'
 complete -c memory-monitor -n $none -a explain -d 'Show why a process would, or would not, be killed'
 complete -c memory-monitor -n $none -a check -d 'Check a configuration and show what it means on this machine'
-complete -c memory-monitor -n $none -a selftest -d 'Kill two processes of its own and report each step'
+complete -c memory-monitor -n $none -a selftest -d 'Kill processes of its own and report each step'
 complete -c memory-monitor -n $none -a exempt -d 'Protect a process for a limited time'
 complete -c memory-monitor -n $none -a history -d 'Show what was killed, when and why'
 complete -c memory-monitor -n $none -a notify -d 'Notify people and programs of the daemon'\''s events'

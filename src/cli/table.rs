@@ -9,7 +9,7 @@ use super::invocation::{
     RunOptions, ScanOptions, SelftestOptions, StatusOptions,
 };
 
-/// A command.
+/// A command as the row of the table states it.
 #[derive(Debug)]
 pub struct Command {
     /// The word that is typed; empty for running in the foreground.
@@ -241,13 +241,14 @@ only.",
     Command {
         name: "selftest",
         operand: None,
-        summary: "kill two processes of its own and report each step",
+        summary: "kill processes of its own and report each step",
         about: "\
 Starts two processes that use some memory, and a second memory-monitor that
 kills them: it scans, decides and logs like the service, but can't signal any
-other process. With --sandbox, it has the privileges of the service. With
---notify, nothing is killed: the running notifier sends a test message on each
-of its channels.",
+other process. As root, it also makes a control group short of memory, and the
+process in it is killed. With --sandbox, it has the privileges of the service.
+With --notify, nothing is killed: the running notifier sends a test message on
+each of its channels.",
         options: &[&JSON, &SANDBOX, &NOTIFY],
         exclusive: &[&["--sandbox", "--notify"]],
         required: &[],
