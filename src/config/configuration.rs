@@ -74,7 +74,7 @@ pub struct Config {
 /// Where a configuration came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// This file.
+    /// This file, and its drop-ins.
     File(PathBuf),
     /// The built-in defaults, because this file does not exist.
     BuiltIn(PathBuf),

@@ -14,9 +14,9 @@ pub struct Written {
 /// One key and its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its table.
+    /// `[rule]`, `[group]` or `[schedule]` for one in a list of tables.
     pub table: &'static str,
-    /// Its name.
+    /// Without its table.
     pub key: &'static str,
     /// The value as written, with its quotes; of a list, what the last file wrote.
     pub text: String,

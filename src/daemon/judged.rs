@@ -43,7 +43,7 @@ pub(super) enum Limits {
 )]
 #[derive(Debug)]
 pub(super) enum Report {
-    /// The decision.
+    /// What was decided, and not done: protected, near, delayed, plentiful, over the limit of kills.
     Decision,
     /// The outcome of SIGTERM, and what comes back as often as it is killed.
     Signal(SignalOutcome, Option<Repeated>),

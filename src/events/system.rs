@@ -33,9 +33,9 @@ pub enum SystemEvent<'e> {
 pub struct Reason<'e> {
     /// The machine then.
     pub level: &'e Level,
-    /// The victim.
+    /// The victim as it was compared with others.
     pub victim: &'e Candidate,
-    /// Why it.
+    /// Why this one and no other.
     pub why: Why,
     /// What the machine had lost since the last regular scan, and how long ago that was.
     pub lost: (Bytes, Duration),

@@ -58,11 +58,11 @@ const SHARE: u32 = 50;
 pub enum Extent {
     /// Those that are younger than the last scan of all, and the watched ones that may be over their thresholds.
     Few,
-    /// All.
+    /// All that /proc lists.
     All,
 }
 
-/// What calls for a scan. Evidence is never put off; suspicion has a [`Budget`].
+/// What calls for a scan. Evidence is never put off; speculation has a [`Budget`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// A watched process is over its threshold; or so much memory was lost that all processes are looked at.

@@ -45,7 +45,7 @@ impl Stamp {
     }
 }
 
-/// The file.
+/// The file with all exemptions, which commands change and the daemon reads.
 #[derive(Debug)]
 pub struct ExemptionsFile {
     path: PathBuf,

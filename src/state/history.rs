@@ -22,7 +22,7 @@ pub struct Entry {
     /// When it was started, in seconds since 1970; None in entries of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<u64>,
-    /// The PID.
+    /// Another process may have it by now.
     pub pid: u32,
     /// The full name.
     pub name: String,

@@ -125,7 +125,7 @@ impl From<WrittenKill> for RecentKill {
 /// A process and what is to be said about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessNote {
-    /// Which process.
+    /// As it was read last.
     #[serde(flatten)]
     pub process: ProcessRecord,
     /// Why it is protected, what it waits for, or which signal it was sent.
@@ -156,9 +156,9 @@ pub struct GroupOver {
     pub members: usize,
     /// What they have together by the metric of the group, at least.
     pub bytes: u64,
-    /// The threshold.
+    /// The key and the value of its threshold, as the log has them.
     pub threshold: String,
-    /// In bytes.
+    /// The same in bytes.
     pub threshold_bytes: u64,
     /// What its `[[group]]` says.
     pub action: GroupAction,

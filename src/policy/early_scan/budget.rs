@@ -1,5 +1,5 @@
-//! When a scan that may be in vain may be made. No number of suspicions makes it blind: whatever happened before, none
-//! waits for more than [`LONGEST_REST`]. Pure: times are handed in.
+//! When a scan that may be in vain may be made. No number of speculations makes it blind: whatever happened before,
+//! none waits for more than [`LONGEST_REST`]. Pure: times are handed in.
 
 use super::{Calls, Extent};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ impl Budget {
         }
     }
 
-    /// The suspicion was right: as new, but for what a scan of all is known to cost.
+    /// The speculation was right: as new, but for what a scan of all is known to cost.
     pub fn renew(&mut self, now: Instant) {
         *self = Self {
             rest_of_all: self.rest_of_all,

@@ -90,7 +90,7 @@ pub enum Why {
 /// The victims of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Why.
+    /// Why these and no others.
     pub why: Why,
     victims: [Option<Candidate>; MOST],
 }
