@@ -8,7 +8,7 @@ use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::config::GroupKill;
 use crate::kill::SignalOutcome;
-use crate::policy::groups::{Choice, GroupSum, MemberReader, Members, Order, SaidOfGroup};
+use crate::policy::groups::{GroupSum, MemberChoice, MemberReader, Members, Order, SaidOfGroup};
 use crate::policy::{Decision, Policy, Stage};
 use crate::proc::{Process, Seen, Sizes};
 use crate::quantities::{Bytes, Metric, Pid, StartTime};
@@ -92,7 +92,7 @@ impl Groups {
     ) -> Found {
         let policy = context.policy;
         let mut reader = Reader::new(&machine.sampler, policy, BUDGET);
-        let members = &mut Candidates {
+        let members = &mut GroupMembers {
             machine,
             context,
             ending,
@@ -100,8 +100,8 @@ impl Groups {
         let choice = self
             .sums
             .choose(index, kill, policy, sizes, &mut reader, members);
-        let Choice::Member(pid, memory) = choice else {
-            return if choice == Choice::Later {
+        let MemberChoice::Member(pid, memory) = choice else {
+            return if choice == MemberChoice::Later {
                 Found::Later
             } else {
                 Found::None
@@ -146,7 +146,7 @@ impl Groups {
                 if Instant::now() >= until && found == Found::Member {
                     return found;
                 }
-                let candidates = &mut Candidates {
+                let candidates = &mut GroupMembers {
                     machine,
                     context,
                     ending,
@@ -316,14 +316,14 @@ fn is_meant(order: &Order, process: Option<&Process>, machine: &Machine, policy:
 }
 
 /// Tells of members whether they may be killed.
-struct Candidates<'c, 'd> {
+struct GroupMembers<'c, 'd> {
     machine: &'c Machine,
     context: &'c Context<'d>,
     /// Those that are killed already, or in a dry run would be.
     ending: &'c HashSet<Pid>,
 }
 
-impl Members for Candidates<'_, '_> {
+impl Members for GroupMembers<'_, '_> {
     fn may_be_killed(&mut self, pid: Pid) -> bool {
         let Context {
             policy,

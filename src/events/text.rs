@@ -204,13 +204,13 @@ pub(super) struct Message<'a>(pub(super) fmt::Arguments<'a>);
 
 impl Display for Message<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        OneLine(f).write_fmt(self.0)
+        OneLineWriter(f).write_fmt(self.0)
     }
 }
 
-struct OneLine<'a, 'b>(&'a mut Formatter<'b>);
+struct OneLineWriter<'a, 'b>(&'a mut Formatter<'b>);
 
-impl Write for OneLine<'_, '_> {
+impl Write for OneLineWriter<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         write_one_line(self.0, text)
     }

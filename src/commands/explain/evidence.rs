@@ -1,6 +1,6 @@
 //! What an explanation is made from.
 
-use super::shortage::Candidates;
+use super::shortage::Rivals;
 use crate::commands::group_row::GroupRow;
 use crate::commands::groups::GroupVictim;
 use crate::config::{Schedule, Written};
@@ -35,7 +35,7 @@ pub(super) struct Evidence<'e> {
     /// What it has killed within the last minute; nothing if there is none.
     pub ledger: Ledger,
     /// What may be killed while memory is short; None where the guard is off.
-    pub candidates: Option<Candidates>,
+    pub candidates: Option<Rivals>,
     /// How names are written.
     pub spelling: Spelling,
     /// Its groups; None where none is configured.

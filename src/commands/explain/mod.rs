@@ -66,7 +66,7 @@ fn explanation(context: &mut Context, pid: Pid, spelling: Spelling) -> Result<Ex
     let now = sys::now();
     let groups = groups::read(policy, sampler, pid, &now)?;
     let subject = (&process, details.thread_of.is_some());
-    let candidates = shortage::Candidates::read(policy, sampler, subject, &now)?;
+    let candidates = shortage::Rivals::read(policy, sampler, subject, &now)?;
     let uid = process.facts.as_ref().ok().map(|facts| facts.uid);
     let evidence = Evidence {
         policy,

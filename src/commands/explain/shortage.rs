@@ -11,7 +11,7 @@ use crate::quantities::{Bytes, Now, ProcessKey};
 
 /// All that may be killed now, and what would be needed.
 #[derive(Debug)]
-pub(super) struct Candidates {
+pub(super) struct Rivals {
     all: Vec<Candidate>,
     need: Need,
     /// The process that is explained; or why it is none of them.
@@ -29,7 +29,7 @@ struct Question<'q> {
     now: &'q Now,
 }
 
-impl Candidates {
+impl Rivals {
     /// Reads all processes, and this one. None where the guard is off, or the kernel does not say what is available.
     pub(super) fn read(
         policy: &Policy,

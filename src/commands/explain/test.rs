@@ -1,7 +1,7 @@
 //! The tests of a scan, in their order, each with its answer and its figures.
 
 use super::evidence::Evidence;
-use super::shortage::Candidates;
+use super::shortage::Rivals;
 use crate::escape::Escaped;
 use crate::policy::{BuiltIn, Protection, ProtectionTest};
 use crate::quantities::{Bytes, Metric, Percent, Uid};
@@ -148,7 +148,7 @@ fn rule_of(evidence: &Evidence<'_>) -> String {
 /// Whether it would be the first victim in a shortage.
 pub(super) fn shortage(evidence: &Evidence<'_>) -> Test {
     let candidates = evidence.candidates.as_ref();
-    let place = candidates.map(Candidates::place);
+    let place = candidates.map(Rivals::place);
     let (answer, detail) = match place {
         None => (Answer::Off, String::new()),
         Some((is_first, detail)) => (Answer::of(is_first), detail),

@@ -18,8 +18,8 @@ const BAR: usize = 20;
 #[derive(Debug, Serialize)]
 pub(crate) struct PastReport {
     #[serde(rename = "records")]
-    rows: Vec<Row>,
-    summary: Vec<Sum>,
+    rows: Vec<HistoryRow>,
+    summary: Vec<Summary>,
     /// What the kernel's OOM killer did.
     kernel_oom_kills: Vec<KernelKills>,
     /// Lines that could not be read.
@@ -27,7 +27,7 @@ pub(crate) struct PastReport {
 }
 
 #[derive(Debug, Serialize)]
-struct Row {
+struct HistoryRow {
     #[serde(flatten)]
     entry: Entry,
     /// Whether it was killed within the ten minutes before, and started again.
@@ -35,7 +35,7 @@ struct Row {
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Sum {
+struct Summary {
     name: String,
     user: String,
     count: usize,
@@ -54,13 +54,13 @@ impl PastReport {
         wanted: impl Fn(&Entry) -> bool,
         restart: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows: Vec<HistoryRow> = Vec::new();
         for entry in past.entries {
             let before = rows.iter().rev().map(|row| &row.entry);
             let restart_loop = before
                 .take_while(|before| entry.time.saturating_sub(before.time) <= QUIET.as_secs())
                 .any(|before| has_restarted(before, &entry));
-            rows.push(Row {
+            rows.push(HistoryRow {
                 entry,
                 restart_loop,
             });
@@ -68,18 +68,18 @@ impl PastReport {
         rows.retain(|row| wanted(&row.entry));
         let mut kernel = past.kernel;
         kernel.retain(|kills| kills.time >= since);
-        let mut summary: Vec<Sum> = Vec::new();
-        for Row {
+        let mut summary: Vec<Summary> = Vec::new();
+        for HistoryRow {
             entry,
             restart_loop,
         } in &rows
         {
-            let known = |sum: &&mut Sum| sum.name == entry.name && sum.user == entry.user;
+            let known = |sum: &&mut Summary| sum.name == entry.name && sum.user == entry.user;
             if summary.iter_mut().find(known).is_none() {
-                summary.push(Sum {
+                summary.push(Summary {
                     name: entry.name.clone(),
                     user: entry.user.clone(),
-                    ..Sum::default()
+                    ..Summary::default()
                 });
             }
             let Some(sum) = summary.iter_mut().find(known) else {
@@ -164,7 +164,7 @@ impl PastReport {
             "{:<19}  {:>7}  {:name$}  {:user$}  {:>9}  {:>7}  {:<7}  {:>7}  {:>9}  OVER",
             "ENDED", "PID", "NAME", "USER", "RSS", "RAM", "SIGNAL", "AFTER", "FREED"
         )?;
-        for Row {
+        for HistoryRow {
             entry,
             restart_loop,
         } in &self.rows

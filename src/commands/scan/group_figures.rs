@@ -16,7 +16,7 @@ const KINDS: usize = 3;
 
 /// A group with a threshold over all that was seen.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Group {
+pub(super) struct SuggestedGroup {
     by: &'static str,
     /// The pattern of the units it is for; None for users.
     unit: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Group {
     suggested_bytes: Bytes,
 }
 
-impl Group {
+impl SuggestedGroup {
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let Self {
             by,
@@ -55,9 +55,9 @@ pub(super) fn groups(
     users: Sums,
     kinds: Kinds,
     enough: impl Fn(Bytes) -> Option<Bytes>,
-) -> Vec<Group> {
+) -> Vec<SuggestedGroup> {
     let group = |by, unit, name, sum: Sum| {
-        Some(Group {
+        Some(SuggestedGroup {
             by,
             unit,
             largest: name,
@@ -79,7 +79,7 @@ pub(super) fn groups(
     user.into_iter().chain(units).collect()
 }
 
-pub(super) fn write(out: &mut String, groups: &[Group]) -> std::fmt::Result {
+pub(super) fn write(out: &mut String, groups: &[SuggestedGroup]) -> std::fmt::Result {
     if groups.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! `memory-monitor scan`: the machine's processes with the verdict on each. Sends no signal.
 
 mod group_figures;
+mod key_press;
 mod kinds;
 mod names;
 mod over;
@@ -15,7 +16,6 @@ mod sums;
 mod system_figures;
 mod table;
 mod trend;
-mod typed;
 mod view;
 mod watch;
 

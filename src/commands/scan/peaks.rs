@@ -51,7 +51,7 @@ impl Peak {
 
 /// The machine as a whole.
 #[derive(Debug, Default)]
-pub(super) struct Machine {
+pub(super) struct MachinePeaks {
     pub(super) total: Bytes,
     /// None where the kernel does not say.
     pub(super) least_left: Option<Bytes>,
@@ -63,7 +63,7 @@ pub(super) struct Machine {
 #[derive(Debug, Default)]
 pub(super) struct Peaks {
     pub(super) processes: HashMap<ProcessKey, Peak>,
-    pub(super) machine: Machine,
+    pub(super) machine: MachinePeaks,
     users: UserNames,
     snapshot: Snapshot,
     stall: Stall,

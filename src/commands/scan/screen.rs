@@ -1,10 +1,10 @@
 //! What `scan --watch` shows: the table in an order, filtered, with one process selected; and a page of an explanation.
 //! Pure, but for the environment.
 
+use super::key_press::KeyPress;
 use super::row::Row;
-use super::table::{Layout, Watched, cut};
+use super::table::{Layout, WatchView, cut};
 use super::trend::Trends;
-use super::typed::Key;
 use super::view::ScanReport;
 use crate::quantities::{Pid, ProcessKey, StartTime};
 use std::cmp::Reverse;
@@ -12,7 +12,7 @@ use std::env;
 
 /// The order of the processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum SortBy {
     /// Those closest to their thresholds first.
     #[default]
     Threshold,
@@ -21,7 +21,7 @@ pub(super) enum Order {
     Name,
 }
 
-impl Order {
+impl SortBy {
     pub(super) fn next(self) -> Self {
         match self {
             Self::Threshold => Self::Memory,
@@ -43,7 +43,7 @@ impl Order {
 
 #[derive(Debug, Default)]
 pub(super) struct Screen {
-    pub(super) order: Order,
+    pub(super) order: SortBy,
     /// What a name or a user must contain.
     pub(super) filter: String,
     /// Whether the filter is being typed.
@@ -55,16 +55,16 @@ pub(super) struct Screen {
 
 impl Screen {
     /// A key while the filter is typed.
-    pub(super) fn edit(&mut self, key: Key) {
+    pub(super) fn edit(&mut self, key: KeyPress) {
         match key {
-            Key::Character(character) => self.filter.push(character),
-            Key::Backspace => drop(self.filter.pop()),
-            Key::Enter => self.is_typing = false,
-            Key::Escape => {
+            KeyPress::Character(character) => self.filter.push(character),
+            KeyPress::Backspace => drop(self.filter.pop()),
+            KeyPress::Enter => self.is_typing = false,
+            KeyPress::Escape => {
                 self.is_typing = false;
                 self.filter.clear();
             }
-            Key::Up | Key::Down => {}
+            KeyPress::Up | KeyPress::Down => {}
         }
     }
 
@@ -91,12 +91,12 @@ impl Screen {
         let rows = report.rows_mut();
         rows.retain(|row| contains(&row.process.name) || contains(&row.process.user));
         match self.order {
-            Order::Threshold => {}
-            Order::Memory => rows.sort_by_key(|row| Reverse(row.process.rss_bytes)),
-            Order::Growth => {
+            SortBy::Threshold => {}
+            SortBy::Memory => rows.sort_by_key(|row| Reverse(row.process.rss_bytes)),
+            SortBy::Growth => {
                 rows.sort_by_key(|row| Reverse(key_of(row).map(|key| trends.growth(key))));
             }
-            Order::Name => rows.sort_by(|one, other| one.process.name.cmp(&other.process.name)),
+            SortBy::Name => rows.sort_by(|one, other| one.process.name.cmp(&other.process.name)),
         }
         self.shown = rows.iter().filter_map(key_of).collect();
         if !self.selected.is_some_and(|own| self.shown.contains(&own)) {
@@ -109,7 +109,7 @@ impl Screen {
         let selected = self.selected;
         report.watched(
             layout,
-            &Watched {
+            &WatchView {
                 shape: &shape,
                 is_selected: &|row| selected.is_some() && key_of(row) == selected,
                 help: self.help(),

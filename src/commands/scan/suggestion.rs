@@ -1,6 +1,6 @@
 //! Which thresholds would have killed what, from what was observed for a time.
 
-use super::group_figures::{self, Group, groups};
+use super::group_figures::{self, SuggestedGroup, groups};
 use super::names::{pattern, quoted};
 use super::peaks::{Peak, Peaks, SMALLEST_GB};
 use super::programs::{Program, SHOWN};
@@ -45,7 +45,7 @@ pub(super) struct Suggestion {
     processes: usize,
     /// Whether hidepid hides others.
     hidepid: bool,
-    thresholds: Vec<Threshold>,
+    thresholds: Vec<SuggestedThreshold>,
     /// The lowest that would have killed nothing, with half of the largest process as reserve.
     suggested_bytes: Option<Bytes>,
     largest: Option<Peak>,
@@ -55,14 +55,14 @@ pub(super) struct Suggestion {
     over_by_rss_alone: Vec<Program>,
     /// None where the kernel does not say what is available.
     system: Option<SystemFigures>,
-    groups: Vec<Group>,
+    groups: Vec<SuggestedGroup>,
     /// What processes are measured by.
     #[serde(skip)]
     metric: Metric,
 }
 
 #[derive(Debug, Serialize)]
-struct Threshold {
+struct SuggestedThreshold {
     bytes: Bytes,
     percent: f64,
     would_have_killed: Vec<Peak>,
@@ -102,7 +102,7 @@ impl Suggestion {
         let thresholds = rungs
             .iter()
             .filter(|&&rung| last.is_some_and(|last| rung <= last));
-        let thresholds = thresholds.map(|&bytes| Threshold {
+        let thresholds = thresholds.map(|&bytes| SuggestedThreshold {
             bytes,
             percent: Percent::share(bytes, total).get(),
             would_have_killed: peaks

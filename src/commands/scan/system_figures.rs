@@ -1,7 +1,7 @@
 //! The figures of `[system]` for a machine that was observed: those that are shipped where it never came near them, and
 //! lower ones where it did without harm.
 
-use super::peaks::Machine;
+use super::peaks::MachinePeaks;
 use crate::config;
 use crate::quantities::{Bytes, Percent};
 use serde::Serialize;
@@ -61,7 +61,7 @@ pub(super) struct SystemFigures {
 
 impl SystemFigures {
     /// None where the kernel does not say what is available.
-    pub(super) fn new(machine: &Machine) -> Option<Self> {
+    pub(super) fn new(machine: &MachinePeaks) -> Option<Self> {
         let (least, total) = (machine.least_left?, machine.total);
         let shipped = config::built_in()?.system;
         let (shipped_percent, amount) = (shipped.available_percent, shipped.available?);
@@ -128,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     fn figures(left: f64, stall: u64) -> (f64, f64, WouldHave) {
-        let machine = Machine {
+        let machine = MachinePeaks {
             total: Bytes::from_gb(16.0).unwrap(),
             least_left: Bytes::from_gb(left),
             longest_stall: Some(Duration::from_secs(stall)),

@@ -34,7 +34,7 @@ impl Layout {
 }
 
 /// What the table of `--watch` has beside that of a single scan.
-pub(super) struct Watched<'w> {
+pub(super) struct WatchView<'w> {
     /// The shape of the last minute of a process, in so many cells.
     pub(super) shape: &'w dyn Fn(&Row, usize) -> String,
     pub(super) is_selected: &'w dyn Fn(&Row) -> bool,
@@ -96,7 +96,7 @@ impl ScanReport {
 
     /// As a table that fits the terminal, with the minute of each process in place of a bar, a mark at the selected
     /// one, and the keys below.
-    pub(super) fn watched(&self, layout: Layout, watched: &Watched<'_>) -> String {
+    pub(super) fn watched(&self, layout: Layout, watched: &WatchView<'_>) -> String {
         let columns = layout.columns.unwrap_or(usize::MAX);
         let cells = SHAPES.iter().find(|(from, _)| columns >= *from);
         let shape = Shape {

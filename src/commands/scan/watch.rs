@@ -1,10 +1,10 @@
 //! `scan --watch`: a scan every second on a terminal, with keys to sort, to filter and to explain. Sends no signal.
 
+use super::key_press::{KeyPress, key};
 use super::scanner::Scanner;
-use super::screen::{Order, Screen};
+use super::screen::{Screen, SortBy};
 use super::table::Layout;
 use super::trend::Trends;
-use super::typed::{Key, key};
 use crate::Error;
 use crate::commands::context::Context;
 use crate::commands::explain;
@@ -94,12 +94,12 @@ impl Watch {
     }
 
     /// Does what the key says; false where it ends the command.
-    fn take(&mut self, key: Key) -> bool {
+    fn take(&mut self, key: KeyPress) -> bool {
         if let Some((_, first)) = &mut self.explained {
             match key {
-                Key::Up => *first = first.saturating_sub(1),
-                Key::Down => *first += 1,
-                Key::Character('q') => return false,
+                KeyPress::Up => *first = first.saturating_sub(1),
+                KeyPress::Down => *first += 1,
+                KeyPress::Character('q') => return false,
                 _ => self.explained = None,
             }
             return true;
@@ -109,16 +109,16 @@ impl Watch {
             return true;
         }
         match key {
-            Key::Character('q') => return false,
-            Key::Character('s') => self.screen.order = self.screen.order.next(),
-            Key::Character('/') => self.screen.is_typing = true,
-            Key::Escape => self.screen.filter.clear(),
-            Key::Up | Key::Character('k') => self.screen.select(-1),
-            Key::Down | Key::Character('j') => self.screen.select(1),
-            Key::Enter | Key::Character('e') => {
+            KeyPress::Character('q') => return false,
+            KeyPress::Character('s') => self.screen.order = self.screen.order.next(),
+            KeyPress::Character('/') => self.screen.is_typing = true,
+            KeyPress::Escape => self.screen.filter.clear(),
+            KeyPress::Up | KeyPress::Character('k') => self.screen.select(-1),
+            KeyPress::Down | KeyPress::Character('j') => self.screen.select(1),
+            KeyPress::Enter | KeyPress::Character('e') => {
                 self.explained = self.screen.selected.map(|process| (process, 0));
             }
-            Key::Backspace | Key::Character(_) => {}
+            KeyPress::Backspace | KeyPress::Character(_) => {}
         }
         true
     }
@@ -128,7 +128,8 @@ impl Watch {
         let text = if let Some((process, first)) = &mut self.explained {
             Screen::page(&explain::text(context, process.pid), first, layout)
         } else {
-            let is_nearest = self.screen.order == Order::Threshold && self.screen.filter.is_empty();
+            let is_nearest =
+                self.screen.order == SortBy::Threshold && self.screen.filter.is_empty();
             self.scanner.view.all = self.shows_all || !is_nearest;
             let report = self.scanner.report(context)?;
             self.screen.table(report, &self.trends, layout)

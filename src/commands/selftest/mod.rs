@@ -56,7 +56,7 @@ pub(crate) fn run(options: &SelftestOptions) -> Result<(), Error> {
 fn steps() -> Result<Vec<Step>, Error> {
     let mut sampler = Sampler::new(ProcRoot::system()?);
     let mut steps = probe::access(&mut sampler)?;
-    let directory = Directory::make()
+    let directory = OwnDirectory::make()
         .map_err(|error| Error::System("making a directory for the test", error))?;
     for ignores in [false, true] {
         let begun = Instant::now();
@@ -87,9 +87,9 @@ fn steps() -> Result<Vec<Step>, Error> {
 }
 
 /// A directory for what the second memory-monitor writes.
-struct Directory(PathBuf);
+struct OwnDirectory(PathBuf);
 
-impl Directory {
+impl OwnDirectory {
     fn make() -> io::Result<Self> {
         let name = format!("memory-monitor-selftest-{}", std::process::id());
         let path = env::temp_dir().join(name);
@@ -99,7 +99,7 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
+impl Drop for OwnDirectory {
     fn drop(&mut self) {
         // What can't be removed is in a directory for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);

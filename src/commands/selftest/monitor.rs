@@ -108,7 +108,7 @@ pub(super) fn start(
 
 /// A record in the log of the second memory-monitor.
 #[derive(Deserialize)]
-struct Record {
+struct LogRecord {
     level: String,
     message: String,
     event: Option<String>,
@@ -122,7 +122,7 @@ pub(super) struct Log {
     /// The beginning of a record that is not complete yet.
     rest: Vec<u8>,
     /// Each with the time since the start at which it was read.
-    records: Vec<(Duration, Record)>,
+    records: Vec<(Duration, LogRecord)>,
     /// What it wrote to standard error, for the case that it could log nothing else.
     stderr: Vec<u8>,
 }

@@ -194,20 +194,20 @@ impl Counts {
     }
 
     /// All kills with their labels.
-    fn by_cause(&self) -> impl Iterator<Item = (&'static str, Rule, Kills)> {
+    fn by_cause(&self) -> impl Iterator<Item = (&'static str, RuleLabel, Kills)> {
         let kills = self.kills.iter().enumerate();
-        let own = kills.map(|(index, kills)| ("threshold", Rule(index), *kills));
+        let own = kills.map(|(index, kills)| ("threshold", RuleLabel(index), *kills));
         own.chain([
-            ("shortage", Rule(0), self.shortage_kills),
-            ("group", Rule(0), self.group_kills),
+            ("shortage", RuleLabel(0), self.shortage_kills),
+            ("group", RuleLabel(0), self.group_kills),
         ])
     }
 }
 
 /// The label of an index of [`Counts::kills`].
-struct Rule(usize);
+struct RuleLabel(usize);
 
-impl Display for Rule {
+impl Display for RuleLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => f.write_str("general"),

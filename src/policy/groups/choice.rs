@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// Which member is to be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum MemberChoice {
     /// This one, with so much memory by the metric of the group, where that is known.
     Member(Pid, Option<Bytes>),
     /// It can't be told yet: what may have more could not be read in time.
@@ -38,7 +38,7 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
         members: &mut dyn Members,
-    ) -> Choice {
+    ) -> MemberChoice {
         if kill == GroupKill::Newest {
             self.newest(sum, policy, sizes, reader, members)
         } else {
@@ -54,7 +54,7 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
         members: &mut dyn Members,
-    ) -> Choice {
+    ) -> MemberChoice {
         let metric = self.metric(sum).unwrap_or(Metric::Rss);
         let mut all = Vec::new();
         self.each_member(sum, policy, sizes, reader, &mut |size| {
@@ -63,7 +63,7 @@ impl Sums {
         let mut newest: Option<((StartTime, Pid), Option<Bytes>)> = None;
         for (pid, memory) in all {
             if reader.is_time_over() {
-                return Choice::Later;
+                return MemberChoice::Later;
             }
             let age = members.started(pid).map(|start| (start, pid));
             let age = age.filter(|age| newest.is_none_or(|(newest, _)| *age > newest));
@@ -71,8 +71,8 @@ impl Sums {
                 newest = Some((age, memory));
             }
         }
-        newest.map_or(Choice::None, |((_, pid), memory)| {
-            Choice::Member(pid, memory)
+        newest.map_or(MemberChoice::None, |((_, pid), memory)| {
+            MemberChoice::Member(pid, memory)
         })
     }
 
@@ -84,9 +84,9 @@ impl Sums {
         sizes: &mut Sizes,
         reader: &mut dyn MemberReader,
         is_candidate: &mut dyn FnMut(Pid) -> bool,
-    ) -> Choice {
+    ) -> MemberChoice {
         let Some(metric) = self.metric(sum) else {
-            return Choice::None;
+            return MemberChoice::None;
         };
         let mut best: Option<(Pid, Bytes)> = None;
         let most = |best: &Option<(Pid, Bytes)>| best.map_or(Bytes::ZERO, |(_, most)| most);
@@ -99,7 +99,7 @@ impl Sums {
                     break;
                 }
                 if reader.is_time_over() {
-                    return Choice::Later;
+                    return MemberChoice::Later;
                 }
                 self.attribute(policy, sizes, reader);
                 continue;
@@ -115,7 +115,7 @@ impl Sums {
                     Pss::NoTime => {
                         // What was read until now need not be read again.
                         self.kept.go_on();
-                        return Choice::Later;
+                        return MemberChoice::Later;
                     }
                     pss => size.pss = pss,
                 }
@@ -125,8 +125,8 @@ impl Sums {
                 best = Some((size.pid, memory));
             }
         }
-        best.map_or(Choice::None, |(pid, memory)| {
-            Choice::Member(pid, Some(memory))
+        best.map_or(MemberChoice::None, |(pid, memory)| {
+            MemberChoice::Member(pid, Some(memory))
         })
     }
 

@@ -14,7 +14,7 @@ mod tests;
 mod watch;
 
 pub use bounds::{Bounds, GroupStanding, GroupSum};
-pub use choice::{Choice, Members};
+pub use choice::{MemberChoice, Members};
 pub use membership::{GroupKey, MemberReader, unit_of};
 pub use order::Order;
 pub use outlook::GroupOutlook;

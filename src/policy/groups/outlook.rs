@@ -2,7 +2,7 @@
 //! what the given reader reads.
 
 use super::bounds::GroupStanding;
-use super::choice::{Choice, Members};
+use super::choice::{MemberChoice, Members};
 use super::membership::MemberReader;
 use super::sums::Sums;
 use crate::config::{GroupAction, GroupKill};
@@ -100,9 +100,9 @@ impl Sums {
             };
         }
         match self.choose(index, group.kill, policy, sizes, reader, members) {
-            Choice::Member(pid, _) => GroupOutlook::Kill(vec![pid]),
-            Choice::Later => GroupOutlook::Later,
-            Choice::None => GroupOutlook::Protected,
+            MemberChoice::Member(pid, _) => GroupOutlook::Kill(vec![pid]),
+            MemberChoice::Later => GroupOutlook::Later,
+            MemberChoice::None => GroupOutlook::Protected,
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum GroupStep {
 }
 
 #[derive(Clone, Debug)]
-struct Watched {
+struct WatchedGroup {
     /// As it was summed up when members were last killed, or when it was found over its threshold.
     sum: GroupSum,
     since: Instant,
@@ -61,7 +61,7 @@ struct Watched {
     was_within: bool,
 }
 
-impl Watched {
+impl WatchedGroup {
     fn is_of(&self, sum: &GroupSum) -> bool {
         (self.sum.group, self.sum.key) == (sum.group, sum.key)
     }
@@ -70,7 +70,7 @@ impl Watched {
 /// The groups over their thresholds.
 #[derive(Clone, Debug, Default)]
 pub struct GroupWatch {
-    groups: Vec<Watched>,
+    groups: Vec<WatchedGroup>,
     /// What was killed for the groups of another configuration.
     earlier: Vec<ProcessKey>,
 }
@@ -102,7 +102,7 @@ impl GroupWatch {
         self.earlier.retain(|key| ledger.is_awaited(*key));
         let has_earlier = !self.earlier.is_empty();
         if self.find(sum).is_none() && self.groups.len() < CAPACITY {
-            self.groups.push(Watched {
+            self.groups.push(WatchedGroup {
                 sum: *sum,
                 since: at,
                 seen: at,
@@ -227,7 +227,7 @@ impl GroupWatch {
             .extend(groups.flat_map(|watched| watched.victims));
     }
 
-    fn find(&mut self, sum: &GroupSum) -> Option<&mut Watched> {
+    fn find(&mut self, sum: &GroupSum) -> Option<&mut WatchedGroup> {
         let mut groups = self.groups.iter_mut();
         groups.find(|watched| watched.is_of(sum))
     }

@@ -69,9 +69,9 @@ proptest! {
             });
             let most = own.map(|(_, made)| made.pss.unwrap()).max().filter(|most| *most > 0);
             let chosen = match largest {
-                Choice::Member(pid, memory) => Some((pid, memory.unwrap().get())),
-                Choice::Later => panic!("there is time"),
-                Choice::None => None,
+                MemberChoice::Member(pid, memory) => Some((pid, memory.unwrap().get())),
+                MemberChoice::Later => panic!("there is time"),
+                MemberChoice::None => None,
             };
             prop_assert_eq!(chosen.map(|(_, memory)| memory), most);
             if let Some((pid, _)) = chosen {

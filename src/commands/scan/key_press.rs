@@ -2,7 +2,7 @@
 
 /// A key of `scan --watch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum KeyPress {
     Up,
     Down,
     Enter,
@@ -14,15 +14,15 @@ pub(super) enum Key {
 
 /// The next key; `next` gives the next byte that was typed, None where there is none yet. None where there is no key,
 /// or one that has no meaning here.
-pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<Key> {
+pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<KeyPress> {
     match next()? {
         0x1b => match next() {
-            None | Some(0x1b) => Some(Key::Escape),
+            None | Some(0x1b) => Some(KeyPress::Escape),
             Some(b'[' | b'O') => loop {
                 // The end of a sequence; what comes before are its parameters.
                 match next()? {
-                    b'A' => return Some(Key::Up),
-                    b'B' => return Some(Key::Down),
+                    b'A' => return Some(KeyPress::Up),
+                    b'B' => return Some(KeyPress::Down),
                     b'@'..=b'~' => return None,
                     _ => {}
                 }
@@ -34,11 +34,11 @@ pub(super) fn key(mut next: impl FnMut() -> Option<u8>) -> Option<Key> {
     }
 }
 
-fn of_byte(byte: u8) -> Option<Key> {
+fn of_byte(byte: u8) -> Option<KeyPress> {
     match byte {
-        b'\r' | b'\n' => Some(Key::Enter),
-        0x7f | 0x08 => Some(Key::Backspace),
-        b' '..=b'~' => Some(Key::Character(char::from(byte))),
+        b'\r' | b'\n' => Some(KeyPress::Enter),
+        0x7f | 0x08 => Some(KeyPress::Backspace),
+        b' '..=b'~' => Some(KeyPress::Character(char::from(byte))),
         _ => None,
     }
 }
@@ -51,15 +51,15 @@ mod tests {
     fn bytes_are_keys() {
         for (bytes, expected) in [
             (&b""[..], None),
-            (b"q", Some(Key::Character('q'))),
-            (b"\x1b", Some(Key::Escape)),
-            (b"\x1b[A", Some(Key::Up)),
-            (b"\x1bOB", Some(Key::Down)),
-            (b"\x1b[1;5A", Some(Key::Up)),
+            (b"q", Some(KeyPress::Character('q'))),
+            (b"\x1b", Some(KeyPress::Escape)),
+            (b"\x1b[A", Some(KeyPress::Up)),
+            (b"\x1bOB", Some(KeyPress::Down)),
+            (b"\x1b[1;5A", Some(KeyPress::Up)),
             (b"\x1b[3~", None),
-            (b"\x1bq", Some(Key::Character('q'))),
-            (b"\r", Some(Key::Enter)),
-            (b"\x7f", Some(Key::Backspace)),
+            (b"\x1bq", Some(KeyPress::Character('q'))),
+            (b"\r", Some(KeyPress::Enter)),
+            (b"\x7f", Some(KeyPress::Backspace)),
             (b"\xc3", None),
         ] {
             let mut bytes = bytes.iter().copied();
