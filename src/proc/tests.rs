@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
+use std::process::Command;
 
 /// A text as a rule sees it.
 type Seen = Result<Vec<u8>, Unreadable>;
@@ -208,29 +209,32 @@ fn a_scan_of_a_few_reads_the_young_ones_and_those_that_are_wanted() {
     let mut sampler = Sampler::new(ProcRoot::system().unwrap());
     let (mut all, mut few) = (Snapshot::default(), Snapshot::default());
     let questions = NoQuestions(Bytes::ZERO);
+    let start = || Command::new("sleep").arg("60").spawn().unwrap();
+    // Not this process: the PIDs may have begun again since it was started.
+    let before = start();
     sampler.list(&questions, &mut all).unwrap();
-    let mut child = std::process::Command::new("sleep")
-        .arg("60")
-        .spawn()
-        .unwrap();
-    let young = Pid::new(child.id()).unwrap();
-    let own = Pid::new(std::process::id()).unwrap();
+    let children = [before, start()];
+    let [old, young] = children
+        .each_ref()
+        .map(|child| Pid::new(child.id()).unwrap());
     let count = |sampler: &Sampler, pid| {
         let pids = (0..sampler.candidates()).filter_map(|index| sampler.candidate_pid(index));
         pids.filter(|&candidate| candidate == pid).count()
     };
-    for (wanted, expected) in [(&[][..], 0), (&[own, young][..], 1)] {
+    for (wanted, expected) in [(&[][..], 0), (&[old, young][..], 1)] {
         sampler.list_few(&questions, wanted, &mut few).unwrap();
         assert_eq!(count(&sampler, young), 1);
-        assert_eq!(count(&sampler, own), expected);
+        assert_eq!(count(&sampler, old), expected);
         assert!(few.young > Bytes::ZERO);
-        assert!(sampler.is_young(young) && !sampler.is_young(own));
+        assert!(sampler.is_young(young) && !sampler.is_young(old));
     }
     // After the next scan of all it is an old one.
     sampler.list(&questions, &mut all).unwrap();
     assert_eq!(count(&sampler, young), 1);
     sampler.list_few(&questions, &[], &mut few).unwrap();
     assert_eq!(count(&sampler, young), 0);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    for mut child in children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
