@@ -3,8 +3,8 @@
 //! on a thrashing machine the reads took 11 s and 36 s without any attacker.
 //!
 //! The helper is forked from this program and gets the process's open directory, so that what it reads is of that very
-//! process. One that is blocked is killed and replaced, and the process that blocks it left alone for a while. What there was
-//! no time for has its turn in the next scans. Touches those files only.
+//! process. One that is blocked is killed and replaced, and the process that blocks it left alone for a while. What
+//! there was no time for has its turn in the next scans. Touches those files only.
 
 mod arguments;
 mod reader;
