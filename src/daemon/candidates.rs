@@ -98,6 +98,12 @@ impl Candidates {
         self.pids.clear();
     }
 
+    /// What is known of processes is no longer so; it is read again after the next regular scan.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        self.learnt = None;
+    }
+
     /// Finds all processes that may be killed, except those that were set aside, and what is protected.
     pub(super) fn gather(&mut self, set_aside: &[ProcessKey], context: &mut Context<'_>) {
         self.all.clear();

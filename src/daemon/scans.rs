@@ -11,6 +11,7 @@ use crate::policy::Extent;
 use crate::proc::{self, Levels};
 use crate::quantities::{Now, ProcessKey};
 use crate::sys;
+use std::collections::HashSet;
 use std::time::Instant;
 
 impl Daemon<'_> {
@@ -86,14 +87,23 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// How many processes a dry run keeps from being killed: over thresholds of their own, and for their groups.
+    /// How many processes a dry run keeps from being killed: over thresholds of their own, for their groups, and for the
+    /// machine as a whole.
     pub(super) fn would_be_killed(&self) -> usize {
         let is_due = |key: &ProcessKey| {
             let mut judged = self.machine.judged();
             judged.any(|(process, judged)| process.key() == Some(*key) && judged.counts().1)
         };
-        let of_groups = self.groups.watch.would_be_killed();
-        self.outcome.due + of_groups.filter(|key| !is_due(key)).count()
+        let guard = self.guard.iter();
+        let of_shortage = guard.flat_map(|guard| guard.would_be.iter().copied());
+        let of_shortage = of_shortage.filter(|key| self.machine.sampler.is_still(*key));
+        let all: HashSet<ProcessKey> = self
+            .groups
+            .watch
+            .would_be_killed()
+            .chain(of_shortage)
+            .collect();
+        self.outcome.due + all.iter().filter(|key| !is_due(key)).count()
     }
 
     /// The part of a scan that is urgent.

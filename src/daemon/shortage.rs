@@ -18,6 +18,7 @@ impl Daemon<'_> {
     pub(super) fn guard(&mut self, now: &Now) -> Option<Levels> {
         let Some(mut guard) = self.guard.take() else {
             self.victims.ledger.is_short = false;
+            self.note_over(now);
             return None;
         };
         let was_short = guard.shortage.is_short();
@@ -26,6 +27,10 @@ impl Daemon<'_> {
         self.follow(&mut guard, step, outcome, now);
         if let (Some(trigger), false) = (guard.level().trigger, was_short) {
             self.reporter.metrics().count_shortage(trigger);
+        }
+        // Another order follows at once, which must not wait for a file.
+        if outcome != Some(OrderOutcome::Changed) {
+            self.note_level(&guard, now);
         }
         let is_new = step != Step::Rest || was_short != is_short;
         let level = *guard.level();
@@ -78,9 +83,28 @@ impl Daemon<'_> {
             Step::Over { after, killed } => {
                 let event = SystemEvent::Over(guard.level(), after, killed);
                 self.reporter.emit(&Event::System(event));
-                state::note_shortage_over(self.reporter.status(), unix_seconds(now.wall));
-                self.write_victims(now);
+                self.note_over(now);
             }
+        }
+    }
+
+    /// For `status`: that memory is short, whatever is done about it, and that it no longer is.
+    fn note_level(&mut self, guard: &SystemGuard, now: &Now) {
+        let note = self.reporter.status().shortage.as_ref();
+        let is_known = note.is_some_and(|note| note.over.is_none());
+        if guard.level().trigger.is_some() && !is_known {
+            let seconds = unix_seconds(now.wall);
+            state::note_shortage(self.reporter.status(), guard.level(), seconds, 0);
+            self.write_victims(now);
+        } else if guard.shortage.is_over() {
+            self.note_over(now);
+        }
+    }
+
+    fn note_over(&mut self, now: &Now) {
+        let status = self.reporter.status();
+        if state::note_shortage_over(status, unix_seconds(now.wall)) {
+            self.write_victims(now);
         }
     }
 
@@ -110,7 +134,13 @@ impl Daemon<'_> {
                     count,
                 );
             }
-            OrderOutcome::DryRun => guard.shortage.reported(),
+            OrderOutcome::DryRun => {
+                guard.shortage.reported();
+                let ordered = guard.orders.iter();
+                let ordered = ordered.filter(|own| matches!(own.outcome, SignalOutcome::DryRun));
+                let keys = ordered.map(|own| own.candidate.key);
+                guard.would_be.extend(keys);
+            }
             OrderOutcome::NoCandidate => {
                 if guard.shortage.found_none(now.monotonic) {
                     self.report_no_candidate(guard, now);

@@ -48,7 +48,7 @@ pub(super) fn note_config(status: &mut DaemonStatus, config: &Config, files: Vec
         .clone_into(&mut status.system_action);
 }
 
-/// Processes were killed because the machine is short of memory.
+/// The machine is short of memory, and so many more processes were killed for it.
 pub(super) fn note_shortage(status: &mut DaemonStatus, level: &Level, now: u64, killed: usize) {
     let goes_on = |note: &ShortageNote| note.over.is_none();
     let before = status.shortage.take().filter(goes_on);
@@ -62,11 +62,14 @@ pub(super) fn note_shortage(status: &mut DaemonStatus, level: &Level, now: u64, 
     });
 }
 
-/// It no longer is.
-pub(super) fn note_shortage_over(status: &mut DaemonStatus, now: u64) {
-    if let Some(note) = &mut status.shortage {
-        note.over.get_or_insert(now);
-    }
+/// It no longer is. Whether it was until now.
+pub(super) fn note_shortage_over(status: &mut DaemonStatus, now: u64) -> bool {
+    let note = status.shortage.as_mut();
+    let Some(note) = note.filter(|note| note.over.is_none()) else {
+        return false;
+    };
+    note.over = Some(now);
+    true
 }
 
 /// A scan was made, after which so many would be killed but for a dry run, and the next one is due then. Written with

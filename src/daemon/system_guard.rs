@@ -9,8 +9,8 @@ use crate::config::{Config, System, SystemAction};
 use crate::events::{Event, Reporter};
 use crate::kill::{SignalOutcome, Signaller};
 use crate::policy::system_guard::{
-    Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, ShortageStanding, Step,
-    Tier, Why, choose, floor_threshold,
+    Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, ShortageStanding, Step, Why,
+    choose,
 };
 use crate::policy::{Breach, Policy, Stage, Threshold};
 use crate::proc::{OtherMemory, Process, Sampler, SystemFiles, SystemReading};
@@ -18,6 +18,7 @@ use crate::quantities::{Bytes, Now, ProcessKey};
 use crate::sys;
 use std::time::{Duration, Instant};
 
+mod rehearsal;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,8 @@ pub(super) struct SystemGuard {
     victims: Vec<ProcessKey>,
     set_aside: Vec<ProcessKey>,
     candidates: Candidates,
+    /// Those that would have been killed in this shortage, but for a dry run.
+    pub(super) would_be: Vec<ProcessKey>,
     /// The victims of the last order, until they are reported.
     pub(super) orders: Vec<Ordered>,
     pub(super) why: Why,
@@ -80,6 +83,8 @@ pub(super) fn set(
             }
             Err(error) => reporter.emit(&Event::ScanFailed(&error)),
         }
+    } else if let Some(guard) = guard {
+        guard.reconfigure();
     }
 }
 
@@ -91,9 +96,18 @@ impl SystemGuard {
             victims: Vec::with_capacity(MOST),
             set_aside: Vec::with_capacity(SET_ASIDE),
             candidates: Candidates::new(now),
+            would_be: Vec::with_capacity(MOST),
             orders: Vec::with_capacity(MOST),
             why: Why::Most,
         }
+    }
+
+    /// Another configuration is in force: which rule matches a process, and what a dry run has reported, was by the
+    /// previous one.
+    fn reconfigure(&mut self) {
+        self.candidates.forget();
+        self.would_be.clear();
+        self.shortage.reconsider();
     }
 
     pub(super) fn level(&self) -> &Level {
@@ -137,7 +151,10 @@ impl SystemGuard {
         let step = shortage.tick(config, &reading, progress, cost, now);
         match step {
             Step::SetAside => self.set_aside(),
-            Step::Over { .. } => self.set_aside.clear(),
+            Step::Over { .. } => {
+                self.set_aside.clear();
+                self.would_be.clear();
+            }
             _ => {}
         }
         step
@@ -345,55 +362,6 @@ impl SystemGuard {
         self.candidates.note_scan(left, machine, now);
         if !self.shortage.is_short() {
             self.candidates.learn(least, policy, machine, now);
-        }
-    }
-
-    /// Brings the code, stack and heap of an order into memory.
-    pub(super) fn rehearse(&mut self, context: &mut Context<'_>) {
-        let (_, _) = self.tick(&context.policy.config, context.victims, context.now);
-        self.note_scan(context.policy, context.machine, context.now);
-        self.candidates.gather(&self.set_aside, context);
-        let _ = choose(&self.candidates.all, &self.need());
-        for _ in 0..MOST {
-            self.rehearse_order(context);
-        }
-        self.orders.clear();
-        self.shortage = Shortage::new(context.now.monotonic);
-    }
-
-    /// Chooses this process, and does to it all that is done to a victim, but for the signal.
-    fn rehearse_order(&mut self, context: &mut Context<'_>) {
-        let Context {
-            policy, machine, ..
-        } = context;
-        let total = machine.snapshot.memory.total;
-        let Some(glance) = machine.sampler.glance(*policy, policy.own) else {
-            return;
-        };
-        let (Some(key), Ok(facts)) = (glance.process.key(), glance.process.facts) else {
-            return;
-        };
-        let own = Candidate {
-            key,
-            gives: glance.gives(None),
-            took: total,
-            oom_score_adj: facts.oom_score_adj,
-            tier: Tier::Normal,
-            kin: glance.kin(),
-        };
-        self.candidates.touch(own);
-        let threshold = floor_threshold(&policy.config.system, total);
-        // As the largest one, as the one that has taken most, and with its kin.
-        for (least, lost) in [(1, 0), (1, 1), (u64::MAX, 0)] {
-            let need = Need {
-                least: Bytes::new(least).min(own.gives),
-                wanted: own.gives,
-                lost: Bytes::new(lost),
-            };
-            if let Some(choice) = choose(&[own], &need) {
-                let _ = self.is_still_short();
-                let _ = self.signal(&choice, threshold, context, Some(Signaller::DryRun));
-            }
         }
     }
 }

@@ -115,6 +115,12 @@ impl Shortage {
         self.is_short || self.phase != Phase::Calm
     }
 
+    /// Whether it is over, and all of it was reported.
+    pub fn is_over(&self) -> bool {
+        let Level { left, floor, .. } = self.level;
+        !self.is_short() && !self.is_warned && left >= floor.saturating_add(floor)
+    }
+
     /// What is due after this reading. `cost` is the CPU time that it took.
     pub fn tick(
         &mut self,
@@ -324,6 +330,11 @@ impl Shortage {
     pub fn reported(&mut self) {
         self.phase = Phase::Calm;
         self.choosing = Choosing::Afterwards;
+    }
+
+    /// What was found is by another configuration: all processes are read again at the next reading.
+    pub fn reconsider(&mut self) {
+        self.choosing = Choosing::Now;
     }
 
     /// There was no candidate. Whether that is to be reported, which it is once a minute.

@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     the_one_that_takes_it_is_killed_first,
     protected_processes_stay,
     a_rule_changes_the_order,
+    a_reload_changes_what_protects,
     small_ones_of_a_kind_go_together,
     the_same_victim_is_sent_sigkill,
     a_stall_is_a_shortage,
@@ -206,6 +207,35 @@ fn a_rule_changes_the_order() {
     freed.join().expect("memory is written");
     stop_calm(daemon, &machine, 1);
     assert!(normal.is_alive() && last.is_alive());
+}
+
+/// What was read of a process for the rules of another configuration says nothing of its own: the largest was killed,
+/// as if no rule matched it, and the second as if the first rule of now did.
+fn a_reload_changes_what_protects() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine();
+    let rule = |name: &str, what: &str| format!("[[rule]]\nname = \"{name}\"\n{what}\n");
+    machine.drop_in("rules.toml", &rule("second", "sustained = 1"));
+    let start = |name: &str, mib| Hog::new().comm(name).mib(mib).start();
+    let (database, spared) = (start("database", 150), start("spared", 140));
+    let (mut second, mut third) = (start("second", 130), start("third", 120));
+    let daemon = machine.start();
+    let rules = rule("database", "action = \"protect\"")
+        + &rule("spared", "when_short = \"spare\"")
+        + &rule("second", "when_short = \"last\"");
+    machine.drop_in("rules.toml", &rules);
+    daemon.signal(libc::SIGHUP);
+    until("it has scanned anew", || machine.log().scans() == 2);
+    memory.set_available(SHORT);
+    assert_eq!(third.ended_by(), Some(libc::SIGTERM));
+    assert_eq!(second.ended_by(), Some(libc::SIGTERM));
+    memory.set_available(PLENTY);
+    let seconds = wait_for(&machine, "Killing process: ", &second);
+    let records = machine.log().records().into_iter();
+    let mut kills = records.filter(|record| record.message.starts_with("Killing process: "));
+    assert_eq!(kills.next_back().expect("two were").message, seconds);
+    stop_calm(daemon, &machine, 2);
+    assert!(database.is_alive() && spared.is_alive());
 }
 
 /// 48 MiB are wanted and a little more, as it falls, and each gives 20; the limit of kills counts them once, and

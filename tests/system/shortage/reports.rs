@@ -3,7 +3,7 @@
 use super::{DESPERATE, PLENTY, machine, wait_a_while, wait_for};
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::Hog;
-use crate::harness::machine::{Machine, run};
+use crate::harness::machine::{Machine, run, until};
 use crate::harness::memory::Memory;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -22,10 +22,16 @@ fn only_warns(machine: &Machine, memory: &Memory) {
         .log()
         .wait_for_words(&["Memory is short: 0.01GB", &first]);
     wait_a_while();
+    let said = run(&["status"]).out;
+    let short = "not over, 0 killed (0.01GB left, available_percent_threshold = 4.00%)";
+    assert!(said.contains(short), "{said}");
     memory.set_available(PLENTY);
     machine
         .log()
         .wait_for_words(&["Memory is no longer short", "Killed: 0"]);
+    until("the status says so", || {
+        run(&["status"]).out.contains(", over after ")
+    });
     daemon.stop();
     assert_eq!(machine.log().count_of("Memory is short"), 1);
     assert_eq!(machine.log().count_of("Killing"), 0);
@@ -50,16 +56,29 @@ fn an_older_file_only_warns() {
 
 fn a_dry_run_kills_nothing() {
     let memory = Memory::available(PLENTY);
-    let machine = machine().with("settings.dry_run", "true");
-    let hog = Hog::new().mib(90).start();
+    let mut machine = machine()
+        .with("settings.dry_run", "true")
+        .with("thresholds.check_interval", "0.2");
+    let mut hog = Hog::new().mib(90).start();
     let mut daemon = machine.start();
     memory.set_available(DESPERATE);
     wait_for(&machine, "Would kill process", &hog);
     wait_for(&machine, "Reason: memory is short", &hog);
     wait_a_while();
-    daemon.stop();
+    let said = run(&["status"]).out;
+    for part in [" not over, 0 killed (0.01GB left", "(1 process would be"] {
+        assert!(said.contains(part), "{said}");
+    }
     assert_eq!(machine.log().count_of("Would kill process"), 1);
     assert!(hog.is_alive());
+    // The administrator has seen what it would do.
+    machine.set("settings.dry_run", "false");
+    machine.write_config();
+    let freed = memory.is_freed_by(&hog, PLENTY);
+    daemon.signal(libc::SIGHUP);
+    assert!(hog.ended_by().is_some());
+    freed.join().expect("memory is written");
+    daemon.stop();
 }
 
 fn kills_of_the_kernel_are_noticed() {
