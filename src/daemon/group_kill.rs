@@ -8,7 +8,9 @@ use super::scan::{Context, Machine};
 use super::victims::Victims;
 use crate::config::GroupKill;
 use crate::kill::SignalOutcome;
-use crate::policy::groups::{GroupSum, MemberChoice, MemberReader, Members, Order, SaidOfGroup};
+use crate::policy::groups::{
+    GroupSum, MemberChoice, MemberReader, Members, Order, SaidOfGroup, most_by,
+};
 use crate::policy::{Decision, Policy, Stage};
 use crate::proc::{Process, Seen, Sizes};
 use crate::quantities::{Bytes, Metric, Pid, StartTime};
@@ -108,8 +110,10 @@ impl Groups {
             };
         };
         if let Some(sum) = self.sums.all().get(index).copied() {
-            let order = &mut Order::of(&sum, context.now);
-            self.signal(order, (pid, memory), machine, context);
+            if self.is_still_over(index, sizes, ending, machine, policy) {
+                let order = &mut Order::of(&sum, context.now);
+                self.signal(order, (pid, memory), machine, context);
+            }
         }
         Found::Member
     }
@@ -138,6 +142,9 @@ impl Groups {
             let is_member = self.sums.is_member(sum, *pid, policy, &mut reader);
             order.confirmed.extend(key.filter(|_| is_member));
         }
+        if !self.is_still_over(index, sizes, ending, machine, policy) {
+            return Found::Member;
+        }
         let mut found = Found::None;
         for round in 1..=ROUNDS {
             let before = order.pids.len();
@@ -162,6 +169,26 @@ impl Groups {
             members = self.newborn(&order, machine, policy, until);
         }
         found
+    }
+
+    /// As [`Sums::is_still_over`], by what the members have now; of those that there is no time for, as they were.
+    fn is_still_over(
+        &self,
+        index: usize,
+        sizes: &Sizes,
+        ending: &HashSet<Pid>,
+        machine: &Machine,
+        policy: &Policy,
+    ) -> bool {
+        let until = Instant::now() + BUDGET;
+        let mut most = |pid, metric| {
+            if Instant::now() >= until {
+                return Bytes::new(u64::MAX);
+            }
+            let process = machine.sampler.read(policy, pid);
+            process.map_or(Bytes::ZERO, |process| most_by(&process, metric))
+        };
+        self.sums.is_still_over(index, sizes, ending, &mut most)
     }
 
     /// The members that are there now and were not signalled.
@@ -222,8 +249,7 @@ impl Groups {
         members
     }
 
-    /// Holds a member, decides again, and sends it SIGTERM. An order counts once for the limit of kills, and none is
-    /// given where the group is within its threshold by now.
+    /// Holds a member, decides again, and sends it SIGTERM. An order counts once for the limit of kills.
     fn signal(
         &mut self,
         order: &mut Order,
@@ -253,15 +279,11 @@ impl Groups {
         let mut reader = Reader::new(sampler, policy, BUDGET);
         let is_member = is_meant(order, Some(&process), machine, policy)
             || self.sums.is_member(sum, pid, policy, &mut reader);
-        let is_over =
-            !is_first || policy.is_group_still_over(sum, (&process, memory), system.total);
         let group = policy.group(sum);
         let is_plentiful = group.is_some_and(|group| policy.group_plenty(group, &system).is_some());
         let is_protected = policy.protection(&process, &system, now).is_some();
         let breach = policy.group_breach(sum, (&process, memory), system.total);
-        let Some(breach) =
-            breach.filter(|_| is_member && is_over && !is_plentiful && !is_protected)
-        else {
+        let Some(breach) = breach.filter(|_| is_member && !is_plentiful && !is_protected) else {
             return;
         };
         if is_first && policy.is_limit_reached(&process, &system, &victims.ledger, now) {

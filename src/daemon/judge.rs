@@ -199,7 +199,7 @@ impl Machine {
                 continue;
             };
             let Some(key) = process.key() else { continue };
-            let memory = &self.snapshot.memory;
+            let memory = &self.memory_now(&process, policy);
             let (Decision::Terminate(breach)
             | Decision::KillLimitReached(breach)
             | Decision::Delay(breach, Delay::Sustained(_), _)) =

@@ -165,6 +165,39 @@ impl Sums {
         own.fold(Bytes::ZERO, Bytes::saturating_add)
     }
 
+    /// Whether this group still is over its threshold without the members with these PIDs: where others have ended or
+    /// shrunk since it was summed up, no member is killed for what they had. `most` says how much a process has now at
+    /// most, by a metric. Asks for the largest ones, as far as that decides.
+    pub fn is_still_over(
+        &self,
+        sum: usize,
+        sizes: &Sizes,
+        without: &HashSet<Pid>,
+        most: &mut dyn FnMut(Pid, Metric) -> Bytes,
+    ) -> bool {
+        let Some(own) = self.all.get(sum) else {
+            return false;
+        };
+        let Some(traits) = self.traits.get(own.group) else {
+            return false;
+        };
+        let metric = traits.metric;
+        let links = self.links.iter();
+        let members = links.filter(|link| usize::from(link.sum) == sum);
+        let members = members.filter_map(|link| sizes.all().get(link.member as usize));
+        let mut known = Bytes::ZERO;
+        for size in members.filter(|size| !without.contains(&size.pid)) {
+            let had = size.by(metric).unwrap_or_default();
+            if had > Bytes::ZERO {
+                known = known.saturating_add(had.min(most(size.pid, metric)));
+            }
+            if known > traits.threshold {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The parents of processes are read anew from now on: those of before may have ended.
     pub fn forget_parents(&mut self) {
         self.tree.clear();

@@ -87,23 +87,6 @@ impl Policy {
         })
     }
 
-    /// Whether a group is still over its threshold, where this member had so much memory by its metric when it was
-    /// summed up, and is as it was read now.
-    pub fn is_group_still_over(
-        &self,
-        sum: &GroupSum,
-        (process, had): (&Process, Option<Bytes>),
-        total: Bytes,
-    ) -> bool {
-        self.group(sum).is_some_and(|group| {
-            let most = most_by(process, group.metric);
-            let had = had.unwrap_or(most);
-            let known = sum.bounds.known.saturating_sub(had);
-            let known = known.saturating_add(had.min(most));
-            known > group.thresholds.lowest(total)
-        })
-    }
-
     /// Whether a group stays over its threshold when so much of it is given back.
     pub fn is_group_over_without(&self, sum: &GroupSum, ending: Bytes, total: Bytes) -> bool {
         self.group(sum).is_some_and(|group| {
@@ -161,7 +144,7 @@ impl Policy {
 
 /// The most that a process can have by this metric: its PSS is not more than what it has resident, or has anonymous and
 /// in swap, which stands in for it.
-fn most_by(process: &Process, metric: Metric) -> Bytes {
+pub fn most_by(process: &Process, metric: Metric) -> Bytes {
     match metric {
         Metric::Rss => process.rss,
         Metric::Anon => process.anonymous(),

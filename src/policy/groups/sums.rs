@@ -40,7 +40,7 @@ pub(super) enum Known {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits {
     pub(super) threshold: Bytes,
-    metric: Metric,
+    pub(super) metric: Metric,
     /// Whether there may be groups of it without a sum.
     has_unseen: bool,
     /// How many have one.

@@ -185,26 +185,42 @@ fn it_is_only_reported_where_that_is_configured_or_memory_is_plentiful() {
     }
 }
 
+/// What each member has now, by PID; None where it has ended.
+fn is_still_over(settings: &str, now: &[(u32, Option<Process>)], without: &[u32]) -> bool {
+    let group = format!("[[group]]\nby = \"user\"\nram_percent_threshold = 10\n{settings}");
+    let policy = policy(&group);
+    let mut sums = Sums::default();
+    let mut world = World::of(&[made(1, 90_000, 90_000), made(1, 20_000, 20_000)]);
+    let sizes = world.sum(&policy, &mut sums);
+    assert!(sums.all()[0].is_proven);
+    let without = without.iter().filter_map(|pid| Pid::new(*pid)).collect();
+    sums.is_still_over(0, &sizes, &without, &mut |pid, metric| {
+        let own = now.iter().find(|own| own.0 == pid.get());
+        let own = own.and_then(|own| own.1);
+        own.map_or(Bytes::ZERO, |process| most_by(&process, metric))
+    })
+}
+
 #[test]
-fn one_that_has_shrunk_does_not_die_for_what_it_had() {
-    let (policy, sums) = watched("");
-    let sum = &sums.all()[0];
-    let over = |has| {
-        let member = sized(has, 0);
-        policy.is_group_still_over(sum, (&member, Some(Bytes::new(200_000))), TOTAL)
-    };
-    assert!(over(200_000));
-    assert!(over(100_001));
-    assert!(!over(100_000));
+fn none_dies_for_what_members_had_that_have_shrunk_or_ended() {
+    let has = |pid, rss| (pid, Some(sized(rss, 0)));
+    for settings in ["", "metric = \"rss\"\n", "metric = \"anon\"\n"] {
+        let is_over = |now: &[_], without: &[_]| is_still_over(settings, now, without);
+        assert!(is_over(&[has(2, 90_000), has(3, 20_000)], &[]));
+        // What has grown since is for the next scan.
+        assert!(!is_over(&[has(2, 80_000), has(3, 90_000)], &[]));
+        assert!(is_over(&[has(2, 80_001), has(3, 20_000)], &[]));
+        assert!(!is_over(&[(2, None), has(3, 20_000)], &[]));
+        assert!(!is_over(&[has(2, 90_000), (3, None)], &[]));
+        assert!(!is_over(&[has(2, 90_000), has(3, 20_000)], &[3]));
+    }
 }
 
 #[test]
 fn what_is_in_swap_is_not_taken_for_given_back() {
-    let (policy, sums) = watched("");
-    let sum = &sums.all()[0];
-    let had = Some(Bytes::new(200_000));
-    assert!(policy.is_group_still_over(sum, (&sized(60_000, 90_000), had), TOTAL));
-    assert!(!policy.is_group_still_over(sum, (&sized(60_000, 30_000), had), TOTAL));
+    let swapped = |swap| [(2, Some(sized(40_000, swap))), (3, Some(sized(20_000, 0)))];
+    assert!(is_still_over("", &swapped(50_000), &[]));
+    assert!(!is_still_over("", &swapped(30_000), &[]));
 }
 
 fn sized(rss: u64, swapped: u64) -> Process {
