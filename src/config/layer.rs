@@ -359,7 +359,12 @@ fn unknown(table: &str, key: &str, is_table: bool, is_list: bool) -> String {
         };
         format!(", did you mean \"{}\"{one}?", row.name)
     } else if let Some(row) = plural {
-        format!(", did you mean \"{}\", which is a list?", row.name)
+        let many = if row.allowed.starts_with("a list") {
+            ", which is a list"
+        } else {
+            ""
+        };
+        format!(", did you mean \"{}\"{many}?", row.name)
     } else if tables.contains(&key) {
         format!(", did you mean the table [{key}]?")
     } else if let Some(row) = rows.iter().find(|row| !own(row) && row.name == key) {

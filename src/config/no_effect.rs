@@ -11,9 +11,11 @@ use super::slot::Slot;
 use super::suspect::{Compared, Suspicion, Within};
 use super::warning::{Effect, Warning, WarningKind};
 use super::written::Written;
-use crate::quantities::Metric;
+use crate::quantities::{Metric, Percent};
 
-/// Those of the whitelist, the schedules, the groups and the mail server.
+const ONLY_BELOW: &str = "only_below_available_percent";
+
+/// Those of the whitelist, the thresholds, the schedules, the groups and the mail server.
 pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
     let mut found = Vec::new();
     for (index, name) in config.whitelist.names.iter().enumerate() {
@@ -35,6 +37,13 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
             }),
         );
     }
+    if is_nothing(config.only_below_available) {
+        let entry = written.entry("thresholds", ONLY_BELOW);
+        found.push(Warning {
+            location: entry.and_then(|entry| entry.location.clone()),
+            kind: WarningKind::NothingBelow,
+        });
+    }
     let values = |schedule: Option<&schedule::Schedule>| {
         let thresholds = schedule.and_then(|schedule| schedule.thresholds);
         let interval = schedule.and_then(|schedule| schedule.check_interval);
@@ -55,7 +64,7 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
     for group in &config.groups {
         let available = group.only_below_available;
         let available = available.unwrap_or(config.only_below_available);
-        if group.action == GroupAction::Kill && available.get() <= 0.0 {
+        if group.action == GroupAction::Kill && is_nothing(available) {
             found.push(Warning {
                 location: group.location.clone(),
                 kind: WarningKind::ReportedGroup(group.label().to_owned()),
@@ -72,6 +81,10 @@ pub(super) fn find(config: &Config, written: &Written) -> Vec<Warning> {
         });
     }
     found
+}
+
+fn is_nothing(share: Percent) -> bool {
+    share.get() <= 0.0
 }
 
 /// Those of one rule; `read` has its keys as they were written.
@@ -93,6 +106,24 @@ pub(super) fn in_rule(rule: &Rule, read: &Written) -> Vec<Warning> {
                 });
             }
         }
+    }
+    if rule.action == Action::Warn {
+        let given = [
+            ("when_short", rule.when_short.is_some()),
+            ("term_timeout", rule.term_timeout.is_some()),
+            (ONLY_BELOW, rule.only_below_available.is_some()),
+        ];
+        let given = given.into_iter().filter(|(_, is_given)| *is_given);
+        found.extend(given.map(|(key, _)| Warning {
+            location: location(key),
+            kind: WarningKind::BesideWarn(key),
+        }));
+    }
+    if rule.action == Action::Kill && rule.only_below_available.is_some_and(is_nothing) {
+        found.push(Warning {
+            location: location(ONLY_BELOW),
+            kind: WarningKind::NothingBelow,
+        });
     }
     found
 }

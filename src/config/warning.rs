@@ -45,6 +45,10 @@ pub(super) enum WarningKind {
     },
     /// A key of a rule that protects whatever the key says.
     BesideProtect(&'static str),
+    /// A key of a rule that only reports whatever the key says.
+    BesideWarn(&'static str),
+    /// The share of available memory below which something is killed is 0.
+    NothingBelow,
     /// A group that is measured by anonymous memory.
     GroupAnon,
     /// The group with this label is only reported, although its action is to kill.
@@ -157,6 +161,15 @@ impl fmt::Display for Warning {
                 f,
                 "\"{key}\" has no effect beside action = \"protect\", which protects whatever the \
                  process uses: remove one of the two"
+            ),
+            WarningKind::BesideWarn(key) => write!(
+                f,
+                "\"{key}\" has no effect beside action = \"warn\", by which nothing is killed: remove one of \
+                 the two"
+            ),
+            WarningKind::NothingBelow => f.write_str(
+                "only_below_available_percent = 0 lets nothing be killed: what is over its threshold is only \
+                 reported",
             ),
             WarningKind::GroupAnon => f.write_str(
                 "metric = \"anon\" counts what forked processes share once for each of them, so that a \

@@ -86,6 +86,32 @@ fn what_is_set_for_a_protected_process_has_no_effect() {
 }
 
 #[test]
+fn what_kills_nothing_is_told() {
+    let told = warnings(
+        "[[rule]]\nname = 'a'\naction = 'warn'\nwhen_short = 'last'\nterm_timeout = 9\n\
+         only_below_available_percent = 20\nsustained = 5\nmetric = 'pss'\nram_gb_threshold = 4\n",
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (told, start) in told.iter().zip([
+        "4:1: \"when_short\"",
+        "5:1: \"term_timeout\"",
+        "6:1: \"only_below_available_percent\"",
+    ]) {
+        let start = format!("c.toml:{start} has no effect beside action = \"warn\"");
+        assert!(told.starts_with(&start), "{told}");
+    }
+    let nothing = "only_below_available_percent = 0 lets nothing be killed";
+    let told = warnings("[thresholds]\nonly_below_available_percent = 0\n");
+    assert!(told[0].starts_with(&format!("c.toml:2:1: {nothing}")));
+    let told = warnings("[[rule]]\nname = 'a'\nonly_below_available_percent = 0.0\n");
+    assert!(told[0].starts_with(&format!("c.toml:3:1: {nothing}")));
+    let some = "only_below_available_percent = 0.1\n";
+    assert_eq!(warnings(&format!("[thresholds]\n{some}")), [""; 0]);
+    let rule = format!("[[rule]]\nname = 'a'\nwhen_short = 'last'\nterm_timeout = 9\n{some}");
+    assert_eq!(warnings(&rule), [""; 0]);
+}
+
+#[test]
 fn schedules_that_change_nothing_are_told() {
     let schedule = |from: &str, to: &str, more: &str| {
         format!("[[schedule]]\nfrom = '{from}'\nto = '{to}'\n{more}\n")

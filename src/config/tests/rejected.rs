@@ -43,6 +43,10 @@ fn unknown_keys_and_tables_are_rejected_with_what_was_probably_meant() {
             "c.toml:2:1: unknown key \"name\" in [whitelist], did you mean \"names\", which is a list?",
         ),
         (
+            "[system]\nstall_second = 4",
+            "c.toml:2:1: unknown key \"stall_second\" in [system], did you mean \"stall_seconds\"?",
+        ),
+        (
             "[setings]",
             "c.toml:1:1: unknown table [setings], did you mean [settings]?",
         ),
