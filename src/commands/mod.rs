@@ -8,6 +8,7 @@ mod context;
 pub(crate) mod exempt;
 mod exemptions;
 pub(crate) mod explain;
+mod freed;
 mod group_row;
 mod groups;
 mod hidepid;

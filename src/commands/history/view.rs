@@ -1,6 +1,7 @@
 //! What was killed, for people and for programs.
 
 use crate::commands::bar::bar;
+use crate::commands::freed::Freed;
 use crate::escape::OneLine;
 use crate::events::{ProcessRecord, Spelling};
 use crate::policy::{QUIET, is_restart};
@@ -39,7 +40,8 @@ struct Summary {
     name: String,
     user: String,
     count: usize,
-    freed_bytes: u64,
+    #[serde(rename = "freed_bytes")]
+    freed: Freed,
     restart_loop: bool,
     /// The unit that is restarted, and its Restart=.
     unit: Option<String>,
@@ -86,8 +88,7 @@ impl PastReport {
                 continue;
             };
             sum.count += 1;
-            let freed = entry.freed_bytes.unwrap_or_default();
-            sum.freed_bytes = sum.freed_bytes.saturating_add(freed);
+            sum.freed.add(entry.freed_bytes);
             if *restart_loop {
                 sum.restart_loop = true;
                 sum.unit = service(entry).map(str::to_owned);
@@ -104,9 +105,9 @@ impl PastReport {
     }
 
     /// How many processes, and how much memory they freed.
-    pub(crate) fn total(&self) -> (usize, Bytes) {
-        let freed = self.rows.iter().filter_map(|row| row.entry.freed_bytes);
-        (self.rows.len(), Bytes::new(freed.sum()))
+    pub(crate) fn total(&self) -> (usize, Freed) {
+        let freed = self.rows.iter().map(|row| row.entry.freed_bytes);
+        (self.rows.len(), freed.collect())
     }
 
     /// The same for programs.
@@ -227,11 +228,11 @@ impl PastReport {
             let bar = bar(sum.count as f64 / most as f64 * 100.0, BAR);
             write!(
                 out,
-                "  {bar}  {:>4}  {} ({}), {} freed",
+                "  {bar}  {:>4}  {} ({}), {}",
                 sum.count,
                 OneLine(&sum.name),
                 OneLine(&sum.user),
-                Bytes::new(sum.freed_bytes)
+                sum.freed
             )?;
             if sum.restart_loop {
                 write!(out, ", restart loop")?;
@@ -369,7 +370,7 @@ mod tests {
             loops,
             [false, false, false, false, true, false, false, false]
         );
-        assert_eq!(report.total(), (8, Bytes::new(16 << 30)));
+        assert_eq!(report.total().1.to_string(), "16.00GB freed");
         let text = report.text();
         assert!(
             text.contains(

@@ -2,6 +2,7 @@
 
 use crate::commands::config_line::file_of;
 use crate::commands::exemptions::ExemptRow;
+use crate::commands::freed::Freed;
 use crate::commands::peers::{Peer, notes};
 use crate::commands::progress::{Processes, ago};
 use crate::config::{DryRun, GroupAction, SystemAction};
@@ -24,7 +25,7 @@ pub(super) struct Situation {
     pub file: Vec<String>,
     /// How many processes were killed since midnight, and how much memory they freed; None where the history can't be
     /// read.
-    pub today: Option<(usize, Bytes)>,
+    pub today: Option<(usize, Freed)>,
     /// The exemptions in force; None where they can't be read.
     pub exemptions: Option<Vec<ExemptRow>>,
     /// What else kills when the machine is short of memory.
@@ -41,7 +42,7 @@ pub(super) struct StatusReport {
     status: DaemonStatus,
     configuration_on_disk: Vec<String>,
     ended_today: Option<usize>,
-    freed_today_bytes: Option<Bytes>,
+    freed_today_bytes: Option<Freed>,
     exemptions: Option<Vec<ExemptRow>>,
     peers: Vec<Peer>,
 }
@@ -123,7 +124,7 @@ impl StatusReport {
         match (self.ended_today, self.freed_today_bytes) {
             (Some(today), Some(freed)) => writeln!(
                 out,
-                "Killed today: {today}, {freed} freed; since its start: {}",
+                "Killed today: {today}, {freed}; since its start: {}",
                 status.ended
             )?,
             _ => writeln!(
