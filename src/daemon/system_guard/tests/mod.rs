@@ -6,9 +6,10 @@ mod recording;
 mod replay;
 mod world;
 
+use crate::config::{Config, Origin};
 use crate::quantities::Pid;
 use recording::Recording;
-use replay::{DESKTOP, Extra, Replay, SHIPPED, config, replay};
+use replay::{DESKTOP, Extra, Outcome, Replay, SHIPPED, config, replay};
 use std::time::Duration;
 use world::{Zram, pid_of};
 
@@ -107,6 +108,62 @@ fn half_full_zram_needs_no_kill() {
     };
     let outcome = replay(&recording, config(SHIPPED), &incompressible);
     assert!(!outcome.orders.is_empty());
+}
+
+/// By all that the daemon does: scans, early ones, groups and the guard, which has nothing to do then.
+fn with_scans(recording: &Recording, config: Config, hog_from: Option<u64>) -> Outcome {
+    let extra = Extra {
+        hog_from,
+        do_scans_kill: true,
+        ..Extra::default()
+    };
+    let outcome = replay(recording, config, &extra);
+    assert_eq!(outcome.orders, [], "{outcome:?}");
+    outcome
+}
+
+#[test]
+fn early_scans_kill_what_crosses_its_threshold_and_nothing_else() {
+    // When the hog begins: while a build takes most, the guard is sooner.
+    for (name, from) in [("build", 1_000), ("copy", 11_000), ("check", 11_000)] {
+        let recording = Recording::read(name);
+        let outcome = with_scans(&recording, config(SHIPPED), None);
+        assert_eq!(outcome.killed, [], "{name}");
+        let outcome = with_scans(&recording, config(SHIPPED), Some(from));
+        let [(millis, victim, None)] = &outcome.killed[..] else {
+            panic!("{name}: {outcome:?}");
+        };
+        assert_eq!(victim, "hog", "{name}");
+        // A tenth of the memory at 200 MiB a second; the next regular scan is seconds away.
+        let crossed = from + recording.total / 10 * 1000 / (200 << 10);
+        assert!(
+            (crossed..crossed + 150).contains(millis),
+            "{name}: {millis} of {crossed}, {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_group_is_over_when_its_processes_are_and_no_sooner() {
+    for name in ["copy", "check"] {
+        let recording = Recording::read(name).scaled(16);
+        let config = || {
+            let group = "[thresholds]\nram_percent_threshold = 100\nram_gb_threshold = inf\ncheck_interval = 2\n\
+                         [settings]\ndry_run = true\n[system]\naction = \"kill\"\n\
+                         [[group]]\nby = \"user\"\nmetric = \"rss\"\nram_percent_threshold = 88\n\
+                         [[rule]]\nname = \"python3\"\naction = \"protect\"\n";
+            let loaded = Config::parse(group.as_bytes(), Origin::File("c".into()), &|_| Ok(None));
+            loaded.map_err(|error| error.to_string()).unwrap().config
+        };
+        // They have up to 84% together, most of it processes that are protected and count.
+        assert_eq!(with_scans(&recording, config(), None).killed, [], "{name}");
+        let outcome = with_scans(&recording, config(), Some(11_000));
+        let [(millis, victim, Some("user"))] = &outcome.killed[..] else {
+            panic!("{name}: {outcome:?}");
+        };
+        assert_eq!(victim, "hog", "{name}");
+        assert!(*millis > 12_000, "{name}: {outcome:?}");
+    }
 }
 
 #[test]

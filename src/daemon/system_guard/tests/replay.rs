@@ -4,8 +4,11 @@ use super::super::*;
 use super::recording::{Recorded, Recording, Sample};
 use super::world::{World, Zram, number_of};
 use crate::config::Origin;
-use crate::policy::{Exemptions, Extent};
-use crate::proc::ProcRoot;
+use crate::daemon::early_scan::EarlyScan;
+use crate::daemon::groups::{GroupReport, Groups};
+use crate::daemon::scan;
+use crate::policy::{Decision, Exemptions, Extent};
+use crate::proc::{Levels, ProcRoot};
 use crate::quantities::{Pid, StartTime, Uid};
 use std::path::Path;
 use std::time::SystemTime;
@@ -44,6 +47,8 @@ pub(super) struct Extra {
     pub(super) suspends: Vec<u64>,
     /// How long each time, in milliseconds.
     pub(super) asleep: u64,
+    /// Whether scans kill as well, early ones and those of groups; else the guard alone does.
+    pub(super) do_scans_kill: bool,
 }
 
 const HOG_RATE: u64 = 200 << 10;
@@ -62,6 +67,10 @@ pub(super) struct Outcome {
     /// What was over a threshold of its own at a regular scan, except for the hog.
     pub(super) over: Vec<String>,
     pub(super) readings: usize,
+    /// What scans would have killed: when, its name, and for which group.
+    pub(super) killed: Vec<(u64, String, Option<&'static str>)>,
+    /// How many scans were early.
+    pub(super) early_scans: usize,
 }
 
 pub(super) struct Replay<'r> {
@@ -73,6 +82,8 @@ pub(super) struct Replay<'r> {
     pub(super) machine: Machine,
     victims: Victims,
     guard: SystemGuard,
+    groups: Groups,
+    early: Option<EarlyScan>,
     /// The processes that were ended.
     ended: Vec<u32>,
     outcome: Outcome,
@@ -105,10 +116,16 @@ impl<'r> Replay<'r> {
             machine: Machine::with_capacity(8, Sampler::new(root), None),
             victims: Victims::with_capacity(8),
             guard: SystemGuard::new(files, &sys::now()),
+            groups: Groups::default(),
+            early: None,
             ended: Vec::new(),
             outcome: Outcome::default(),
         };
         replay.guard = SystemGuard::new(replay.guard.files, &now(start, 0, 0));
+        if replay.extra.do_scans_kill {
+            let early = EarlyScan::new(&replay.machine.sampler, start);
+            replay.early = Some(early.unwrap().0);
+        }
         replay
     }
 
@@ -124,12 +141,16 @@ impl<'r> Replay<'r> {
             let (sample, zram) = self.sample(millis);
             self.world.show(&sample, zram, BOOT);
             self.machine.sampler.begin_turn();
-            self.turn(millis, &now);
+            let levels = self.turn(millis, &now);
             if now.monotonic >= next_scan {
-                self.scan(&now);
+                self.scan(millis, &now);
                 next_scan += interval;
+            } else {
+                self.tick(millis, &levels, &now);
             }
+            let early = self.early.as_ref().map(EarlyScan::next_tick);
             let next = self.guard.shortage.next_tick().min(next_scan);
+            let next = early.map_or(next, |early| early.min(next));
             let wait = next.saturating_duration_since(now.monotonic).as_millis();
             millis += u64::try_from(wait).unwrap().max(1);
         }
@@ -187,11 +208,16 @@ impl<'r> Replay<'r> {
     }
 
     /// What the daemon does at each turn of its loop, but for signals and reports.
-    fn turn(&mut self, millis: u64, now: &Now) {
+    fn turn(&mut self, millis: u64, now: &Now) -> Levels {
         self.outcome.readings += 1;
         let read = self.guard.read(now);
+        self.follow(millis, &read, now);
+        read.levels
+    }
+
+    fn follow(&mut self, millis: u64, read: &SystemReading, now: &Now) {
         let config = &self.policy.config.system;
-        let step = self.guard.step(config, &self.victims, (&read, COST), now);
+        let step = self.guard.step(config, &self.victims, (read, COST), now);
         self.victims.ledger.is_short = self.guard.shortage.is_short();
         match step {
             Step::Choose => {}
@@ -225,8 +251,7 @@ impl<'r> Replay<'r> {
         let mut names = Vec::new();
         for ordered in self.guard.orders.drain(..) {
             let (key, process) = (ordered.candidate.key, ordered.process);
-            let name = process.facts.unwrap().name;
-            names.push(String::from_utf8_lossy(name.as_bytes()).into_owned());
+            names.push(name_of(&process));
             let ledger = &mut self.victims.ledger;
             let _ = ledger.record_kill(key, process, ordered.breach, now);
             self.guard.victims.push(key);
@@ -239,20 +264,97 @@ impl<'r> Replay<'r> {
         });
     }
 
-    fn scan(&mut self, now: &Now) {
-        let mut context = crate::daemon::scan::Context {
+    /// A regular scan.
+    fn scan(&mut self, millis: u64, now: &Now) {
+        let is_wanted = self.extra.do_scans_kill && !self.victims.ledger.is_short;
+        self.groups
+            .prepare(&mut self.machine, &self.policy, is_wanted);
+        self.scan_processes(Extent::All, now);
+        let mut context = scan::Context {
             policy: &self.policy,
             victims: &mut self.victims,
             now,
         };
-        self.machine.scan(Extent::All, &mut context).unwrap();
+        self.groups.scan(&mut self.machine, &mut context);
         self.guard.note_scan(&self.policy, &mut self.machine, now);
         let due = self.machine.judged();
         let due = due.filter(|(_, judged)| judged.counts().1);
-        let names = due.map(|(process, _)| process.facts.unwrap().name);
-        let names = names.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let names = due.map(|(process, _)| name_of(process));
         self.outcome.over.extend(names.filter(|name| name != "hog"));
+        self.end_what_scans_kill(millis, now);
+        self.renew(Extent::All, None, now);
     }
+
+    fn scan_processes(&mut self, extent: Extent, now: &Now) {
+        let mut context = scan::Context {
+            policy: &self.policy,
+            victims: &mut self.victims,
+            now,
+        };
+        self.machine.scan(extent, &mut context).unwrap();
+    }
+
+    /// A tick, and the scans that it calls for.
+    fn tick(&mut self, millis: u64, levels: &Levels, now: &Now) {
+        let Some(early) = &mut self.early else { return };
+        if now.monotonic < early.next_tick() {
+            return;
+        }
+        let due = early.tick(&mut self.machine, false, Some(levels), now.monotonic);
+        let Some(extent) = due else { return };
+        let wants_all = extent == Extent::All || early.wants_all(now.monotonic);
+        self.outcome.early_scans += 1;
+        for extent in [Extent::Few, Extent::All] {
+            if extent == Extent::All && !wants_all {
+                break;
+            }
+            self.scan_processes(extent, now);
+            let has_killed = self.end_what_scans_kill(millis, now);
+            self.renew(extent, (!has_killed).then_some(COST), now);
+            if has_killed {
+                break;
+            }
+        }
+    }
+
+    fn renew(&mut self, extent: Extent, cost: Option<Duration>, now: &Now) {
+        let (over, times) = (&self.victims.ledger.over, (now.monotonic, now));
+        if let Some(early) = &mut self.early {
+            early.renew(&self.policy, over, &mut self.machine, (extent, cost), times);
+        }
+    }
+
+    /// Ends what the last scan would have killed; whether there was any.
+    fn end_what_scans_kill(&mut self, millis: u64, now: &Now) -> bool {
+        if !self.extra.do_scans_kill {
+            return false;
+        }
+        let mut due = Vec::new();
+        for (process, judged) in self.machine.judged() {
+            if let Decision::Terminate(breach) = judged.decision {
+                due.push((*process, breach, None));
+            }
+        }
+        for report in self.groups.reports.drain(..) {
+            if let GroupReport::Signal(signalled) = report {
+                let group = self.policy.group(&signalled.sum).unwrap();
+                let by = Some(group.by().name());
+                due.push((signalled.process, signalled.breach, by));
+            }
+        }
+        let ledger = &mut self.victims.ledger;
+        due.retain(|(process, ..)| !ledger.is_victim(process.key().unwrap()));
+        for (process, breach, by) in &due {
+            let _ = ledger.record_kill(process.key().unwrap(), *process, *breach, now);
+            self.outcome.killed.push((millis, name_of(process), *by));
+        }
+        !due.is_empty()
+    }
+}
+
+fn name_of(process: &Process) -> String {
+    let name = process.facts.unwrap().name;
+    String::from_utf8_lossy(name.as_bytes()).into_owned()
 }
 
 /// `asleep` is how long the machine has been suspended so far.
