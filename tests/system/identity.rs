@@ -3,6 +3,7 @@
 use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::Machine;
+use crate::harness::memory::Memory;
 use crate::harness::os::{self, Breakpoints, Stopped};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -14,6 +15,7 @@ pub(crate) const CASES: &[Case] = cases![
     pid_reused_before_it_was_opened,
     pid_reused_before_the_signal,
     pid_reused_before_a_signal_by_pid,
+    pid_reused_in_a_shortage,
     the_whitelist_has_no_threads,
 ];
 
@@ -188,6 +190,30 @@ fn pid_reused_before_a_signal_by_pid() {
     });
     assert!(successor.is_some_and(|successor| successor.is_alive()));
     nothing_was_killed(&machine);
+}
+
+/// The guard has chosen a process, and another one has its PID when the signal is sent: neither that one, which is too
+/// small to be chosen itself, nor any other is killed for it.
+fn pid_reused_in_a_shortage() {
+    let memory = Memory::available(700);
+    let machine = Machine::new()
+        .with("thresholds.ram_gb_threshold", "100")
+        .with("system.action", "\"kill\"");
+    let mut hog = Hog::new().mib(120).start();
+    let (pid, mut successor) = (hog.pid(), None);
+    memory.set_available(30);
+    interrupted(&machine, SIGNALLING, sends_sigterm, || {
+        hog.kill();
+        successor = Some(Hog::new().mib(1).start_as(pid));
+        memory.set_available(700);
+    });
+    assert!(successor.is_some_and(|successor| successor.is_alive()));
+    machine
+        .log()
+        .wait_for_words(&["Memory is no longer short", "Killed: 0"]);
+    for said in ["Killing process", "Process ended", "ERROR"] {
+        assert_eq!(machine.log().count_of(said), 0, "{said}");
+    }
 }
 
 /// A process that exited by itself is neither a kill nor an error.

@@ -1,6 +1,7 @@
 //! The guard as tables of cases, and replays of machines: whatever they do, there is one order at a time.
 
 mod choice;
+mod protected;
 
 use super::*;
 use crate::config::{System, SystemAction};
