@@ -43,6 +43,8 @@ for instead, what in ("vector(0) > 1", "never fires"), ("vector(1)", "always fir
 used = set(re.findall(r"\bmemory_monitor_[a-z_]+", text))
 
 RULE = '[[rule]]\nname = "small"\nram_gb_threshold = 0.02\n'
+# Over its threshold from the start, so that there are its series.
+RULE += '[[group]]\nby = "user"\nram_gb_threshold = 0.001\naction = "warn"\n'
 
 
 def firing(stack):

@@ -57,6 +57,8 @@ for title, expression in queries:
     check(f"{title} asks the chosen machines only", all(kept in each for each in selectors), expression)
 
 RULE = '[[rule]]\nname = "ruled"\nram_gb_threshold = 0.1\n'
+# Over its threshold from the start, so that there are its series.
+RULE += '[[group]]\nby = "user"\nram_gb_threshold = 0.001\naction = "warn"\n'
 with Stack(RULE) as stack:
     # A step is known as one where Prometheus has known the daemon for an interval.
     stack.until("memory_monitor_build_info offset 10s", 1)
