@@ -5,6 +5,7 @@ use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{program, said};
 use crate::harness::{installed, os};
+use crate::peers;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,6 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_group_makes_it_a_dry_run_too,
     thresholds_that_are_off_are_not_raised,
     the_message_has_ten_lines_at_most,
+    another_program_for_a_shortage_is_named,
     a_service_that_does_not_run_would_kill,
     a_file_of_the_administrator_decides,
     a_rejected_configuration_is_shown,
@@ -210,6 +212,30 @@ fn the_message_has_ten_lines_at_most() {
     assert!(lines[0].contains("(50% of 0.67 GB)"), "{lines:#?}");
     let is_offer = |line: &&String| line.starts_with("echo ");
     assert_eq!(lines.iter().find(is_offer), None, "{lines:#?}");
+}
+
+fn another_program_for_a_shortage_is_named() {
+    install();
+    on_a_small_machine();
+    administrator("thresholds", "[thresholds]\nram_percent_threshold = 3\n");
+    let _hogs: Vec<_> = (0..8).map(|_| Hog::new().start()).collect();
+    let earlyoom = peers::program("earlyoom", peers::SERVICE);
+    let lines = first_install();
+    assert_eq!(lines.len(), 10, "{lines:#?}");
+    assert!(lines[4].ends_with(" GB, and 4 more"), "{lines:#?}");
+    let offer = format!(
+        "echo 'system = {{action = \"warn\"}}' >{DROP_INS}/50-system.toml && systemctl reload memory-monitor  # leave a \
+         shortage of the whole machine to earlyoom (PID {}), which kills then as well",
+        earlyoom.pid()
+    );
+    assert_eq!(lines[8], offer, "{lines:#?}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &offer]);
+    assert_eq!(said(command).all(), "");
+    let check = said(program(&["check"])).out;
+    assert!(check.contains("[system] only warns, so the two"), "{check}");
+    let lines = first_install();
+    assert!(!lines.concat().contains("earlyoom"), "{lines:#?}");
 }
 
 fn a_service_that_does_not_run_would_kill() {

@@ -14,10 +14,10 @@ pub(crate) const CASES: &[Case] = cases![
 
 const USER: u32 = 65534;
 /// A user of the system, whom no one logs in as.
-const SERVICE: u32 = 998;
+pub(crate) const SERVICE: u32 = 998;
 
 /// A process of this name, whose executable has it too and is root's alone.
-fn program(name: &str, uid: u32) -> RunningHog {
+pub(crate) fn program(name: &str, uid: u32) -> RunningHog {
     let directory = trusted::directory();
     let program = trusted::copy(Path::new("/proc/self/exe"), &directory, name);
     Hog::new().mib(1).comm(name).user(uid).by([program]).start()
