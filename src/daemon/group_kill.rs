@@ -9,7 +9,7 @@ use super::victims::Victims;
 use crate::config::GroupKill;
 use crate::kill::SignalOutcome;
 use crate::policy::groups::{
-    GroupSum, MemberChoice, MemberReader, Members, Order, SaidOfGroup, most_by,
+    GroupSum, MemberChoice, MemberReader, Members, Obstacle, Order, SaidOfGroup, most_by,
 };
 use crate::policy::{Decision, Policy, Stage};
 use crate::proc::{Process, Seen, Sizes};
@@ -73,11 +73,14 @@ impl Groups {
             return;
         }
         self.sums.forget_parents();
+        self.watch.note_obstacle(sum, None);
         let found = match group.kill {
             GroupKill::All => self.kill_all(index, machine, sizes, (context, ending)),
             one => self.kill_one(index, one, machine, sizes, (context, ending)),
         };
-        self.watch.note_found(sum, found == Found::None);
+        if found == Found::None {
+            self.watch.note_obstacle(sum, Some(Obstacle::Protected));
+        }
         if found == Found::None && self.watch.is_first(sum, SaidOfGroup::Protected) {
             self.reports.push(GroupReport::Protected(*sum));
         }
@@ -287,6 +290,7 @@ impl Groups {
             return;
         };
         if is_first && policy.is_limit_reached(&process, &system, &victims.ledger, now) {
+            self.watch.note_obstacle(sum, Some(Obstacle::KillLimit));
             if self.watch.is_first(sum, SaidOfGroup::KillLimit) {
                 self.reports.push(GroupReport::KillLimit(process, breach));
             }

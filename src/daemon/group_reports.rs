@@ -7,7 +7,7 @@ use super::scan::Machine;
 use crate::escape::Escaped;
 use crate::events::{Event, GroupEvent, GroupGauge, GroupMemory, GroupName, GroupNote, Reporter};
 use crate::policy::Policy;
-use crate::policy::groups::{GroupKey, GroupStanding, GroupStep, GroupSum};
+use crate::policy::groups::{GroupKey, GroupStanding, GroupStep, GroupSum, Obstacle};
 use crate::quantities::{Bytes, Now, Percent};
 use crate::state::status::{GroupOver, GroupState};
 use crate::sys::clock::unix_seconds;
@@ -87,12 +87,15 @@ impl Reports<'_> {
 
 /// What is done about a group over its threshold, and from when on.
 fn state(groups: &Groups, sum: &GroupSum, now: &Now) -> (GroupState, Option<u64>) {
-    let Some((step, has_none)) = groups.watch.last_step(sum) else {
+    let Some((step, obstacle)) = groups.watch.last_step(sum) else {
         return (GroupState::default(), None);
     };
     let state = match step {
-        GroupStep::Kill if has_none => GroupState::Protected,
-        GroupStep::Kill => GroupState::Kill,
+        GroupStep::Kill => match obstacle {
+            None => GroupState::Kill,
+            Some(Obstacle::Protected) => GroupState::Protected,
+            Some(Obstacle::KillLimit) => GroupState::Limited,
+        },
         GroupStep::Warn => GroupState::Warn,
         GroupStep::Await => GroupState::Ending,
         GroupStep::Plentiful(_) => GroupState::Plentiful,

@@ -190,6 +190,8 @@ pub enum GroupState {
     Plentiful,
     /// Nothing: every member is protected.
     Protected,
+    /// Nothing before the limit of kills in a minute allows it.
+    Limited,
 }
 
 /// A process that is killed later if it is still over its threshold then.

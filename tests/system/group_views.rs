@@ -3,6 +3,7 @@
 use crate::groups::{ANN, BOB, hog, machine};
 use crate::harness::confine::{Case, Needs, cases};
 use crate::harness::hog::{Hog, RunningHog};
+use crate::harness::log_lines::fits;
 use crate::harness::machine::{Machine, until};
 use crate::harness::terminal::frames_of;
 
@@ -18,6 +19,7 @@ pub(crate) const CASES: &[Case] = cases![
     the_next_victim_of_a_group_is_counted_and_marked: [Needs::Users],
     a_victim_of_several_thresholds_counts_once: [Needs::Users],
     what_keeps_a_group_from_killing_is_said: [Needs::Users],
+    the_limit_of_kills_keeps_a_group_from_killing: [Needs::Users],
     explain_knows_the_unit_of_a_process,
 ];
 
@@ -330,6 +332,25 @@ fn what_keeps_a_group_from_killing_is_said() {
     ] {
         assert!(said.contains(note), "{note}: {said}");
     }
+}
+
+fn the_limit_of_kills_keeps_a_group_from_killing() {
+    let machine = machine("[[group]]\nby = \"all\"\nname = \"hog\"\nram_gb_threshold = 0.04\n")
+        .with("settings.max_kills_per_minute", "1");
+    let mut first = hog(ANN, 80);
+    let second = hog(ANN, 64);
+    let mut daemon = machine.launch(machine.command());
+    assert_eq!(first.ended_by(), Some(libc::SIGTERM));
+    machine.log().wait_for_words(&["Limit of 1 kills a minute"]);
+    let limited = "all: 1 member, 0.0#GB, over ram_gb_threshold = 0.04GB, nothing is killed, the limit of kills a minute \
+                   is reached";
+    until("the status says why", || {
+        let said = machine.run(&["status"]).out;
+        said.lines().any(|line| fits(line.trim(), limited))
+    });
+    daemon.stop();
+    assert!(second.is_alive());
+    assert_eq!(machine.log().count_of("Killing process:"), 1);
 }
 
 fn explain_knows_the_unit_of_a_process() {

@@ -210,6 +210,9 @@ fn write_groups(out: &mut String, groups: &[GroupOver], now: SystemTime) -> std:
             (GroupState::Ending, _) => ", waits for the end of what is killed".to_owned(),
             (GroupState::Plentiful, _) => ", nothing is killed, memory is plentiful".to_owned(),
             (GroupState::Protected, _) => ", every member is protected".to_owned(),
+            (GroupState::Limited, _) => {
+                ", nothing is killed, the limit of kills a minute is reached".to_owned()
+            }
         };
         let program = group.program.as_ref();
         let program = program.map_or(String::new(), |name| format!(" ({})", OneLine(name)));

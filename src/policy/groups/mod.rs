@@ -19,7 +19,7 @@ pub use membership::{GroupKey, MemberReader, unit_of};
 pub use order::Order;
 pub use outlook::GroupOutlook;
 pub use sums::Sums;
-pub use watch::{GroupStep, GroupWatch, SaidOfGroup};
+pub use watch::{GroupStep, GroupWatch, Obstacle, SaidOfGroup};
 
 use super::criteria::{Criteria, Policy};
 use super::verdict::{Breach, OverGroup, Threshold};

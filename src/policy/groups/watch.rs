@@ -42,6 +42,15 @@ pub enum GroupStep {
     Kill,
 }
 
+/// What keeps members from being killed where that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// None was found that may be.
+    Protected,
+    /// So many processes of the user of the first were killed within a minute.
+    KillLimit,
+}
+
 #[derive(Clone, Debug)]
 struct WatchedGroup {
     /// As it was summed up when members were last killed, or when it was found over its threshold.
@@ -55,8 +64,8 @@ struct WatchedGroup {
     said: u8,
     /// What was due when it was looked at last; None where that could not be told.
     step: Option<GroupStep>,
-    /// Whether no member was found then that may be killed.
-    has_none: bool,
+    /// What kept members from being killed then.
+    obstacle: Option<Obstacle>,
     /// It was within its threshold since, and is remembered for its victims alone.
     was_within: bool,
 }
@@ -110,7 +119,7 @@ impl GroupWatch {
                 would_be: Vec::new(),
                 said: 0,
                 step: None,
-                has_none: false,
+                obstacle: None,
                 was_within: false,
             });
         }
@@ -136,12 +145,12 @@ impl GroupWatch {
         Some(step)
     }
 
-    /// What was due of a group when it was looked at last, and whether no member was found that may be killed; None
-    /// where it is not over its threshold.
-    pub fn last_step(&self, sum: &GroupSum) -> Option<(GroupStep, bool)> {
+    /// What was due of a group when it was looked at last, and what kept that from being done; None where it is not over
+    /// its threshold.
+    pub fn last_step(&self, sum: &GroupSum) -> Option<(GroupStep, Option<Obstacle>)> {
         let mut groups = self.groups.iter();
         let own = groups.find(|watched| watched.is_of(sum))?;
-        Some((own.step?, own.has_none))
+        Some((own.step?, own.obstacle))
     }
 
     /// Nothing was done: without what is killed for other thresholds it is within its own. Where a dry run keeps a
@@ -152,10 +161,10 @@ impl GroupWatch {
         }
     }
 
-    /// Members were to be killed, and none was found that may be, or one was.
-    pub fn note_found(&mut self, sum: &GroupSum, has_none: bool) {
+    /// Members were to be killed, and this kept them from being, or nothing did.
+    pub fn note_obstacle(&mut self, sum: &GroupSum, obstacle: Option<Obstacle>) {
         if let Some(watched) = self.find(sum) {
-            watched.has_none = has_none;
+            watched.obstacle = obstacle;
         }
     }
 
