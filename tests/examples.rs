@@ -80,6 +80,8 @@ fn examples_mean_what_they_say() {
 
     assert_eq!(desktop.rules[0].when_short, Some(WhenShort::First));
     assert_eq!(desktop.only_below_available, Percent::new(20.0).unwrap());
+    let small = example("small-machine.toml");
+    assert!(small.only_below_available < Percent::ALL);
     for name in [
         "ci-runner",
         "database-server",

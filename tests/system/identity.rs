@@ -61,7 +61,7 @@ pub(crate) fn reuse_in_the_grace_period(machine: &Machine, missing: &[libc::c_lo
 
 /// Lets `meanwhile` happen while the daemon stands at the first system call of `at` that concerns the
 /// hog, then waits for some scans.
-fn interrupted(
+pub(crate) fn interrupted(
     machine: &Machine,
     at: &[libc::c_long],
     concerns: impl Fn(&mut Stopped<'_>) -> bool,
@@ -83,7 +83,7 @@ fn interrupted(
     daemon.stop();
 }
 
-const OPENING: &[libc::c_long] = &[libc::SYS_pidfd_open];
+pub(crate) const OPENING: &[libc::c_long] = &[libc::SYS_pidfd_open];
 const SIGNALLING: &[libc::c_long] = &[libc::SYS_pidfd_send_signal, libc::SYS_kill];
 
 fn sends_sigterm(stopped: &mut Stopped<'_>) -> bool {

@@ -5,6 +5,8 @@ use crate::harness::confine::{Case, cases};
 use crate::harness::hog::{Hog, RunningHog};
 use crate::harness::machine::{Machine, THRESHOLD_GB, said};
 use crate::harness::memory::Memory;
+use crate::harness::os::Stopped;
+use crate::identity::{OPENING, interrupted};
 use std::fs;
 
 pub(crate) const CASES: &[Case] = cases![
@@ -17,6 +19,8 @@ pub(crate) const CASES: &[Case] = cases![
     foreign_drop_in_is_rejected,
     measured_by_pss,
     over_its_threshold_while_memory_is_plentiful,
+    memory_that_is_plentiful_before_the_signal,
+    an_early_scan_when_memory_is_plentiful_no_longer,
 ];
 
 fn count(machine: &Machine, level: &str, start: &str, hog: &RunningHog) -> usize {
@@ -219,6 +223,48 @@ fn over_its_threshold_while_memory_is_plentiful() {
         "{said}"
     );
     assert!(said.contains("only_below_available_percent = 20"), "{said}");
+    memory.set_available(150);
+    assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
+    daemon.stop();
+}
+
+/// Memory is plentiful again when the victim is held: it stays, and so does the member of a group.
+fn memory_that_is_plentiful_before_the_signal() {
+    let memory = Memory::available(100);
+    let machine = || {
+        Machine::new()
+            .with("thresholds.only_below_available_percent", "20")
+            .with("system.action", "\"off\"")
+    };
+    let of_group = machine().with("thresholds.ram_gb_threshold", "512");
+    of_group.drop_in(
+        "groups.toml",
+        "[[group]]\nby = \"all\"\nname = \"hog\"\nmetric = \"rss\"\nram_gb_threshold = 0.02\n",
+    );
+    let hog = Hog::new().start();
+    let pid = u64::from(hog.pid());
+    for machine in [machine(), of_group] {
+        memory.set_available(100);
+        let holds_it = |stopped: &mut Stopped<'_>| stopped.arguments[0] == pid;
+        interrupted(&machine, OPENING, holds_it, || memory.set_available(700));
+        assert!(hog.is_alive());
+        assert_eq!(machine.log().count_of("Killing process"), 0);
+    }
+}
+
+/// The next regular scan is an hour away.
+fn an_early_scan_when_memory_is_plentiful_no_longer() {
+    let memory = Memory::available(700);
+    let machine = Machine::new()
+        .with("thresholds.only_below_available_percent", "20")
+        .with("thresholds.check_interval", "3600")
+        .with("system.action", "\"off\"");
+    let mut hog = Hog::new().start();
+    let mut daemon = machine.start();
+    machine
+        .log()
+        .wait_for_words(&["Over its threshold, memory is plentiful"]);
+    assert!(hog.is_alive());
     memory.set_available(150);
     assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     daemon.stop();
