@@ -6,7 +6,7 @@ use super::victims::Victims;
 use crate::policy::system_guard::{Candidate, ShortageStanding};
 use crate::policy::{Policy, Protection};
 use crate::proc::{Glance, Largest, Name, Process, Program, RuleMatch, Seen};
-use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime};
+use crate::quantities::{Bytes, Now, Pid, ProcessKey, StartTime, Uid};
 use std::time::{Duration, Instant};
 
 /// A smaller process is no candidate, not even with its kin.
@@ -26,6 +26,7 @@ const KNOWN: usize = 64;
 #[derive(Debug)]
 struct Known {
     key: ProcessKey,
+    uid: Uid,
     name: Name,
     is_cut: bool,
     alias: Option<Name>,
@@ -199,12 +200,17 @@ impl Candidates {
         let key = glance.process.key()?;
         let known = self.known.iter().find(|known| known.key == key)?;
         let facts = glance.process.facts.as_mut().ok()?;
-        // By another name it runs another program by now.
-        if !known.name.as_bytes().starts_with(facts.name.as_bytes()) {
+        // By another name it runs another program by now, and another user has other rules.
+        if !known.name.as_bytes().starts_with(facts.name.as_bytes()) || known.uid != facts.uid {
             return None;
         }
+        let details = &mut glance.process.details;
+        // What is certain now is of now: it may be in another unit than it was.
+        let is_certain = details.rule_match.is_some_and(|now| now.doubt.is_none());
+        if !is_certain || facts.is_name_cut || facts.alias != known.alias {
+            details.rule_match = known.rule_match;
+        }
         (facts.name, facts.is_name_cut, facts.alias) = (known.name, known.is_cut, known.alias);
-        glance.process.details.rule_match = known.rule_match;
         glance.process.details.program = known.program;
         known.ratio
     }
@@ -265,6 +271,7 @@ impl Candidates {
             };
             self.known.push(Known {
                 key,
+                uid: facts.uid,
                 name: facts.name,
                 is_cut: facts.is_name_cut,
                 alias: facts.alias,

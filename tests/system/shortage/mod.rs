@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = cases![
     protected_processes_stay,
     a_rule_changes_the_order,
     a_reload_changes_what_protects,
+    another_unit_protects_at_once,
     small_ones_of_a_kind_go_together,
     the_same_victim_is_sent_sigkill,
     a_stall_is_a_shortage,
@@ -236,6 +237,27 @@ fn a_reload_changes_what_protects() {
     assert_eq!(kills.next_back().expect("two were").message, seconds);
     stop_calm(daemon, &machine, 2);
     assert!(database.is_alive() && spared.is_alive());
+}
+
+/// The rule of a process is the one that matches it now, not the one that did at the last regular scan.
+fn another_unit_protects_at_once() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine();
+    machine.drop_in(
+        "rules.toml",
+        "[[rule]]\nunit = \"a.service\"\naction = \"protect\"\n[[rule]]\nname = \"hog\"\nsustained = 1\n",
+    );
+    let moved = Hog::new().mib(150).start();
+    let mut other = Hog::new().mib(100).start();
+    let daemon = machine.start();
+    until("it has scanned", || machine.log().scans() == 1);
+    files::be_of_unit(&machine, moved.pid(), "system.slice/a.service");
+    let freed = memory.is_freed_by(&other, PLENTY);
+    memory.set_available(SHORT);
+    assert_eq!(other.ended_by(), Some(libc::SIGTERM));
+    freed.join().expect("memory is written");
+    stop_calm(daemon, &machine, 1);
+    assert!(moved.is_alive());
 }
 
 /// 48 MiB are wanted and a little more, as it falls, and each gives 20; the limit of kills counts them once, and
