@@ -53,9 +53,12 @@ impl Budget {
 
     /// What a tick calls for: from now on, where it is doubt.
     pub fn note(&mut self, calls: Calls, now: Instant) {
-        self.doubtful_since = calls
-            .doubtful
-            .then(|| self.doubtful_since.map_or(now, |since| since.min(now)));
+        // Without closures, which no rehearsal calls: their page may be missing then.
+        self.doubtful_since = match self.doubtful_since {
+            _ if !calls.doubtful => None,
+            Some(since) if since < now => Some(since),
+            _ => Some(now),
+        };
     }
 
     /// A scan that took so much CPU time was in vain.
@@ -93,7 +96,8 @@ impl Budget {
     pub fn next(&self, calls: Calls) -> Option<Instant> {
         let young = calls.young.then_some(self.few_from);
         let old = calls.old.then_some(self.all_from);
-        let doubtful = calls.doubtful.then(|| self.doubtful_from());
+        let doubtful_from = self.doubtful_from();
+        let doubtful = calls.doubtful.then_some(doubtful_from);
         [young, old, doubtful].into_iter().flatten().min()
     }
 
