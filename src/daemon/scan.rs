@@ -328,8 +328,8 @@ impl Machine {
             let outcome = Signaller::DryRun.terminate(&handle, facts.state, &is_same);
             // The signal that does nothing takes the way of the others.
             let _ = handle.ask_permission(&is_same);
-            // The second one is compared with the first, as one kill is with those before it; and what has another parent
-            // than PID 1 with its siblings.
+            // The second one is compared with the first, as one kill is with those before it; and what has another
+            // parent than PID 1 with its siblings.
             let mut worker = process;
             if let Ok(facts) = &mut worker.facts {
                 facts.parent = Pid::new(2);

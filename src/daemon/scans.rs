@@ -87,8 +87,8 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// How many processes a dry run keeps from being killed: over thresholds of their own, for their groups, and for the
-    /// machine as a whole.
+    /// How many processes a dry run keeps from being killed: over thresholds of their own, for their groups, and for
+    /// the machine as a whole.
     pub(super) fn would_be_killed(&self) -> usize {
         let is_due = |key: &ProcessKey| {
             let mut judged = self.machine.judged();

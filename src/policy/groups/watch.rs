@@ -145,8 +145,8 @@ impl GroupWatch {
         Some(step)
     }
 
-    /// What was due of a group when it was looked at last, and what kept that from being done; None where it is not over
-    /// its threshold.
+    /// What was due of a group when it was looked at last, and what kept that from being done; None where it is not
+    /// over its threshold.
     pub fn last_step(&self, sum: &GroupSum) -> Option<(GroupStep, Option<Obstacle>)> {
         let mut groups = self.groups.iter();
         let own = groups.find(|watched| watched.is_of(sum))?;
