@@ -201,18 +201,17 @@ impl Victims {
                 }
             }
         }
-        for victim in &killed {
-            self.finish_kill(victim, context, reporter);
-        }
+        self.finish_kills(&killed, context, reporter);
     }
 
-    /// Sends SIGKILL at once to those of these victims that were only sent SIGTERM.
+    /// Sends SIGKILL at once to those of these victims that were only sent SIGTERM: to all, and then does the rest.
     pub(super) fn kill_now(
         &mut self,
         keys: &[ProcessKey],
         context: &Context<'_>,
         reporter: &mut Reporter,
     ) {
+        let mut killed = Vec::with_capacity(keys.len());
         for key in keys {
             let is_due =
                 |victim: &&Victim| victim.key == *key && victim.stage == Stage::Terminating;
@@ -220,17 +219,18 @@ impl Victims {
                 continue;
             };
             if self.kill(&victim, context, reporter) {
-                self.finish_kill(&victim, context, reporter);
+                killed.push(victim);
             }
         }
+        self.finish_kills(&killed, context, reporter);
     }
 
-    /// What comes after SIGKILL: the memory of the victim is freed at once, and its kill is reported.
-    fn finish_kill(&self, victim: &Victim, context: &Context<'_>, reporter: &mut Reporter) {
-        if let Some(held) = self.find(victim.key) {
+    /// What comes after SIGKILL: the memory of the victims is freed at once, and their kills are reported.
+    fn finish_kills(&self, killed: &[Victim], context: &Context<'_>, reporter: &mut Reporter) {
+        for held in killed.iter().filter_map(|victim| self.find(victim.key)) {
             context.sampler.reclaim(&held.handle);
         }
-        if !victim.is_sharer {
+        for victim in killed.iter().filter(|victim| !victim.is_sharer) {
             reporter.emit(&Event::Escalating(victim));
         }
     }
