@@ -141,6 +141,21 @@ impl Daemon<'_> {
                 let keys = ordered.map(|own| own.candidate.key);
                 guard.would_be.extend(keys);
             }
+            OrderOutcome::Awaited => {
+                guard.shortage.ordered(0, now.monotonic);
+                let ledger = &self.victims.ledger;
+                let first = ledger
+                    .victims()
+                    .iter()
+                    .find(|victim| guard.victims.contains(&victim.key));
+                if guard.shortage.note_warned(now.monotonic) {
+                    let event = SystemEvent::Short(&level, first.map(|victim| &victim.process));
+                    self.reporter.emit(&Event::System(event));
+                }
+                if guard.shortage.is_desperate() {
+                    self.kill_victims(guard, now);
+                }
+            }
             OrderOutcome::NoCandidate => {
                 if guard.shortage.found_none(now.monotonic) {
                     self.report_no_candidate(guard, now);

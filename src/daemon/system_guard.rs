@@ -12,7 +12,7 @@ use crate::policy::system_guard::{
     Candidate, Choice, Level, MOST, Need, Progress, Reading, Shortage, ShortageStanding, Step, Why,
     choose,
 };
-use crate::policy::{Breach, Policy, Stage, Threshold};
+use crate::policy::{Breach, Policy, Stage, Threshold, Victim};
 use crate::proc::{OtherMemory, Process, Sampler, SystemFiles, SystemReading};
 use crate::quantities::{Bytes, Now, ProcessKey};
 use crate::sys;
@@ -24,6 +24,10 @@ mod tests;
 
 /// So many processes that can't be killed are left alone in the rest of a shortage.
 const SET_ASIDE: usize = 32;
+
+/// What was sent SIGTERM for a threshold and has not ended after so long, the usual grace period, is not waited for when
+/// memory gets short.
+const ADOPTED: Duration = Duration::from_secs(5);
 
 /// A victim of an order, for the reports.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(super) enum OrderOutcome {
     Signalled(usize),
     /// Nothing was signalled, as this is a dry run.
     DryRun,
+    /// Nothing was signalled: victims of other orders are ending, and give enough.
+    Awaited,
     /// There is no candidate.
     NoCandidate,
     /// Those that were chosen have ended or shrunk or can't be signalled, or memory is enough again.
@@ -52,7 +58,7 @@ pub(super) struct SystemGuard {
     files: SystemFiles,
     pub(super) shortage: Shortage,
     /// The victims that are waited for.
-    victims: Vec<ProcessKey>,
+    pub(super) victims: Vec<ProcessKey>,
     set_aside: Vec<ProcessKey>,
     candidates: Candidates,
     /// Those that would have been killed in this shortage, but for a dry run.
@@ -215,6 +221,9 @@ impl SystemGuard {
     /// Chooses victims and signals them.
     pub(super) fn order(&mut self, context: &mut Context<'_>) -> OrderOutcome {
         self.orders.clear();
+        if self.adopts(context.victims, context.now.monotonic) {
+            return OrderOutcome::Awaited;
+        }
         self.candidates.gather(&self.set_aside, context);
         let Some(choice) = choose(&self.candidates.all, &self.need()) else {
             return OrderOutcome::NoCandidate;
@@ -227,6 +236,27 @@ impl SystemGuard {
         };
         self.victims.clear();
         self.signal(&choice, threshold, context, None)
+    }
+
+    /// Whether processes that were sent SIGTERM for their thresholds are ending, and give what is wanted: they are
+    /// victims of this shortage then, for which no other process is killed before they have ended.
+    fn adopts(&mut self, victims: &Victims, now: Instant) -> bool {
+        let is_ending = |victim: &Victim| match victim.stage {
+            Stage::Terminating => now.saturating_duration_since(victim.terminated) < ADOPTED,
+            // One that is blocked is set aside after a while.
+            Stage::Killed(_) => true,
+            Stage::Surviving => false,
+        };
+        let set_aside = &self.set_aside;
+        let all = victims.ledger.victims().iter();
+        let ending = all.filter(|victim| is_ending(victim) && !set_aside.contains(&victim.key));
+        self.victims.clear();
+        let mut given = Bytes::ZERO;
+        for victim in ending.filter(|victim| !victim.is_sharer).take(MOST) {
+            self.victims.push(victim.key);
+            given = given.saturating_add(victim.process.rss);
+        }
+        given > Bytes::ZERO && given >= self.need().wanted
     }
 
     /// Whether memory is still short after all processes were read, which takes a while on a large machine.

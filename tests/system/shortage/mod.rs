@@ -6,7 +6,7 @@ pub(crate) mod reports;
 use crate::harness::confine::{Case, cases};
 use crate::harness::files;
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Daemon, Machine, run, until};
+use crate::harness::machine::{Daemon, LONG, Machine, run, until};
 use crate::harness::memory::Memory;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ pub(crate) const CASES: &[Case] = cases![
     another_unit_protects_at_once,
     small_ones_of_a_kind_go_together,
     the_same_victim_is_sent_sigkill,
+    what_is_over_its_threshold_is_waited_for,
     a_stall_is_a_shortage,
     a_name_that_may_go_on_protects,
 ];
@@ -316,6 +317,30 @@ fn the_same_victim_is_sent_sigkill() {
     freed.join().expect("memory is written");
     wait_for(&machine, "Escalating to SIGKILL", &stubborn);
     wait_for(&machine, "Process ended: ", &stubborn);
+    stop_calm(daemon, &machine, 1);
+    assert!(other.is_alive());
+}
+
+/// What was sent SIGTERM for its threshold gives enough: no other is killed while it ends.
+fn what_is_over_its_threshold_is_waited_for() {
+    let memory = Memory::available(PLENTY);
+    let machine = machine()
+        .with("thresholds.ram_gb_threshold", "0.2")
+        .with("thresholds.check_interval", "0.1")
+        .with("settings.term_timeout", LONG);
+    let other = Hog::new().mib(150).start();
+    let mut stubborn = Hog::new().mib(400).ignores_sigterm().start();
+    let daemon = machine.start();
+    wait_for(&machine, "Killing process", &stubborn);
+    memory.set_available(SHORT);
+    let words = about("Memory is short", &stubborn);
+    machine.log().wait_for_words(&[&words[0], &words[1]]);
+    wait_a_while();
+    assert!(stubborn.is_alive() && other.is_alive());
+    let freed = memory.is_freed_by(&stubborn, PLENTY);
+    memory.set_available(DESPERATE);
+    assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
+    freed.join().expect("memory is written");
     stop_calm(daemon, &machine, 1);
     assert!(other.is_alive());
 }

@@ -238,6 +238,10 @@ impl<'r> Replay<'r> {
         });
         match outcome {
             OrderOutcome::DryRun => {}
+            OrderOutcome::Awaited => {
+                self.guard.shortage.ordered(0, now.monotonic);
+                return;
+            }
             OrderOutcome::NoCandidate => {
                 self.guard.shortage.found_none(now.monotonic);
                 return;
