@@ -10,6 +10,7 @@ impl SystemGuard {
     pub(in crate::daemon) fn rehearse(&mut self, context: &mut Context<'_>) {
         let (_, _) = self.tick(&context.policy.config, context.victims, context.now);
         self.note_scan(context.policy, context.machine, context.now);
+        let _ = self.adopts(context.victims, context.now.monotonic);
         self.candidates.gather(&self.set_aside, context);
         let _ = choose(&self.candidates.all, &self.need());
         for _ in 0..MOST {
