@@ -25,8 +25,8 @@ mod tests;
 /// So many processes that can't be killed are left alone in the rest of a shortage.
 const SET_ASIDE: usize = 32;
 
-/// What was sent SIGTERM for a threshold and has not ended after so long, the usual grace period, is not waited for when
-/// memory gets short.
+/// What was sent SIGTERM for a threshold and has not ended after so long, the usual grace period, is not waited for
+/// when memory gets short.
 const ADOPTED: Duration = Duration::from_secs(5);
 
 /// A victim of an order, for the reports.
@@ -99,7 +99,7 @@ impl SystemGuard {
         Self {
             files,
             shortage: Shortage::new(now.monotonic),
-            victims: Vec::with_capacity(MOST),
+            victims: Vec::with_capacity(victims::MOST),
             set_aside: Vec::with_capacity(SET_ASIDE),
             candidates: Candidates::new(now),
             would_be: Vec::with_capacity(MOST),
@@ -252,7 +252,7 @@ impl SystemGuard {
         let ending = all.filter(|victim| is_ending(victim) && !set_aside.contains(&victim.key));
         self.victims.clear();
         let mut given = Bytes::ZERO;
-        for victim in ending.filter(|victim| !victim.is_sharer).take(MOST) {
+        for victim in ending.filter(|victim| !victim.is_sharer) {
             self.victims.push(victim.key);
             given = given.saturating_add(victim.process.rss);
         }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// So many victims at once: their memory is bounded, and further ones are killed when these have ended.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 /// Descriptors for everything else: watched processes, files, sockets.
 const OTHERS: u64 = 48;
 /// Before a victim that could not be read is read again.

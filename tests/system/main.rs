@@ -129,6 +129,7 @@ fn main() {
         sinks::syslog::CASES,
         shortage::CASES,
         shortage::reports::CASES,
+        shortage::waiting::CASES,
         systemd::CASES,
         traced::CASES,
         trusted_files::CASES,

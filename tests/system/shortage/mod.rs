@@ -1,12 +1,13 @@
 //! The guard of the machine as a whole: which process is killed when memory is short, and which are not. What it says
-//! where it kills none is in `reports`.
+//! where it kills none is in `reports`, and whose end it waits for in `waiting`.
 
 pub(crate) mod reports;
+pub(crate) mod waiting;
 
 use crate::harness::confine::{Case, cases};
 use crate::harness::files;
 use crate::harness::hog::{Hog, RunningHog};
-use crate::harness::machine::{Daemon, LONG, Machine, run, until};
+use crate::harness::machine::{Daemon, Machine, run, until};
 use crate::harness::memory::Memory;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,8 +20,6 @@ pub(crate) const CASES: &[Case] = cases![
     a_reload_changes_what_protects,
     another_unit_protects_at_once,
     small_ones_of_a_kind_go_together,
-    the_same_victim_is_sent_sigkill,
-    what_is_over_its_threshold_is_waited_for,
     a_stall_is_a_shortage,
     a_name_that_may_go_on_protects,
 ];
@@ -298,51 +297,6 @@ fn small_ones_of_a_kind_go_together() {
     for hog in newer.iter_mut().rev().skip(1) {
         assert_eq!(hog.ended_by(), Some(libc::SIGTERM));
     }
-}
-
-fn the_same_victim_is_sent_sigkill() {
-    let memory = Memory::available(PLENTY);
-    let machine = machine();
-    let other = Hog::new().mib(60).start();
-    let mut stubborn = Hog::new().mib(90).ignores_sigterm().start();
-    let daemon = machine.start();
-    memory.set_available(SHORT);
-    wait_for(&machine, "Killing process", &stubborn);
-    wait_a_while();
-    // It has its grace period as long as something is left, and no other is killed instead.
-    assert!(stubborn.is_alive() && other.is_alive());
-    let freed = memory.is_freed_by(&stubborn, PLENTY);
-    memory.set_available(DESPERATE);
-    assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
-    freed.join().expect("memory is written");
-    wait_for(&machine, "Escalating to SIGKILL", &stubborn);
-    wait_for(&machine, "Process ended: ", &stubborn);
-    stop_calm(daemon, &machine, 1);
-    assert!(other.is_alive());
-}
-
-/// What was sent SIGTERM for its threshold gives enough: no other is killed while it ends.
-fn what_is_over_its_threshold_is_waited_for() {
-    let memory = Memory::available(PLENTY);
-    let machine = machine()
-        .with("thresholds.ram_gb_threshold", "0.2")
-        .with("thresholds.check_interval", "0.1")
-        .with("settings.term_timeout", LONG);
-    let other = Hog::new().mib(150).start();
-    let mut stubborn = Hog::new().mib(400).ignores_sigterm().start();
-    let daemon = machine.start();
-    wait_for(&machine, "Killing process", &stubborn);
-    memory.set_available(SHORT);
-    let words = about("Memory is short", &stubborn);
-    machine.log().wait_for_words(&[&words[0], &words[1]]);
-    wait_a_while();
-    assert!(stubborn.is_alive() && other.is_alive());
-    let freed = memory.is_freed_by(&stubborn, PLENTY);
-    memory.set_available(DESPERATE);
-    assert_eq!(stubborn.ended_by(), Some(libc::SIGKILL));
-    freed.join().expect("memory is written");
-    stop_calm(daemon, &machine, 1);
-    assert!(other.is_alive());
 }
 
 /// More than a quarter of the memory is available at first, and then less.
